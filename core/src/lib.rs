@@ -1,1 +1,130 @@
-//! x
+//! Tollbook's billing core: all billing logic behind the gRPC service that
+//! `proto/tollbook/v1` defines.
+//!
+//! A folder per domain, each with the same files: `mod.rs` (types and rules), `service.rs`
+//! (gRPC) and `store.rs` (SQL). A request passes the gate in [`access`], a domain's
+//! service, and ends in the database: reads at once, changes of balances through the
+//! group-committing writer in [`ledger`].
+
+mod access;
+mod catalog;
+mod clock;
+mod context;
+mod contract;
+mod currencies;
+mod demo;
+mod directions;
+mod error;
+mod ids;
+mod ledger;
+mod managers;
+mod money;
+mod paging;
+mod payments;
+mod server;
+mod settings;
+mod setup;
+mod store;
+mod text;
+mod users;
+
+use std::sync::Arc;
+
+use tollbook_proto::v1 as pb;
+
+pub use error::{Error, Result};
+pub use server::CoreService;
+pub use setup::{Credentials, SetUp};
+pub use store::DatabaseUrl;
+
+use access::tokens::{self, TokenKind, Tokens};
+use catalog::Catalog;
+use context::Context;
+use ledger::writer::Writer;
+use users::directory::Directory;
+
+/// A running core.
+pub struct Core {
+    context: Arc<Context>,
+    service: CoreService,
+    /// How to log in, where this start created the database.
+    credentials: Option<Credentials>,
+}
+
+impl Core {
+    /// Opens the database, brings its schema up to date, fills it where it is new, and
+    /// starts the writer. Call it inside a tokio runtime.
+    pub async fn open(database: &DatabaseUrl, set_up: &SetUp) -> Result<Self> {
+        let db = store::Db::open(database).await?;
+        let credentials = setup::first_start(&db, set_up).await?;
+        let catalog = Arc::new(Catalog::open(&db).await?);
+        tokio::spawn(catalog.clone().follow(db.clone()));
+        let directory = Arc::new(Directory::new(db.clone()));
+        let context = Arc::new(Context {
+            catalog,
+            tokens: Tokens::default(),
+            writer: Writer::start(db.clone(), directory.clone()),
+            directory,
+            directions: directions::store::all(&db).await?,
+            db,
+        });
+        let service = server::build(&context)?;
+        if let Some(token) = credentials
+            .as_ref()
+            .and_then(|credentials| credentials.token)
+        {
+            demo::fill(service.clone(), token).await?;
+        }
+        Ok(Self {
+            context,
+            service,
+            credentials,
+        })
+    }
+
+    /// The gRPC service, for a listener or for a shim in the same process.
+    #[must_use]
+    pub fn service(&self) -> CoreService {
+        self.service.clone()
+    }
+
+    /// A token for a shim in the same process.
+    #[must_use]
+    pub fn embedded_shim_token(&self) -> String {
+        self.context.tokens.embedded_shim()
+    }
+
+    /// How to log in, where this start created the database.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+}
+
+/// Creates a token in a database that a server may be using: one that acts as a user, or
+/// one for a shim where there is no user. Returns its secret.
+pub async fn create_token(
+    database: &DatabaseUrl,
+    name: &str,
+    username: Option<&str>,
+) -> Result<String> {
+    text::check_text("name", name)?;
+    let db = store::Db::open(database).await?;
+    let (kind, user) = match username {
+        Some(username) => {
+            let user = Directory::new(db.clone()).by_username(username).await?;
+            (TokenKind::User, user.ok_or(Error::UserNotFound)?.id)
+        }
+        None => (TokenKind::Shim, ids::UserId::ADMIN),
+    };
+    let mut tx = db.begin().await?;
+    let (_, secret) = tokens::create(&mut tx, kind, name, user, None).await?;
+    tx.commit().await?;
+    Ok(secret)
+}
+
+/// Proves that the books of a database are right, or says what is wrong with them. A
+/// server may be using it.
+pub async fn audit(database: &DatabaseUrl) -> Result<pb::AuditAccountsResponse> {
+    ledger::audit::audit(&store::Db::open(database).await?).await
+}

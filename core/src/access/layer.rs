@@ -1,0 +1,221 @@
+//! The tower layer that authenticates every call of `tollbook.v1` before its own code runs.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll},
+};
+
+use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
+use prost::Message;
+use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, v1::LegacySignature};
+use tonic::{
+    Status,
+    body::Body,
+    metadata::{BinaryMetadataValue, MetadataMap},
+};
+use tower::{Layer, Service};
+
+use super::{
+    Caller, Principal, Via,
+    policy::{Policy, Rule},
+    signature,
+    tokens::{Token, TokenKind},
+};
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    managers::Permissions,
+    users::Identity,
+};
+
+/// Decides who gets in.
+pub(crate) struct Gate {
+    policy: Policy,
+    context: Arc<Context>,
+}
+
+impl Gate {
+    /// Reads the access rules; fails where the contract leaves one out.
+    pub(crate) fn new(context: Arc<Context>) -> Result<Self> {
+        Ok(Self {
+            policy: Policy::load()?,
+            context,
+        })
+    }
+
+    /// The principal of a call, or why it is turned away.
+    async fn admit(&self, rule: &Rule, headers: &HeaderMap) -> Result<Principal> {
+        let token = self.token(headers).await?;
+        if let Some(claim) = headers.get(LEGACY_SIGNATURE_METADATA) {
+            let claim = decode_claim(token.as_deref(), claim)?;
+            return self.admit_legacy(rule, &claim).await;
+        }
+        let principal = match token {
+            Some(token) if token.kind != TokenKind::Shim => {
+                let user = self.context.directory.by_id(token.user).await?;
+                let user = user.ok_or(Error::CredentialsMissing)?;
+                let permissions = self.permissions_of(&user);
+                Principal {
+                    caller: Caller::User(user, permissions),
+                    via: Via::Grpc,
+                }
+            }
+            // A shim has no powers of its own.
+            Some(_) => return Err(Error::RoleDenied),
+            None if rule.public => Principal {
+                caller: Caller::Anonymous,
+                via: Via::Grpc,
+            },
+            None => return Err(Error::CredentialsMissing),
+        };
+        rule.check(&principal)?;
+        Ok(principal)
+    }
+
+    /// The principal of a legacy request.
+    async fn admit_legacy(&self, rule: &Rule, claim: &LegacySignature) -> Result<Principal> {
+        let principal = signature::verify(
+            claim,
+            rule,
+            &self.context.catalog.load().settings,
+            &self.context.directory,
+            |user| self.permissions_of(user),
+        )
+        .await
+        .inspect_err(|error| {
+            tracing::debug!(method = claim.method, client = claim.client_address, %error, "legacy request refused");
+        })?;
+        rule.check(&principal)?;
+        Ok(principal)
+    }
+
+    /// Whether a legacy request would be let through to an rpc.
+    pub(super) async fn check_legacy(&self, rpc: &str, claim: &LegacySignature) -> Result<()> {
+        let rule = self
+            .policy
+            .rule(rpc)
+            .ok_or_else(|| Error::invalid("rpc", "is unknown"))?;
+        self.admit_legacy(rule, claim).await.map(drop)
+    }
+
+    /// The legacy signature of a request, not yet judged.
+    async fn claim_of(&self, headers: &HeaderMap) -> Result<LegacySignature> {
+        let token = self
+            .token(headers)
+            .await?
+            .ok_or(Error::CredentialsMissing)?;
+        let claim = headers
+            .get(LEGACY_SIGNATURE_METADATA)
+            .ok_or(Error::SignatureRefused)?;
+        decode_claim(Some(&token), claim)
+    }
+
+    /// The valid token that the headers carry; none: they carry none.
+    async fn token(&self, headers: &HeaderMap) -> Result<Option<Arc<Token>>> {
+        let Some(header) = headers.get(AUTHORIZATION) else {
+            return Ok(None);
+        };
+        let secret = header.to_str().ok().and_then(|text| {
+            let (scheme, secret) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+        });
+        let secret = secret.ok_or(Error::CredentialsMissing)?;
+        let token = self.context.tokens.find(&self.context.db, secret).await?;
+        token.ok_or(Error::CredentialsMissing).map(Some)
+    }
+
+    fn permissions_of(&self, user: &Identity) -> Permissions {
+        let snapshot = self.context.catalog.load();
+        let group = snapshot.manager_groups.by_id(user.manager_group);
+        group.map(|group| group.permissions).unwrap_or_default()
+    }
+}
+
+/// Reads a legacy signature, which only a shim may present.
+fn decode_claim(token: Option<&Token>, claim: &HeaderValue) -> Result<LegacySignature> {
+    if token.is_none_or(|token| token.kind != TokenKind::Shim) {
+        return Err(Error::SignatureRefused);
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(LEGACY_SIGNATURE_METADATA, claim.clone());
+    MetadataMap::from_headers(headers)
+        .get_bin(LEGACY_SIGNATURE_METADATA)
+        .and_then(|value: &BinaryMetadataValue| value.to_bytes().ok())
+        .and_then(|bytes| LegacySignature::decode(bytes).ok())
+        .ok_or(Error::SignatureRefused)
+}
+
+/// Puts the gate in front of a service.
+#[derive(Clone)]
+pub(crate) struct AccessLayer(pub(crate) Arc<Gate>);
+
+impl<S> Layer<S> for AccessLayer {
+    type Service = AccessService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AccessService {
+            gate: self.0.clone(),
+            inner,
+        }
+    }
+}
+
+/// A service with the gate in front.
+#[derive(Clone)]
+pub struct AccessService<S> {
+    gate: Arc<Gate>,
+    inner: S,
+}
+
+/// The one rpc whose rule is named in its message and not by its path: its own code makes
+/// the checks.
+const CHECK_ACCESS: &str = "/tollbook.v1.LegacyService/CheckAccess";
+
+impl<S> Service<Request<Body>> for AccessService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let gate = self.gate.clone();
+        // The clone may not be ready; the one that was polled is.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        Box::pin(async move {
+            // Reflection, health and what does not exist are open to all.
+            let Some(rule) = gate.policy.rule(request.uri().path()) else {
+                return inner.call(request).await;
+            };
+            let legacy = request.headers().contains_key(LEGACY_SIGNATURE_METADATA);
+            let admitted = if request.uri().path() == CHECK_ACCESS {
+                gate.claim_of(request.headers()).await.map(|claim| {
+                    request.extensions_mut().insert(claim);
+                })
+            } else {
+                gate.admit(rule, request.headers()).await.map(|principal| {
+                    request.extensions_mut().insert(principal);
+                })
+            };
+            let mut response = match admitted {
+                Ok(()) => inner.call(request).await?,
+                Err(error) => Status::from(error).into_http(),
+            };
+            if legacy && gate.context.catalog.load().settings.xml_api_extension {
+                response
+                    .headers_mut()
+                    .insert(HTML_WRAP_HEADER, HeaderValue::from_static("1"));
+            }
+            Ok(response)
+        })
+    }
+}

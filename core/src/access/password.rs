@@ -1,0 +1,143 @@
+//! Passwords: argon2 for all, and the SHA1 of imported users until they first log in.
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use sha1::{Digest, Sha1};
+use subtle::ConstantTimeEq;
+
+use crate::error::{Error, Result};
+
+const LEGACY_PREFIX: &str = "sha1:";
+
+/// A password's hash, as stored.
+pub(crate) struct Password(String);
+
+impl Password {
+    /// The hash of a new password; none where the text is empty.
+    pub(crate) async fn new(password: &str) -> Result<Option<Self>> {
+        match password.chars().count() {
+            0 => Ok(None),
+            6..=255 => Ok(Some(Self(hash(password.to_owned()).await?))),
+            _ => Err(Error::invalid("password", "must have 6 to 255 characters")),
+        }
+    }
+
+    /// The hash of a new user's password, given as it is, as a legacy SHA1, or not at all.
+    pub(crate) async fn for_new_user(password: String, legacy_sha1: &str) -> Result<Self> {
+        if legacy_sha1.is_empty() {
+            return Ok(Self::new(&password).await?.unwrap_or(Self(String::new())));
+        }
+        let hex = legacy_sha1.to_ascii_lowercase();
+        if hex.len() != 40 || hex::decode(&hex).is_err() {
+            return Err(Error::invalid(
+                "legacy_password_sha1",
+                "must be 40 hex digits",
+            ));
+        }
+        if !password.is_empty() {
+            return Err(Error::invalid("password", "excludes legacy_password_sha1"));
+        }
+        Ok(Self(format!("{LEGACY_PREFIX}{hex}")))
+    }
+
+    /// As stored.
+    pub(crate) fn hash(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What comparing a password with a stored hash found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Wrong,
+    Right,
+    /// Right, and to be stored again as this better hash.
+    Outdated(String),
+}
+
+/// Compares a password with a stored hash. An empty hash takes as long as any other, and
+/// fits no password.
+pub(super) async fn verify(password: String, stored: String) -> Result<Verdict> {
+    if let Some(legacy) = stored.strip_prefix(LEGACY_PREFIX) {
+        let given = hex::encode(Sha1::digest(password.as_bytes()));
+        if !bool::from(given.as_bytes().ct_eq(legacy.as_bytes())) {
+            return Ok(Verdict::Wrong);
+        }
+        return Ok(Verdict::Outdated(hash(password).await?));
+    }
+    if stored.is_empty() {
+        hash(password).await?;
+        return Ok(Verdict::Wrong);
+    }
+    in_background(move || {
+        let parsed = PasswordHash::new(&stored)
+            .map_err(|_| Error::internal("a stored password hash cannot be read"))?;
+        let right = Argon2::default()
+            .verify_password(password.as_bytes(), &parsed)
+            .is_ok();
+        Ok(if right {
+            Verdict::Right
+        } else {
+            Verdict::Wrong
+        })
+    })
+    .await
+}
+
+async fn hash(password: String) -> Result<String> {
+    in_background(move || {
+        Argon2::default()
+            .hash_password(password.as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|_| Error::internal("a password could not be hashed"))
+    })
+    .await
+}
+
+/// Hashing takes tens of milliseconds, by design: too long for a thread that serves requests.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::internal(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_legacy_hash_is_replaced_at_the_first_login() {
+        let sha1 = hex::encode(Sha1::digest(b"secret word"));
+        let stored = Password::for_new_user(String::new(), &sha1).await.unwrap();
+        let wrong = verify("other word".to_owned(), stored.0.clone())
+            .await
+            .unwrap();
+        assert_eq!(wrong, Verdict::Wrong);
+        let Verdict::Outdated(better) = verify("secret word".to_owned(), stored.0).await.unwrap()
+        else {
+            panic!("the right password was not accepted");
+        };
+        assert!(better.starts_with("$argon2id$"));
+        let again = verify("secret word".to_owned(), better.clone())
+            .await
+            .unwrap();
+        assert_eq!(again, Verdict::Right);
+        assert_eq!(
+            verify("other".to_owned(), better).await.unwrap(),
+            Verdict::Wrong
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_password_nobody_logs_in() {
+        assert_eq!(
+            verify(String::new(), String::new()).await.unwrap(),
+            Verdict::Wrong
+        );
+    }
+}

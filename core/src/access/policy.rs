@@ -1,0 +1,92 @@
+//! The access rules of the contract, read from its descriptors.
+
+use std::collections::HashMap;
+
+use prost_reflect::{DynamicMessage, Value};
+use tollbook_proto::v1::Permission;
+
+use super::{Caller, Principal};
+use crate::{
+    contract,
+    error::{Error, Result},
+    users::Role,
+};
+
+/// The rule of one rpc.
+#[derive(Debug)]
+pub(super) struct Rule {
+    roles: Vec<Role>,
+    permission: Permission,
+    /// Needs no credential.
+    pub(super) public: bool,
+    /// Open to legacy requests that name no caller.
+    pub(super) legacy_anonymous: bool,
+}
+
+impl Rule {
+    /// Whether the principal may call it.
+    pub(super) fn check(&self, principal: &Principal) -> Result<()> {
+        let Caller::User(identity, _) = &principal.caller else {
+            return Ok(());
+        };
+        if !self.roles.is_empty() && !self.roles.contains(&identity.role) {
+            return Err(Error::RoleDenied);
+        }
+        if self.permission != Permission::Unspecified && !principal.has(self.permission) {
+            return Err(Error::PermissionMissing);
+        }
+        Ok(())
+    }
+}
+
+/// The rules of all rpcs of `tollbook.v1`, by path.
+pub(super) struct Policy(HashMap<String, Rule>);
+
+impl Policy {
+    /// Reads the rules. An rpc without one is an error: what nobody thought about stays shut.
+    pub(super) fn load() -> Result<Self> {
+        let pool = contract::pool()?;
+        let access = pool
+            .get_extension_by_name("tollbook.v1.access")
+            .ok_or_else(|| Error::internal("the contract has no access option"))?;
+        let mut rules = HashMap::new();
+        let services = pool
+            .services()
+            .filter(|service| service.package_name() == "tollbook.v1");
+        for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+            let options = method.options();
+            if !options.has_extension(&access) {
+                return Err(Error::internal(format!("rpc {path} has no access rule")));
+            }
+            let value = options.get_extension(&access);
+            let rule = value.as_message().and_then(read).ok_or_else(|| {
+                Error::internal(format!("rpc {path} has an unreadable access rule"))
+            })?;
+            rules.insert(path, rule);
+        }
+        Ok(Self(rules))
+    }
+
+    /// The rule of an rpc; none: there is no such rpc.
+    pub(super) fn rule(&self, path: &str) -> Option<&Rule> {
+        self.0.get(path)
+    }
+}
+
+fn read(access: &DynamicMessage) -> Option<Rule> {
+    let field = |name: &str| access.get_field_by_name(name);
+    let roles = field("roles")?
+        .as_list()?
+        .iter()
+        .map(|role| role.as_enum_number().and_then(Role::from_proto))
+        .collect::<Option<_>>()?;
+    Some(Rule {
+        roles,
+        permission: Permission::try_from(field("permission")?.as_enum_number()?).ok()?,
+        public: field("public").as_deref().and_then(Value::as_bool)?,
+        legacy_anonymous: field("legacy_anonymous")
+            .as_deref()
+            .and_then(Value::as_bool)?,
+    })
+}

@@ -1,0 +1,111 @@
+//! `AccessTokensService` and `LegacyService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{
+    self as pb, AccessTokenKind, access_tokens_service_server::AccessTokensService,
+    legacy_service_server,
+};
+use tonic::{Request, Response, Status};
+
+use super::{
+    layer::Gate,
+    tokens::{self, Token, TokenKind},
+};
+use crate::{clock, context::Context, error::Error, ids::UserId, text::check_text};
+
+pub(crate) struct TokenService(pub(crate) Arc<Context>);
+
+fn to_proto(token: &Token) -> pb::AccessToken {
+    let kind = match token.kind {
+        TokenKind::Shim => AccessTokenKind::Shim,
+        TokenKind::User | TokenKind::Session => AccessTokenKind::User,
+    };
+    pb::AccessToken {
+        id: token.id,
+        name: token.name.clone(),
+        kind: kind.into(),
+        user_id: token.user.0,
+        created_at: Some(clock::to_proto(token.created_at)),
+        expires_at: token.expires_at.map(clock::to_proto),
+    }
+}
+
+#[tonic::async_trait]
+impl AccessTokensService for TokenService {
+    async fn create_access_token(
+        &self,
+        request: Request<pb::CreateAccessTokenRequest>,
+    ) -> Result<Response<pb::CreateAccessTokenResponse>, Status> {
+        let request = request.into_inner();
+        if request.name.is_empty() {
+            return Err(Error::invalid("name", "is required").into());
+        }
+        check_text("name", &request.name)?;
+        let kind = match request.kind() {
+            AccessTokenKind::Shim => TokenKind::Shim,
+            AccessTokenKind::User | AccessTokenKind::Unspecified => TokenKind::User,
+        };
+        let expires_at = request
+            .expires_at
+            .map(|time| clock::from_proto("expires_at", &time))
+            .transpose()?;
+        let user = UserId(request.user_id);
+        self.0
+            .directory
+            .by_id(user)
+            .await?
+            .ok_or(Error::UserNotFound)?;
+        let mut tx = self.0.db.begin().await?;
+        let (token, secret) =
+            tokens::create(&mut tx, kind, &request.name, user, expires_at).await?;
+        tx.commit().await?;
+        let access_token = Some(to_proto(&token));
+        Ok(Response::new(pb::CreateAccessTokenResponse {
+            access_token,
+            secret,
+        }))
+    }
+
+    async fn list_access_tokens(
+        &self,
+        _request: Request<pb::ListAccessTokensRequest>,
+    ) -> Result<Response<pb::ListAccessTokensResponse>, Status> {
+        let access_tokens = tokens::list(&self.0.db)
+            .await?
+            .iter()
+            .map(to_proto)
+            .collect();
+        Ok(Response::new(pb::ListAccessTokensResponse {
+            access_tokens,
+        }))
+    }
+
+    async fn revoke_access_token(
+        &self,
+        request: Request<pb::RevokeAccessTokenRequest>,
+    ) -> Result<Response<pb::RevokeAccessTokenResponse>, Status> {
+        let mut tx = self.0.db.begin().await?;
+        if !tokens::delete(&mut tx, request.get_ref().id).await? {
+            return Err(Error::AccessTokenNotFound.into());
+        }
+        tx.commit().await?;
+        self.0.tokens.forget();
+        Ok(Response::new(pb::RevokeAccessTokenResponse {}))
+    }
+}
+
+pub(crate) struct LegacyService(pub(crate) Arc<Gate>);
+
+#[tonic::async_trait]
+impl legacy_service_server::LegacyService for LegacyService {
+    async fn check_access(
+        &self,
+        request: Request<pb::CheckAccessRequest>,
+    ) -> Result<Response<pb::CheckAccessResponse>, Status> {
+        let claim = request.extensions().get::<pb::LegacySignature>();
+        let claim = claim.ok_or(Error::SignatureRefused)?;
+        self.0.check_legacy(&request.get_ref().rpc, claim).await?;
+        Ok(Response::new(pb::CheckAccessResponse {}))
+    }
+}

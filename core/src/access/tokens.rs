@@ -1,0 +1,229 @@
+//! Bearer credentials: access tokens, sessions and the tokens of shims.
+//!
+//! The secret is random and long, so a plain SHA-256 of it is safe to store and quick to
+//! look up. What a look-up finds is believed for a second: so long may a revoked token live.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use dashmap::DashMap;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    clock,
+    error::{Error, Result},
+    ids::UserId,
+    store::{Db, Query, Row, Sequence, Tx},
+};
+
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+/// Beyond this many remembered tokens the memory starts anew: a flood of wrong ones must
+/// not fill it.
+const REMEMBERED: usize = 10_000;
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// Acts as a user; made by the admin.
+    User,
+    /// Acts as a user; made by logging in.
+    Session,
+    /// Presents legacy signatures.
+    Shim,
+}
+
+impl TokenKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Session => "session",
+            Self::Shim => "shim",
+        }
+    }
+
+    fn from_name(name: &str) -> Result<Self> {
+        [Self::User, Self::Session, Self::Shim]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| Error::internal("a stored token has an unknown kind"))
+    }
+}
+
+/// A token, without its secret.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) id: i64,
+    pub(crate) kind: TokenKind,
+    pub(crate) name: String,
+    pub(crate) user: UserId,
+    pub(crate) created_at: i64,
+    pub(crate) expires_at: Option<i64>,
+}
+
+/// The tokens seen lately.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    seen: DashMap<[u8; 32], (Instant, Option<Arc<Token>>)>,
+    /// The hash of the token of the shim in this process, which is stored nowhere.
+    embedded_shim: OnceLock<([u8; 32], Arc<Token>)>,
+}
+
+impl Tokens {
+    /// The token with this secret, unless it has expired.
+    pub(super) async fn find(&self, db: &Db, secret: &str) -> Result<Option<Arc<Token>>> {
+        let hash = hash(secret);
+        if let Some((shim, token)) = self.embedded_shim.get()
+            && *shim == hash
+        {
+            return Ok(Some(token.clone()));
+        }
+        let known = self
+            .seen
+            .get(&hash)
+            .filter(|known| known.0.elapsed() < BELIEVED_FOR);
+        let token = match known.map(|known| known.1.clone()) {
+            Some(token) => token,
+            None => {
+                let found = by_hash(db, &hex::encode(hash)).await?.map(Arc::new);
+                if self.seen.len() >= REMEMBERED {
+                    self.seen.clear();
+                }
+                self.seen.insert(hash, (Instant::now(), found.clone()));
+                found
+            }
+        };
+        Ok(token.filter(|token| token.expires_at.is_none_or(|end| end > clock::now())))
+    }
+
+    /// Makes a token for a shim in this process. It dies with the process.
+    pub(crate) fn embedded_shim(&self) -> String {
+        let secret = new_secret();
+        let token = Token {
+            id: 0,
+            kind: TokenKind::Shim,
+            name: "embedded shim".to_owned(),
+            user: UserId::ADMIN,
+            created_at: clock::now(),
+            expires_at: None,
+        };
+        // The first shim's token stays: there is one shim in a process.
+        let _ = self.embedded_shim.set((hash(&secret), Arc::new(token)));
+        secret
+    }
+
+    /// Forgets what is known of tokens, so that a change counts at once in this process.
+    pub(super) fn forget(&self) {
+        self.seen.clear();
+    }
+}
+
+fn hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// A new secret: 256 random bits in hex, behind a prefix by which leaked ones are found.
+fn new_secret() -> String {
+    format!("tb_{}", hex::encode(rand::random::<[u8; 32]>()))
+}
+
+/// Stores a new token and returns it with its secret.
+pub(crate) async fn create(
+    tx: &mut Tx,
+    kind: TokenKind,
+    name: &str,
+    user: UserId,
+    expires_at: Option<i64>,
+) -> Result<(Token, String)> {
+    let secret = new_secret();
+    let token = store(tx, &secret, kind, name, user, expires_at).await?;
+    Ok((token, secret))
+}
+
+/// Stores a token of a given secret.
+pub(crate) async fn store(
+    tx: &mut Tx,
+    secret: &str,
+    kind: TokenKind,
+    name: &str,
+    user: UserId,
+    expires_at: Option<i64>,
+) -> Result<Token> {
+    let token = Token {
+        id: tx.next_id(Sequence::AccessTokens).await?,
+        kind,
+        name: name.to_owned(),
+        user,
+        created_at: clock::now(),
+        expires_at,
+    };
+    let query = Query::new(
+        "INSERT INTO access_tokens (id, secret_hash, kind, name, user_id, created_at, expires_at) \
+         VALUES ",
+    )
+    .rows([vec![
+        token.id.into(),
+        hex::encode(hash(secret)).into(),
+        kind.name().into(),
+        name.into(),
+        user.into(),
+        token.created_at.into(),
+        expires_at.into(),
+    ]]);
+    tx.execute(query).await?;
+    Ok(token)
+}
+
+const COLUMNS: &str = "SELECT id, kind, name, user_id, created_at, expires_at FROM access_tokens";
+
+fn read(row: &Row) -> Result<Token> {
+    Ok(Token {
+        id: row.get(0)?,
+        kind: TokenKind::from_name(&row.get::<String>(1)?)?,
+        name: row.get(2)?,
+        user: UserId(row.get(3)?),
+        created_at: row.get(4)?,
+        expires_at: row.get(5)?,
+    })
+}
+
+async fn by_hash(db: &Db, hash: &str) -> Result<Option<Token>> {
+    let query = Query::new(COLUMNS).and(" WHERE secret_hash = ").value(hash);
+    db.fetch_optional(query)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
+}
+
+/// All tokens but sessions, by ascending id.
+pub(super) async fn list(db: &Db) -> Result<Vec<Token>> {
+    let query = Query::new(COLUMNS).and(" WHERE kind <> 'session' ORDER BY id");
+    db.fetch_all(query).await?.iter().map(read).collect()
+}
+
+/// Deletes a token that is not a session. Returns whether there was one.
+pub(super) async fn delete(tx: &mut Tx, id: i64) -> Result<bool> {
+    let query = Query::new("DELETE FROM access_tokens WHERE kind <> 'session' AND id = ").value(id);
+    Ok(tx.execute(query).await? > 0)
+}
+
+/// Deletes a user's sessions, and those of anybody that have expired. Returns how many of
+/// the user's there were.
+pub(super) async fn delete_sessions(tx: &mut Tx, user: UserId) -> Result<u64> {
+    let expired = Query::new("DELETE FROM access_tokens WHERE kind = 'session' AND expires_at <= ")
+        .value(clock::now());
+    tx.execute(expired).await?;
+    let own =
+        Query::new("DELETE FROM access_tokens WHERE kind = 'session' AND user_id = ").value(user);
+    tx.execute(own).await
+}
+
+/// Deletes everything that acts as a user, when he is deleted.
+pub(crate) async fn delete_all_of(tx: &mut Tx, user: UserId) -> Result<()> {
+    let query =
+        Query::new("DELETE FROM access_tokens WHERE kind <> 'shim' AND user_id = ").value(user);
+    tx.execute(query).await?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What every request needs and few change: settings, currencies and manager groups, kept
+//! in memory.
+//!
+//! A change bumps the revision in its own transaction. The process that made it reloads at
+//! once; other cores of the same database see the new revision when they next look, well
+//! within a second.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    currencies::{self, Currencies},
+    error::{Error, Result},
+    managers::{self, ManagerGroups},
+    settings::{self, Settings},
+    store::{Db, Query, Tx},
+};
+
+/// How often other processes' changes are looked for.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Everything in the catalog, as of one revision.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    revision: i64,
+    pub(crate) settings: Settings,
+    pub(crate) currencies: Currencies,
+    pub(crate) manager_groups: ManagerGroups,
+}
+
+/// The newest known snapshot.
+pub(crate) struct Catalog(ArcSwap<Snapshot>);
+
+impl Catalog {
+    pub(crate) async fn open(db: &Db) -> Result<Self> {
+        Ok(Self(ArcSwap::from_pointee(read(db).await?)))
+    }
+
+    /// The newest known snapshot. Load it once per request, so that the request sees one state.
+    pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.0.load()
+    }
+
+    /// The same, for as long as wanted: across other tasks' work.
+    pub(crate) fn load_full(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+
+    /// Takes in what is in the database, after a change of one's own.
+    pub(crate) async fn reload(&self, db: &Db) -> Result<()> {
+        let new = Arc::new(read(db).await?);
+        // Two reloads may overtake one another; the newer state stays.
+        self.0.rcu(|old| {
+            if old.revision < new.revision {
+                new.clone()
+            } else {
+                old.clone()
+            }
+        });
+        Ok(())
+    }
+
+    /// Follows changes made by other processes, for as long as the catalog is in use.
+    pub(crate) async fn follow(self: Arc<Self>, db: Db) {
+        loop {
+            tokio::time::sleep(POLL_INTERVAL).await;
+            let current = match db.fetch_optional(Query::new(REVISION)).await {
+                Ok(Some(row)) => row.get(0).unwrap_or(0),
+                Ok(None) => 0,
+                Err(error) => {
+                    tracing::warn!(error = ?error, "cannot look for changed settings");
+                    continue;
+                }
+            };
+            if current > self.load().revision
+                && let Err(error) = self.reload(&db).await
+            {
+                tracing::warn!(error = ?error, "cannot reload settings");
+            }
+        }
+    }
+}
+
+const REVISION: &str = "SELECT revision FROM revisions WHERE id = 1";
+
+/// Announces a change of the catalog in the transaction that makes it. Also makes changes
+/// take turns: the row stays locked until the commit.
+pub(crate) async fn lock_for_change(tx: &mut Tx) -> Result<()> {
+    tx.execute(Query::new(
+        "UPDATE revisions SET revision = revision + 1 WHERE id = 1",
+    ))
+    .await?;
+    Ok(())
+}
+
+async fn read(db: &Db) -> Result<Snapshot> {
+    let mut tx = db.snapshot().await?;
+    let revision = tx
+        .fetch_optional(Query::new(REVISION))
+        .await?
+        .ok_or_else(|| Error::internal("the database has no revision"))?
+        .get(0)?;
+    let settings = settings::store::read(&tx.fetch_all(Query::new(settings::store::ALL)).await?)?;
+    let currencies = currencies::store::all(&mut tx).await?;
+    let manager_groups = managers::store::all(&mut tx).await?;
+    Ok(Snapshot {
+        revision,
+        settings,
+        currencies,
+        manager_groups,
+    })
+}

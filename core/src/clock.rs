@@ -1,0 +1,57 @@
+//! Time: stored as microseconds since the epoch, sent as protobuf timestamps.
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use crate::error::{Error, Result};
+
+/// Now, in microseconds since 1970-01-01 UTC.
+#[must_use]
+pub(crate) fn now() -> i64 {
+    Timestamp::now().as_microsecond()
+}
+
+/// The protobuf form of a stored time.
+#[must_use]
+pub(crate) fn to_proto(micros: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or_default(),
+    }
+}
+
+/// The stored form of a protobuf time; below a microsecond it is cut off.
+pub(crate) fn from_proto(field: &'static str, time: &prost_types::Timestamp) -> Result<i64> {
+    let in_range = (0..1_000_000_000).contains(&time.nanos);
+    time.seconds
+        .checked_mul(1_000_000)
+        .and_then(|micros| micros.checked_add(i64::from(time.nanos) / 1_000))
+        .filter(|_| in_range)
+        .ok_or_else(|| Error::invalid(field, "is not a time"))
+}
+
+/// The first and the last microsecond of today in `zone`.
+#[must_use]
+pub(crate) fn today(zone: &TimeZone) -> (i64, i64) {
+    let now = Timestamp::now().to_zoned_datetime(zone.clone());
+    let start = now.start_of_day().unwrap_or_else(|_| now.clone());
+    let end = start
+        .tomorrow()
+        .and_then(|next| next.start_of_day())
+        .unwrap_or(now);
+    (
+        start.timestamp().as_microsecond(),
+        end.timestamp().as_microsecond() - 1,
+    )
+}
+
+/// Checks a day written as YYYY-MM-DD; empty means none.
+pub(crate) fn check_day(field: &'static str, day: &str) -> Result<()> {
+    if day.is_empty() {
+        return Ok(());
+    }
+    day.parse::<Date>()
+        .ok()
+        .filter(|date| date.to_string() == day)
+        .map(drop)
+        .ok_or_else(|| Error::invalid(field, "must be a day, as YYYY-MM-DD"))
+}

@@ -1,0 +1,39 @@
+//! What all services share.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1 as pb;
+
+use crate::{
+    access::tokens::Tokens,
+    catalog::{self, Catalog},
+    error::Result,
+    ledger::writer::Writer,
+    store::{Db, Tx},
+    users::directory::Directory,
+};
+
+/// What all services share. One per process.
+pub(crate) struct Context {
+    pub(crate) db: Db,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) tokens: Tokens,
+    pub(crate) writer: Writer,
+    pub(crate) directions: Vec<pb::Direction>,
+}
+
+impl Context {
+    /// Begins a change of settings, currencies or manager groups. Such changes take turns.
+    pub(crate) async fn begin_catalog_change(&self) -> Result<Tx> {
+        let mut tx = self.db.begin().await?;
+        catalog::lock_for_change(&mut tx).await?;
+        Ok(tx)
+    }
+
+    /// Makes the change durable, and visible to this process before anybody is answered.
+    pub(crate) async fn commit_catalog_change(&self, tx: Tx) -> Result<()> {
+        tx.commit().await?;
+        self.catalog.reload(&self.db).await
+    }
+}

@@ -1,0 +1,103 @@
+//! The contract's descriptors, read once: for access rules, field masks and stored profiles.
+
+use std::sync::LazyLock;
+
+use prost::Message;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value};
+use tollbook_proto::v1 as pb;
+
+use crate::error::{Error, Result};
+
+static POOL: LazyLock<Result<DescriptorPool, String>> = LazyLock::new(|| {
+    DescriptorPool::decode(tollbook_proto::DESCRIPTORS).map_err(|error| error.to_string())
+});
+
+/// The descriptors of the contract.
+pub(crate) fn pool() -> Result<&'static DescriptorPool> {
+    POOL.as_ref()
+        .map_err(|error| Error::internal(error.clone()))
+}
+
+/// The descriptor of a message of `tollbook.v1`.
+pub(crate) fn message(name: &str) -> Result<MessageDescriptor> {
+    pool()?
+        .get_message_by_name(name)
+        .ok_or_else(|| Error::internal(format!("the contract has no {name}")))
+}
+
+/// A user as a dynamic message.
+pub(crate) fn user_to_dynamic(user: &pb::User) -> Result<DynamicMessage> {
+    let mut dynamic = DynamicMessage::new(message("tollbook.v1.User")?);
+    dynamic
+        .merge(user.encode_to_vec().as_slice())
+        .map_err(|error| Error::internal(error.to_string()))?;
+    Ok(dynamic)
+}
+
+/// The inverse of [`user_to_dynamic`].
+pub(crate) fn user_from_dynamic(dynamic: &DynamicMessage) -> Result<pb::User> {
+    dynamic
+        .transcode_to()
+        .map_err(|error| Error::internal(error.to_string()))
+}
+
+/// Copies the field that `path` names from one message to another of its type. Returns
+/// whether there is such a field. A path steps through messages by field name and through
+/// maps by key.
+pub(crate) fn copy_field(to: &mut DynamicMessage, from: &DynamicMessage, path: &str) -> bool {
+    let (name, rest) = path
+        .split_once('.')
+        .map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let Some(field) = to.descriptor().get_field_by_name(name) else {
+        return false;
+    };
+    let Some(rest) = rest else {
+        if from.has_field(&field) {
+            to.set_field(&field, from.get_field(&field).into_owned());
+        } else {
+            to.clear_field(&field);
+        }
+        return true;
+    };
+    match (to.get_field_mut(&field), &*from.get_field(&field)) {
+        (Value::Message(to), Value::Message(from)) => copy_field(to, from, rest),
+        (Value::Map(to), Value::Map(from)) => {
+            let key = prost_reflect::MapKey::String(rest.to_owned());
+            match from.get(&key) {
+                Some(value) => to.insert(key, value.clone()),
+                None => to.remove(&key),
+            };
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Visits every text of a message, however deep, with the name of its field.
+pub(crate) fn visit_texts(
+    message: &DynamicMessage,
+    visit: &mut impl FnMut(&str, &str) -> Result<()>,
+) -> Result<()> {
+    for (field, value) in message.fields() {
+        visit_value(field.name(), value, visit)?;
+    }
+    Ok(())
+}
+
+fn visit_value(
+    name: &str,
+    value: &Value,
+    visit: &mut impl FnMut(&str, &str) -> Result<()>,
+) -> Result<()> {
+    match value {
+        Value::String(text) => visit(name, text),
+        Value::Message(message) => visit_texts(message, visit),
+        Value::List(values) => values
+            .iter()
+            .try_for_each(|value| visit_value(name, value, visit)),
+        Value::Map(values) => values
+            .values()
+            .try_for_each(|value| visit_value(name, value, visit)),
+        _ => Ok(()),
+    }
+}

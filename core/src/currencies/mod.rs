@@ -1,0 +1,71 @@
+//! Currencies. All money is stored in the default one; an amount in another currency is
+//! the amount times that currency's exchange rate (spec: `domain.md` §5).
+
+mod service;
+pub(crate) mod store;
+
+use tollbook_proto::v1 as pb;
+
+pub(crate) use service::Service;
+
+use crate::{
+    clock,
+    error::{Error, Result},
+    ids::CurrencyId,
+    money::ExchangeRate,
+};
+
+/// A currency.
+#[derive(Clone, Debug)]
+pub(crate) struct Currency {
+    pub(crate) id: CurrencyId,
+    pub(crate) code: String,
+    pub(crate) name: String,
+    pub(crate) exchange_rate: ExchangeRate,
+    pub(crate) active: bool,
+    pub(crate) automatic_update: bool,
+    pub(crate) updated_at: i64,
+}
+
+impl Currency {
+    pub(crate) fn is_default(&self) -> bool {
+        self.id == CurrencyId::DEFAULT
+    }
+
+    fn to_proto(&self) -> pb::Currency {
+        pb::Currency {
+            id: self.id.0,
+            code: self.code.clone(),
+            name: self.name.clone(),
+            exchange_rate: Some(self.exchange_rate.into()),
+            active: self.active,
+            automatic_update: self.automatic_update,
+            is_default: self.is_default(),
+            updated_at: Some(clock::to_proto(self.updated_at)),
+        }
+    }
+}
+
+/// All currencies, by ascending id. There are few: they are searched from end to end.
+#[derive(Clone, Debug)]
+pub(crate) struct Currencies(Vec<Currency>);
+
+impl Currencies {
+    pub(crate) fn all(&self) -> &[Currency] {
+        &self.0
+    }
+
+    pub(crate) fn by_id(&self, id: CurrencyId) -> Option<&Currency> {
+        self.0.iter().find(|currency| currency.id == id)
+    }
+
+    pub(crate) fn by_code(&self, code: &str) -> Option<&Currency> {
+        self.0.iter().find(|currency| currency.code == code)
+    }
+
+    /// The default currency.
+    pub(crate) fn default_currency(&self) -> Result<&Currency> {
+        self.by_id(CurrencyId::DEFAULT)
+            .ok_or_else(|| Error::internal("the default currency is missing"))
+    }
+}

@@ -1,0 +1,242 @@
+//! What can go wrong, and what the caller hears of it.
+//!
+//! A variant maps to one gRPC status code and one `ErrorReason` of the contract, in
+//! [`Error::code`] and [`Error::reason`]; nothing else makes a status.
+
+use std::collections::HashMap;
+
+use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// The result of everything fallible in the core.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something was not done. The texts are for people; programs read the reason.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No credential, or one that does not count.
+    #[error("no valid credential was sent")]
+    CredentialsMissing,
+    /// Wrong username or password. The flag says that a legacy login would have been
+    /// redirected ("Allow API Login Redirect"), which shortens its answer.
+    #[error("the username or the password is wrong")]
+    LoginFailed {
+        /// "Allow API Login Redirect" is on.
+        redirect: bool,
+    },
+    /// The role may not do it.
+    #[error("the caller's role may not do this")]
+    RoleDenied,
+    /// The manager's group does not permit it.
+    #[error("the manager's group does not permit this")]
+    PermissionMissing,
+
+    /// Legacy: the API is switched off.
+    #[error("the legacy API is switched off")]
+    ApiDisabled,
+    /// Legacy: GET is switched off.
+    #[error("the legacy API does not take GET requests")]
+    GetDisabled,
+    /// Legacy: `u` names nobody.
+    #[error("the legacy request names no known user")]
+    BadLogin,
+    /// Legacy: no accepted input has this hash.
+    #[error("the legacy request's hash is wrong")]
+    IncorrectHash,
+    /// A legacy signature that may not be presented, or cannot be read.
+    #[error("legacy signatures are taken from shims only")]
+    SignatureRefused,
+    /// Switched off in the settings.
+    #[error("this feature is switched off")]
+    FeatureDisabled,
+
+    /// A field is missing or malformed.
+    #[error("{field} {problem}")]
+    InvalidField {
+        /// The field's name in the request.
+        field: String,
+        /// What is wrong with it, as the end of a sentence.
+        problem: &'static str,
+    },
+    /// Not an amount of money.
+    #[error("the amount is not a decimal number in range")]
+    InvalidAmount,
+    /// Not an exchange rate.
+    #[error("the exchange rate is not a decimal number above zero")]
+    InvalidExchangeRate,
+    /// The key belongs to another request.
+    #[error("the idempotency key was used with another request")]
+    IdempotencyKeyReused,
+    /// Not a page token of ours.
+    #[error("the page token is not valid")]
+    InvalidPageToken,
+
+    /// No such user, or not for this caller to see.
+    #[error("no such user")]
+    UserNotFound,
+    /// No such currency, or not one for this use.
+    #[error("no such currency")]
+    CurrencyNotFound,
+    /// No such payment, or not for this caller to see.
+    #[error("no such payment")]
+    PaymentNotFound,
+    /// No such manager group.
+    #[error("no such manager group")]
+    ManagerGroupNotFound,
+    /// No such access token.
+    #[error("no such access token")]
+    AccessTokenNotFound,
+    /// No such direction.
+    #[error("no such direction")]
+    DirectionNotFound,
+
+    /// Somebody else has this username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The responsible manager is not a manager.
+    #[error("the responsible manager is not a manager")]
+    ManagerInvalid,
+    /// The user must stay.
+    #[error("this user cannot be deleted")]
+    UserInUse,
+    /// Another currency has this code.
+    #[error("the currency code is taken")]
+    CurrencyTaken,
+    /// The default currency is as it is.
+    #[error("the default currency cannot be changed")]
+    CurrencyFixed,
+    /// The API needs a secret key first.
+    #[error("the API cannot be allowed without a secret key")]
+    ApiSecretMissing,
+    /// Managers belong to the group.
+    #[error("the manager group still has managers")]
+    ManagerGroupInUse,
+
+    /// The writer is shutting down or its queue is gone.
+    #[error("the server is shutting down")]
+    Unavailable,
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the database schema could not be brought up to date")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A fault of the program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// A field that is missing or malformed; `problem` ends the sentence "FIELD …".
+    pub fn invalid(field: impl Into<String>, problem: &'static str) -> Self {
+        Self::InvalidField {
+            field: field.into(),
+            problem,
+        }
+    }
+
+    /// A fault of the program.
+    pub fn internal(what: impl Into<String>) -> Self {
+        Self::Internal(what.into())
+    }
+
+    fn reason(&self) -> ErrorReason {
+        match self {
+            Self::CredentialsMissing => ErrorReason::CredentialsMissing,
+            Self::LoginFailed { .. } => ErrorReason::LoginFailed,
+            Self::RoleDenied => ErrorReason::RoleDenied,
+            Self::PermissionMissing => ErrorReason::PermissionMissing,
+            Self::ApiDisabled => ErrorReason::ApiDisabled,
+            Self::GetDisabled => ErrorReason::GetDisabled,
+            Self::BadLogin => ErrorReason::BadLogin,
+            Self::IncorrectHash => ErrorReason::IncorrectHash,
+            Self::SignatureRefused => ErrorReason::SignatureRefused,
+            Self::FeatureDisabled => ErrorReason::FeatureDisabled,
+            Self::InvalidField { .. } => ErrorReason::InvalidField,
+            Self::InvalidAmount => ErrorReason::InvalidAmount,
+            Self::InvalidExchangeRate => ErrorReason::InvalidExchangeRate,
+            Self::IdempotencyKeyReused => ErrorReason::IdempotencyKeyReused,
+            Self::InvalidPageToken => ErrorReason::InvalidPageToken,
+            Self::UserNotFound => ErrorReason::UserNotFound,
+            Self::CurrencyNotFound => ErrorReason::CurrencyNotFound,
+            Self::PaymentNotFound => ErrorReason::PaymentNotFound,
+            Self::ManagerGroupNotFound => ErrorReason::ManagerGroupNotFound,
+            Self::AccessTokenNotFound => ErrorReason::AccessTokenNotFound,
+            Self::DirectionNotFound => ErrorReason::DirectionNotFound,
+            Self::UsernameTaken => ErrorReason::UsernameTaken,
+            Self::ManagerInvalid => ErrorReason::ManagerInvalid,
+            Self::UserInUse => ErrorReason::UserInUse,
+            Self::CurrencyTaken => ErrorReason::CurrencyTaken,
+            Self::CurrencyFixed => ErrorReason::CurrencyFixed,
+            Self::ApiSecretMissing => ErrorReason::ApiSecretMissing,
+            Self::ManagerGroupInUse => ErrorReason::ManagerGroupInUse,
+            Self::Unavailable | Self::Database(_) => ErrorReason::Unavailable,
+            Self::Migration(_) | Self::Internal(_) => ErrorReason::Internal,
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::CredentialsMissing
+            | Self::LoginFailed { .. }
+            | Self::BadLogin
+            | Self::IncorrectHash => Code::Unauthenticated,
+            Self::RoleDenied | Self::PermissionMissing | Self::SignatureRefused => {
+                Code::PermissionDenied
+            }
+            Self::ApiDisabled
+            | Self::GetDisabled
+            | Self::FeatureDisabled
+            | Self::UserInUse
+            | Self::CurrencyFixed
+            | Self::ApiSecretMissing
+            | Self::ManagerGroupInUse => Code::FailedPrecondition,
+            Self::InvalidField { .. }
+            | Self::InvalidAmount
+            | Self::InvalidExchangeRate
+            | Self::InvalidPageToken
+            | Self::ManagerInvalid => Code::InvalidArgument,
+            Self::UserNotFound
+            | Self::CurrencyNotFound
+            | Self::PaymentNotFound
+            | Self::ManagerGroupNotFound
+            | Self::AccessTokenNotFound
+            | Self::DirectionNotFound => Code::NotFound,
+            Self::IdempotencyKeyReused | Self::UsernameTaken | Self::CurrencyTaken => {
+                Code::AlreadyExists
+            }
+            Self::Unavailable | Self::Database(_) => Code::Unavailable,
+            Self::Migration(_) | Self::Internal(_) => Code::Internal,
+        }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        // What the caller cannot mend goes to the log, with its cause; he hears no details.
+        if matches!(
+            error,
+            Error::Database(_) | Error::Migration(_) | Error::Internal(_)
+        ) {
+            tracing::error!(error = ?error, "request failed");
+        }
+        let mut metadata = HashMap::new();
+        match &error {
+            Error::InvalidField { field, .. } => {
+                metadata.insert("field".to_owned(), field.clone());
+            }
+            Error::LoginFailed { redirect: true } => {
+                metadata.insert("redirect".to_owned(), "1".to_owned());
+            }
+            _ => {}
+        }
+        let details =
+            ErrorDetails::with_error_info(error.reason().reason(), ERROR_DOMAIN, metadata);
+        let message = match error {
+            Error::Internal(_) => "internal error".to_owned(),
+            _ => error.to_string(),
+        };
+        Status::with_error_details(error.code(), message, details)
+    }
+}

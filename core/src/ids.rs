@@ -1,0 +1,46 @@
+//! Ids that cannot be mistaken for one another.
+
+use crate::store::Value;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub i64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<$name> for Value {
+            fn from(id: $name) -> Self {
+                Self::from(id.0)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Of a user, and of his account.
+    UserId;
+    /// Of a currency.
+    CurrencyId;
+    /// Of a manager group.
+    ManagerGroupId;
+    /// Of a ledger entry.
+    EntryId;
+    /// Of a payment.
+    PaymentId;
+}
+
+impl UserId {
+    /// The admin of the first start, as in M4.
+    pub(crate) const ADMIN: Self = Self(0);
+}
+
+impl CurrencyId {
+    /// The default currency: all money is stored in it.
+    pub(crate) const DEFAULT: Self = Self(1);
+}

@@ -1,0 +1,86 @@
+//! The ledger: every change of a balance, once, for ever.
+//!
+//! A balance is the sum of its entries, always: [`posting`] writes both in one
+//! transaction, and [`audit`] proves it. Entries are only ever inserted.
+
+pub(crate) mod audit;
+pub(crate) mod posting;
+mod service;
+pub(crate) mod store;
+pub(crate) mod writer;
+
+use tollbook_proto::v1::{self as pb, LedgerEntryKind};
+
+pub(crate) use service::Service;
+
+use crate::{
+    clock,
+    error::{Error, Result},
+    ids::{EntryId, PaymentId, UserId},
+    money::Money,
+};
+
+/// Why a balance changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Adjustment,
+    Payment,
+    Opening,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Adjustment => "adjustment",
+            Self::Payment => "payment",
+            Self::Opening => "opening",
+        }
+    }
+
+    fn from_name(name: &str) -> Result<Self> {
+        [Self::Adjustment, Self::Payment, Self::Opening]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+            .ok_or_else(|| Error::internal("a stored ledger entry has an unknown kind"))
+    }
+
+    fn to_proto(self) -> LedgerEntryKind {
+        match self {
+            Self::Adjustment => LedgerEntryKind::Adjustment,
+            Self::Payment => LedgerEntryKind::Payment,
+            Self::Opening => LedgerEntryKind::Opening,
+        }
+    }
+}
+
+/// One change of one balance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: EntryId,
+    pub(crate) user: UserId,
+    pub(crate) amount: Money,
+    pub(crate) balance_after: Money,
+    pub(crate) kind: Kind,
+    pub(crate) payment: Option<PaymentId>,
+    pub(crate) actor: Option<UserId>,
+    pub(crate) note: String,
+    pub(crate) idempotency_key: String,
+    pub(crate) created_at: i64,
+}
+
+impl Entry {
+    fn to_proto(&self) -> pb::LedgerEntry {
+        pb::LedgerEntry {
+            id: self.id.0,
+            user_id: self.user.0,
+            amount: Some(self.amount.into()),
+            balance_after: Some(self.balance_after.into()),
+            kind: self.kind.to_proto().into(),
+            payment_id: self.payment.map_or(0, |id| id.0),
+            actor_id: self.actor.map(|id| id.0),
+            note: self.note.clone(),
+            idempotency_key: self.idempotency_key.clone(),
+            created_at: Some(clock::to_proto(self.created_at)),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `AccountsService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{self as pb, accounts_service_server::AccountsService};
+use tonic::{Request, Response, Status};
+
+use super::{
+    Entry, Kind, audit,
+    posting::{IdempotencyKey, Posting},
+    store,
+};
+use crate::{
+    access::{Principal, principal},
+    context::Context,
+    error::{Error, Result},
+    ids::UserId,
+    money::Money,
+    paging,
+    text::check_note,
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+impl Service {
+    async fn balance(
+        &self,
+        caller: &Principal,
+        request: &pb::GetBalanceRequest,
+    ) -> Result<pb::GetBalanceResponse> {
+        let snapshot = self.0.catalog.load_full();
+        if caller.is_legacy() && !snapshot.settings.balance_over_http {
+            return Err(Error::FeatureDisabled);
+        }
+        let user = match request.user_id {
+            Some(id) => self.0.directory.by_id(UserId(id)).await?,
+            None => self.0.directory.by_username(&request.username).await?,
+        };
+        let user = caller.see(user)?;
+        let currency = match request.currency.as_str() {
+            "" => Some(snapshot.currencies.default_currency()?),
+            "USER" => snapshot.currencies.by_id(user.currency),
+            code => snapshot.currencies.by_code(code),
+        };
+        let currency = currency.ok_or(Error::CurrencyNotFound)?;
+        let balance = self.0.directory.balance(user.id).await?;
+        Ok(pb::GetBalanceResponse {
+            user_id: user.id.0,
+            balance: Some(balance.to_currency(currency.exchange_rate)?.into()),
+            currency: currency.code.clone(),
+        })
+    }
+
+    async fn adjust(
+        &self,
+        caller: &Principal,
+        mut request: pb::AdjustBalanceRequest,
+    ) -> Result<pb::AdjustBalanceResponse> {
+        let actor = caller.user()?.id;
+        let user = caller.see(self.0.directory.by_id(UserId(request.user_id)).await?)?;
+        let amount = Money::from_proto(request.amount.as_ref())?;
+        check_note("note", &request.note)?;
+        let key = std::mem::take(&mut request.idempotency_key);
+        let posting = Posting {
+            user: user.id,
+            amount,
+            kind: Kind::Adjustment,
+            actor: Some(actor),
+            idempotency: IdempotencyKey::new(actor, "AdjustBalance", key, &request)?,
+            note: request.note,
+            payment: None,
+        };
+        let posted = self.0.writer.post(posting).await?;
+        Ok(pb::AdjustBalanceResponse {
+            entry: Some(posted.entry.to_proto()),
+            username: posted.username,
+        })
+    }
+
+    async fn entries(
+        &self,
+        caller: &Principal,
+        request: &pb::ListLedgerEntriesRequest,
+    ) -> Result<pb::ListLedgerEntriesResponse> {
+        let user = caller.see(self.0.directory.by_id(UserId(request.user_id)).await?)?;
+        let size = paging::size(request.page_size);
+        let before = paging::decode(&request.page_token)?;
+        let rows = store::newest(&self.0.db, user.id, before, size + 1).await?;
+        let (entries, next_page_token) = paging::cut(rows, size, |entry| entry.id.0);
+        let entries = entries.iter().map(Entry::to_proto).collect();
+        Ok(pb::ListLedgerEntriesResponse {
+            entries,
+            next_page_token,
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl AccountsService for Service {
+    async fn get_balance(
+        &self,
+        request: Request<pb::GetBalanceRequest>,
+    ) -> Result<Response<pb::GetBalanceResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(
+            self.balance(&caller, request.get_ref()).await?,
+        ))
+    }
+
+    async fn adjust_balance(
+        &self,
+        request: Request<pb::AdjustBalanceRequest>,
+    ) -> Result<Response<pb::AdjustBalanceResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(
+            self.adjust(&caller, request.into_inner()).await?,
+        ))
+    }
+
+    async fn list_ledger_entries(
+        &self,
+        request: Request<pb::ListLedgerEntriesRequest>,
+    ) -> Result<Response<pb::ListLedgerEntriesResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(
+            self.entries(&caller, request.get_ref()).await?,
+        ))
+    }
+
+    async fn audit_accounts(
+        &self,
+        _request: Request<pb::AuditAccountsRequest>,
+    ) -> Result<Response<pb::AuditAccountsResponse>, Status> {
+        Ok(Response::new(audit::audit(&self.0.db).await?))
+    }
+}

@@ -1,0 +1,191 @@
+//! Accounts, ledger entries and idempotency keys in the database.
+
+use std::collections::HashMap;
+
+use super::{Entry, Kind, posting::IdempotencyKey};
+use crate::{
+    error::{Error, Result},
+    ids::{EntryId, PaymentId, UserId},
+    money::Money,
+    store::{Db, Query, Row, Tx, Value},
+};
+
+/// An account inside a transaction, which nobody else changes until its end.
+pub(super) struct LockedAccount {
+    pub(super) username: String,
+    pub(super) balance: Money,
+}
+
+/// Locks the accounts of users, in the order of their ids so that two batches never wait
+/// for one another. Users who do not exist are left out.
+pub(super) async fn lock_accounts(
+    tx: &mut Tx,
+    users: impl IntoIterator<Item = UserId>,
+) -> Result<HashMap<UserId, LockedAccount>> {
+    let lock = tx.lock_clause();
+    let query = Query::new(
+        "SELECT a.user_id, u.username, a.balance FROM accounts a JOIN users u ON u.id = a.user_id \
+         WHERE u.deleted_at IS NULL AND a.user_id IN ",
+    )
+    .list(users)
+    .and(" ORDER BY a.user_id")
+    .and(lock);
+    let rows = tx.fetch_all(query).await?;
+    rows.iter()
+        .map(|row| {
+            let account = LockedAccount {
+                username: row.get(1)?,
+                balance: row.get(2)?,
+            };
+            Ok((UserId(row.get(0)?), account))
+        })
+        .collect()
+}
+
+/// Stores new balances with the entries that made them.
+pub(super) async fn update_accounts(
+    tx: &mut Tx,
+    accounts: impl IntoIterator<Item = (UserId, Money, EntryId)>,
+) -> Result<()> {
+    let rows = accounts.into_iter().map(|(user, balance, last_entry)| {
+        vec![Value::from(user), balance.into(), last_entry.into()]
+    });
+    let query = Query::new(
+        "UPDATE accounts SET balance = changed.column2, last_entry_id = changed.column3 FROM (VALUES ",
+    )
+    .rows(rows)
+    .and(") AS changed WHERE accounts.user_id = changed.column1");
+    tx.execute(query).await?;
+    Ok(())
+}
+
+const COLUMNS: &str = "SELECT id, user_id, amount, balance_after, kind, payment_id, actor_id, note, \
+                       idempotency_key, created_at FROM ledger_entries";
+
+fn read(row: &Row) -> Result<Entry> {
+    Ok(Entry {
+        id: EntryId(row.get(0)?),
+        user: UserId(row.get(1)?),
+        amount: row.get(2)?,
+        balance_after: row.get(3)?,
+        kind: Kind::from_name(&row.get::<String>(4)?)?,
+        payment: row.get::<Option<i64>>(5)?.map(PaymentId),
+        actor: row.get::<Option<i64>>(6)?.map(UserId),
+        note: row.get(7)?,
+        idempotency_key: row.get(8)?,
+        created_at: row.get(9)?,
+    })
+}
+
+pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
+    let rows = entries.iter().map(|entry| {
+        vec![
+            entry.id.into(),
+            entry.user.into(),
+            entry.amount.into(),
+            entry.balance_after.into(),
+            entry.kind.name().into(),
+            entry.payment.map(|id| id.0).into(),
+            entry.actor.map(|id| id.0).into(),
+            entry.note.as_str().into(),
+            entry.idempotency_key.as_str().into(),
+            entry.created_at.into(),
+        ]
+    });
+    let query = Query::new(
+        "INSERT INTO ledger_entries (id, user_id, amount, balance_after, kind, payment_id, \
+         actor_id, note, idempotency_key, created_at) VALUES ",
+    )
+    .rows(rows);
+    tx.execute(query).await?;
+    Ok(())
+}
+
+pub(super) async fn get(tx: &mut Tx, id: EntryId) -> Result<Entry> {
+    let row = tx
+        .fetch_optional(Query::new(COLUMNS).and(" WHERE id = ").value(id))
+        .await?;
+    read(&row.ok_or_else(|| Error::internal("an idempotency key leads to no entry"))?)
+}
+
+/// A user's entries before an id, newest first.
+pub(super) async fn newest(
+    db: &Db,
+    user: UserId,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    let query = Query::new(COLUMNS)
+        .and(" WHERE user_id = ")
+        .value(user)
+        .and(" AND id < ")
+        .value(before.unwrap_or(i64::MAX))
+        .and(" ORDER BY id DESC LIMIT ")
+        .value(limit);
+    db.fetch_all(query).await?.iter().map(read).collect()
+}
+
+/// Entries in the order (user, id) after a position, for the audit.
+pub(super) async fn after(
+    tx: &mut Tx,
+    position: (UserId, EntryId),
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    let query = Query::new(COLUMNS)
+        .and(" WHERE (user_id, id) > (")
+        .value(position.0)
+        .and(", ")
+        .value(position.1)
+        .and(") ORDER BY user_id, id LIMIT ")
+        .value(limit);
+    tx.fetch_all(query).await?.iter().map(read).collect()
+}
+
+/// What was done under some keys before: the fingerprint of the request, and its entry.
+pub(super) async fn known_keys(
+    tx: &mut Tx,
+    keys: impl IntoIterator<Item = &IdempotencyKey>,
+) -> Result<HashMap<(String, String), (String, EntryId)>> {
+    let rows = keys.into_iter().map(|key| {
+        vec![
+            Value::from(key.scope.as_str()),
+            Value::from(key.key.as_str()),
+        ]
+    });
+    let query = Query::new(
+        "SELECT scope, key, fingerprint, entry_id FROM idempotency_keys WHERE (scope, key) IN (VALUES ",
+    )
+    .rows(rows)
+    .and(")");
+    let rows = tx.fetch_all(query).await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                (row.get(0)?, row.get(1)?),
+                (row.get(2)?, EntryId(row.get(3)?)),
+            ))
+        })
+        .collect()
+}
+
+pub(super) async fn insert_keys(
+    tx: &mut Tx,
+    keys: impl IntoIterator<Item = (&IdempotencyKey, EntryId)>,
+    now: i64,
+) -> Result<()> {
+    let rows = keys.into_iter().map(|(key, entry)| {
+        vec![
+            key.scope.as_str().into(),
+            key.key.as_str().into(),
+            key.fingerprint.as_str().into(),
+            entry.into(),
+            now.into(),
+        ]
+    });
+    let query = Query::new(
+        "INSERT INTO idempotency_keys (scope, key, fingerprint, entry_id, created_at) VALUES ",
+    )
+    .rows(rows);
+    tx.execute(query).await?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The group-committing writer: postings queue, one task applies them in batches, each
+//! batch in one transaction, and everybody is answered after the commit.
+//!
+//! Making a commit durable costs the same for one posting and for hundreds. While one
+//! batch is on its way to the disk the next one gathers; nobody waits for a timer. Nothing
+//! is acknowledged before it is durable.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::posting::{self, Posted, Posting};
+use crate::{
+    error::{Error, Result},
+    store::{self, Db},
+    users::directory::{Balance, Directory},
+};
+
+/// How many postings may wait. Beyond it, callers wait to queue.
+const QUEUE: usize = 4096;
+/// How many postings a transaction holds at most.
+const BATCH: usize = 512;
+/// How often a batch is tried again that lost to another core of the same database.
+const TRIES: u32 = 10;
+
+struct Job {
+    posting: Posting,
+    answer: oneshot::Sender<Result<Posted>>,
+}
+
+/// A handle on the writer. Cheap to clone; the writer ends when the last one is gone.
+#[derive(Clone)]
+pub(crate) struct Writer(mpsc::Sender<Job>);
+
+impl Writer {
+    /// Starts the writer's task.
+    pub(crate) fn start(db: Db, directory: Arc<Directory>) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        tokio::spawn(run(db, directory, receiver));
+        Self(sender)
+    }
+
+    /// Applies a posting. The answer comes once it is durable; an error means that it was
+    /// not applied, except [`Error::Unavailable`] and [`Error::Database`], after which only
+    /// a repetition under the same idempotency key tells.
+    pub(crate) async fn post(&self, posting: Posting) -> Result<Posted> {
+        let (answer, answered) = oneshot::channel();
+        self.0
+            .send(Job { posting, answer })
+            .await
+            .map_err(|_| Error::Unavailable)?;
+        answered.await.map_err(|_| Error::Unavailable)?
+    }
+}
+
+async fn run(db: Db, directory: Arc<Directory>, mut queue: mpsc::Receiver<Job>) {
+    let mut jobs = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut jobs, BATCH).await > 0 {
+        let (postings, answers): (Vec<_>, Vec<_>) =
+            jobs.drain(..).map(|job| (job.posting, job.answer)).unzip();
+        for (answer, result) in answers
+            .into_iter()
+            .zip(commit(&db, &directory, &postings).await)
+        {
+            // A caller who left does not want to know.
+            let _ = answer.send(result);
+        }
+    }
+}
+
+/// Makes a batch durable, and returns what became of each posting.
+async fn commit(db: &Db, directory: &Directory, postings: &[Posting]) -> Vec<Result<Posted>> {
+    let error = match commit_together(db, directory, postings).await {
+        Ok(results) => return results,
+        Err(error) => error,
+    };
+    if postings.len() == 1 {
+        return vec![Err(error)];
+    }
+    // One posting may have spoiled it for all: each gets a transaction of its own.
+    tracing::warn!(error = ?error, postings = postings.len(), "batch failed, applying its postings one by one");
+    let mut results = Vec::with_capacity(postings.len());
+    for posting in postings {
+        let result = commit_together(db, directory, std::slice::from_ref(posting)).await;
+        results
+            .push(result.and_then(|mut results| results.pop().unwrap_or(Err(Error::Unavailable))));
+    }
+    results
+}
+
+async fn commit_together(
+    db: &Db,
+    directory: &Directory,
+    postings: &[Posting],
+) -> Result<Vec<Result<Posted>>> {
+    let mut tries = 0;
+    let results = loop {
+        tries += 1;
+        match transaction(db, postings).await {
+            Err(Error::Database(error)) if tries < TRIES && store::is_retriable(&error) => {
+                tokio::time::sleep(Duration::from_millis(5) * tries).await;
+            }
+            done => break done?,
+        }
+    };
+    for posted in results.iter().flatten() {
+        let entry = &posted.entry;
+        let balance = Balance {
+            amount: entry.balance_after,
+            last_entry: entry.id,
+        };
+        directory.learn_balance(entry.user, balance);
+    }
+    Ok(results)
+}
+
+async fn transaction(db: &Db, postings: &[Posting]) -> Result<Vec<Result<Posted>>> {
+    let mut tx = db.begin().await?;
+    let results = posting::apply(&mut tx, postings).await?;
+    tx.commit().await?;
+    Ok(results)
+}

@@ -1,0 +1,110 @@
+//! `ManagerGroupsService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{
+    self as pb, Permission, manager_groups_service_server::ManagerGroupsService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{ManagerGroup, store};
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    ids::ManagerGroupId,
+    store::Sequence,
+    text::{check_note, check_text},
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+fn decode(group: Option<pb::ManagerGroup>) -> Result<ManagerGroup> {
+    let group = group.unwrap_or_default();
+    if group.name.is_empty() {
+        return Err(Error::invalid("name", "is required"));
+    }
+    check_text("name", &group.name)?;
+    check_note("comment", &group.comment)?;
+    let permissions = group
+        .permissions
+        .iter()
+        .map(|number| {
+            Permission::try_from(*number)
+                .ok()
+                .filter(|permission| *permission != Permission::Unspecified)
+                .ok_or_else(|| Error::invalid("permissions", "holds an unknown permission"))
+        })
+        .collect::<Result<_>>()?;
+    Ok(ManagerGroup {
+        id: ManagerGroupId(group.id),
+        name: group.name,
+        comment: group.comment,
+        permissions,
+    })
+}
+
+#[tonic::async_trait]
+impl ManagerGroupsService for Service {
+    async fn list_manager_groups(
+        &self,
+        _request: Request<pb::ListManagerGroupsRequest>,
+    ) -> Result<Response<pb::ListManagerGroupsResponse>, Status> {
+        let snapshot = self.0.catalog.load();
+        let manager_groups = snapshot
+            .manager_groups
+            .0
+            .iter()
+            .map(ManagerGroup::to_proto)
+            .collect();
+        Ok(Response::new(pb::ListManagerGroupsResponse {
+            manager_groups,
+        }))
+    }
+
+    async fn create_manager_group(
+        &self,
+        request: Request<pb::CreateManagerGroupRequest>,
+    ) -> Result<Response<pb::CreateManagerGroupResponse>, Status> {
+        let mut group = decode(request.into_inner().manager_group)?;
+        let mut tx = self.0.begin_catalog_change().await?;
+        group.id = ManagerGroupId(tx.next_id(Sequence::ManagerGroups).await?);
+        store::insert(&mut tx, &group).await?;
+        self.0.commit_catalog_change(tx).await?;
+        let manager_group = Some(group.to_proto());
+        Ok(Response::new(pb::CreateManagerGroupResponse {
+            manager_group,
+        }))
+    }
+
+    async fn update_manager_group(
+        &self,
+        request: Request<pb::UpdateManagerGroupRequest>,
+    ) -> Result<Response<pb::UpdateManagerGroupResponse>, Status> {
+        let group = decode(request.into_inner().manager_group)?;
+        let mut tx = self.0.begin_catalog_change().await?;
+        if !store::update(&mut tx, &group).await? {
+            return Err(Error::ManagerGroupNotFound.into());
+        }
+        self.0.commit_catalog_change(tx).await?;
+        let manager_group = Some(group.to_proto());
+        Ok(Response::new(pb::UpdateManagerGroupResponse {
+            manager_group,
+        }))
+    }
+
+    async fn delete_manager_group(
+        &self,
+        request: Request<pb::DeleteManagerGroupRequest>,
+    ) -> Result<Response<pb::DeleteManagerGroupResponse>, Status> {
+        let id = ManagerGroupId(request.into_inner().id);
+        let mut tx = self.0.begin_catalog_change().await?;
+        if store::in_use(&mut tx, id).await? {
+            return Err(Error::ManagerGroupInUse.into());
+        }
+        if !store::delete(&mut tx, id).await? {
+            return Err(Error::ManagerGroupNotFound.into());
+        }
+        self.0.commit_catalog_change(tx).await?;
+        Ok(Response::new(pb::DeleteManagerGroupResponse {}))
+    }
+}

@@ -1,0 +1,209 @@
+//! `PaymentsService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{self as pb, payments_service_server::PaymentsService};
+use tonic::{Request, Response, Status};
+
+use super::{Direction, PaymentDraft, store};
+use crate::{
+    access::{Principal, principal},
+    clock,
+    context::Context,
+    error::{Error, Result},
+    ids::{PaymentId, UserId},
+    ledger::{
+        Kind,
+        posting::{IdempotencyKey, Posting},
+    },
+    money::{ExchangeRate, Money},
+    paging,
+    text::check_note,
+    users,
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+impl Service {
+    async fn record(
+        &self,
+        caller: &Principal,
+        mut request: pb::RecordPaymentRequest,
+    ) -> Result<pb::Payment> {
+        let snapshot = self.0.catalog.load_full();
+        if caller.is_legacy() && !snapshot.settings.api_allow_payments {
+            return Err(Error::FeatureDisabled);
+        }
+        let actor = caller.user()?.id;
+        let user = caller.see(self.0.directory.by_id(UserId(request.user_id)).await?)?;
+        let currency = snapshot
+            .currencies
+            .by_code(&request.currency)
+            .filter(|currency| currency.active)
+            .ok_or(Error::CurrencyNotFound)?;
+        let amount = Money::from_proto(request.amount.as_ref())?;
+        if amount < Money::ZERO {
+            return Err(Error::InvalidAmount);
+        }
+        let exchange_rate = match &request.exchange_rate {
+            _ if currency.is_default() => ExchangeRate::ONE,
+            None => currency.exchange_rate,
+            given => ExchangeRate::from_proto(given.as_ref())?,
+        };
+        let direction = match request.direction() {
+            pb::PaymentDirection::ToProvider => Direction::ToProvider,
+            pb::PaymentDirection::FromClient | pb::PaymentDirection::Unspecified => {
+                Direction::FromClient
+            }
+        };
+        check_note("comment", &request.comment)?;
+        let key = std::mem::take(&mut request.idempotency_key);
+        let idempotency = IdempotencyKey::new(actor, "RecordPayment", key, &request)?;
+        let draft = PaymentDraft::new(
+            amount,
+            request.amount_includes_tax,
+            &users::store::taxes(&self.0.db, user.id).await?,
+            currency,
+            exchange_rate,
+            direction,
+            request.comment,
+        )?;
+        let posting = Posting {
+            user: user.id,
+            amount: draft.balance_change,
+            kind: Kind::Payment,
+            actor: Some(actor),
+            note: String::new(),
+            payment: Some(draft),
+            idempotency,
+        };
+        let posted = self.0.writer.post(posting).await?;
+        let payment = posted
+            .payment
+            .ok_or_else(|| Error::internal("a payment was not recorded"))?;
+        payment.to_proto(posted.username, &snapshot.currencies)
+    }
+
+    async fn get(&self, caller: &Principal, id: PaymentId) -> Result<pb::Payment> {
+        let filter = store::Filter {
+            scope: caller.scope(),
+            id: Some(id),
+            ..Default::default()
+        };
+        let found = store::list(&self.0.db, &filter).await?.pop();
+        let (payment, username) = found.ok_or(Error::PaymentNotFound)?;
+        payment.to_proto(username, &self.0.catalog.load().currencies)
+    }
+
+    async fn list(
+        &self,
+        caller: &Principal,
+        request: &pb::ListPaymentsRequest,
+    ) -> Result<pb::ListPaymentsResponse> {
+        let snapshot = self.0.catalog.load_full();
+        let time_zone = snapshot.settings.time_zone_name().to_owned();
+        let time = |field, time: &Option<_>| {
+            time.as_ref()
+                .map(|time| clock::from_proto(field, time))
+                .transpose()
+        };
+        let mut from = time("from", &request.from)?;
+        let mut till = time("till", &request.till)?;
+        if request.default_today {
+            let (start, end) = clock::today(&snapshot.settings.time_zone);
+            from = from.or(Some(start));
+            till = till.or(Some(end));
+        }
+        let bound = |amount: &Option<pb::Decimal>| {
+            amount
+                .as_ref()
+                .map(|amount| Money::from_proto(Some(amount)))
+                .transpose()
+        };
+        let (at_least, at_most) = (bound(&request.amount_min)?, bound(&request.amount_max)?);
+        let currency = match request.currency.as_str() {
+            "" => None,
+            code => match snapshot.currencies.by_code(code) {
+                Some(currency) => Some(currency.id),
+                None => {
+                    return Ok(pb::ListPaymentsResponse {
+                        time_zone,
+                        ..Default::default()
+                    });
+                }
+            },
+        };
+        let size = paging::size(request.page_size);
+        let mut filter = store::Filter {
+            scope: caller.scope(),
+            after: paging::decode(&request.page_token)?,
+            user: request.user_id.map(UserId),
+            from,
+            till,
+            username: &request.username,
+            first_name: &request.first_name,
+            last_name: &request.last_name,
+            currency,
+            limit: size + 1,
+            ..Default::default()
+        };
+        // Amounts are compared here, so a page may take several reads to fill.
+        let mut found = Vec::new();
+        let wanted = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        while found.len() < wanted {
+            let rows = store::list(&self.0.db, &filter).await?;
+            let last_read = rows.len() < wanted;
+            filter.after = rows
+                .last()
+                .map(|(payment, _)| payment.id.0)
+                .or(filter.after);
+            found.extend(rows.into_iter().filter(|(payment, _)| {
+                at_least.is_none_or(|bound| payment.amount() >= bound)
+                    && at_most.is_none_or(|bound| payment.amount() <= bound)
+            }));
+            if last_read {
+                break;
+            }
+        }
+        found.truncate(wanted);
+        let (found, next_page_token) = paging::cut(found, size, |(payment, _)| payment.id.0);
+        let payments = found
+            .into_iter()
+            .map(|(payment, username)| payment.to_proto(username, &snapshot.currencies))
+            .collect::<Result<_>>()?;
+        Ok(pb::ListPaymentsResponse {
+            payments,
+            next_page_token,
+            time_zone,
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl PaymentsService for Service {
+    async fn record_payment(
+        &self,
+        request: Request<pb::RecordPaymentRequest>,
+    ) -> Result<Response<pb::RecordPaymentResponse>, Status> {
+        let caller = principal(&request)?;
+        let payment = Some(self.record(&caller, request.into_inner()).await?);
+        Ok(Response::new(pb::RecordPaymentResponse { payment }))
+    }
+
+    async fn get_payment(
+        &self,
+        request: Request<pb::GetPaymentRequest>,
+    ) -> Result<Response<pb::GetPaymentResponse>, Status> {
+        let caller = principal(&request)?;
+        let payment = Some(self.get(&caller, PaymentId(request.get_ref().id)).await?);
+        Ok(Response::new(pb::GetPaymentResponse { payment }))
+    }
+
+    async fn list_payments(
+        &self,
+        request: Request<pb::ListPaymentsRequest>,
+    ) -> Result<Response<pb::ListPaymentsResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(self.list(&caller, request.get_ref()).await?))
+    }
+}

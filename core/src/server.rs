@@ -1,0 +1,74 @@
+//! The gRPC service as a whole.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{
+    access_tokens_service_server::AccessTokensServiceServer,
+    accounts_service_server::AccountsServiceServer,
+    currencies_service_server::CurrenciesServiceServer,
+    directions_service_server::DirectionsServiceServer, legacy_service_server::LegacyServiceServer,
+    manager_groups_service_server::ManagerGroupsServiceServer,
+    payments_service_server::PaymentsServiceServer, sessions_service_server::SessionsServiceServer,
+    settings_service_server::SettingsServiceServer, users_service_server::UsersServiceServer,
+};
+use tonic::service::Routes;
+use tower::Layer;
+
+use crate::{
+    access::{
+        self,
+        layer::{AccessLayer, AccessService, Gate},
+    },
+    context::Context,
+    currencies, directions,
+    error::{Error, Result},
+    ledger, managers, payments, settings, users,
+};
+
+/// All services behind the gate: what a listener serves, and what an embedded shim calls.
+pub type CoreService = AccessService<Routes>;
+
+pub(crate) fn build(context: &Arc<Context>) -> Result<CoreService> {
+    let gate = Arc::new(Gate::new(context.clone())?);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(tollbook_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let unreadable = |error: tonic_reflection::server::Error| Error::internal(error.to_string());
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    drop(health_reporter);
+    let mut routes = Routes::builder();
+    routes
+        .add_service(UsersServiceServer::new(users::Service(context.clone())))
+        .add_service(AccountsServiceServer::new(ledger::Service(context.clone())))
+        .add_service(PaymentsServiceServer::new(payments::Service(
+            context.clone(),
+        )))
+        .add_service(CurrenciesServiceServer::new(currencies::Service(
+            context.clone(),
+        )))
+        .add_service(DirectionsServiceServer::new(directions::Service(
+            context.clone(),
+        )))
+        .add_service(SettingsServiceServer::new(settings::Service(
+            context.clone(),
+        )))
+        .add_service(ManagerGroupsServiceServer::new(managers::Service(
+            context.clone(),
+        )))
+        .add_service(SessionsServiceServer::new(access::SessionService(
+            context.clone(),
+        )))
+        .add_service(AccessTokensServiceServer::new(access::TokenService(
+            context.clone(),
+        )))
+        .add_service(LegacyServiceServer::new(access::LegacyService(
+            gate.clone(),
+        )))
+        .add_service(health)
+        .add_service(reflection().build_v1().map_err(unreadable)?)
+        // grpcurl before 1.9 asks for this one.
+        .add_service(reflection().build_v1alpha().map_err(unreadable)?);
+    Ok(AccessLayer(gate).layer(routes.routes().prepare()))
+}

@@ -1,0 +1,143 @@
+//! The operator's settings: the legacy API tab and what the methods depend on.
+
+mod service;
+pub(crate) mod store;
+
+use jiff::tz::TimeZone;
+use tollbook_proto::v1 as pb;
+
+pub(crate) use service::Service;
+
+use crate::{
+    error::{Error, Result},
+    text::check_text,
+    users::taxes::TaxPlan,
+};
+
+/// The settings as the core uses them. Their meaning is documented in `settings.proto`.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the legacy GUI"
+)]
+pub(crate) struct Settings {
+    pub(crate) allow_api: bool,
+    pub(crate) allow_get_api: bool,
+    /// Empty: none.
+    pub(crate) api_secret_key: Secret,
+    pub(crate) xml_api_extension: bool,
+    pub(crate) allow_api_login_redirect: bool,
+    pub(crate) login_redirect_url: String,
+    pub(crate) disable_hash_checking: bool,
+    pub(crate) api_allow_payments: bool,
+    pub(crate) balance_over_http: bool,
+    pub(crate) show_active_calls_for_users: bool,
+    pub(crate) default_taxes: TaxPlan,
+    pub(crate) time_zone: TimeZone,
+}
+
+/// A text that must not reach a log.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            allow_api: false,
+            allow_get_api: false,
+            api_secret_key: Secret::default(),
+            xml_api_extension: false,
+            allow_api_login_redirect: false,
+            login_redirect_url: "/billing/callc/main".to_owned(),
+            disable_hash_checking: false,
+            api_allow_payments: true,
+            balance_over_http: true,
+            show_active_calls_for_users: false,
+            default_taxes: TaxPlan::default(),
+            time_zone: TimeZone::UTC,
+        }
+    }
+}
+
+impl Settings {
+    /// Changes one setting to its value in `new`.
+    fn set(&mut self, field: &str, new: &pb::Settings) -> Result<()> {
+        match field {
+            "allow_api" => self.allow_api = new.allow_api,
+            "allow_get_api" => self.allow_get_api = new.allow_get_api,
+            "api_secret_key" => {
+                check_text("api_secret_key", &new.api_secret_key)?;
+                self.api_secret_key = Secret(new.api_secret_key.clone());
+            }
+            "xml_api_extension" => self.xml_api_extension = new.xml_api_extension,
+            "allow_api_login_redirect" => {
+                self.allow_api_login_redirect = new.allow_api_login_redirect;
+            }
+            "login_redirect_url" => {
+                check_text("login_redirect_url", &new.login_redirect_url)?;
+                self.login_redirect_url.clone_from(&new.login_redirect_url);
+            }
+            "disable_hash_checking" => self.disable_hash_checking = new.disable_hash_checking,
+            "api_allow_payments" => self.api_allow_payments = new.api_allow_payments,
+            "balance_over_http" => self.balance_over_http = new.balance_over_http,
+            "show_active_calls_for_users" => {
+                self.show_active_calls_for_users = new.show_active_calls_for_users;
+            }
+            "default_taxes" => {
+                self.default_taxes =
+                    TaxPlan::from_proto(&new.default_taxes.clone().unwrap_or_default())?;
+            }
+            "time_zone" => self.time_zone = time_zone("time_zone", &new.time_zone)?,
+            _ => {
+                return Err(Error::invalid(
+                    "update_mask",
+                    "names a field that cannot be changed",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold between settings.
+    fn check(&self) -> Result<()> {
+        if self.allow_api && self.api_secret_key.0.is_empty() {
+            return Err(Error::ApiSecretMissing);
+        }
+        Ok(())
+    }
+
+    /// The IANA name of the system's time zone.
+    #[must_use]
+    pub(crate) fn time_zone_name(&self) -> &str {
+        self.time_zone.iana_name().unwrap_or("UTC")
+    }
+
+    fn to_proto(&self) -> pb::Settings {
+        pb::Settings {
+            allow_api: self.allow_api,
+            allow_get_api: self.allow_get_api,
+            api_secret_key: String::new(),
+            has_api_secret_key: !self.api_secret_key.0.is_empty(),
+            xml_api_extension: self.xml_api_extension,
+            allow_api_login_redirect: self.allow_api_login_redirect,
+            login_redirect_url: self.login_redirect_url.clone(),
+            disable_hash_checking: self.disable_hash_checking,
+            api_allow_payments: self.api_allow_payments,
+            balance_over_http: self.balance_over_http,
+            show_active_calls_for_users: self.show_active_calls_for_users,
+            default_taxes: Some(self.default_taxes.to_proto()),
+            time_zone: self.time_zone_name().to_owned(),
+        }
+    }
+}
+
+/// The time zone of an IANA name.
+pub(crate) fn time_zone(field: &'static str, name: &str) -> Result<TimeZone> {
+    TimeZone::get(name).map_err(|_| Error::invalid(field, "is not an IANA time zone"))
+}

@@ -1,0 +1,47 @@
+//! `SettingsService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{self as pb, settings_service_server::SettingsService};
+use tonic::{Request, Response, Status};
+
+use super::store;
+use crate::{context::Context, error::Error, store::Query};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+#[tonic::async_trait]
+impl SettingsService for Service {
+    async fn get_settings(
+        &self,
+        _request: Request<pb::GetSettingsRequest>,
+    ) -> Result<Response<pb::GetSettingsResponse>, Status> {
+        let settings = self.0.catalog.load().settings.to_proto();
+        Ok(Response::new(pb::GetSettingsResponse {
+            settings: Some(settings),
+        }))
+    }
+
+    async fn update_settings(
+        &self,
+        request: Request<pb::UpdateSettingsRequest>,
+    ) -> Result<Response<pb::UpdateSettingsResponse>, Status> {
+        let request = request.into_inner();
+        let new = request.settings.unwrap_or_default();
+        let mask = request.update_mask.unwrap_or_default();
+        if mask.paths.is_empty() {
+            return Err(Error::invalid("update_mask", "is required").into());
+        }
+        let mut tx = self.0.begin_catalog_change().await?;
+        let mut settings = store::read(&tx.fetch_all(Query::new(store::ALL)).await?)?;
+        for path in &mask.paths {
+            settings.set(path, &new)?;
+        }
+        settings.check()?;
+        store::write(&mut tx, &settings).await?;
+        self.0.commit_catalog_change(tx).await?;
+        Ok(Response::new(pb::UpdateSettingsResponse {
+            settings: Some(settings.to_proto()),
+        }))
+    }
+}

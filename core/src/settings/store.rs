@@ -1,0 +1,82 @@
+//! Settings in the database: a name and a text each.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Secret, Settings, time_zone};
+use crate::{
+    error::{Error, Result},
+    store::{Query, Row, Tx, Value},
+    users::taxes::TaxPlan,
+};
+
+pub(crate) const ALL: &str = "SELECT name, value FROM settings";
+
+/// The settings that the rows hold; what is missing has its default.
+pub(crate) fn read(rows: &[Row]) -> Result<Settings> {
+    let mut settings = Settings::default();
+    for row in rows {
+        let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
+        match name.as_str() {
+            "allow_api" => settings.allow_api = decode(&value)?,
+            "allow_get_api" => settings.allow_get_api = decode(&value)?,
+            "api_secret_key" => settings.api_secret_key = Secret(decode(&value)?),
+            "xml_api_extension" => settings.xml_api_extension = decode(&value)?,
+            "allow_api_login_redirect" => settings.allow_api_login_redirect = decode(&value)?,
+            "login_redirect_url" => settings.login_redirect_url = decode(&value)?,
+            "disable_hash_checking" => settings.disable_hash_checking = decode(&value)?,
+            "api_allow_payments" => settings.api_allow_payments = decode(&value)?,
+            "balance_over_http" => settings.balance_over_http = decode(&value)?,
+            "show_active_calls_for_users" => {
+                settings.show_active_calls_for_users = decode(&value)?;
+            }
+            "default_taxes" => settings.default_taxes = decode::<TaxPlan>(&value)?,
+            "time_zone" => settings.time_zone = time_zone("time_zone", &decode::<String>(&value)?)?,
+            // Of a newer version of the program.
+            _ => {}
+        }
+    }
+    Ok(settings)
+}
+
+/// Stores all settings.
+pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
+    let rows = [
+        ("allow_api", encode(&settings.allow_api)?),
+        ("allow_get_api", encode(&settings.allow_get_api)?),
+        ("api_secret_key", encode(&settings.api_secret_key.0)?),
+        ("xml_api_extension", encode(&settings.xml_api_extension)?),
+        (
+            "allow_api_login_redirect",
+            encode(&settings.allow_api_login_redirect)?,
+        ),
+        ("login_redirect_url", encode(&settings.login_redirect_url)?),
+        (
+            "disable_hash_checking",
+            encode(&settings.disable_hash_checking)?,
+        ),
+        ("api_allow_payments", encode(&settings.api_allow_payments)?),
+        ("balance_over_http", encode(&settings.balance_over_http)?),
+        (
+            "show_active_calls_for_users",
+            encode(&settings.show_active_calls_for_users)?,
+        ),
+        ("default_taxes", encode(&settings.default_taxes)?),
+        ("time_zone", encode(&settings.time_zone_name())?),
+    ];
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| vec![Value::from(name), Value::from(value)]);
+    let query = Query::new("INSERT INTO settings (name, value) VALUES ")
+        .rows(rows)
+        .and(" ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    tx.execute(query).await?;
+    Ok(())
+}
+
+fn encode(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
+}
+
+fn decode<T: DeserializeOwned>(value: &str) -> Result<T> {
+    serde_json::from_str(value).map_err(|_| Error::internal("a stored setting cannot be read"))
+}

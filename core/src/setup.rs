@@ -1,0 +1,98 @@
+//! The first start: what a new database gets.
+
+use tollbook_proto::v1 as pb;
+
+use crate::{
+    access::{
+        Password,
+        tokens::{self, TokenKind},
+    },
+    clock,
+    currencies::{self, Currency},
+    error::Result,
+    ids::{CurrencyId, UserId},
+    money::ExchangeRate,
+    settings::{self, Secret, Settings},
+    store::Db,
+    users::{self, Role},
+};
+
+/// What a new database gets. An existing one stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct SetUp {
+    /// The API secret key of the legacy API, which is then switched on. None: the API
+    /// stays off until a key is set.
+    pub api_secret_key: Option<String>,
+    /// A demo data set, with credentials that everybody knows.
+    pub demo: bool,
+}
+
+/// How to log in after the first start.
+pub struct Credentials {
+    /// Login name of the admin.
+    pub username: &'static str,
+    /// His password.
+    pub password: String,
+    /// The API secret key, if one was set.
+    pub api_secret_key: Option<String>,
+    /// A bearer token for gRPC, in the demo.
+    pub token: Option<&'static str>,
+}
+
+const DEMO_PASSWORD: &str = "admin1";
+const DEMO_API_SECRET: &str = "secret";
+const DEMO_TOKEN: &str = "tb_demo";
+
+/// Creates the admin, the default currency and the settings in a new database. Returns
+/// nothing where the database is not new.
+pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Credentials>> {
+    if !users::store::none_exist(db).await? {
+        return Ok(None);
+    }
+    let credentials = Credentials {
+        username: "admin",
+        password: match set_up.demo {
+            true => DEMO_PASSWORD.to_owned(),
+            false => hex::encode(rand::random::<[u8; 10]>()),
+        },
+        api_secret_key: set_up
+            .api_secret_key
+            .clone()
+            .or_else(|| set_up.demo.then(|| DEMO_API_SECRET.to_owned())),
+        token: set_up.demo.then_some(DEMO_TOKEN),
+    };
+    let password = Password::for_new_user(credentials.password.clone(), "").await?;
+
+    let mut tx = db.begin().await?;
+    let currency = Currency {
+        id: CurrencyId::DEFAULT,
+        code: "USD".to_owned(),
+        name: "United States dollar".to_owned(),
+        exchange_rate: ExchangeRate::ONE,
+        active: true,
+        automatic_update: false,
+        updated_at: clock::now(),
+    };
+    currencies::store::insert(&mut tx, &currency).await?;
+    let settings = Settings {
+        allow_api: credentials.api_secret_key.is_some(),
+        api_secret_key: Secret(credentials.api_secret_key.clone().unwrap_or_default()),
+        ..Settings::default()
+    };
+    settings::store::write(&mut tx, &settings).await?;
+    let admin = pb::User {
+        username: credentials.username.to_owned(),
+        role: pb::Role::Admin.into(),
+        first_name: "System".to_owned(),
+        last_name: "Admin".to_owned(),
+        postpaid: true,
+        ..Default::default()
+    };
+    let admin = users::record::with_defaults(admin, &settings);
+    users::store::insert(&mut tx, UserId::ADMIN, Role::Admin, &admin, password.hash()).await?;
+    if let Some(token) = credentials.token {
+        tokens::store(&mut tx, token, TokenKind::User, "demo", UserId::ADMIN, None).await?;
+    }
+    tx.commit().await?;
+    Ok(Some(credentials))
+}

@@ -1,0 +1,380 @@
+//! The database, as the rest of the core sees it: one interface, two backends.
+//!
+//! SQL is written once, with `$1` parameters, in the `store` module of each domain.
+//! What the backends do differently lives in [`sqlite`] and [`postgres`], and nowhere else.
+
+mod postgres;
+mod sqlite;
+
+use std::{borrow::Cow, path::PathBuf};
+
+use rust_decimal::Decimal;
+use sqlx::AssertSqlSafe;
+
+use crate::{
+    error::{Error, Result},
+    money::{ExchangeRate, Money},
+};
+
+/// Where the database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// An embedded SQLite file.
+    Sqlite(PathBuf),
+    /// A `postgres://` URL.
+    Postgres(String),
+}
+
+/// An open database. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Db(Backend);
+
+#[derive(Clone)]
+enum Backend {
+    Sqlite(sqlite::Pools),
+    Postgres(sqlx::PgPool),
+}
+
+/// A transaction that may write. Dropped without [`Tx::commit`], it is rolled back.
+pub(crate) struct Tx(TxBackend);
+
+enum TxBackend {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+/// A sequence of ids.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sequence {
+    /// Of `users`.
+    Users,
+    /// Of `currencies`.
+    Currencies,
+    /// Of `manager_groups`.
+    ManagerGroups,
+    /// Of `ledger_entries`.
+    LedgerEntries,
+    /// Of `payments`.
+    Payments,
+    /// Of `access_tokens`.
+    AccessTokens,
+}
+
+impl Sequence {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Currencies => "currencies",
+            Self::ManagerGroups => "manager_groups",
+            Self::LedgerEntries => "ledger_entries",
+            Self::Payments => "payments",
+            Self::AccessTokens => "access_tokens",
+        }
+    }
+}
+
+/// A parameter of a [`Query`].
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// `BOOLEAN`.
+    Bool(bool),
+    /// `BIGINT`.
+    Int(Option<i64>),
+    /// `TEXT`.
+    Text(String),
+    /// `NUMERIC`, or canonical text where there is none.
+    Decimal(Decimal),
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+impl From<Decimal> for Value {
+    fn from(value: Decimal) -> Self {
+        Self::Decimal(value)
+    }
+}
+
+/// A statement with its parameters.
+pub(crate) struct Query {
+    sql: Cow<'static, str>,
+    values: Vec<Value>,
+}
+
+impl Query {
+    /// A statement; `$1` and so on stand for the values bound in order.
+    pub(crate) fn new(sql: &'static str) -> Self {
+        Self {
+            sql: Cow::Borrowed(sql),
+            values: Vec::new(),
+        }
+    }
+
+    /// Binds the next parameter.
+    #[must_use]
+    pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        self
+    }
+
+    /// Appends SQL text to the statement. The text must come from the program; what comes
+    /// from outside is bound.
+    #[must_use]
+    pub(crate) fn and(mut self, sql: &'static str) -> Self {
+        self.sql.to_mut().push_str(sql);
+        self
+    }
+
+    /// Appends a placeholder and binds its value.
+    #[must_use]
+    pub(crate) fn value(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        let placeholder = format!("${}", self.values.len());
+        self.sql.to_mut().push_str(&placeholder);
+        self
+    }
+
+    /// Appends `(…, …)` with one placeholder per value.
+    #[must_use]
+    pub(crate) fn list<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
+        let mut separator = "(";
+        for value in values {
+            self = self.and(separator).value(value);
+            separator = ", ";
+        }
+        self.and(")")
+    }
+
+    /// Appends `(…), (…)`, a list per row.
+    #[must_use]
+    pub(crate) fn rows(mut self, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
+        let mut separator = "";
+        for row in rows {
+            self = self.and(separator).list(row);
+            separator = ", ";
+        }
+        self
+    }
+}
+
+/// A row of a result; columns go by position.
+pub(crate) struct Row(RowBackend);
+
+enum RowBackend {
+    Sqlite(sqlx::sqlite::SqliteRow),
+    Postgres(sqlx::postgres::PgRow),
+}
+
+impl Row {
+    /// The column as `T`. An error means that the schema is not what the code expects.
+    pub(crate) fn get<T: Column>(&self, index: usize) -> Result<T> {
+        T::read(self, index)
+    }
+}
+
+/// What a column can be read as.
+pub(crate) trait Column: Sized {
+    /// Reads column `index` of `row`.
+    fn read(row: &Row, index: usize) -> Result<Self>;
+}
+
+macro_rules! plain_column {
+    ($($type:ty),*) => {$(
+        impl Column for $type {
+            fn read(row: &Row, index: usize) -> Result<Self> {
+                use sqlx::Row as _;
+                Ok(match &row.0 {
+                    RowBackend::Sqlite(row) => row.try_get(index)?,
+                    RowBackend::Postgres(row) => row.try_get(index)?,
+                })
+            }
+        }
+    )*};
+}
+plain_column!(bool, i64, Option<i64>, String);
+
+impl Column for Decimal {
+    fn read(row: &Row, index: usize) -> Result<Self> {
+        use sqlx::Row as _;
+        match &row.0 {
+            RowBackend::Sqlite(row) => sqlite::read_decimal(row.try_get(index)?),
+            RowBackend::Postgres(row) => Ok(row.try_get::<Self, _>(index)?.normalize()),
+        }
+    }
+}
+
+impl Column for Money {
+    fn read(row: &Row, index: usize) -> Result<Self> {
+        Self::new(row.get(index)?).ok_or_else(|| Error::internal("a stored amount is out of range"))
+    }
+}
+
+impl Column for ExchangeRate {
+    fn read(row: &Row, index: usize) -> Result<Self> {
+        Self::new(row.get(index)?)
+            .ok_or_else(|| Error::internal("a stored exchange rate is out of range"))
+    }
+}
+
+impl From<Money> for Value {
+    fn from(money: Money) -> Self {
+        Self::Decimal(money.value())
+    }
+}
+
+impl From<ExchangeRate> for Value {
+    fn from(rate: ExchangeRate) -> Self {
+        Self::Decimal(rate.value())
+    }
+}
+
+/// Binds the values of a query; a macro because the two argument types share no trait.
+macro_rules! bound {
+    ($query:expr, $decimal:expr) => {{
+        let query = $query;
+        let mut bound = sqlx::query(AssertSqlSafe(query.sql.into_owned()));
+        for value in query.values {
+            bound = match value {
+                Value::Bool(value) => bound.bind(value),
+                Value::Int(value) => bound.bind(value),
+                Value::Text(value) => bound.bind(value),
+                Value::Decimal(value) => bound.bind($decimal(value)),
+            };
+        }
+        bound
+    }};
+}
+use bound;
+
+impl Db {
+    /// Opens the database and brings its schema up to date.
+    pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self> {
+        Ok(Self(match url {
+            DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path).await?),
+            DatabaseUrl::Postgres(url) => Backend::Postgres(postgres::open(url).await?),
+        }))
+    }
+
+    /// Whether this process is the only one that writes to the database, so that what it
+    /// keeps in memory is never behind.
+    #[must_use]
+    pub(crate) fn is_exclusive(&self) -> bool {
+        matches!(self.0, Backend::Sqlite(_))
+    }
+
+    /// Begins a transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Tx> {
+        Ok(Tx(match &self.0 {
+            Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::begin(pools).await?),
+            Backend::Postgres(pool) => TxBackend::Postgres(pool.begin().await?),
+        }))
+    }
+
+    /// Begins a transaction that only reads, and sees the database as it was at its start.
+    pub(crate) async fn snapshot(&self) -> Result<Tx> {
+        Ok(Tx(match &self.0 {
+            Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::snapshot(pools).await?),
+            Backend::Postgres(pool) => TxBackend::Postgres(postgres::snapshot(pool).await?),
+        }))
+    }
+
+    /// All rows of a reading query.
+    pub(crate) async fn fetch_all(&self, query: Query) -> Result<Vec<Row>> {
+        match &self.0 {
+            Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
+            Backend::Postgres(pool) => postgres::fetch_all(pool, query).await,
+        }
+    }
+
+    /// The first row of a reading query.
+    pub(crate) async fn fetch_optional(&self, query: Query) -> Result<Option<Row>> {
+        Ok(self.fetch_all(query).await?.into_iter().next())
+    }
+}
+
+impl Tx {
+    /// All rows of a query.
+    pub(crate) async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
+        match &mut self.0 {
+            TxBackend::Sqlite(tx) => sqlite::fetch_all(&mut **tx, query).await,
+            TxBackend::Postgres(tx) => postgres::fetch_all(&mut **tx, query).await,
+        }
+    }
+
+    /// The first row of a query.
+    pub(crate) async fn fetch_optional(&mut self, query: Query) -> Result<Option<Row>> {
+        Ok(self.fetch_all(query).await?.into_iter().next())
+    }
+
+    /// Runs a query and returns how many rows it changed.
+    pub(crate) async fn execute(&mut self, query: Query) -> Result<u64> {
+        match &mut self.0 {
+            TxBackend::Sqlite(tx) => sqlite::execute(&mut **tx, query).await,
+            TxBackend::Postgres(tx) => postgres::execute(&mut **tx, query).await,
+        }
+    }
+
+    /// Takes `count` new ids, ascending. Ids of a transaction that fails are lost.
+    pub(crate) async fn next_ids(&mut self, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
+        match &self.0 {
+            TxBackend::Sqlite(_) => sqlite::next_ids(self, sequence, count).await,
+            TxBackend::Postgres(_) => postgres::next_ids(self, sequence, count).await,
+        }
+    }
+
+    /// Takes one new id.
+    pub(crate) async fn next_id(&mut self, sequence: Sequence) -> Result<i64> {
+        let ids = self.next_ids(sequence, 1).await?;
+        ids.first()
+            .copied()
+            .ok_or_else(|| Error::internal("a sequence gave no id"))
+    }
+
+    /// What to append to a `SELECT` so that its rows stay as they are until the commit.
+    #[must_use]
+    pub(crate) fn lock_clause(&self) -> &'static str {
+        match &self.0 {
+            // The whole database is locked already: one writer at a time.
+            TxBackend::Sqlite(_) => "",
+            TxBackend::Postgres(_) => " FOR UPDATE",
+        }
+    }
+
+    /// Makes the changes durable.
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self.0 {
+            TxBackend::Sqlite(tx) => tx.commit().await?,
+            TxBackend::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Whether the transaction failed through no fault of its own, so that it may be repeated:
+/// serialization failures and deadlocks between several cores.
+#[must_use]
+pub(crate) fn is_retriable(error: &sqlx::Error) -> bool {
+    postgres::is_retriable(error)
+}

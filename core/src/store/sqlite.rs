@@ -1,0 +1,100 @@
+//! What is particular to SQLite.
+
+use std::{path::Path, time::Duration};
+
+use rust_decimal::Decimal;
+use sqlx::{
+    Executor, Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{AssertSqlSafe, Query, Row, RowBackend, Sequence, Tx, Value, bound};
+use crate::error::{Error, Result};
+
+/// Connections that read, and the one that writes: SQLite has one writer at a time, and
+/// waiting for it in a pool is cheaper and fairer than waiting for a file lock.
+#[derive(Clone)]
+pub(super) struct Pools {
+    pub(super) read: SqlitePool,
+    write: SqlitePool,
+}
+
+pub(super) async fn open(path: &Path) -> Result<Pools> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL: a commit is on the disk before it is acknowledged.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        // Batches of every size have a statement of their own.
+        .statement_cache_capacity(1024);
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options.clone())
+        .await?;
+    sqlx::migrate!("migrations/sqlite").run(&write).await?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(4)
+        .connect_with(options)
+        .await?;
+    Ok(Pools { read, write })
+}
+
+pub(super) async fn begin(pools: &Pools) -> Result<Transaction<'static, Sqlite>> {
+    // IMMEDIATE: a transaction that reads first and writes later never fails half way
+    // because another process wrote in between.
+    Ok(pools.write.begin_with("BEGIN IMMEDIATE").await?)
+}
+
+pub(super) async fn snapshot(pools: &Pools) -> Result<Transaction<'static, Sqlite>> {
+    Ok(pools.read.begin().await?)
+}
+
+pub(super) async fn fetch_all<'e, E>(executor: E, query: Query) -> Result<Vec<Row>>
+where
+    E: Executor<'e, Database = Sqlite>,
+{
+    let rows = bound!(query, decimal_text).fetch_all(executor).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Row(RowBackend::Sqlite(row)))
+        .collect())
+}
+
+pub(super) async fn execute<'e, E>(executor: E, query: Query) -> Result<u64>
+where
+    E: Executor<'e, Database = Sqlite>,
+{
+    Ok(bound!(query, decimal_text)
+        .execute(executor)
+        .await?
+        .rows_affected())
+}
+
+pub(super) async fn next_ids(tx: &mut Tx, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
+    let count = i64::try_from(count).map_err(|_| Error::internal("too many ids at once"))?;
+    let row = tx
+        .fetch_optional(
+            Query::new(
+                "UPDATE sequences SET next_id = next_id + $1 WHERE name = $2 RETURNING next_id",
+            )
+            .bind(count)
+            .bind(sequence.name()),
+        )
+        .await?
+        .ok_or_else(|| Error::internal("a sequence is missing"))?;
+    let next: i64 = row.get(0)?;
+    Ok((next - count..next).collect())
+}
+
+/// Money in SQLite: the shortest text of the exact value.
+fn decimal_text(value: Decimal) -> String {
+    value.normalize().to_string()
+}
+
+pub(super) fn read_decimal(text: &str) -> Result<Decimal> {
+    Decimal::from_str_exact(text)
+        .map_err(|_| Error::internal("the database holds an amount that is not a number"))
+}

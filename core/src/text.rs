@@ -1,0 +1,29 @@
+//! Checks of texts that come from outside.
+
+use crate::error::{Error, Result};
+
+/// Checks a short text of a request: at most 255 characters, none of them control characters.
+pub(crate) fn check_text(field: &'static str, text: &str) -> Result<()> {
+    if text.chars().count() > 255 {
+        return Err(Error::invalid(field, "is longer than 255 characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "contains a control character"));
+    }
+    Ok(())
+}
+
+/// Checks a longer text of a request: at most 1000 characters; line breaks and tabs are
+/// the only control characters in it.
+pub(crate) fn check_note(field: &'static str, text: &str) -> Result<()> {
+    if text.chars().count() > 1000 {
+        return Err(Error::invalid(field, "is longer than 1000 characters"));
+    }
+    if text
+        .chars()
+        .any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t'))
+    {
+        return Err(Error::invalid(field, "contains a control character"));
+    }
+    Ok(())
+}

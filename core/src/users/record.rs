@@ -1,0 +1,283 @@
+//! A user's many fields: defaults, checks, and the changes that a field mask makes.
+//!
+//! The full user is the contract's own message. Rules that compute with its fields read
+//! them into types of their own (`TaxPlan`, `Money`), after the checks here.
+
+use rust_decimal::Decimal;
+use tollbook_proto::v1 as pb;
+
+use super::{
+    legacy_columns,
+    taxes::{MAX_TAXES, TaxPlan},
+};
+use crate::{
+    catalog::Snapshot,
+    clock, contract,
+    error::{Error, Result},
+    ids::{CurrencyId, ManagerGroupId},
+    money::{self, Money},
+    settings::{self, Settings},
+};
+
+/// Fields that no request can set.
+const FIXED_FIELDS: [&str; 6] = [
+    "id",
+    "role",
+    "balance",
+    "frozen_balance",
+    "logged_in",
+    "password_changed_at",
+];
+
+/// A new user as a request describes him, with the defaults of what it leaves out.
+pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
+    let role = match user.role() {
+        pb::Role::Unspecified => pb::Role::User,
+        role => role,
+    };
+    let or = |text: String, default: &str| {
+        if text.is_empty() {
+            default.to_owned()
+        } else {
+            text
+        }
+    };
+    let mut new = pb::User {
+        role: role.into(),
+        balance: None,
+        frozen_balance: None,
+        logged_in: false,
+        password_changed_at: None,
+        created_at: None,
+        currency_id: if user.currency_id == 0 {
+            CurrencyId::DEFAULT.0
+        } else {
+            user.currency_id
+        },
+        language: or(user.language, "en"),
+        time_zone: or(user.time_zone, settings.time_zone_name()),
+        address: Some(user.address.unwrap_or_default()),
+        taxes: user
+            .taxes
+            .or_else(|| Some(settings.default_taxes.to_proto())),
+        blocking: user.blocking.or_else(|| {
+            Some(pb::Blocking {
+                conditional_day: 15,
+                ..Default::default()
+            })
+        }),
+        balance_warning: user.balance_warning.or_else(|| {
+            Some(pb::BalanceWarning {
+                hour: -1,
+                ..Default::default()
+            })
+        }),
+        ..user
+    };
+    clear_warned(&mut new);
+    new
+}
+
+fn clear_warned(user: &mut pb::User) {
+    if let Some(warning) = &mut user.balance_warning {
+        (
+            warning.user_warned,
+            warning.admin_warned,
+            warning.manager_warned,
+        ) = (false, false, false);
+    }
+}
+
+/// The user after the changes that a request asks for, not yet checked.
+pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result<pb::User> {
+    let new = request.user.clone().unwrap_or_default();
+    let from = contract::user_to_dynamic(&new)?;
+    let mut to = contract::user_to_dynamic(old)?;
+    for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
+        let root = path.split('.').next().unwrap_or_default();
+        let fixed =
+            FIXED_FIELDS.contains(&root) || root == "created_at" || path.ends_with("_warned");
+        if fixed || !contract::copy_field(&mut to, &from, path) {
+            return Err(Error::invalid(
+                "update_mask",
+                "names a field that cannot be changed",
+            ));
+        }
+    }
+    let mut user = contract::user_from_dynamic(&to)?;
+    // A mask that replaces the warnings as a whole still does not touch who was warned.
+    if let (Some(warning), Some(before)) = (&mut user.balance_warning, &old.balance_warning) {
+        warning.user_warned = before.user_warned;
+        warning.admin_warned = before.admin_warned;
+        warning.manager_warned = before.manager_warned;
+    }
+    for patch in &request.tax_patches {
+        apply_tax_patch(user.taxes.get_or_insert_default(), patch)?;
+    }
+    Ok(user)
+}
+
+fn apply_tax_patch(settings: &mut pb::TaxSettings, patch: &pb::TaxPatch) -> Result<()> {
+    let position = usize::try_from(patch.position).unwrap_or_default();
+    if !(1..=MAX_TAXES).contains(&position) {
+        return Err(Error::invalid("tax_patches.position", "must be 1 to 4"));
+    }
+    while settings.taxes.len() < position {
+        settings.taxes.push(pb::Tax::default());
+    }
+    let tax = &mut settings.taxes[position - 1];
+    if let Some(name) = &patch.name {
+        tax.name.clone_from(name);
+    }
+    if let Some(percent) = &patch.percent {
+        tax.percent = Some(percent.clone());
+    }
+    if let Some(enabled) = patch.enabled {
+        tax.enabled = enabled;
+    }
+    Ok(())
+}
+
+/// Checks everything about a user that needs no look at other users.
+pub(super) fn check(
+    user: &mut pb::User,
+    snapshot: &Snapshot,
+    directions: &[pb::Direction],
+) -> Result<()> {
+    check_texts(user)?;
+    if user.username.is_empty() {
+        return Err(Error::invalid("username", "is required"));
+    }
+    if user.language.len() > 10 {
+        return Err(Error::invalid("language", "must be a language code"));
+    }
+    settings::time_zone("time_zone", &user.time_zone)?;
+    if snapshot
+        .currencies
+        .by_id(CurrencyId(user.currency_id))
+        .is_none()
+    {
+        return Err(Error::CurrencyNotFound);
+    }
+    if user.owner_id != 0 {
+        return Err(Error::invalid("owner_id", "must be the admin"));
+    }
+    for (field, number) in [
+        ("tariff_id", user.tariff_id),
+        ("responsible_manager_id", user.responsible_manager_id),
+        ("call_limit", i64::from(user.call_limit)),
+    ] {
+        if number < 0 {
+            return Err(Error::invalid(field, "must not be negative"));
+        }
+    }
+    check_manager(user, snapshot)?;
+    check_days(user)?;
+    check_amounts(user)?;
+    let address_direction = user
+        .address
+        .as_ref()
+        .map_or(0, |address| address.direction_id);
+    for id in [user.taxation_country, address_direction] {
+        if id != 0 && !directions.iter().any(|direction| direction.id == id) {
+            return Err(Error::DirectionNotFound);
+        }
+    }
+    user.taxes = Some(TaxPlan::from_proto(&user.taxes.clone().unwrap_or_default())?.to_proto());
+    legacy_columns::check(&user.legacy_columns)
+}
+
+/// Managers have a group; nobody else has one.
+fn check_manager(user: &pb::User, snapshot: &Snapshot) -> Result<()> {
+    if user.role() == pb::Role::Manager {
+        let group = snapshot
+            .manager_groups
+            .by_id(ManagerGroupId(user.manager_group_id));
+        return group.map(drop).ok_or(Error::ManagerGroupNotFound);
+    }
+    if user.manager_group_id != 0 || user.show_only_assigned_users {
+        return Err(Error::invalid("manager_group_id", "is for managers only"));
+    }
+    Ok(())
+}
+
+fn check_days(user: &pb::User) -> Result<()> {
+    clock::check_day("agreement_date", &user.agreement_date)?;
+    clock::check_day("minimal_charge_start", &user.minimal_charge_start)?;
+    if let Some(blocking) = &user.blocking {
+        clock::check_day("blocking.block_at", &blocking.block_at)?;
+        if !(1..=31).contains(&blocking.conditional_day) {
+            return Err(Error::invalid(
+                "blocking.conditional_day",
+                "must be 1 to 31",
+            ));
+        }
+    }
+    if let Some(warning) = &user.balance_warning
+        && !(-1..=23).contains(&warning.hour)
+    {
+        return Err(Error::invalid(
+            "balance_warning.hour",
+            "must be 0 to 23, or -1",
+        ));
+    }
+    Ok(())
+}
+
+fn check_amounts(user: &pb::User) -> Result<()> {
+    let warning = user.balance_warning.as_ref();
+    let protection = user.loss_protection.as_ref();
+    let daily = user.daily_limit.as_ref();
+    let amounts = [
+        user.credit.as_ref(),
+        user.balance_min.as_ref(),
+        user.balance_max.as_ref(),
+        user.minimal_charge.as_ref(),
+        warning.and_then(|warning| warning.user_threshold.as_ref()),
+        warning.and_then(|warning| warning.admin_threshold.as_ref()),
+        warning.and_then(|warning| warning.manager_threshold.as_ref()),
+        protection.and_then(|protection| protection.max_call_rate.as_ref()),
+        protection.and_then(|protection| protection.min_rate_margin.as_ref()),
+        protection.and_then(|protection| protection.min_rate_margin_percent.as_ref()),
+        daily.and_then(|daily| daily.limit.as_ref()),
+        daily.and_then(|daily| daily.warning.as_ref()),
+    ];
+    for amount in amounts.into_iter().flatten() {
+        Money::from_proto(Some(amount))?;
+    }
+    let credit = user
+        .credit
+        .as_ref()
+        .and_then(|credit| money::parse(&credit.value));
+    if credit.is_some_and(|credit| credit < Decimal::ZERO && credit != Decimal::NEGATIVE_ONE) {
+        return Err(Error::invalid(
+            "credit",
+            "must be zero or more, or -1 for no limit",
+        ));
+    }
+    Ok(())
+}
+
+/// Every text is short, and without control characters but line breaks and tabs.
+fn check_texts(user: &pb::User) -> Result<()> {
+    contract::visit_texts(&contract::user_to_dynamic(user)?, &mut |field, text| {
+        let limit = if field == "comment" { 10_000 } else { 255 };
+        if text.chars().count() > limit {
+            return Err(Error::invalid(field, "is too long"));
+        }
+        if text
+            .chars()
+            .any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t'))
+        {
+            return Err(Error::invalid(field, "contains a control character"));
+        }
+        Ok(())
+    })
+}
+
+/// Completes a user as read from the database.
+pub(super) fn complete(user: &mut pb::User) {
+    legacy_columns::fill(&mut user.legacy_columns);
+    user.frozen_balance
+        .get_or_insert_with(|| Money::ZERO.into());
+}

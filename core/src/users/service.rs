@@ -1,0 +1,261 @@
+//! `UsersService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{self as pb, users_service_server::UsersService};
+use tonic::{Request, Response, Status};
+
+use super::{Identity, Role, record, store};
+use crate::{
+    access::{Password, Principal, Scope, principal},
+    context::Context,
+    error::{Error, Result},
+    ids::UserId,
+    paging,
+    store::{Sequence, Tx},
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+impl Service {
+    async fn get(
+        &self,
+        caller: &Principal,
+        request: &pb::GetUserRequest,
+    ) -> Result<pb::GetUserResponse> {
+        let identity = match request.id {
+            Some(id) => self.0.directory.by_id(UserId(id)).await?,
+            None => self.0.directory.by_username(&request.username).await?,
+        };
+        let identity = caller.see(identity)?;
+        let names_differ = !request.username.is_empty() && request.username != identity.username;
+        if names_differ || (request.exclude_self && caller.user()?.id == identity.id) {
+            return Err(Error::UserNotFound);
+        }
+        let filter = store::Filter {
+            id: Some(identity.id),
+            limit: 1,
+            ..Default::default()
+        };
+        let user = store::list(&self.0.db, &filter)
+            .await?
+            .pop()
+            .ok_or(Error::UserNotFound)?;
+        let snapshot = self.0.catalog.load();
+        let country = |id: i64| {
+            let direction = self
+                .0
+                .directions
+                .iter()
+                .find(|direction| direction.id == id);
+            direction
+                .map(|direction| direction.name.clone())
+                .unwrap_or_default()
+        };
+        Ok(pb::GetUserResponse {
+            default_currency: snapshot.currencies.default_currency()?.code.clone(),
+            taxation_country_name: country(user.taxation_country),
+            address_country_name: country(
+                user.address
+                    .as_ref()
+                    .map_or(0, |address| address.direction_id),
+            ),
+            time_zone: snapshot.settings.time_zone_name().to_owned(),
+            user: Some(user),
+        })
+    }
+
+    async fn list(
+        &self,
+        caller: &Principal,
+        request: &pb::ListUsersRequest,
+    ) -> Result<pb::ListUsersResponse> {
+        let size = paging::size(request.page_size);
+        let mut filter = store::Filter {
+            after: paging::decode(&request.page_token)?.map(UserId),
+            role: Role::from_proto(request.role),
+            responsible_manager: request.responsible_manager_id.map(UserId),
+            limit: size + 1,
+            ..Default::default()
+        };
+        // The caller's scope narrows whatever he asked for.
+        let nothing_left = match caller.scope() {
+            Scope::All => false,
+            Scope::Only(id) => {
+                filter.id = Some(id);
+                false
+            }
+            Scope::Customers => filter
+                .role
+                .replace(Role::User)
+                .is_some_and(|role| role != Role::User),
+            Scope::AssignedTo(manager) => {
+                filter
+                    .role
+                    .replace(Role::User)
+                    .is_some_and(|role| role != Role::User)
+                    || filter
+                        .responsible_manager
+                        .replace(manager)
+                        .is_some_and(|asked| asked != manager)
+            }
+        };
+        if nothing_left {
+            return Ok(pb::ListUsersResponse::default());
+        }
+        let (users, next_page_token) =
+            paging::cut(store::list(&self.0.db, &filter).await?, size, |user| {
+                user.id
+            });
+        Ok(pb::ListUsersResponse {
+            users,
+            next_page_token,
+        })
+    }
+
+    async fn create(&self, caller: &Principal, request: pb::CreateUserRequest) -> Result<pb::User> {
+        let creator = caller.user()?;
+        let snapshot = self.0.catalog.load_full();
+        let mut user = record::with_defaults(request.user.unwrap_or_default(), &snapshot.settings);
+        let role =
+            Role::from_proto(user.role).ok_or_else(|| Error::invalid("role", "is unknown"))?;
+        if creator.role == Role::Manager {
+            if role != Role::User || !request.legacy_password_sha1.is_empty() {
+                return Err(Error::RoleDenied);
+            }
+            if creator.show_only_assigned_users {
+                user.responsible_manager_id = creator.id.0;
+            }
+        }
+        record::check(&mut user, &snapshot, &self.0.directions)?;
+        let password =
+            Password::for_new_user(request.password, &request.legacy_password_sha1).await?;
+        let mut tx = self.0.db.begin().await?;
+        check_responsible_manager(&mut tx, &user).await?;
+        let id = UserId(tx.next_id(Sequence::Users).await?);
+        store::insert(&mut tx, id, role, &user, password.hash()).await?;
+        self.finish(tx, id).await
+    }
+
+    async fn update(&self, caller: &Principal, request: pb::UpdateUserRequest) -> Result<pb::User> {
+        let editor = caller.user()?;
+        let id = UserId(
+            request
+                .user
+                .as_ref()
+                .map(|user| user.id)
+                .unwrap_or_default(),
+        );
+        if request.exclude_self && editor.id == id {
+            return Err(Error::UserNotFound);
+        }
+        caller.see(self.0.directory.by_id(id).await?)?;
+        let password = Password::new(&request.password).await?;
+        let snapshot = self.0.catalog.load_full();
+        let mut tx = self.0.db.begin().await?;
+        let locked = store::lock(&mut tx, id).await?.map(Arc::new);
+        caller.see(locked)?;
+        let old = store::get(&mut tx, id).await?;
+        let mut user = record::changed(&old, &request)?;
+        let hands_over = user.responsible_manager_id != old.responsible_manager_id;
+        if hands_over && editor.show_only_assigned_users {
+            return Err(Error::PermissionMissing);
+        }
+        record::check(&mut user, &snapshot, &self.0.directions)?;
+        check_responsible_manager(&mut tx, &user).await?;
+        store::update(&mut tx, &user).await?;
+        if let Some(password) = password {
+            store::set_password_hash(&mut tx, id, password.hash(), true).await?;
+        }
+        self.finish(tx, id).await
+    }
+
+    async fn delete(&self, caller: &Principal, id: UserId) -> Result<()> {
+        let mut tx = self.0.db.begin().await?;
+        let locked = store::lock(&mut tx, id).await?.map(Arc::new);
+        let user = caller.see(locked)?;
+        let needed = user.role == Role::Admin
+            || user.id == caller.user()?.id
+            || store::is_responsible(&mut tx, id).await?;
+        if needed {
+            return Err(Error::UserInUse);
+        }
+        store::delete(&mut tx, id).await?;
+        crate::access::tokens::delete_all_of(&mut tx, id).await?;
+        tx.commit().await?;
+        let deleted = Identity {
+            version: user.version + 1,
+            deleted: true,
+            ..(*user).clone()
+        };
+        self.0.directory.learn(deleted);
+        Ok(())
+    }
+
+    /// Commits a new or changed user, tells the directory, and returns him as he is now.
+    async fn finish(&self, mut tx: Tx, id: UserId) -> Result<pb::User> {
+        let user = store::get(&mut tx, id).await?;
+        let identity = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
+        tx.commit().await?;
+        self.0.directory.learn(identity);
+        Ok(user)
+    }
+}
+
+/// A responsible manager must be a manager.
+async fn check_responsible_manager(tx: &mut Tx, user: &pb::User) -> Result<()> {
+    if user.responsible_manager_id == 0 {
+        return Ok(());
+    }
+    let manager = store::lock(tx, UserId(user.responsible_manager_id)).await?;
+    match manager {
+        Some(manager) if manager.role == Role::Manager => Ok(()),
+        _ => Err(Error::ManagerInvalid),
+    }
+}
+
+#[tonic::async_trait]
+impl UsersService for Service {
+    async fn get_user(
+        &self,
+        request: Request<pb::GetUserRequest>,
+    ) -> Result<Response<pb::GetUserResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(self.get(&caller, request.get_ref()).await?))
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<pb::ListUsersRequest>,
+    ) -> Result<Response<pb::ListUsersResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(self.list(&caller, request.get_ref()).await?))
+    }
+
+    async fn create_user(
+        &self,
+        request: Request<pb::CreateUserRequest>,
+    ) -> Result<Response<pb::CreateUserResponse>, Status> {
+        let caller = principal(&request)?;
+        let user = Some(self.create(&caller, request.into_inner()).await?);
+        Ok(Response::new(pb::CreateUserResponse { user }))
+    }
+
+    async fn update_user(
+        &self,
+        request: Request<pb::UpdateUserRequest>,
+    ) -> Result<Response<pb::UpdateUserResponse>, Status> {
+        let caller = principal(&request)?;
+        let user = Some(self.update(&caller, request.into_inner()).await?);
+        Ok(Response::new(pb::UpdateUserResponse { user }))
+    }
+
+    async fn delete_user(
+        &self,
+        request: Request<pb::DeleteUserRequest>,
+    ) -> Result<Response<pb::DeleteUserResponse>, Status> {
+        let caller = principal(&request)?;
+        self.delete(&caller, UserId(request.get_ref().id)).await?;
+        Ok(Response::new(pb::DeleteUserResponse {}))
+    }
+}

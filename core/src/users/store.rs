@@ -1,0 +1,333 @@
+//! Users in the database.
+
+use prost_reflect::DynamicMessage;
+use tollbook_proto::v1 as pb;
+
+use super::{Identity, Role, directory::Balance, record, taxes::TaxPlan};
+use crate::{
+    clock, contract,
+    error::{Error, Result},
+    ids::{CurrencyId, EntryId, ManagerGroupId, UserId},
+    money::Money,
+    store::{Db, Query, Row, Tx, Value},
+};
+
+const IDENTITY: &str = "SELECT id, username, role, responsible_manager_id, manager_group_id, \
+                        show_only_assigned_users, currency_id, version, deleted_at FROM users";
+
+fn read_identity(row: &Row) -> Result<Identity> {
+    Ok(Identity {
+        id: UserId(row.get(0)?),
+        username: row.get(1)?,
+        role: Role::from_name(&row.get::<String>(2)?)?,
+        responsible_manager: UserId(row.get(3)?),
+        manager_group: ManagerGroupId(row.get(4)?),
+        show_only_assigned_users: row.get(5)?,
+        currency: CurrencyId(row.get(6)?),
+        version: row.get(7)?,
+        deleted: row.get::<Option<i64>>(8)?.is_some(),
+    })
+}
+
+/// Also of a deleted user.
+pub(super) async fn identity_by_id(db: &Db, id: UserId) -> Result<Option<Identity>> {
+    let row = db
+        .fetch_optional(Query::new(IDENTITY).and(" WHERE id = ").value(id))
+        .await?;
+    row.as_ref().map(read_identity).transpose()
+}
+
+pub(super) async fn identity_by_username(db: &Db, username: &str) -> Result<Option<Identity>> {
+    let query = Query::new(IDENTITY)
+        .and(" WHERE deleted_at IS NULL AND username = ")
+        .value(username);
+    db.fetch_optional(query)
+        .await?
+        .as_ref()
+        .map(read_identity)
+        .transpose()
+}
+
+/// The state of a user inside a transaction, which nobody else changes until its end.
+pub(super) async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<Identity>> {
+    let lock = tx.lock_clause();
+    let query = Query::new(IDENTITY)
+        .and(" WHERE deleted_at IS NULL AND id = ")
+        .value(id)
+        .and(lock);
+    tx.fetch_optional(query)
+        .await?
+        .as_ref()
+        .map(read_identity)
+        .transpose()
+}
+
+pub(super) async fn balance(db: &Db, id: UserId) -> Result<Option<Balance>> {
+    let query =
+        Query::new("SELECT balance, last_entry_id FROM accounts WHERE user_id = ").value(id);
+    let Some(row) = db.fetch_optional(query).await? else {
+        return Ok(None);
+    };
+    let amount = row.get(0)?;
+    Ok(Some(Balance {
+        amount,
+        last_entry: EntryId(row.get(1)?),
+    }))
+}
+
+/// Which users a list shows.
+#[derive(Default)]
+pub(super) struct Filter {
+    pub(super) after: Option<UserId>,
+    pub(super) id: Option<UserId>,
+    pub(super) role: Option<Role>,
+    pub(super) responsible_manager: Option<UserId>,
+    pub(super) limit: i64,
+}
+
+/// Full users, by ascending id.
+pub(super) async fn list(db: &Db, filter: &Filter) -> Result<Vec<pb::User>> {
+    let rows = db.fetch_all(select(filter)).await?;
+    rows.iter().map(read_user).collect()
+}
+
+/// A full user inside a transaction.
+pub(super) async fn get(tx: &mut Tx, id: UserId) -> Result<pb::User> {
+    let filter = Filter {
+        id: Some(id),
+        limit: 1,
+        ..Filter::default()
+    };
+    let row = tx
+        .fetch_optional(select(&filter))
+        .await?
+        .ok_or(Error::UserNotFound)?;
+    read_user(&row)
+}
+
+/// The taxes of a user.
+pub(crate) async fn taxes(db: &Db, id: UserId) -> Result<TaxPlan> {
+    let filter = Filter {
+        id: Some(id),
+        limit: 1,
+        ..Filter::default()
+    };
+    let user = list(db, &filter).await?.pop().ok_or(Error::UserNotFound)?;
+    TaxPlan::from_proto(&user.taxes.unwrap_or_default())
+}
+
+fn select(filter: &Filter) -> Query {
+    let mut query = Query::new(
+        "SELECT u.id, u.username, u.role, u.first_name, u.last_name, u.blocked, u.hidden, \
+         u.owner_id, u.tariff_id, u.currency_id, u.responsible_manager_id, u.manager_group_id, \
+         u.show_only_assigned_users, u.password_changed_at, u.created_at, u.profile, a.balance, \
+         EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
+         AND t.expires_at > ",
+    )
+    .value(clock::now())
+    .and(") FROM users u JOIN accounts a ON a.user_id = u.id WHERE u.deleted_at IS NULL");
+    if let Some(after) = filter.after {
+        query = query.and(" AND u.id > ").value(after);
+    }
+    if let Some(id) = filter.id {
+        query = query.and(" AND u.id = ").value(id);
+    }
+    if let Some(role) = filter.role {
+        query = query.and(" AND u.role = ").value(role.name());
+    }
+    if let Some(manager) = filter.responsible_manager {
+        query = query.and(" AND u.responsible_manager_id = ").value(manager);
+    }
+    query.and(" ORDER BY u.id LIMIT ").value(filter.limit)
+}
+
+fn read_user(row: &Row) -> Result<pb::User> {
+    let balance: Money = row.get(16)?;
+    let mut user = pb::User {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        role: Role::from_name(&row.get::<String>(2)?)?.to_proto().into(),
+        first_name: row.get(3)?,
+        last_name: row.get(4)?,
+        blocked: row.get(5)?,
+        hidden: row.get(6)?,
+        owner_id: row.get(7)?,
+        tariff_id: row.get(8)?,
+        currency_id: row.get(9)?,
+        responsible_manager_id: row.get(10)?,
+        manager_group_id: row.get(11)?,
+        show_only_assigned_users: row.get(12)?,
+        password_changed_at: row.get::<Option<i64>>(13)?.map(clock::to_proto),
+        created_at: Some(clock::to_proto(row.get(14)?)),
+        balance: Some(balance.into()),
+        logged_in: row.get(17)?,
+        ..from_profile(&row.get::<String>(15)?)?
+    };
+    record::complete(&mut user);
+    Ok(user)
+}
+
+/// The part of a user that has no column of its own, as proto3 JSON.
+fn to_profile(user: &pb::User) -> Result<String> {
+    let rest = pb::User {
+        id: 0,
+        username: String::new(),
+        role: 0,
+        first_name: String::new(),
+        last_name: String::new(),
+        blocked: false,
+        hidden: false,
+        owner_id: 0,
+        tariff_id: 0,
+        currency_id: 0,
+        responsible_manager_id: 0,
+        manager_group_id: 0,
+        show_only_assigned_users: false,
+        password_changed_at: None,
+        created_at: None,
+        balance: None,
+        frozen_balance: None,
+        logged_in: false,
+        ..user.clone()
+    };
+    serde_json::to_string(&contract::user_to_dynamic(&rest)?)
+        .map_err(|error| Error::internal(error.to_string()))
+}
+
+fn from_profile(json: &str) -> Result<pb::User> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    let dynamic = DynamicMessage::deserialize(contract::message("tollbook.v1.User")?, &mut json)
+        .map_err(|error| Error::internal(error.to_string()))?;
+    contract::user_from_dynamic(&dynamic)
+}
+
+/// The values that a new and a changed user share, in the order of both statements.
+fn shared_values(user: &pb::User) -> Result<Vec<Value>> {
+    Ok(vec![
+        user.username.as_str().into(),
+        user.first_name.as_str().into(),
+        user.last_name.as_str().into(),
+        user.blocked.into(),
+        user.hidden.into(),
+        user.owner_id.into(),
+        user.tariff_id.into(),
+        user.currency_id.into(),
+        user.responsible_manager_id.into(),
+        user.manager_group_id.into(),
+        user.show_only_assigned_users.into(),
+        to_profile(user)?.into(),
+    ])
+}
+
+/// Stores a new user, and his account with a balance of zero.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    id: UserId,
+    role: Role,
+    user: &pb::User,
+    password_hash: &str,
+) -> Result<()> {
+    let mut values = shared_values(user)?;
+    values.extend([
+        id.into(),
+        role.name().into(),
+        password_hash.into(),
+        Value::from(1),
+        clock::now().into(),
+    ]);
+    let query = Query::new(
+        "INSERT INTO users (username, first_name, last_name, blocked, hidden, owner_id, \
+         tariff_id, currency_id, responsible_manager_id, manager_group_id, \
+         show_only_assigned_users, profile, id, role, password_hash, version, created_at) VALUES ",
+    )
+    .rows([values]);
+    tx.execute(query).await.map_err(username_taken)?;
+    let account = Query::new("INSERT INTO accounts (user_id, balance, last_entry_id) VALUES ")
+        .rows([vec![id.into(), Money::ZERO.into(), Value::from(0)]]);
+    tx.execute(account).await?;
+    Ok(())
+}
+
+/// Stores a changed user.
+pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
+    let mut query = Query::new(
+        "UPDATE users SET username = $1, first_name = $2, last_name = $3, blocked = $4, \
+         hidden = $5, owner_id = $6, tariff_id = $7, currency_id = $8, \
+         responsible_manager_id = $9, manager_group_id = $10, show_only_assigned_users = $11, \
+         profile = $12, version = version + 1 WHERE id = $13",
+    );
+    for value in shared_values(user)? {
+        query = query.bind(value);
+    }
+    tx.execute(query.bind(user.id))
+        .await
+        .map_err(username_taken)?;
+    Ok(())
+}
+
+/// Stores a new password; `changed` says that the user will know.
+pub(crate) async fn set_password_hash(
+    tx: &mut Tx,
+    id: UserId,
+    hash: &str,
+    changed: bool,
+) -> Result<()> {
+    let query = if changed {
+        Query::new("UPDATE users SET password_hash = $1, password_changed_at = $3 WHERE id = $2")
+            .bind(hash)
+            .bind(id)
+            .bind(clock::now())
+    } else {
+        Query::new("UPDATE users SET password_hash = $1 WHERE id = $2")
+            .bind(hash)
+            .bind(id)
+    };
+    tx.execute(query).await?;
+    Ok(())
+}
+
+/// The stored password hash of a login name; empty: he cannot log in.
+pub(crate) async fn password_hash(db: &Db, username: &str) -> Result<Option<(UserId, String)>> {
+    let query =
+        Query::new("SELECT id, password_hash FROM users WHERE deleted_at IS NULL AND username = ")
+            .value(username);
+    let Some(row) = db.fetch_optional(query).await? else {
+        return Ok(None);
+    };
+    Ok(Some((UserId(row.get(0)?), row.get(1)?)))
+}
+
+/// Marks a user as deleted.
+pub(super) async fn delete(tx: &mut Tx, id: UserId) -> Result<()> {
+    let query = Query::new("UPDATE users SET deleted_at = $1, version = version + 1 WHERE id = $2")
+        .bind(clock::now())
+        .bind(id);
+    tx.execute(query).await?;
+    Ok(())
+}
+
+/// Whether the user is the responsible manager of others.
+pub(super) async fn is_responsible(tx: &mut Tx, id: UserId) -> Result<bool> {
+    let query =
+        Query::new("SELECT id FROM users WHERE deleted_at IS NULL AND responsible_manager_id = ")
+            .value(id)
+            .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}
+
+/// Whether there is no user yet: the database is new.
+pub(crate) async fn none_exist(db: &Db) -> Result<bool> {
+    Ok(db
+        .fetch_optional(Query::new("SELECT id FROM users LIMIT 1"))
+        .await?
+        .is_none())
+}
+
+fn username_taken(error: Error) -> Error {
+    match &error {
+        Error::Database(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
+            Error::UsernameTaken
+        }
+        _ => error,
+    }
+}
