@@ -1,2 +1,93 @@
-//! x
-fn main() {}
+//! `tollbook`: the core, the legacy shim and the tools, in one binary.
+
+mod audit;
+mod bench;
+mod config;
+mod lock;
+mod methods;
+mod serve;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+// The default allocator of Linux keeps more memory, and takes longer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The open billing core for VoIP operators.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(flatten)]
+    flags: config::Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the core and the legacy shim in one process
+    Serve,
+    /// Run the core alone
+    Core,
+    /// Run the legacy shim alone; its token is in TOLLBOOK_SHIM_TOKEN
+    Shim,
+    /// Create an access token, and print its secret
+    Token(token::Args),
+    /// Prove that balances equal the sums of their ledgers
+    Audit,
+    /// Print the legacy methods of the dialect, as Markdown
+    Methods,
+    /// Measure ratios against bare servers and bare databases on this machine
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("tollbook: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = config::load(cli.flags)?;
+    start_log(&config)?;
+    match cli.command {
+        Command::Serve => serve::both(config).await,
+        Command::Core => serve::core(config).await,
+        Command::Shim => serve::shim(config).await,
+        Command::Token(args) => token::create(&config, &args).await,
+        Command::Audit => return audit::run(&config).await,
+        Command::Methods => methods::print(config.dialect),
+        Command::Bench(args) => bench::run(args).await,
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Logs go to standard error; standard output is for what a command prints.
+fn start_log(config: &config::Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|error| anyhow::anyhow!("log filter {:?}: {error}", config.log))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    match config.log_format {
+        config::LogFormat::Text => {
+            registry
+                .with(fmt::layer().with_writer(std::io::stderr))
+                .init();
+        }
+        config::LogFormat::Json => {
+            registry
+                .with(fmt::layer().json().with_writer(std::io::stderr))
+                .init();
+        }
+    }
+    Ok(())
+}

@@ -30,6 +30,7 @@ mod users;
 
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
 
 pub use error::{Error, Result};
@@ -41,12 +42,13 @@ use access::tokens::{self, TokenKind, Tokens};
 use catalog::Catalog;
 use context::Context;
 use ledger::writer::Writer;
+use server::Server;
 use users::directory::Directory;
 
 /// A running core.
 pub struct Core {
     context: Arc<Context>,
-    service: CoreService,
+    server: Server,
     /// How to log in, where this start created the database.
     credentials: Option<Credentials>,
 }
@@ -68,24 +70,33 @@ impl Core {
             directions: directions::store::all(&db).await?,
             db,
         });
-        let service = server::build(&context)?;
+        let server = server::build(&context)?;
         if let Some(token) = credentials
             .as_ref()
             .and_then(|credentials| credentials.token)
         {
-            demo::fill(service.clone(), token).await?;
+            demo::fill(server.service(), token).await?;
         }
         Ok(Self {
             context,
-            service,
+            server,
             credentials,
         })
     }
 
-    /// The gRPC service, for a listener or for a shim in the same process.
+    /// The gRPC service, for a shim in the same process.
     #[must_use]
     pub fn service(&self) -> CoreService {
-        self.service.clone()
+        self.server.service()
+    }
+
+    /// Serves gRPC on a listener until `shutdown`, then finishes the calls that are under way.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), tonic::transport::Error> {
+        self.server.serve(listener, shutdown).await
     }
 
     /// A token for a shim in the same process.

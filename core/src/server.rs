@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tollbook_proto::v1::{
     access_tokens_service_server::AccessTokensServiceServer,
     accounts_service_server::AccountsServiceServer,
@@ -11,7 +12,7 @@ use tollbook_proto::v1::{
     payments_service_server::PaymentsServiceServer, sessions_service_server::SessionsServiceServer,
     settings_service_server::SettingsServiceServer, users_service_server::UsersServiceServer,
 };
-use tonic::service::Routes;
+use tonic::{service::Routes, transport::server::TcpIncoming};
 use tower::Layer;
 
 use crate::{
@@ -25,10 +26,37 @@ use crate::{
     ledger, managers, payments, settings, users,
 };
 
-/// All services behind the gate: what a listener serves, and what an embedded shim calls.
+/// All services behind the gate, to be called in the same process.
 pub type CoreService = AccessService<Routes>;
 
-pub(crate) fn build(context: &Arc<Context>) -> Result<CoreService> {
+/// All services, and the gate to put in front of them.
+#[derive(Clone)]
+pub(crate) struct Server {
+    gate: AccessLayer,
+    routes: Routes,
+}
+
+impl Server {
+    pub(crate) fn service(&self) -> CoreService {
+        self.gate.layer(self.routes.clone())
+    }
+
+    /// Serves a listener until `shutdown`, then finishes the calls that are under way.
+    pub(crate) async fn serve(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), tonic::transport::Error> {
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        tonic::transport::Server::builder()
+            .layer(self.gate.clone())
+            .add_routes(self.routes.clone())
+            .serve_with_incoming_shutdown(incoming, shutdown)
+            .await
+    }
+}
+
+pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
     let gate = Arc::new(Gate::new(context.clone())?);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -70,5 +98,8 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<CoreService> {
         .add_service(reflection().build_v1().map_err(unreadable)?)
         // grpcurl before 1.9 asks for this one.
         .add_service(reflection().build_v1alpha().map_err(unreadable)?);
-    Ok(AccessLayer(gate).layer(routes.routes().prepare()))
+    Ok(Server {
+        gate: AccessLayer(gate),
+        routes: routes.routes().prepare(),
+    })
 }

@@ -1,1 +1,90 @@
-//! x
+//! Speaks the XML API of M4 and MOR to their unchanged clients, and Tollbook's gRPC to
+//! the core.
+//!
+//! The shim authenticates nothing on its own and holds no secrets: it passes what a
+//! request claims to the core, which judges it ([`signature`]). Each legacy method is a
+//! declaration and a function in the file of its group, under [`m4`]; what methods share
+//! is here: parameters ([`request`]), errors ([`error`]), XML ([`xml`]), HTTP ([`http`]).
+
+mod call;
+mod error;
+mod http;
+mod m4;
+mod method;
+mod number;
+mod request;
+mod signature;
+mod xml;
+
+use std::net::SocketAddr;
+
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use tonic::{
+    body::Body,
+    metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
+};
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+
+pub use method::{Method, Param};
+
+/// An error of the way to the core.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The way to the core: a channel, or the core's own service in the same process.
+pub(crate) type Transport =
+    BoxCloneSyncService<::http::Request<Body>, ::http::Response<Body>, BoxError>;
+
+/// Which legacy API a shim speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// M4, formerly M2.
+    M4,
+}
+
+impl Dialect {
+    /// All methods of the dialect, by group.
+    #[must_use]
+    pub fn methods(self) -> &'static [Method] {
+        match self {
+            Self::M4 => m4::METHODS,
+        }
+    }
+}
+
+/// What a shim is made of.
+pub struct Shim {
+    dialect: Dialect,
+    core: Transport,
+    token: MetadataValue<Ascii>,
+}
+
+impl Shim {
+    /// A shim that calls `core` with its own `token`.
+    ///
+    /// # Errors
+    /// The token has characters that no token has.
+    pub fn new<S>(dialect: Dialect, core: S, token: &str) -> Result<Self, InvalidMetadataValue>
+    where
+        S: Service<::http::Request<Body>, Response = ::http::Response<Body>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        let mut token: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
+        token.set_sensitive(true);
+        Ok(Self {
+            dialect,
+            core: BoxCloneSyncService::new(core.map_err(Into::into)),
+            token,
+        })
+    }
+
+    /// The HTTP service.
+    #[must_use]
+    pub fn into_service(self) -> IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr> {
+        http::router(self).into_make_service_with_connect_info::<SocketAddr>()
+    }
+}

@@ -25,6 +25,23 @@ pub enum DatabaseUrl {
     Postgres(String),
 }
 
+impl std::str::FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        match url
+            .strip_prefix("sqlite:")
+            .map(|path| path.strip_prefix("//").unwrap_or(path))
+        {
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            _ => Err("a database URL is postgres://... or sqlite:PATH"),
+        }
+    }
+}
+
 /// An open database. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Db(Backend);

@@ -60,21 +60,14 @@ pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
         taxes: user
             .taxes
             .or_else(|| Some(settings.default_taxes.to_proto())),
-        blocking: user.blocking.or_else(|| {
-            Some(pb::Blocking {
-                conditional_day: 15,
-                ..Default::default()
-            })
-        }),
-        balance_warning: user.balance_warning.or_else(|| {
-            Some(pb::BalanceWarning {
-                hour: -1,
-                ..Default::default()
-            })
-        }),
+        balance_warning: Some(user.balance_warning.unwrap_or_default()),
         ..user
     };
     clear_warned(&mut new);
+    let blocking = new.blocking.get_or_insert_default();
+    if blocking.conditional_day == 0 {
+        blocking.conditional_day = 15;
+    }
     new
 }
 
@@ -111,10 +104,16 @@ pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result
         warning.admin_warned = before.admin_warned;
         warning.manager_warned = before.manager_warned;
     }
-    for patch in &request.tax_patches {
-        apply_tax_patch(user.taxes.get_or_insert_default(), patch)?;
-    }
+    patch_taxes(&mut user, &request.tax_patches)?;
     Ok(user)
+}
+
+/// Makes changes of single taxes.
+pub(super) fn patch_taxes(user: &mut pb::User, patches: &[pb::TaxPatch]) -> Result<()> {
+    let taxes = user.taxes.get_or_insert_default();
+    patches
+        .iter()
+        .try_for_each(|patch| apply_tax_patch(taxes, patch))
 }
 
 fn apply_tax_patch(settings: &mut pb::TaxSettings, patch: &pb::TaxPatch) -> Result<()> {
@@ -214,12 +213,9 @@ fn check_days(user: &pb::User) -> Result<()> {
         }
     }
     if let Some(warning) = &user.balance_warning
-        && !(-1..=23).contains(&warning.hour)
+        && !(0..=23).contains(&warning.hour)
     {
-        return Err(Error::invalid(
-            "balance_warning.hour",
-            "must be 0 to 23, or -1",
-        ));
+        return Err(Error::invalid("balance_warning.hour", "must be 0 to 23"));
     }
     Ok(())
 }

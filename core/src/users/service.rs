@@ -117,6 +117,7 @@ impl Service {
         let creator = caller.user()?;
         let snapshot = self.0.catalog.load_full();
         let mut user = record::with_defaults(request.user.unwrap_or_default(), &snapshot.settings);
+        record::patch_taxes(&mut user, &request.tax_patches)?;
         let role =
             Role::from_proto(user.role).ok_or_else(|| Error::invalid("role", "is unknown"))?;
         if creator.role == Role::Manager {

@@ -1,0 +1,31 @@
+//! `tollbook audit`: proves that the books are right.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::config::Config;
+
+pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    let report = tollbook_core::audit(&config.database()?)
+        .await
+        .context("the audit stopped")?;
+    for finding in &report.findings {
+        println!("{finding}");
+    }
+    println!(
+        "{} accounts, {} ledger entries, {} payments: {}",
+        report.accounts,
+        report.entries,
+        report.payments,
+        match report.findings.len() {
+            0 => "the books are right".to_owned(),
+            findings => format!("{findings} findings"),
+        }
+    );
+    Ok(if report.findings.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

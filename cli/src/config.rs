@@ -1,0 +1,151 @@
+//! Configuration: flags win, then `TOLLBOOK_*` variables, then one TOML file.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+use tollbook_core::DatabaseUrl;
+
+/// Flags that every command takes.
+#[derive(Args, Serialize)]
+pub(crate) struct Flags {
+    /// TOML file with the same names as the long flags, underscores for dashes
+    #[arg(long, global = true, env = "TOLLBOOK_CONFIG")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// Address of the legacy XML API [default: 127.0.0.1:8080]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_addr: Option<SocketAddr>,
+    /// Address of the gRPC service [default: 127.0.0.1:50051]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grpc_addr: Option<SocketAddr>,
+    /// postgres://... or sqlite:PATH [default: SQLite in the data directory]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_url: Option<String>,
+    /// Where the embedded database lives [default: ./tollbook-data]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_dir: Option<PathBuf>,
+    /// Fill an empty database with demo data and well-known passwords
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    demo: bool,
+    /// The legacy API that the shim speaks [default: m4]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialect: Option<Dialect>,
+    /// URL of the core, for the shim [default: http://127.0.0.1:50051]
+    #[arg(long = "core", global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    core_url: Option<String>,
+    /// What to log, as tracing filter directives [default: info]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+    /// How to log [default: text]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_format: Option<LogFormat>,
+}
+
+/// A legacy API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Dialect {
+    M4,
+    Mor,
+}
+
+/// A format of logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The whole configuration.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) http_addr: SocketAddr,
+    pub(crate) grpc_addr: SocketAddr,
+    database_url: Option<String>,
+    data_dir: PathBuf,
+    pub(crate) demo: bool,
+    pub(crate) dialect: Dialect,
+    pub(crate) core_url: String,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+    /// Initial API secret key of the legacy API. Not a flag: others see the flags of a process.
+    pub(crate) api_secret: Option<String>,
+    /// A shim's token. Not a flag for the same reason.
+    pub(crate) shim_token: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            http_addr: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            grpc_addr: SocketAddr::from(([127, 0, 0, 1], 50051)),
+            database_url: None,
+            data_dir: PathBuf::from("tollbook-data"),
+            demo: false,
+            dialect: Dialect::M4,
+            core_url: "http://127.0.0.1:50051".to_owned(),
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            api_secret: None,
+            shim_token: None,
+        }
+    }
+}
+
+/// Puts flags, environment and file together. An error is one sentence for the operator.
+pub(crate) fn load(flags: Flags) -> anyhow::Result<Config> {
+    let mut figment = Figment::new();
+    if let Some(path) = &flags.config {
+        if !path.is_file() {
+            bail!("configuration file {} does not exist", path.display());
+        }
+        figment = figment.merge(Toml::file_exact(path));
+    }
+    let config: Config = figment
+        .merge(Env::prefixed("TOLLBOOK_").ignore(&["config"]))
+        .merge(Serialized::defaults(flags))
+        .extract()
+        .map_err(|error| anyhow::anyhow!("configuration: {error}"))?;
+    if config.api_secret.as_deref() == Some("") {
+        bail!("configuration: TOLLBOOK_API_SECRET is empty");
+    }
+    let reachable = [config.http_addr, config.grpc_addr]
+        .iter()
+        .any(|addr| !addr.ip().is_loopback());
+    if config.demo && reachable {
+        bail!("--demo has well-known passwords and listens on loopback addresses only");
+    }
+    Ok(config)
+}
+
+impl Config {
+    /// Where the database is. The data directory is made where it is missing.
+    pub(crate) fn database(&self) -> anyhow::Result<DatabaseUrl> {
+        if let Some(url) = &self.database_url {
+            return url
+                .parse()
+                .map_err(|error| anyhow::anyhow!("configuration: {error}"));
+        }
+        std::fs::create_dir_all(&self.data_dir).with_context(|| {
+            format!("cannot make the data directory {}", self.data_dir.display())
+        })?;
+        Ok(DatabaseUrl::Sqlite(self.data_dir.join("tollbook.db")))
+    }
+}

@@ -1,0 +1,164 @@
+//! `tollbook serve`, `tollbook core` and `tollbook shim`.
+
+use std::{io::Write, net::SocketAddr};
+
+use anyhow::{Context, bail};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tollbook_core::{Core, SetUp};
+use tollbook_shim::Shim;
+use tonic::transport::Endpoint;
+
+use crate::{
+    config::{Config, Dialect},
+    lock,
+};
+
+/// The core and the shim in one process: the shim calls the core's service directly.
+pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
+    let _lock = lock::lock(&config.database()?)?;
+    let core = open(&config).await?;
+    let shim = Shim::new(
+        dialect(&config)?,
+        core.service(),
+        &core.embedded_shim_token(),
+    )?;
+    let grpc = listen("gRPC", config.grpc_addr).await?;
+    let http = listen("XML API", config.http_addr).await?;
+    greet(&core)?;
+    let stop = stop_signal()?;
+    tokio::try_join!(
+        serve_grpc(&core, grpc, stop.clone()),
+        serve_http(shim, http, stop)
+    )?;
+    Ok(())
+}
+
+/// The core alone.
+pub(crate) async fn core(config: Config) -> anyhow::Result<()> {
+    let _lock = lock::lock(&config.database()?)?;
+    let core = open(&config).await?;
+    let grpc = listen("gRPC", config.grpc_addr).await?;
+    greet(&core)?;
+    serve_grpc(&core, grpc, stop_signal()?).await
+}
+
+/// The shim alone.
+pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
+    let Some(token) = &config.shim_token else {
+        bail!(
+            "the shim needs its token in TOLLBOOK_SHIM_TOKEN: `tollbook token --shim NAME` makes one"
+        );
+    };
+    let core = Endpoint::from_shared(config.core_url.clone())
+        .with_context(|| format!("{:?} is not the URL of a core", config.core_url))?
+        .tcp_nodelay(true)
+        .connect_lazy();
+    let shim =
+        Shim::new(dialect(&config)?, core, token).context("TOLLBOOK_SHIM_TOKEN is not a token")?;
+    let http = listen("XML API", config.http_addr).await?;
+    serve_http(shim, http, stop_signal()?).await
+}
+
+fn dialect(config: &Config) -> anyhow::Result<tollbook_shim::Dialect> {
+    match config.dialect {
+        Dialect::M4 => Ok(tollbook_shim::Dialect::M4),
+        Dialect::Mor => bail!("the dialect mor is not there yet; m4 is"),
+    }
+}
+
+async fn open(config: &Config) -> anyhow::Result<Core> {
+    let set_up = SetUp {
+        api_secret_key: config.api_secret.clone(),
+        demo: config.demo,
+    };
+    Core::open(&config.database()?, &set_up)
+        .await
+        .context("cannot open the database")
+}
+
+/// Opens a listener and prints where it is: port 0 stands for any free one.
+async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} for {what}"))?;
+    writeln!(
+        std::io::stdout(),
+        "{what} listening on {}",
+        listener.local_addr()?
+    )?;
+    Ok(listener)
+}
+
+/// Says how to log in, where this start created the database.
+fn greet(core: &Core) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    if let Some(credentials) = core.credentials() {
+        writeln!(
+            out,
+            "New database. Log in as {} with password {}",
+            credentials.username, credentials.password
+        )?;
+        match &credentials.api_secret_key {
+            Some(key) => writeln!(out, "The XML API is on; its secret key is {key}")?,
+            None => writeln!(
+                out,
+                "The XML API is off until an API secret key is set (TOLLBOOK_API_SECRET at the first \
+                 start, or SettingsService.UpdateSettings)"
+            )?,
+        }
+        if let Some(token) = credentials.token {
+            writeln!(out, "Demo token for gRPC: {token}")?;
+        }
+    }
+    writeln!(out, "Ready")?;
+    Ok(())
+}
+
+/// Turns true when the process is asked to stop.
+fn stop_signal() -> anyhow::Result<watch::Receiver<bool>> {
+    let (sender, receiver) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        tracing::info!("stopping: finishing what is under way");
+        // Everybody who listens may be gone already.
+        let _ = sender.send(true);
+    });
+    Ok(receiver)
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that the signal task is gone, and with it the runtime.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn serve_grpc(
+    core: &Core,
+    listener: TcpListener,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    core.serve(listener, stopped(stop)).await.context("gRPC")
+}
+
+async fn serve_http(
+    shim: Shim,
+    listener: TcpListener,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    use axum::serve::ListenerExt;
+    let listener = listener.tap_io(|stream| {
+        // Not fatal: without it answers may wait for more to send.
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, shim.into_service())
+        .with_graceful_shutdown(stopped(stop))
+        .await
+        .context("XML API")
+}

@@ -1,0 +1,29 @@
+//! `tollbook token`: makes access tokens, next to a running server or before its first call.
+
+use anyhow::{Context, bail};
+
+use crate::config::Config;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What the token is for
+    name: String,
+    /// The user as whom it acts
+    #[arg(long, default_value = "admin", conflicts_with = "shim")]
+    user: String,
+    /// A shim's token: it presents legacy requests, and can do nothing else
+    #[arg(long)]
+    shim: bool,
+}
+
+pub(crate) async fn create(config: &Config, args: &Args) -> anyhow::Result<()> {
+    if args.name.is_empty() {
+        bail!("a token needs a name");
+    }
+    let user = (!args.shim).then_some(args.user.as_str());
+    let secret = tollbook_core::create_token(&config.database()?, &args.name, user)
+        .await
+        .context("no token was created")?;
+    println!("{secret}");
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! One legacy request on its way: its parameters, and the core as it may call it.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use tollbook_proto::{
+    HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA,
+    v1::{
+        CheckAccessRequest, accounts_service_client::AccountsServiceClient,
+        currencies_service_client::CurrenciesServiceClient,
+        legacy_service_client::LegacyServiceClient, payments_service_client::PaymentsServiceClient,
+        sessions_service_client::SessionsServiceClient, users_service_client::UsersServiceClient,
+    },
+};
+use tonic::{
+    Status,
+    body::Body,
+    metadata::{Ascii, Binary, MetadataMap, MetadataValue},
+};
+use tower::Service;
+
+use crate::{BoxError, Transport, method::Method, request::Params};
+
+/// One legacy request.
+pub(crate) struct Call {
+    /// What it sent.
+    pub(crate) params: Params,
+    core: Signed,
+}
+
+impl Call {
+    pub(crate) fn new(params: Params, core: Signed) -> Self {
+        Self { params, core }
+    }
+
+    pub(crate) fn accounts(&self) -> AccountsServiceClient<Signed> {
+        AccountsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn currencies(&self) -> CurrenciesServiceClient<Signed> {
+        CurrenciesServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn payments(&self) -> PaymentsServiceClient<Signed> {
+        PaymentsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn sessions(&self) -> SessionsServiceClient<Signed> {
+        SessionsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn users(&self) -> UsersServiceClient<Signed> {
+        UsersServiceClient::new(self.core.clone())
+    }
+}
+
+/// The core, called with the shim's token and one request's legacy signature.
+#[derive(Clone)]
+pub(crate) struct Signed {
+    core: Transport,
+    token: MetadataValue<Ascii>,
+    signature: MetadataValue<Binary>,
+    html_wrap: Arc<AtomicBool>,
+}
+
+impl Signed {
+    pub(crate) fn new(
+        core: Transport,
+        token: MetadataValue<Ascii>,
+        signature: MetadataValue<Binary>,
+    ) -> Self {
+        Self {
+            core,
+            token,
+            signature,
+            html_wrap: Arc::default(),
+        }
+    }
+
+    /// Whether the core asked for the HTML wrap in any of its answers so far.
+    pub(crate) fn html_wrap(&self) -> bool {
+        self.html_wrap.load(Ordering::Relaxed)
+    }
+
+    /// Has the core make the checks that it would make before doing the method's work.
+    pub(crate) async fn check_access(&self, method: &Method) -> Result<(), Status> {
+        let request = CheckAccessRequest {
+            rpc: method.rpc.to_owned(),
+        };
+        LegacyServiceClient::new(self.clone())
+            .check_access(request)
+            .await
+            .map(drop)
+    }
+}
+
+impl Service<http::Request<Body>> for Signed {
+    type Response = http::Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.core.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let mut metadata = MetadataMap::from_headers(std::mem::take(request.headers_mut()));
+        metadata.insert("authorization", self.token.clone());
+        metadata.insert_bin(LEGACY_SIGNATURE_METADATA, self.signature.clone());
+        *request.headers_mut() = metadata.into_headers();
+        let answered = self.core.call(request);
+        let html_wrap = self.html_wrap.clone();
+        Box::pin(async move {
+            let response = answered.await?;
+            if response.headers().contains_key(HTML_WRAP_HEADER) {
+                html_wrap.store(true, Ordering::Relaxed);
+            }
+            Ok(response)
+        })
+    }
+}

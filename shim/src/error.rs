@@ -1,0 +1,149 @@
+//! Errors as legacy clients know them: which text, in which wrap
+//! (spec: `m4-general.md`, order of checks and their texts).
+
+use serde::Serialize;
+use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::{method::Method, xml::Answer};
+
+/// Why a method gives no answer of success.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The core said no.
+    Core(Status),
+    /// The parameters are beyond use. The answer is given once the core has let the
+    /// request in: a client with a wrong hash must hear of the hash first.
+    Parameters(Answer),
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Core(status)
+    }
+}
+
+/// What stands around the text of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrap {
+    /// `<status><error>TEXT</error></status>`
+    Status,
+    /// `<page><error>TEXT</error></page>`
+    Page,
+    /// `<page><status><error>TEXT</error></status></page>`
+    PageStatus,
+    /// The bare text.
+    Text,
+}
+
+/// The content of an error element, with the explanation that some methods add.
+#[derive(Serialize)]
+struct ErrorText<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PageStatus<'a> {
+    status: ErrorText<'a>,
+}
+
+impl Wrap {
+    /// The error with this text.
+    pub(crate) fn error(self, text: &str) -> Answer {
+        self.explained(text, None)
+    }
+
+    /// The error with this text and what exactly is wrong.
+    pub(crate) fn explained(self, text: &str, message: Option<&str>) -> Answer {
+        let content = ErrorText {
+            error: text,
+            message,
+        };
+        match self {
+            Self::Status => Answer::xml("status", &content),
+            Self::Page => Answer::xml("page", &content),
+            Self::PageStatus => Answer::xml("page", &PageStatus { status: content }),
+            Self::Text => Answer::Text(text.to_owned()),
+        }
+    }
+}
+
+/// The machine-readable reason of a status, and the field that it names.
+pub(crate) fn reason(status: &Status) -> (ErrorReason, Option<String>) {
+    let info = status
+        .get_details_error_info()
+        .filter(|info| info.domain == ERROR_DOMAIN);
+    let Some(info) = info else {
+        return (ErrorReason::Unspecified, None);
+    };
+    let reason = ErrorReason::from_reason(&info.reason).unwrap_or(ErrorReason::Unspecified);
+    (reason, info.metadata.get("field").cloned())
+}
+
+/// The answer to a request that the core refused, with the HTTP status that it has: 200,
+/// as legacy clients expect of errors, but where the server is at fault.
+pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCode, Answer) {
+    use axum::http::StatusCode;
+    let (reason, field) = reason(status);
+    let own = method
+        .errors
+        .iter()
+        .find(|(known, _)| *known == reason)
+        .map(|(_, text)| *text);
+    let text = match reason {
+        // Of the checks before the method ran: the same everywhere.
+        ErrorReason::ApiDisabled => {
+            return (
+                StatusCode::OK,
+                Wrap::Status.error("API Requests are disabled"),
+            );
+        }
+        ErrorReason::GetDisabled => {
+            return (
+                StatusCode::OK,
+                Wrap::Status.error("GET Requests are disabled"),
+            );
+        }
+        ErrorReason::IncorrectHash => {
+            return (StatusCode::OK, Wrap::Status.error("Incorrect hash"));
+        }
+        _ if own.is_some() => own.unwrap_or_default(),
+        ErrorReason::BadLogin => "Bad login",
+        ErrorReason::RoleDenied => "Access Denied",
+        ErrorReason::PermissionMissing => "You are not authorized to view this page",
+        ErrorReason::FeatureDisabled => "Feature disabled",
+        ErrorReason::UserNotFound => "User was not found",
+        ErrorReason::CurrencyNotFound => "Currency was not found",
+        ErrorReason::InvalidField | ErrorReason::InvalidAmount => {
+            let problem = match &field {
+                Some(_) => status.message().to_owned(),
+                None => "Amount is not valid".to_owned(),
+            };
+            return (StatusCode::OK, method.wrap.error(&problem));
+        }
+        _ => {
+            let (http, text) = match status.code() {
+                Code::Unavailable | Code::DeadlineExceeded => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "Service is temporarily unavailable",
+                ),
+                Code::Internal | Code::Unknown => {
+                    (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
+                }
+                // Of the shim's own credentials, or a reason newer than this shim.
+                Code::Unauthenticated | Code::PermissionDenied => {
+                    (StatusCode::BAD_GATEWAY, "Internal error")
+                }
+                _ => (StatusCode::OK, status.message()),
+            };
+            if http != StatusCode::OK {
+                tracing::error!(method = method.name, code = ?status.code(), message = status.message(), "the core failed");
+            }
+            return (http, method.wrap.error(text));
+        }
+    };
+    (StatusCode::OK, method.wrap.error(text))
+}

@@ -1,0 +1,136 @@
+//! The HTTP side: `/billing/api/METHOD`, by POST or GET, in the spellings that clients in
+//! the field use (spec: `m4-general.md`).
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, Request, State},
+    http::{
+        HeaderValue, Method as Verb, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
+    },
+    response::Response,
+};
+
+use crate::{
+    Shim,
+    call::{Call, Signed},
+    error::{self, Failure, Wrap},
+    method::Method,
+    request::Params,
+    signature,
+    xml::Answer,
+};
+
+/// The longest body that is read.
+const MAX_BODY: usize = 1024 * 1024;
+
+struct Server {
+    shim: Shim,
+    /// Methods by name and by alias.
+    methods: HashMap<&'static str, &'static Method>,
+}
+
+/// The shim as an axum service. Paths are not matched by axum: clients double slashes and
+/// add trailing ones.
+pub(crate) fn router(shim: Shim) -> Router {
+    let mut methods = HashMap::new();
+    for method in shim.dialect.methods() {
+        for name in std::iter::once(&method.name).chain(method.aliases) {
+            methods.insert(*name, method);
+        }
+    }
+    Router::new()
+        .fallback(serve)
+        .with_state(Arc::new(Server { shim, methods }))
+}
+
+async fn serve(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let name = match segments(request.uri().path()).as_slice() {
+        ["billing", "api", name] => *name,
+        ["healthz"] => return respond(StatusCode::OK, Answer::Text("ok\n".to_owned()), false),
+        _ => return refuse(StatusCode::NOT_FOUND, "Not found"),
+    };
+    let Some(method) = server.methods.get(name).copied() else {
+        return refuse(StatusCode::NOT_FOUND, "Unknown method");
+    };
+    let http_get = match *request.method() {
+        Verb::GET | Verb::HEAD => true,
+        Verb::POST => false,
+        _ => return refuse(StatusCode::METHOD_NOT_ALLOWED, "Use POST or GET"),
+    };
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request is too large");
+    };
+    let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
+    let content_type = content_type.and_then(Result::ok).unwrap_or_default();
+    let query = head.uri.query().unwrap_or_default();
+    let params = match Params::read(query, content_type, body).await {
+        Ok(params) => params,
+        Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
+    };
+    answer(&server, method, params, http_get, client).await
+}
+
+/// The non-empty segments of a path.
+fn segments(path: &str) -> Vec<&str> {
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect()
+}
+
+async fn answer(
+    server: &Server,
+    method: &'static Method,
+    params: Params,
+    http_get: bool,
+    client: SocketAddr,
+) -> Response {
+    let shim = &server.shim;
+    let signature = signature::of(shim.dialect, method, &params, http_get, client.ip());
+    let core = Signed::new(shim.core.clone(), shim.token.clone(), signature);
+    let (status, answer) = match (method.handle)(Call::new(params, core.clone())).await {
+        Ok(answer) => (StatusCode::OK, answer),
+        Err(Failure::Core(status)) => error::answer(method, &status),
+        Err(Failure::Parameters(answer)) => match core.check_access(method).await {
+            Ok(()) => (StatusCode::OK, answer),
+            Err(status) => error::answer(method, &status),
+        },
+    };
+    respond(status, answer, core.html_wrap())
+}
+
+/// An answer to a request that never reached a method.
+fn refuse(status: StatusCode, text: &str) -> Response {
+    respond(status, Wrap::Status.error(text), false)
+}
+
+fn respond(status: StatusCode, answer: Answer, html_wrap: bool) -> Response {
+    let content_type = match &answer {
+        Answer::Xml { .. } if html_wrap => "text/html; charset=utf-8",
+        Answer::Xml { .. } => "text/xml; charset=utf-8",
+        Answer::Text(_) | Answer::Redirect(_) => "text/plain; charset=utf-8",
+    };
+    let location = match &answer {
+        Answer::Redirect(url) => HeaderValue::from_str(url).ok(),
+        _ => None,
+    };
+    let mut response = Response::new(Body::from(Bytes::from(answer.body(html_wrap))));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Answers hold balances and names: no proxy keeps them.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(location) = location {
+        headers.insert(LOCATION, location);
+        *response.status_mut() = StatusCode::FOUND;
+    }
+    response
+}

@@ -1,0 +1,60 @@
+//! Group "currencies": exchange_rate_update.
+
+use serde::Serialize;
+use tollbook_proto::v1::{Decimal, ErrorReason, SetExchangeRateRequest};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap},
+    method::{Method, STAFF, required},
+    xml::Answer,
+};
+
+pub(super) const EXCHANGE_RATE_UPDATE: Method = Method {
+    name: "exchange_rate_update",
+    aliases: &[],
+    group: "Currencies",
+    summary: "Sets the exchange rate of a currency that is not updated automatically",
+    hash: &[&["currency", "rate"]],
+    params: &[
+        required("currency", "code, case sensitive"),
+        required("rate", "the new rate"),
+    ],
+    roles: STAFF,
+    rpc: "/tollbook.v1.CurrenciesService/SetExchangeRate",
+    wrap: Wrap::PageStatus,
+    errors: &[
+        (ErrorReason::InvalidExchangeRate, "Exchange rate is invalid"),
+        (
+            ErrorReason::PermissionMissing,
+            "You are not authorized to use this functionality",
+        ),
+        (ErrorReason::BadLogin, "Access Denied"),
+    ],
+    handle: |call| Box::pin(exchange_rate_update(call)),
+};
+
+#[derive(Serialize)]
+struct Page {
+    status: Success,
+}
+
+/// `<success>TEXT</success>`
+#[derive(Serialize)]
+struct Success {
+    success: &'static str,
+}
+
+async fn exchange_rate_update(call: Call) -> Result<Answer, Failure> {
+    let request = SetExchangeRateRequest {
+        code: call.params.text("currency").to_owned(),
+        exchange_rate: Some(Decimal {
+            value: call.params.text("rate").to_owned(),
+        }),
+    };
+    call.currencies().set_exchange_rate(request).await?;
+    let status = Success {
+        success: "Currency successfully updated",
+    };
+    Ok(Answer::xml("page", &Page { status }))
+}

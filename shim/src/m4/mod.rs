@@ -1,0 +1,61 @@
+//! The M4 dialect: a file per method group. Names, texts and shapes are the original's,
+//! typos included (spec: `m4.yaml`).
+
+mod balance;
+mod currencies;
+mod login;
+mod payments;
+mod user;
+mod user_raw;
+mod user_update;
+
+use crate::method::Method;
+
+/// All methods, by group.
+pub(crate) const METHODS: &[Method] = &[
+    balance::USER_BALANCE_UPDATE,
+    balance::USER_BALANCE_GET,
+    balance::USER_SIMPLE_BALANCE_GET,
+    currencies::EXCHANGE_RATE_UPDATE,
+    login::USER_LOGIN,
+    login::USER_LOGOUT,
+    payments::PAYMENT_CREATE,
+    payments::PAYMENTS_GET,
+    user::USERS_GET,
+    user_update::USER_CREATE,
+    user::USER_DETAILS_GET,
+    user_raw::USER_DETAILS_RAW_GET,
+    user_update::USER_DETAILS_UPDATE,
+    user::USER_DELETE,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::METHODS;
+
+    #[test]
+    fn every_name_leads_to_one_method() {
+        let mut seen = HashSet::new();
+        for method in METHODS {
+            for name in std::iter::once(&method.name).chain(method.aliases) {
+                assert!(seen.insert(*name), "{name} is declared twice");
+            }
+        }
+    }
+
+    #[test]
+    fn every_hashed_parameter_is_declared() {
+        for method in METHODS {
+            for name in method.hash.iter().copied().flatten() {
+                let declared = method.params.iter().any(|param| param.name == *name);
+                assert!(
+                    declared || ["u", "p"].contains(name),
+                    "{}: {name}",
+                    method.name
+                );
+            }
+        }
+    }
+}

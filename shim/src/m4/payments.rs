@@ -1,0 +1,272 @@
+//! Group "payments": payment_create, payments_get.
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+use tollbook_proto::v1::{
+    Decimal, ErrorReason, ListPaymentsRequest, Payment, PaymentDirection, RecordPaymentRequest,
+};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap},
+    method::{EVERYBODY, Method, STAFF, optional, required},
+    number,
+    request::Params,
+    xml::Answer,
+};
+
+pub(super) const PAYMENT_CREATE: Method = Method {
+    name: "payment_create",
+    aliases: &["create_payment"],
+    group: "Payments",
+    summary: "Records a payment and changes the user's balance",
+    hash: &[
+        &["user_id", "amount", "currency"],
+        &["user_id", "currency", "amount"],
+        &["user_id", "p_currency", "amount"],
+    ],
+    params: &[
+        required("user_id", "whose payment"),
+        required("amount", "the amount, in currency"),
+        required("currency", "currency code"),
+        optional("p_currency", "another name of currency, from MOR"),
+        optional("amount_in_tax", "1: amount includes tax; default 0"),
+        optional("comment", "free text"),
+        optional(
+            "payment_to_provider",
+            "1: paid to a provider; default 0: from a client",
+        ),
+        optional("exchange_rate", "default: that of the currency"),
+    ],
+    roles: STAFF,
+    rpc: "/tollbook.v1.PaymentsService/RecordPayment",
+    wrap: Wrap::Page,
+    errors: &[
+        (ErrorReason::CurrencyNotFound, "Currency was not foundy"),
+        (ErrorReason::InvalidAmount, "Payment was not saved"),
+        (ErrorReason::InvalidExchangeRate, "Payment was not saved"),
+        (ErrorReason::InvalidField, "Payment was not saved"),
+        (
+            ErrorReason::PermissionMissing,
+            "You are not authorized to use this functionality",
+        ),
+    ],
+    handle: |call| Box::pin(payment_create(call)),
+};
+
+#[derive(Serialize)]
+struct Created {
+    response: CreatedResponse,
+}
+
+#[derive(Serialize)]
+struct CreatedResponse {
+    status: &'static str,
+    payment: CreatedPayment,
+}
+
+#[derive(Serialize)]
+struct CreatedPayment {
+    #[serde(rename = "@currency")]
+    currency: String,
+    payment_id: i64,
+    tax: String,
+    amount: String,
+    gross: String,
+}
+
+async fn payment_create(call: Call) -> Result<Answer, Failure> {
+    let params = &call.params;
+    let Some(user_id) = params.id("user_id") else {
+        return Err(Failure::Parameters(Wrap::Page.error("User was not found")));
+    };
+    let direction = match params.switch("payment_to_provider") {
+        true => PaymentDirection::ToProvider,
+        false => PaymentDirection::FromClient,
+    };
+    let currency = params
+        .filled("currency")
+        .unwrap_or_else(|| params.text("p_currency"));
+    let request = RecordPaymentRequest {
+        user_id,
+        amount: Some(Decimal {
+            value: params.text("amount").to_owned(),
+        }),
+        amount_includes_tax: params.switch("amount_in_tax"),
+        currency: currency.to_owned(),
+        exchange_rate: decimal(params, "exchange_rate"),
+        direction: direction.into(),
+        comment: params.text("comment").to_owned(),
+        idempotency_key: String::new(),
+    };
+    let payment = call
+        .payments()
+        .record_payment(request)
+        .await?
+        .into_inner()
+        .payment;
+    let payment = payment.unwrap_or_default();
+    let payment = CreatedPayment {
+        currency: payment.currency,
+        payment_id: payment.id,
+        tax: number::plain(payment.tax.as_ref()),
+        amount: number::plain(payment.amount.as_ref()),
+        gross: number::plain(payment.gross.as_ref()),
+    };
+    let response = CreatedResponse {
+        status: "ok",
+        payment,
+    };
+    Ok(Answer::xml("page", &Created { response }))
+}
+
+pub(super) const PAYMENTS_GET: Method = Method {
+    name: "payments_get",
+    aliases: &["payments_list"],
+    group: "Payments",
+    summary: "Lists payments",
+    hash: &[
+        &["user_id_s", "from_s", "till_s"],
+        &[],
+        &[
+            "user_id_s",
+            "from_s",
+            "till_s",
+            "username_s",
+            "first_name_s",
+            "last_name_s",
+            "amount_min_s",
+            "amount_max_s",
+            "currency_s",
+        ],
+    ],
+    params: &[
+        optional("user_id_s", "only of this user"),
+        optional("from_s", "unix time; default: today 00:00"),
+        optional("till_s", "unix time; default: today 23:59"),
+        optional("username_s", "only of this login name"),
+        optional("first_name_s", "only of this first name"),
+        optional("last_name_s", "only of this last name"),
+        optional("amount_min_s", "net amount at least"),
+        optional("amount_max_s", "net amount at most"),
+        optional("currency_s", "only in this currency, a code"),
+    ],
+    roles: EVERYBODY,
+    rpc: "/tollbook.v1.PaymentsService/ListPayments",
+    wrap: Wrap::Page,
+    errors: &[],
+    handle: |call| Box::pin(payments_get(call)),
+};
+
+#[derive(Serialize)]
+struct List {
+    pagename: &'static str,
+    payments: Payments,
+}
+
+#[derive(Serialize)]
+struct Payments {
+    payment: Vec<ListedPayment>,
+}
+
+#[derive(Serialize)]
+struct ListedPayment {
+    user: String,
+    date: String,
+    amount: String,
+    amount_with_tax: String,
+    comment: String,
+    currency: String,
+    user_balance_before_payment: String,
+    user_balance_after_payment: String,
+}
+
+async fn payments_get(call: Call) -> Result<Answer, Failure> {
+    let params = &call.params;
+    let user_id = match params.filled("user_id_s") {
+        None => None,
+        Some(_) => Some(
+            params
+                .id("user_id_s")
+                .ok_or_else(|| unusable("user_id_s"))?,
+        ),
+    };
+    let mut request = ListPaymentsRequest {
+        user_id,
+        from: time(params, "from_s")?,
+        till: time(params, "till_s")?,
+        default_today: true,
+        username: params.text("username_s").to_owned(),
+        first_name: params.text("first_name_s").to_owned(),
+        last_name: params.text("last_name_s").to_owned(),
+        amount_min: decimal(params, "amount_min_s"),
+        amount_max: decimal(params, "amount_max_s"),
+        currency: params.text("currency_s").to_owned(),
+        page_size: 1000,
+        page_token: String::new(),
+    };
+    let mut payment = Vec::new();
+    loop {
+        let page = call
+            .payments()
+            .list_payments(request.clone())
+            .await?
+            .into_inner();
+        let zone = number::zone(&page.time_zone);
+        payment.extend(
+            page.payments
+                .into_iter()
+                .map(|payment| listed(payment, &zone)),
+        );
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    let list = List {
+        pagename: "Payments_list",
+        payments: Payments { payment },
+    };
+    Ok(Answer::xml("page", &list))
+}
+
+fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
+    ListedPayment {
+        user: payment.username,
+        date: payment
+            .created_at
+            .as_ref()
+            .map(|time| number::time(time, zone))
+            .unwrap_or_default(),
+        amount: number::plain(payment.amount.as_ref()),
+        amount_with_tax: number::plain(payment.gross.as_ref()),
+        comment: payment.comment,
+        currency: payment.currency,
+        user_balance_before_payment: number::plain(payment.balance_before.as_ref()),
+        user_balance_after_payment: number::plain(payment.balance_after.as_ref()),
+    }
+}
+
+/// A decimal parameter; none where it is empty or was not sent.
+fn decimal(params: &Params, name: &str) -> Option<Decimal> {
+    params.filled(name).map(|value| Decimal {
+        value: value.to_owned(),
+    })
+}
+
+/// A unix time; none where it is empty or was not sent.
+fn time(params: &Params, name: &str) -> Result<Option<prost_types::Timestamp>, Failure> {
+    let Some(text) = params.filled(name) else {
+        return Ok(None);
+    };
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| Timestamp::from_second(*seconds).is_ok());
+    let seconds = seconds.ok_or_else(|| unusable(name))?;
+    Ok(Some(prost_types::Timestamp { seconds, nanos: 0 }))
+}
+
+fn unusable(name: &str) -> Failure {
+    Failure::Parameters(Wrap::Page.error(&format!("{name} is not valid")))
+}

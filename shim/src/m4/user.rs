@@ -1,0 +1,309 @@
+//! Group "user", reading and deleting: users_get, user_details_get, user_delete.
+
+use serde::Serialize;
+use tollbook_proto::v1::{
+    DeleteUserRequest, ErrorReason, GetUserRequest, ListUsersRequest, Role, User,
+};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap},
+    method::{EVERYBODY, Method, STAFF, optional, required},
+    number,
+    xml::Answer,
+};
+
+pub(super) const USERS_GET: Method = Method {
+    name: "users_get",
+    aliases: &[],
+    group: "User",
+    summary: "Lists the users that the caller may see, or one of them",
+    hash: &[&["u", "user_id"], &["u", "p"], &["u"]],
+    params: &[required("user_id", "\"all\", or an id")],
+    roles: STAFF,
+    rpc: "/tollbook.v1.UsersService/ListUsers",
+    wrap: Wrap::PageStatus,
+    errors: &[(ErrorReason::BadLogin, "Access Denied")],
+    handle: |call| Box::pin(users_get(call)),
+};
+
+#[derive(Serialize)]
+struct UsersPage {
+    status: UsersStatus,
+}
+
+#[derive(Serialize)]
+struct UsersStatus {
+    users: Users,
+}
+
+#[derive(Serialize)]
+struct Users {
+    user: Vec<ListedUser>,
+}
+
+#[derive(Serialize)]
+struct ListedUser {
+    id: i64,
+    username: String,
+    first_name: String,
+    last_name: String,
+    balance: String,
+    blocked: &'static str,
+    tariff_id: i64,
+    owner_id: i64,
+    usertype: &'static str,
+    user_status: String,
+    hidden: &'static str,
+}
+
+async fn users_get(call: Call) -> Result<Answer, Failure> {
+    let users = match call.params.filled("user_id") {
+        // Clients of the older rule (u+p) send none, and mean all.
+        None | Some("all") => all_users(&call).await?,
+        Some(_) => {
+            let Some(id) = call.params.id("user_id") else {
+                return Err(not_found(Wrap::PageStatus));
+            };
+            let request = GetUserRequest {
+                id: Some(id),
+                ..Default::default()
+            };
+            call.users()
+                .get_user(request)
+                .await?
+                .into_inner()
+                .user
+                .into_iter()
+                .collect()
+        }
+    };
+    let user = users.into_iter().map(listed).collect();
+    let status = UsersStatus {
+        users: Users { user },
+    };
+    Ok(Answer::xml("page", &UsersPage { status }))
+}
+
+async fn all_users(call: &Call) -> Result<Vec<User>, Failure> {
+    let mut request = ListUsersRequest {
+        page_size: 1000,
+        ..Default::default()
+    };
+    let mut users = Vec::new();
+    loop {
+        let page = call.users().list_users(request.clone()).await?.into_inner();
+        users.extend(page.users);
+        if page.next_page_token.is_empty() {
+            return Ok(users);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+fn listed(user: User) -> ListedUser {
+    ListedUser {
+        id: user.id,
+        balance: number::plain(user.balance.as_ref()),
+        blocked: number::switch(user.blocked),
+        tariff_id: user.tariff_id,
+        owner_id: user.owner_id,
+        usertype: usertype(user.role()),
+        user_status: user
+            .legacy_columns
+            .get("user_status")
+            .cloned()
+            .unwrap_or_default(),
+        hidden: number::switch(user.hidden),
+        username: user.username,
+        first_name: user.first_name,
+        last_name: user.last_name,
+    }
+}
+
+/// A role as the database names it.
+pub(super) fn usertype(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "admin",
+        Role::Manager => "manager",
+        Role::User | Role::Unspecified => "user",
+    }
+}
+
+/// The answer where a parameter cannot name any user.
+pub(super) fn not_found(wrap: Wrap) -> Failure {
+    Failure::Parameters(wrap.error("User was not found"))
+}
+
+pub(super) const USER_DETAILS_GET: Method = Method {
+    name: "user_details_get",
+    aliases: &["user_details"],
+    group: "User",
+    summary: "A user's details; a simple user sees his own",
+    hash: &[&["user_id", "username"]],
+    params: &[
+        optional("user_id", "whose details: this or username"),
+        optional("username", "whose details: this or user_id"),
+    ],
+    roles: EVERYBODY,
+    rpc: "/tollbook.v1.UsersService/GetUser",
+    wrap: Wrap::Page,
+    errors: &[],
+    handle: |call| Box::pin(user_details_get(call)),
+};
+
+#[derive(Serialize)]
+struct DetailsPage {
+    pagename: &'static str,
+    language: String,
+    userid: i64,
+    details: Details,
+}
+
+#[derive(Serialize)]
+struct Details {
+    main_detail: MainDetail,
+    other_details: OtherDetails,
+    registration: Registration,
+}
+
+#[derive(Serialize)]
+struct MainDetail {
+    account: &'static str,
+    balance: String,
+    balance_number: String,
+    balance_currency: String,
+    credit: String,
+}
+
+#[derive(Serialize)]
+struct OtherDetails {
+    username: String,
+    first_name: String,
+    surname: String,
+    personalid: String,
+    agreement_number: String,
+    agreement_date: String,
+    taxation_country: String,
+    vat_reg_number: String,
+    vat_percent: String,
+}
+
+#[derive(Serialize)]
+struct Registration {
+    reg_address: String,
+    reg_postcode: String,
+    reg_city: String,
+    reg_country: String,
+    reg_state: String,
+    reg_direction: String,
+    reg_phone: String,
+    reg_mobile: String,
+    reg_fax: String,
+    reg_email: String,
+}
+
+async fn user_details_get(call: Call) -> Result<Answer, Failure> {
+    let params = &call.params;
+    let id = match params.filled("user_id") {
+        None => None,
+        Some(_) => Some(params.id("user_id").ok_or_else(|| not_found(Wrap::Page))?),
+    };
+    let username = params.text("username").to_owned();
+    let request = GetUserRequest {
+        id,
+        username,
+        exclude_self: false,
+    };
+    let response = call.users().get_user(request).await?.into_inner();
+    let user = response.user.unwrap_or_default();
+    let address = user.address.clone().unwrap_or_default();
+    let balance_number = number::balance(user.balance.as_ref());
+    let page = DetailsPage {
+        pagename: "Personal_details",
+        userid: user.id,
+        details: Details {
+            main_detail: MainDetail {
+                account: if user.postpaid { "Postpaid" } else { "Prepaid" },
+                balance: format!("{balance_number} {}", response.default_currency),
+                balance_number,
+                balance_currency: response.default_currency,
+                credit: credit(&user),
+            },
+            other_details: OtherDetails {
+                vat_percent: vat_percent(&user),
+                username: user.username,
+                first_name: user.first_name,
+                surname: user.last_name,
+                personalid: user.client_id,
+                agreement_number: user.agreement_number,
+                agreement_date: user.agreement_date,
+                taxation_country: response.taxation_country_name,
+                vat_reg_number: user.vat_number,
+            },
+            registration: Registration {
+                reg_address: address.street,
+                reg_postcode: address.postcode,
+                reg_city: address.city,
+                reg_country: address.county,
+                reg_state: address.state,
+                reg_direction: response.address_country_name,
+                reg_phone: address.phone,
+                reg_mobile: address.mobile_phone,
+                reg_fax: address.fax,
+                reg_email: address.email,
+            },
+        },
+        language: user.language,
+    };
+    Ok(Answer::xml("page", &page))
+}
+
+/// A postpaid user without a limit has "Unlimited" credit, a prepaid one none.
+fn credit(user: &User) -> String {
+    match &user.credit {
+        _ if !user.postpaid => number::balance(None),
+        None => "Unlimited".to_owned(),
+        Some(credit) if credit.value == "-1" => "Unlimited".to_owned(),
+        credit => number::balance(credit.as_ref()),
+    }
+}
+
+/// The percentage of the first tax.
+pub(super) fn vat_percent(user: &User) -> String {
+    let first = user.taxes.as_ref().and_then(|taxes| taxes.taxes.first());
+    number::plain(first.and_then(|tax| tax.percent.as_ref()))
+}
+
+pub(super) const USER_DELETE: Method = Method {
+    name: "user_delete",
+    aliases: &[],
+    group: "User",
+    summary: "Deletes a user",
+    hash: &[&["user_id"]],
+    params: &[required("user_id", "who")],
+    roles: STAFF,
+    rpc: "/tollbook.v1.UsersService/DeleteUser",
+    wrap: Wrap::Page,
+    errors: &[(ErrorReason::UserInUse, "Cannot delete user")],
+    handle: |call| Box::pin(user_delete(call)),
+};
+
+#[derive(Serialize)]
+struct Deleted {
+    status: &'static str,
+}
+
+async fn user_delete(call: Call) -> Result<Answer, Failure> {
+    let id = call
+        .params
+        .id("user_id")
+        .ok_or_else(|| not_found(Wrap::Page))?;
+    call.users().delete_user(DeleteUserRequest { id }).await?;
+    Ok(Answer::xml(
+        "page",
+        &Deleted {
+            status: "User deleted",
+        },
+    ))
+}

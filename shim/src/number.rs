@@ -1,0 +1,69 @@
+//! Numbers and times as the original writes them.
+//!
+//! The core sends decimals in their shortest form. The original pads them, and never
+//! rounds: "all API methods return data straight from the database".
+
+use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
+use tollbook_proto::v1::Decimal;
+
+/// With at least one place behind the point: `96` is `96.0`, as Ruby prints numbers.
+pub(crate) fn plain(number: Option<&Decimal>) -> String {
+    padded(number, 1)
+}
+
+/// With at least four places behind the point: `66` is `66.0000`, as balances are shown.
+pub(crate) fn balance(number: Option<&Decimal>) -> String {
+    padded(number, 4)
+}
+
+fn padded(number: Option<&Decimal>, places: usize) -> String {
+    let text = number
+        .map(|number| number.value.as_str())
+        .filter(|text| !text.is_empty());
+    let (whole, fraction) = text
+        .unwrap_or("0")
+        .split_once('.')
+        .unwrap_or((text.unwrap_or("0"), ""));
+    format!("{whole}.{fraction:0<places$}")
+}
+
+/// A switch as the database holds it.
+pub(crate) fn switch(on: bool) -> &'static str {
+    if on { "1" } else { "0" }
+}
+
+/// A time as the database holds it: `2026-11-24 21:34:51`, in the system's time zone.
+pub(crate) fn time(time: &prost_types::Timestamp, zone: &TimeZone) -> String {
+    let text = Timestamp::from_second(time.seconds).ok().and_then(|time| {
+        strtime::format("%Y-%m-%d %H:%M:%S", &time.to_zoned_datetime(zone.clone())).ok()
+    });
+    text.unwrap_or_default()
+}
+
+/// The time zone of an IANA name.
+pub(crate) fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pads_and_never_rounds() {
+        let decimal = |text: &str| {
+            Some(Decimal {
+                value: text.to_owned(),
+            })
+        };
+        for (number, as_plain, as_balance) in [
+            (decimal("96"), "96.0", "96.0000"),
+            (decimal("-0.5"), "-0.5", "-0.5000"),
+            (decimal("66.123456789"), "66.123456789", "66.123456789"),
+            (None, "0.0", "0.0000"),
+        ] {
+            assert_eq!(plain(number.as_ref()), as_plain);
+            assert_eq!(balance(number.as_ref()), as_balance);
+        }
+    }
+}

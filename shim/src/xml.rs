@@ -1,0 +1,121 @@
+//! Answers: XML as the original writes it (declaration, two spaces of indentation, empty
+//! elements as `<a></a>`), bare text, or a redirect.
+
+use std::borrow::Cow;
+
+use quick_xml::se::{EmptyElementHandling, Serializer};
+use serde::Serialize;
+
+/// The declaration of most answers.
+const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+/// The declaration of `user_login` and `user_logout`.
+const LOGIN_DECLARATION: &str = r#"<?xml version="1.0" encoding="utf-8" standalone="yes"?>"#;
+
+/// What a legacy method answers.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// XML behind a declaration.
+    Xml {
+        /// The XML declaration.
+        declaration: &'static str,
+        /// The root element.
+        root: String,
+    },
+    /// Bare text, without any tag.
+    Text(String),
+    /// A redirect, for people whose browser made the request.
+    Redirect(String),
+}
+
+impl Answer {
+    /// An answer whose root element is named `root`.
+    pub(crate) fn xml(root: &'static str, content: &impl Serialize) -> Self {
+        Self::Xml {
+            declaration: DECLARATION,
+            root: render(root, content),
+        }
+    }
+
+    /// An answer of `user_login` or `user_logout`.
+    pub(crate) fn login(root: &'static str, content: &impl Serialize) -> Self {
+        Self::Xml {
+            declaration: LOGIN_DECLARATION,
+            root: render(root, content),
+        }
+    }
+
+    /// The body. `html_wrap` puts an HTML tag around the XML ("XML API Extension").
+    pub(crate) fn body(self, html_wrap: bool) -> String {
+        match self {
+            Self::Xml { declaration, root } if html_wrap => {
+                format!("{declaration}\n<html>\n{root}\n</html>\n")
+            }
+            Self::Xml { declaration, root } => format!("{declaration}\n{root}\n"),
+            Self::Text(text) => text,
+            Self::Redirect(_) => String::new(),
+        }
+    }
+}
+
+fn render(root: &'static str, content: &impl Serialize) -> String {
+    let mut xml = String::new();
+    let rendered = Serializer::with_root(&mut xml, Some(root)).and_then(|mut serializer| {
+        serializer.indent(' ', 2);
+        serializer.empty_element_handling(EmptyElementHandling::Expanded);
+        content.serialize(serializer)
+    });
+    if let Err(error) = rendered {
+        // Only a type that cannot be XML at all gets here.
+        tracing::error!(%error, root, "an answer could not be rendered");
+        return format!("<{root}><error>Internal error</error></{root}>");
+    }
+    match legal(&xml) {
+        Cow::Borrowed(_) => xml,
+        Cow::Owned(legal) => legal,
+    }
+}
+
+/// The text without characters that XML 1.0 cannot hold, escaped or not.
+fn legal(text: &str) -> Cow<'_, str> {
+    let illegal = |char: char| matches!(char, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if text.contains(illegal) {
+        Cow::Owned(text.replace(illegal, "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Page {
+        error: String,
+        empty: &'static str,
+    }
+
+    #[test]
+    fn looks_like_the_original() {
+        let page = Page {
+            error: "a < b & 'c'".to_owned(),
+            empty: "",
+        };
+        assert_eq!(
+            Answer::xml("page", &page).body(false),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <page>\n  <error>a &lt; b &amp; 'c'</error>\n  <empty></empty>\n</page>\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_well_formed_xml(text in any::<String>()) {
+            let xml = Answer::xml("page", &Page { error: text, empty: "" }).body(false);
+            let parsed = roxmltree::Document::parse(&xml);
+            prop_assert!(parsed.is_ok(), "{xml:?}: {parsed:?}");
+        }
+    }
+}
