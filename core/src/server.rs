@@ -62,6 +62,8 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(tollbook_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that a client without files can read the details of errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let unreadable = |error: tonic_reflection::server::Error| Error::internal(error.to_string());
     let (health_reporter, health) = tonic_health::server::health_reporter();

@@ -1,1 +1,21 @@
-//! x
+//! What the system tests stand on: the real binary as a child process, a PostgreSQL of the
+//! tests' own, clients, and the legacy contract as data.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "in a test, a panic is the report"
+)]
+
+pub mod contract;
+pub mod postgres;
+pub mod server;
+
+use sha1::{Digest, Sha1};
+
+/// A legacy hash: the hex SHA1 of the signed text and the API secret key.
+#[must_use]
+pub fn legacy_hash(signed: &str, secret: &str) -> String {
+    hex::encode(Sha1::digest(format!("{signed}{secret}")))
+}

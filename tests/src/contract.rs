@@ -1,0 +1,425 @@
+//! The legacy contract as data: requests and their exact answers.
+//!
+//! A file of `contract/m4` holds the cases of one method, in order: what one case changes,
+//! the next ones see. Each file has a server of its own, filled by [`Fixture`].
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+use tollbook_proto::v1::{
+    AdjustBalanceRequest, CreateCurrencyRequest, CreateManagerGroupRequest, CreateUserRequest,
+    Currency, Decimal, ManagerGroup, Permission, Role, Settings, Tax, TaxSettings,
+    UpdateSettingsRequest, User, accounts_service_client::AccountsServiceClient,
+    currencies_service_client::CurrenciesServiceClient,
+    manager_groups_service_client::ManagerGroupsServiceClient,
+    settings_service_client::SettingsServiceClient, users_service_client::UsersServiceClient,
+};
+
+use crate::{
+    legacy_hash,
+    server::{Authorized, SECRET, Server},
+};
+
+/// The cases of one method.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The method's name.
+    pub method: String,
+    /// The cases, in order.
+    pub case: Vec<Case>,
+}
+
+/// A request and its exact answer.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What the case shows.
+    pub name: String,
+    /// What the expectation rests on: `documented`, `verified` (documented, with a hash
+    /// that is right) or `analogy` (the nearest documented method).
+    pub rests_on: Basis,
+    /// Settings that differ from [`Fixture::settings`].
+    #[serde(default)]
+    pub settings: BTreeMap<String, toml::Value>,
+    /// The method's name in the URL, where it is an alias.
+    pub call: Option<String>,
+    /// How the parameters are sent.
+    #[serde(default, rename = "as")]
+    pub form: Form,
+    /// The parameters, urlencoded.
+    #[serde(default)]
+    pub send: String,
+    /// The text that is hashed before the secret key. None: no hash is added.
+    pub sign: Option<String>,
+    /// The API secret key of the server, and of the signature.
+    #[serde(default = "secret")]
+    pub secret: String,
+    /// The answer below its XML declaration; `{time}` stands for any time.
+    pub answer: Option<String>,
+    /// The answer, where it is bare text.
+    pub text: Option<String>,
+    /// The XML declaration, where it is not the usual one.
+    pub declaration: Option<String>,
+    /// The HTTP status.
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// Where the answer redirects to.
+    pub location: Option<String>,
+}
+
+/// What an expectation rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// The method's documentation.
+    Documented,
+    /// The method's documentation, with an example whose hash can be recomputed.
+    Verified,
+    /// The nearest documented method.
+    Analogy,
+}
+
+/// How parameters are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// POST with an urlencoded body.
+    #[default]
+    Form,
+    /// POST with everything in the query, as documented examples do.
+    Query,
+    /// GET.
+    Get,
+    /// POST with a JSON body.
+    Json,
+    /// POST with a multipart body.
+    Multipart,
+}
+
+fn secret() -> String {
+    SECRET.to_owned()
+}
+
+fn ok() -> u16 {
+    200
+}
+
+/// All files of the contract, by name.
+#[must_use]
+pub fn files() -> Vec<File> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract/m4");
+    let mut paths: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    paths
+        .iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        })
+        .collect()
+}
+
+impl Case {
+    /// Sends the request and compares the answer; the error is a report for people.
+    pub async fn run(
+        &self,
+        server: &Server,
+        fixture: &Fixture,
+        method: &str,
+    ) -> Result<(), String> {
+        fixture.settings(&self.secret, &self.settings).await;
+        let expected = self.expected();
+        let response = self.send(server, method).await;
+        let status = response.status().as_u16();
+        let location = response
+            .headers()
+            .get("location")
+            .map(|url| url.to_str().unwrap().to_owned());
+        let body = response.text().await.unwrap();
+        if status == self.status && location == self.location && matches(&expected, &body) {
+            return Ok(());
+        }
+        Err(format!(
+            "{method}: {}\n--- expected {} {:?}\n{expected}\n--- got {status} {location:?}\n{body}",
+            self.name, self.status, self.location
+        ))
+    }
+
+    fn expected(&self) -> String {
+        if let Some(text) = &self.text {
+            return text.clone();
+        }
+        let Some(answer) = &self.answer else {
+            return String::new();
+        };
+        let usual = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+        format!(
+            "{}\n{}\n",
+            self.declaration.as_deref().unwrap_or(usual),
+            answer.trim()
+        )
+    }
+
+    async fn send(&self, server: &Server, method: &str) -> reqwest::Response {
+        let mut params = self.send.clone();
+        if let Some(signed) = &self.sign {
+            let separator = if params.is_empty() { "" } else { "&" };
+            params = format!(
+                "{params}{separator}hash={}",
+                legacy_hash(signed, &self.secret)
+            );
+        }
+        let url = server.url(self.call.as_deref().unwrap_or(method));
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let request = match self.form {
+            Form::Form => client
+                .post(url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(params),
+            Form::Query => client.post(format!("{url}?{params}")),
+            Form::Get => client.get(format!("{url}?{params}")),
+            Form::Json => client.post(url).json(&decoded(&params)),
+            Form::Multipart => {
+                let form = decoded(&params)
+                    .into_iter()
+                    .fold(reqwest::multipart::Form::new(), |form, (name, value)| {
+                        form.text(name, value)
+                    });
+                client.post(url).multipart(form)
+            }
+        };
+        request.send().await.unwrap()
+    }
+}
+
+fn decoded(params: &str) -> BTreeMap<String, String> {
+    let url = reqwest::Url::parse(&format!("http://x/?{params}")).unwrap();
+    url.query_pairs().into_owned().collect()
+}
+
+/// Whether a body is as expected; `{time}` fits `2026-11-24 21:34:51`.
+fn matches(expected: &str, body: &str) -> bool {
+    const LENGTH: usize = "2026-11-24 21:34:51".len();
+    let mut rest = body;
+    let mut parts = expected.split("{time}");
+    let Some(after) = rest.strip_prefix(parts.next().unwrap()) else {
+        return false;
+    };
+    rest = after;
+    for part in parts {
+        let Some((time, after)) = rest.split_at_checked(LENGTH) else {
+            return false;
+        };
+        let shape: String = time
+            .chars()
+            .map(|char| if char.is_ascii_digit() { '0' } else { char })
+            .collect();
+        let Some(after) = after.strip_prefix(part) else {
+            return false;
+        };
+        if shape != "0000-00-00 00:00:00" {
+            return false;
+        }
+        rest = after;
+    }
+    rest.is_empty()
+}
+
+/// What every contract file's server holds.
+///
+/// Users 1 to 3 are managers: `mgr_all` may do everything, `mgr_own` everything for the
+/// users assigned to him, `mgr_none` nothing. User 4, `alice`, is assigned to `mgr_own`,
+/// has the password `wonderland`, the taxes of the documented example (18 and 15 %,
+/// compound), EUR as her currency and a balance of 66. User 5, `bob`, is bare. Users up to
+/// 123 are called `userN`. EUR, GBP (updated automatically) and AMD are the currencies.
+pub struct Fixture {
+    admin: Authorized,
+}
+
+impl Fixture {
+    /// Fills a new server.
+    pub async fn fill(server: &Server) -> Self {
+        let fixture = Self {
+            admin: server.admin().await,
+        };
+        fixture.fill_currencies().await;
+        fixture.fill_users().await;
+        let bonus = AdjustBalanceRequest {
+            user_id: 4,
+            amount: decimal("66"),
+            ..Default::default()
+        };
+        AccountsServiceClient::new(fixture.admin.clone())
+            .adjust_balance(bonus)
+            .await
+            .unwrap();
+        fixture
+    }
+
+    async fn fill_currencies(&self) {
+        for (code, rate, automatic_update) in [
+            ("EUR", "0.7351", false),
+            ("GBP", "0.5", true),
+            ("AMD", "480", false),
+        ] {
+            let currency = Currency {
+                code: code.to_owned(),
+                exchange_rate: decimal(rate),
+                active: true,
+                automatic_update,
+                ..Default::default()
+            };
+            let request = CreateCurrencyRequest {
+                currency: Some(currency),
+            };
+            CurrenciesServiceClient::new(self.admin.clone())
+                .create_currency(request)
+                .await
+                .unwrap();
+        }
+    }
+
+    async fn fill_users(&self) {
+        let everything: Vec<i32> = (1..)
+            .map_while(|number| Permission::try_from(number).ok())
+            .map(i32::from)
+            .collect();
+        for permissions in [everything, Vec::new()] {
+            let group = ManagerGroup {
+                name: "group".to_owned(),
+                permissions,
+                ..Default::default()
+            };
+            let request = CreateManagerGroupRequest {
+                manager_group: Some(group),
+            };
+            ManagerGroupsServiceClient::new(self.admin.clone())
+                .create_manager_group(request)
+                .await
+                .unwrap();
+        }
+        let manager = |username: &str, group: i64, own: bool| User {
+            username: username.to_owned(),
+            role: Role::Manager.into(),
+            manager_group_id: group,
+            show_only_assigned_users: own,
+            ..Default::default()
+        };
+        let taxes = ["18", "15"].map(|percent| Tax {
+            name: "VAT".to_owned(),
+            percent: decimal(percent),
+            enabled: true,
+        });
+        let alice = User {
+            username: "alice".to_owned(),
+            first_name: "Alice".to_owned(),
+            last_name: "Liddell".to_owned(),
+            postpaid: true,
+            currency_id: 2,
+            responsible_manager_id: 2,
+            taxes: Some(TaxSettings {
+                taxes: taxes.to_vec(),
+                compound: true,
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let simple = |username: String| User {
+            username,
+            postpaid: true,
+            ..Default::default()
+        };
+        let mut users = vec![
+            manager("mgr_all", 1, false),
+            manager("mgr_own", 1, true),
+            manager("mgr_none", 2, false),
+            alice,
+            simple("bob".to_owned()),
+        ];
+        users.extend((6..=123).map(|id| simple(format!("user{id}"))));
+        let mut client = UsersServiceClient::new(self.admin.clone());
+        for user in users {
+            let password = if user.username == "alice" {
+                "wonderland"
+            } else {
+                ""
+            }
+            .to_owned();
+            let request = CreateUserRequest {
+                user: Some(user),
+                password,
+                ..Default::default()
+            };
+            client.create_user(request).await.unwrap();
+        }
+    }
+
+    /// Sets all settings: the usual ones of a server in use, but for what a case changes.
+    pub async fn settings(&self, secret: &str, changes: &BTreeMap<String, toml::Value>) {
+        let mut settings = Settings {
+            allow_api: true,
+            api_secret_key: secret.to_owned(),
+            api_allow_payments: true,
+            balance_over_http: true,
+            time_zone: "UTC".to_owned(),
+            login_redirect_url: "/billing/callc/main".to_owned(),
+            ..Default::default()
+        };
+        for (name, value) in changes {
+            let on = value
+                .as_bool()
+                .unwrap_or_else(|| panic!("setting {name} is a switch"));
+            match name.as_str() {
+                "allow_api" => settings.allow_api = on,
+                "allow_get_api" => settings.allow_get_api = on,
+                "api_allow_payments" => settings.api_allow_payments = on,
+                "balance_over_http" => settings.balance_over_http = on,
+                "disable_hash_checking" => settings.disable_hash_checking = on,
+                "xml_api_extension" => settings.xml_api_extension = on,
+                "allow_api_login_redirect" => settings.allow_api_login_redirect = on,
+                _ => panic!("unknown setting {name}"),
+            }
+        }
+        let paths = [
+            "allow_api",
+            "allow_get_api",
+            "api_secret_key",
+            "api_allow_payments",
+            "balance_over_http",
+            "disable_hash_checking",
+            "xml_api_extension",
+            "allow_api_login_redirect",
+            "login_redirect_url",
+            "time_zone",
+        ];
+        let request = UpdateSettingsRequest {
+            settings: Some(settings),
+            update_mask: Some(prost_types::FieldMask {
+                paths: paths.map(str::to_owned).to_vec(),
+            }),
+        };
+        SettingsServiceClient::new(self.admin.clone())
+            .update_settings(request)
+            .await
+            .unwrap();
+    }
+}
+
+/// A decimal of the contract.
+#[must_use]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "every decimal field of the contract is optional"
+)]
+pub fn decimal(value: &str) -> Option<Decimal> {
+    Some(Decimal {
+        value: value.to_owned(),
+    })
+}

@@ -1,0 +1,151 @@
+//! A PostgreSQL server of the tests' own, from the binaries that are installed.
+
+use std::{
+    fmt::Write as _,
+    io::{BufRead, BufReader, Write},
+    os::unix::{fs::chown, process::CommandExt},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        LazyLock, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use tempfile::TempDir;
+
+/// A running PostgreSQL. It stops when the process that started it ends, however it ends:
+/// a shell waits for its standard input to close.
+pub struct Postgres {
+    directory: TempDir,
+    binaries: PathBuf,
+    user: Option<(u32, u32)>,
+    shell: Mutex<Child>,
+    databases: AtomicU32,
+}
+
+static SHARED: LazyLock<Option<Postgres>> = LazyLock::new(|| {
+    let found = binaries();
+    if found.is_none() {
+        let mut warning = String::new();
+        let line = "*".repeat(78);
+        let _ = writeln!(
+            warning,
+            "\n{line}\n* No PostgreSQL binaries were found: everything that runs on it is SKIPPED."
+        );
+        let _ = writeln!(
+            warning,
+            "* Install them (Debian: apt-get install postgresql) to test both backends.\n{line}"
+        );
+        // Past the capture of the test harness, so that it is seen.
+        let _ = std::io::stderr().write_all(warning.as_bytes());
+    }
+    found.map(|binaries| Postgres::start(binaries, "off"))
+});
+
+/// A new database of the shared server, as a URL; none: no PostgreSQL is installed.
+#[must_use]
+pub fn database() -> Option<String> {
+    SHARED.as_ref().map(Postgres::new_database)
+}
+
+fn binaries() -> Option<PathBuf> {
+    let pg_config = Command::new("pg_config").arg("--bindir").output().ok();
+    let told =
+        pg_config.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    let packaged = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    told.into_iter()
+        .chain(packaged.map(|version| version.path().join("bin")))
+        .find(|directory| directory.join("initdb").exists() && directory.join("postgres").exists())
+}
+
+fn id(args: &[&str]) -> Option<u32> {
+    let output = Command::new("id").args(args).output().ok()?;
+    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+}
+
+impl Postgres {
+    fn start(binaries: PathBuf, fsync: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        // It refuses to run as root.
+        let user = (id(&["-u"]) == Some(0)).then(|| {
+            let name = if id(&["-u", "postgres"]).is_some() {
+                "postgres"
+            } else {
+                "nobody"
+            };
+            (id(&["-u", name]).unwrap(), id(&["-g", name]).unwrap())
+        });
+        if let Some((uid, gid)) = user {
+            chown(directory.path(), Some(uid), Some(gid)).unwrap();
+        }
+        let script = format!(
+            "set -e\n\
+             {initdb} -D data -U postgres --auth=trust --no-sync -E UTF8 --locale=C >initdb.log 2>&1\n\
+             {postgres} -D data -k \"$PWD\" -c listen_addresses= -c fsync={fsync} \
+               -c max_connections=200 >postgres.log 2>&1 </dev/null &\n\
+             server=$!\n\
+             until {isready} -q -h \"$PWD\"; do kill -0 $server; sleep 0.05; done\n\
+             echo ready\n\
+             cat >/dev/null || true\n\
+             kill -INT $server; wait $server || true",
+            initdb = binaries.join("initdb").display(),
+            postgres = binaries.join("postgres").display(),
+            isready = binaries.join("pg_isready").display(),
+        );
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(script)
+            .current_dir(directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        if let Some((uid, gid)) = user {
+            command.uid(uid).gid(gid);
+        }
+        let mut shell = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(shell.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(line, "ready\n", "PostgreSQL did not start");
+        Self {
+            directory,
+            binaries,
+            user,
+            shell: Mutex::new(shell),
+            databases: AtomicU32::new(0),
+        }
+    }
+
+    fn new_database(&self) -> String {
+        let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let mut command = Command::new(self.binaries.join("createdb"));
+        command
+            .arg("-h")
+            .arg(self.directory.path())
+            .args(["-U", "postgres", &name]);
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        assert!(
+            command.current_dir("/").status().unwrap().success(),
+            "createdb failed"
+        );
+        format!(
+            "postgres:///{name}?host={}&user=postgres",
+            self.directory.path().display()
+        )
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let shell = self.shell.get_mut().unwrap();
+        drop(shell.stdin.take());
+        let _ = shell.wait();
+    }
+}

@@ -1,0 +1,247 @@
+//! The real binary as a child process.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use tempfile::TempDir;
+use tollbook_proto::v1::{CreateSessionRequest, sessions_service_client::SessionsServiceClient};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::Channel,
+};
+
+use crate::postgres;
+
+/// The API secret key of test servers, unless a test sets another.
+pub const SECRET: &str = "secret";
+
+/// A database backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The embedded one.
+    Sqlite,
+    /// A PostgreSQL of the tests' own.
+    Postgres,
+}
+
+/// Where a server keeps its data. Outlives the server, so that another can go on.
+pub struct Data {
+    directory: TempDir,
+    database_url: Option<String>,
+}
+
+impl Data {
+    /// New data; none: the backend is not there.
+    #[must_use]
+    pub fn new(backend: Backend) -> Option<Self> {
+        let database_url = match backend {
+            Backend::Sqlite => None,
+            Backend::Postgres => Some(postgres::database()?),
+        };
+        Some(Self {
+            directory: tempfile::tempdir().unwrap(),
+            database_url,
+        })
+    }
+
+    /// The directory of the embedded database.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The binary, with this data.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command
+            .env_clear()
+            .env("TOLLBOOK_DATA_DIR", self.directory.path());
+        if let Some(url) = &self.database_url {
+            command.env("TOLLBOOK_DATABASE_URL", url);
+        }
+        command
+    }
+}
+
+/// The binary under test, next to the test's own.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let binary = test.ancestors().nth(2).unwrap().join("tollbook");
+    assert!(
+        binary.exists(),
+        "no {}: run `cargo build` first",
+        binary.display()
+    );
+    binary
+}
+
+/// A running server.
+pub struct Server {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+    /// Where the XML API is, for example `127.0.0.1:40001`; empty for a core alone.
+    pub http: String,
+    /// Where the gRPC service is; empty for a shim alone.
+    pub grpc: String,
+    /// The password of the admin, where this start created the database.
+    pub admin_password: String,
+}
+
+impl Server {
+    /// Starts `tollbook serve` and waits until it is ready.
+    #[must_use]
+    pub fn start(data: &Data) -> Self {
+        Self::start_part(data, "serve", &[])
+    }
+
+    /// Starts a part of tollbook and waits until it is ready.
+    #[must_use]
+    pub fn start_part(data: &Data, part: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = data.command();
+        command
+            .arg(part)
+            .env("TOLLBOOK_HTTP_ADDR", "127.0.0.1:0")
+            .env("TOLLBOOK_GRPC_ADDR", "127.0.0.1:0")
+            .env("TOLLBOOK_API_SECRET", SECRET)
+            .env("TOLLBOOK_LOG", "warn")
+            .envs(environment.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Self {
+            child,
+            output,
+            http: String::new(),
+            grpc: String::new(),
+            admin_password: String::new(),
+        };
+        server.read_output(part);
+        server
+    }
+
+    fn read_output(&mut self, part: &str) {
+        loop {
+            let mut line = String::new();
+            let read = self.output.read_line(&mut line).unwrap();
+            assert!(read > 0, "tollbook {part} ended before it was ready");
+            let line = line.trim_end();
+            if let Some(address) = line.strip_prefix("XML API listening on ") {
+                address.clone_into(&mut self.http);
+                // A shim alone says nothing more.
+                if part == "shim" {
+                    return;
+                }
+            } else if let Some(address) = line.strip_prefix("gRPC listening on ") {
+                address.clone_into(&mut self.grpc);
+            } else if let Some((_, password)) = line.split_once("with password ") {
+                password.clone_into(&mut self.admin_password);
+            } else if line == "Ready" {
+                return;
+            }
+        }
+    }
+
+    /// Kills the process as the machine would: at once, with no chance to tidy up.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to stop, and waits until it has.
+    pub fn stop(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap()
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A channel to the gRPC service.
+    pub async fn channel(&self) -> Channel {
+        let url = format!("http://{}", self.grpc);
+        Channel::from_shared(url).unwrap().connect().await.unwrap()
+    }
+
+    /// The gRPC service, called as a user.
+    pub async fn log_in(&self, username: &str, password: &str) -> Authorized {
+        let request = CreateSessionRequest {
+            username: username.to_owned(),
+            password: password.to_owned(),
+        };
+        let channel = self.channel().await;
+        let session = SessionsServiceClient::new(channel.clone())
+            .create_session(request)
+            .await;
+        bearer(channel, &session.unwrap().into_inner().token)
+    }
+
+    /// The gRPC service, called as the admin. Works where this start created the database.
+    pub async fn admin(&self) -> Authorized {
+        self.log_in("admin", &self.admin_password).await
+    }
+
+    /// The URL of a legacy method.
+    #[must_use]
+    pub fn url(&self, method: &str) -> String {
+        format!("http://{}/billing/api/{method}", self.http)
+    }
+
+    /// Sends a signed legacy request as a form and returns the body of the answer.
+    pub async fn legacy(&self, method: &str, params: &[(&str, &str)], signed: &str) -> String {
+        let hash = crate::legacy_hash(signed, SECRET);
+        let mut form: HashMap<&str, &str> = params.iter().copied().collect();
+        form.insert("hash", &hash);
+        let response = reqwest::Client::new()
+            .post(self.url(method))
+            .form(&form)
+            .send()
+            .await;
+        response.unwrap().text().await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The gRPC service behind a bearer token.
+pub type Authorized = InterceptedService<Channel, Bearer>;
+
+/// Adds a bearer token to every call.
+#[derive(Clone)]
+pub struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request
+            .metadata_mut()
+            .insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// A channel with a bearer token.
+#[must_use]
+pub fn bearer(channel: Channel, token: &str) -> Authorized {
+    InterceptedService::new(channel, Bearer(format!("Bearer {token}").parse().unwrap()))
+}

@@ -1,0 +1,26 @@
+//! System tests: the real binary, over real sockets, on both backends.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, a panic is the report"
+)]
+
+mod apart;
+mod bad_input;
+mod contract;
+mod crash;
+mod grpc;
+mod shared_rules;
+
+use tollbook_tests::server::{Backend, Data};
+
+/// Runs a test on each backend that is there.
+async fn on_both<F: Future<Output = ()>>(test: impl Fn(Data) -> F) {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        if let Some(data) = Data::new(backend) {
+            println!("on {backend:?}");
+            test(data).await;
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What all legacy methods share, tried on every one of them: the switches of the API, the
+//! hash, the HTML wrap, and the ways in which parameters may come.
+
+use std::collections::BTreeMap;
+
+use tollbook_tests::{
+    contract::{Case, Fixture, Form, files},
+    server::{Data, Server},
+};
+
+use crate::on_both;
+
+/// The first case of each method that is signed by the harness.
+fn first_cases() -> Vec<(String, Case)> {
+    files()
+        .into_iter()
+        .map(|file| {
+            let case = file
+                .case
+                .into_iter()
+                .find(|case| case.sign.is_some() && case.call.is_none());
+            (file.method, case.unwrap())
+        })
+        .collect()
+}
+
+fn switched(case: &Case, name: &str, on: bool) -> Case {
+    let mut case = case.clone();
+    case.settings
+        .insert(name.to_owned(), toml::Value::Boolean(on));
+    case
+}
+
+fn refused(case: Case, text: &str) -> Case {
+    Case {
+        answer: Some(format!("<status>\n  <error>{text}</error>\n</status>")),
+        text: None,
+        declaration: None,
+        status: 200,
+        location: None,
+        ..case
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_method_obeys_the_switches_of_the_api() {
+    on_both(|data| async move {
+        let server = Server::start(&data);
+        let fixture = Fixture::fill(&server).await;
+        for (method, case) in first_cases() {
+            let off = refused(
+                switched(&case, "allow_api", false),
+                "API Requests are disabled",
+            );
+            off.run(&server, &fixture, &method).await.unwrap();
+            let get = refused(
+                Case {
+                    form: Form::Get,
+                    ..case.clone()
+                },
+                "GET Requests are disabled",
+            );
+            get.run(&server, &fixture, &method).await.unwrap();
+            let unsigned = refused(Case { sign: None, ..case }, "Incorrect hash");
+            unsigned.run(&server, &fixture, &method).await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// Where GET is allowed it answers as POST does, and without hash checking nothing need
+/// be signed. Each method gets a server that it has not changed yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn get_and_unsigned_requests_work_where_they_are_allowed() {
+    let cases = first_cases();
+    let data = [0, 1].map(|_| Data::new(tollbook_tests::server::Backend::Sqlite).unwrap());
+    let get = Server::start(&data[0]);
+    let get_fixture = Fixture::fill(&get).await;
+    let unsigned = Server::start(&data[1]);
+    let unsigned_fixture = Fixture::fill(&unsigned).await;
+    let mut failures = Vec::new();
+    for (method, case) in cases {
+        let by_get = switched(
+            &Case {
+                form: Form::Get,
+                ..case.clone()
+            },
+            "allow_get_api",
+            true,
+        );
+        failures.extend(by_get.run(&get, &get_fixture, &method).await.err());
+        let free = switched(&Case { sign: None, ..case }, "disable_hash_checking", true);
+        failures.extend(free.run(&unsigned, &unsigned_fixture, &method).await.err());
+    }
+    // What the cases of other methods did before shows in balances and ids, and nowhere else.
+    let unexplained: Vec<_> = failures
+        .iter()
+        .filter(|report| report.contains("Incorrect hash") || report.contains("disabled"))
+        .collect();
+    assert!(unexplained.is_empty(), "{unexplained:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_xml_api_extension_wraps_answers_and_errors_in_html() {
+    on_both(|data| async move {
+        let server = Server::start(&data);
+        let fixture = Fixture::fill(&server).await;
+        let on = BTreeMap::from([("xml_api_extension".to_owned(), toml::Value::Boolean(true))]);
+        fixture.settings("secret", &on).await;
+        let good = server
+            .legacy("user_balance_get", &[("username", "alice")], "alice")
+            .await;
+        assert_eq!(
+            good,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<html>\n\
+             <page>\n  <balance>66.0000</balance>\n</page>\n</html>\n"
+        );
+        let bad = server
+            .legacy("user_balance_get", &[("username", "alice")], "x")
+            .await;
+        assert!(
+            bad.contains("<html>\n<status>\n  <error>Incorrect hash"),
+            "{bad}"
+        );
+        let text = server
+            .legacy("simple_balance", &[("username", "alice")], "alice")
+            .await;
+        assert_eq!(text, "66.0000");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn query_and_body_mix_and_paths_may_be_sloppy() {
+    on_both(|data| async move {
+        let server = Server::start(&data);
+        let fixture = Fixture::fill(&server).await;
+        fixture.settings("secret", &BTreeMap::new()).await;
+        let client = reqwest::Client::new();
+        let hash = tollbook_tests::legacy_hash("41", "secret");
+        // u in the query, the rest in a body of each kind; the body wins over the query.
+        let url = format!("{}?u=admin&balance=1000", server.url("user_balance_update"));
+        let fields = [("user_id", "4"), ("balance", "1"), ("hash", &hash)];
+        let object = BTreeMap::from(fields);
+        let multipart = fields
+            .iter()
+            .fold(reqwest::multipart::Form::new(), |form, (name, value)| {
+                form.text((*name).to_owned(), (*value).to_owned())
+            });
+        for (request, balance) in [
+            (client.post(&url).form(&fields), "67.0"),
+            (client.post(&url).json(&object), "68.0"),
+            (client.post(&url).multipart(multipart), "69.0"),
+            (
+                client
+                    .post(&url)
+                    .header("content-type", "application/json")
+                    .body(format!(r#"{{"user_id":4,"balance":1,"hash":"{hash}"}}"#)),
+                "70.0",
+            ),
+            // The last of duplicates wins.
+            (
+                client
+                    .post(&url)
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body(format!("balance=5&user_id=4&hash={hash}&balance=1")),
+                "71.0",
+            ),
+        ] {
+            let answer = request.send().await.unwrap().text().await.unwrap();
+            assert!(
+                answer.contains(&format!("<balance>{balance}</balance>")),
+                "{answer}"
+            );
+        }
+        let hash = tollbook_tests::legacy_hash("alice", "secret");
+        for path in [
+            "/billing/api/user_balance_get/",
+            "//billing/api/user_balance_get",
+            "/billing//api///user_balance_get?",
+        ] {
+            let url = format!("http://{}{path}", server.http);
+            let fields = [
+                ("username", "alice"),
+                ("hash", &hash),
+                ("test", "1"),
+                ("p", ""),
+            ];
+            let answer = client
+                .post(url)
+                .form(&fields)
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap();
+            assert!(
+                answer.contains("<balance>71.0000</balance>"),
+                "{path}: {answer}"
+            );
+        }
+    })
+    .await;
+}
