@@ -42,7 +42,7 @@ pub(crate) struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     dialect: Option<Dialect>,
-    /// URL of the core, for the shim [default: http://127.0.0.1:50051]
+    /// URL of the core, for the shim [default: <http://127.0.0.1:50051>]
     #[arg(long = "core", global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     core_url: Option<String>,

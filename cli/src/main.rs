@@ -17,7 +17,7 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The open billing core for VoIP operators.
+/// The open billing core for `VoIP` operators.
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
@@ -33,7 +33,7 @@ enum Command {
     Serve,
     /// Run the core alone
     Core,
-    /// Run the legacy shim alone; its token is in TOLLBOOK_SHIM_TOKEN
+    /// Run the legacy shim alone; its token is in `TOLLBOOK_SHIM_TOKEN`
     Shim,
     /// Create an access token, and print its secret
     Token(token::Args),

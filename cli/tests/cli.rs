@@ -26,7 +26,7 @@ fn configuration_errors_stop_the_start_with_one_sentence() {
         (
             vec!["serve"],
             vec![("TOLLBOOK_HTTP_ADDR", "nowhere")],
-            "http_addr",
+            "HTTP_ADDR",
         ),
         (
             vec!["serve"],

@@ -39,7 +39,7 @@ pub(crate) async fn fill(core: CoreService, token: &str) -> Result<()> {
     let bearer = format!("Bearer {token}")
         .parse()
         .map_err(|_| Error::internal("the demo token is no header value"))?;
-    try_fill(core, bearer)
+    Box::pin(try_fill(core, bearer))
         .await
         .map_err(|status| Error::internal(format!("the demo data set: {}", status.message())))
 }

@@ -75,7 +75,7 @@ impl Core {
             .as_ref()
             .and_then(|credentials| credentials.token)
         {
-            demo::fill(server.service(), token).await?;
+            Box::pin(demo::fill(server.service(), token)).await?;
         }
         Ok(Self {
             context,

@@ -1,8 +1,240 @@
-//! `tollbook bench`
+//! `tollbook bench`: ratios that a machine's speed does not change, measured in one run.
+//!
+//! The servers are processes of their own, so that load and service share nothing but the
+//! machine. What is compared is run in turns, several times, and the medians are compared:
+//! a noisy machine is noisy to both sides.
+
+#![allow(
+    clippy::float_arithmetic,
+    reason = "rates and ratios of measurements, not money"
+)]
+
+mod bare;
+mod load;
+mod process;
+mod transactions;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use tollbook_core::DatabaseUrl;
+
+use load::{Grpc, Http};
+use process::Process;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// What to measure [default: all]
+    #[arg(value_enum)]
+    what: Vec<What>,
+    /// Seconds that each side runs in each round
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// How many rounds
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// An empty PostgreSQL database to measure updates on, too
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// (for the command's own use) be a bare server
+    #[arg(long, value_enum, hide = true)]
+    bare: Option<bare::Bare>,
+}
 
-pub(crate) async fn run(_args: Args) -> anyhow::Result<()> {
+/// What can be measured.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Legacy `user_simple_balance_get` against a bare axum handler
+    Http,
+    /// `GetBalance` against a bare tonic service
+    Grpc,
+    /// Durable `user_balance_update` against one transaction per update
+    Updates,
+    /// Resident memory at rest and under load
+    Memory,
+}
+
+/// How many clients there are at once.
+const CLIENTS: usize = 64;
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    if let Some(bare) = args.bare {
+        return bare::serve(bare).await;
+    }
+    let all = [What::Http, What::Grpc, What::Updates, What::Memory];
+    let what = if args.what.is_empty() {
+        all.to_vec()
+    } else {
+        args.what.clone()
+    };
+    for what in what {
+        match what {
+            What::Http => http(&args).await,
+            What::Grpc => grpc(&args).await,
+            What::Updates => updates(&args).await,
+            What::Memory => memory(&args).await,
+        }?;
+    }
     Ok(())
+}
+
+/// A side of a comparison: its name, and its rate in each round.
+struct Side {
+    name: &'static str,
+    rates: Vec<f64>,
+}
+
+impl Side {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            rates: Vec::new(),
+        }
+    }
+
+    fn median(&self) -> f64 {
+        let mut rates = self.rates.clone();
+        rates.sort_by(f64::total_cmp);
+        rates.get(rates.len() / 2).copied().unwrap_or_default()
+    }
+}
+
+/// Prints the median rates, and the ratio of each side to the first.
+fn report(title: &str, sides: &[Side]) {
+    println!("{title}");
+    let base = sides.first().map(Side::median).unwrap_or_default();
+    for side in sides {
+        let (least, most) = side
+            .rates
+            .iter()
+            .fold((f64::MAX, 0.0_f64), |(least, most), rate| {
+                (least.min(*rate), most.max(*rate))
+            });
+        println!(
+            "  {:<44} {:>9.0}/s  ({least:.0} to {most:.0})  ratio {:.2}",
+            side.name,
+            side.median(),
+            side.median() / base
+        );
+    }
+}
+
+impl Args {
+    fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+}
+
+/// A request for the demo user's balance, signed.
+fn balance_request() -> Vec<u8> {
+    let hash = process::legacy_hash("acme");
+    load::post(
+        "/billing/api/user_simple_balance_get",
+        &format!("username=acme&hash={hash}"),
+    )
+}
+
+async fn http(args: &Args) -> anyhow::Result<()> {
+    let bare = Process::bare("axum")?;
+    let together = Process::serve(None)?;
+    let core = Process::part("core", &[])?;
+    let token = core.shim_token()?;
+    let url = format!("http://{}", core.grpc()?);
+    let shim = Process::part(
+        "shim",
+        &[("TOLLBOOK_SHIM_TOKEN", &token), ("TOLLBOOK_CORE_URL", &url)],
+    )?;
+    let mut sides = [
+        Side::new("bare axum handler"),
+        Side::new("tollbook serve"),
+        Side::new("core and shim apart"),
+    ];
+    for _ in 0..args.rounds {
+        for (side, process) in sides.iter_mut().zip([&bare, &together, &shim]) {
+            let load = Http::connect(process.http()?, CLIENTS, balance_request()).await?;
+            side.rates.push(load.run(args.duration()).await?);
+        }
+    }
+    report("(a) legacy user_simple_balance_get", &sides);
+    Ok(())
+}
+
+async fn grpc(args: &Args) -> anyhow::Result<()> {
+    let bare = Process::bare("tonic")?;
+    let server = Process::serve(None)?;
+    let mut sides = [
+        Side::new("bare tonic service"),
+        Side::new("tollbook GetBalance"),
+    ];
+    for _ in 0..args.rounds {
+        for (side, process) in sides.iter_mut().zip([&bare, &server]) {
+            let load = Grpc::connect(process.grpc()?, CLIENTS).await?;
+            side.rates.push(load.run(args.duration()).await?);
+        }
+    }
+    report("(b) gRPC GetBalance", &sides);
+    Ok(())
+}
+
+async fn updates(args: &Args) -> anyhow::Result<()> {
+    let request = |user: usize| {
+        let user = 2 + user % 3;
+        let hash = process::legacy_hash(&format!("{user}1"));
+        load::post(
+            "/billing/api/user_balance_update",
+            &format!("u=admin&user_id={user}&balance=1&hash={hash}"),
+        )
+    };
+    let mut databases = vec![("on SQLite", None)];
+    if let Some(url) = &args.postgres {
+        databases.push(("on PostgreSQL", Some(url.as_str())));
+    }
+    for (title, url) in databases {
+        let server = Process::serve(url)?;
+        let database = match url {
+            Some(url) => url.parse().map_err(anyhow::Error::msg)?,
+            None => DatabaseUrl::Sqlite(server.data().join("tollbook.db")),
+        };
+        let bare = transactions::Bare::open(&database)
+            .await
+            .context("the database of the server")?;
+        let mut sides = [
+            Side::new("one transaction per update, no server"),
+            Side::new("tollbook serve"),
+        ];
+        for _ in 0..args.rounds {
+            sides[0]
+                .rates
+                .push(bare.run(CLIENTS, args.duration()).await?);
+            let requests = (0..CLIENTS).map(request).collect();
+            let load = Http::connect_each(server.http()?, requests).await?;
+            sides[1].rates.push(load.run(args.duration()).await?);
+        }
+        report(
+            &format!("(c) durable user_balance_update, {CLIENTS} clients, {title}"),
+            &sides,
+        );
+    }
+    Ok(())
+}
+
+async fn memory(args: &Args) -> anyhow::Result<()> {
+    let server = Process::serve(None)?;
+    let at_rest = server.resident_kib()?;
+    let load = Http::connect(server.http()?, CLIENTS, balance_request()).await?;
+    load.run(args.duration() * 2).await?;
+    let under_load = server.resident_kib()?;
+    println!("(d) resident memory of tollbook serve on SQLite");
+    println!("  at rest     {:>7.1} MiB", mib(at_rest));
+    println!(
+        "  under load  {:>7.1} MiB, {CLIENTS} connections",
+        mib(under_load)
+    );
+    Ok(())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "far below 2^52 KiB")]
+fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
 }

@@ -83,16 +83,15 @@ impl Tokens {
             .seen
             .get(&hash)
             .filter(|known| known.0.elapsed() < BELIEVED_FOR);
-        let token = match known.map(|known| known.1.clone()) {
-            Some(token) => token,
-            None => {
-                let found = by_hash(db, &hex::encode(hash)).await?.map(Arc::new);
-                if self.seen.len() >= REMEMBERED {
-                    self.seen.clear();
-                }
-                self.seen.insert(hash, (Instant::now(), found.clone()));
-                found
+        let token = if let Some(token) = known.map(|known| known.1.clone()) {
+            token
+        } else {
+            let found = by_hash(db, &hex::encode(hash)).await?.map(Arc::new);
+            if self.seen.len() >= REMEMBERED {
+                self.seen.clear();
             }
+            self.seen.insert(hash, (Instant::now(), found.clone()));
+            found
         };
         Ok(token.filter(|token| token.expires_at.is_none_or(|end| end > clock::now())))
     }

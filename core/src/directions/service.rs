@@ -16,7 +16,7 @@ impl DirectionsService for Service {
         _request: Request<pb::ListDirectionsRequest>,
     ) -> Result<Response<pb::ListDirectionsResponse>, Status> {
         Ok(Response::new(pb::ListDirectionsResponse {
-            directions: self.0.directions.to_vec(),
+            directions: self.0.directions.clone(),
         }))
     }
 }

@@ -269,14 +269,14 @@ impl From<ExchangeRate> for Value {
 
 /// Binds the values of a query; a macro because the two argument types share no trait.
 macro_rules! bound {
-    ($query:expr, $decimal:expr) => {{
+    ($query:expr, $text:expr, $decimal:expr) => {{
         let query = $query;
         let mut bound = sqlx::query(AssertSqlSafe(query.sql.into_owned()));
         for value in query.values {
             bound = match value {
                 Value::Bool(value) => bound.bind(value),
                 Value::Int(value) => bound.bind(value),
-                Value::Text(value) => bound.bind(value),
+                Value::Text(value) => bound.bind($text(value)),
                 Value::Decimal(value) => bound.bind($decimal(value)),
             };
         }

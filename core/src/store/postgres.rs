@@ -25,7 +25,7 @@ pub(super) async fn fetch_all<'e, E>(executor: E, query: Query) -> Result<Vec<Ro
 where
     E: Executor<'e, Database = Postgres>,
 {
-    let rows = bound!(query, std::convert::identity)
+    let rows = bound!(query, storable, std::convert::identity)
         .fetch_all(executor)
         .await?;
     Ok(rows
@@ -38,10 +38,20 @@ pub(super) async fn execute<'e, E>(executor: E, query: Query) -> Result<u64>
 where
     E: Executor<'e, Database = Postgres>,
 {
-    Ok(bound!(query, std::convert::identity)
+    Ok(bound!(query, storable, std::convert::identity)
         .execute(executor)
         .await?
         .rows_affected())
+}
+
+/// PostgreSQL refuses texts with a NUL. Stored texts are checked long before and have none,
+/// so that a text to look for may have another character in its place: it fits nothing.
+fn storable(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    }
 }
 
 pub(super) async fn next_ids(tx: &mut Tx, sequence: Sequence, count: usize) -> Result<Vec<i64>> {

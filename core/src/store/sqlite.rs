@@ -56,7 +56,9 @@ pub(super) async fn fetch_all<'e, E>(executor: E, query: Query) -> Result<Vec<Ro
 where
     E: Executor<'e, Database = Sqlite>,
 {
-    let rows = bound!(query, decimal_text).fetch_all(executor).await?;
+    let rows = bound!(query, std::convert::identity, decimal_text)
+        .fetch_all(executor)
+        .await?;
     Ok(rows
         .into_iter()
         .map(|row| Row(RowBackend::Sqlite(row)))
@@ -67,7 +69,7 @@ pub(super) async fn execute<'e, E>(executor: E, query: Query) -> Result<u64>
 where
     E: Executor<'e, Database = Sqlite>,
 {
-    Ok(bound!(query, decimal_text)
+    Ok(bound!(query, std::convert::identity, decimal_text)
         .execute(executor)
         .await?
         .rows_affected())

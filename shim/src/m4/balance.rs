@@ -1,4 +1,4 @@
-//! Group "balance": user_balance_update, user_balance_get, user_simple_balance_get.
+//! Group "balance": `user_balance_update`, `user_balance_get`, `user_simple_balance_get`.
 
 use serde::Serialize;
 use tollbook_proto::v1::{

@@ -1,4 +1,4 @@
-//! Group "currencies": exchange_rate_update.
+//! Group "currencies": `exchange_rate_update`.
 
 use serde::Serialize;
 use tollbook_proto::v1::{Decimal, ErrorReason, SetExchangeRateRequest};

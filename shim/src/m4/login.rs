@@ -1,4 +1,4 @@
-//! Group "login": user_login, user_logout.
+//! Group "login": `user_login`, `user_logout`.
 
 use serde::Serialize;
 use tollbook_proto::v1::{CreateSessionRequest, EndSessionsRequest, ErrorReason};

@@ -1,4 +1,4 @@
-//! Group "payments": payment_create, payments_get.
+//! Group "payments": `payment_create`, `payments_get`.
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Group "user", reading and deleting: users_get, user_details_get, user_delete.
+//! Group "user", reading and deleting: `users_get`, `user_details_get`, `user_delete`.
 
 use serde::Serialize;
 use tollbook_proto::v1::{
@@ -161,6 +161,7 @@ struct DetailsPage {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "the names are the original's")]
 struct Details {
     main_detail: MainDetail,
     other_details: OtherDetails,
@@ -190,6 +191,7 @@ struct OtherDetails {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "the names are the original's")]
 struct Registration {
     reg_address: String,
     reg_postcode: String,

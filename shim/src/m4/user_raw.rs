@@ -1,4 +1,4 @@
-//! Group "user", raw: user_details_raw_get.
+//! Group "user", raw: `user_details_raw_get`.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use tollbook_proto::v1::{ErrorReason, GetUserRequest, GetUserResponse, ListUse, StaticList, User};

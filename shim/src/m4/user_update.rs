@@ -1,4 +1,4 @@
-//! Group "user", writing: user_create, user_details_update.
+//! Group "user", writing: `user_create`, `user_details_update`.
 //!
 //! Both take the same parameters. Only what was sent changes. An empty text empties its
 //! field; an empty number, switch or date counts as not sent, as forms send what nobody

@@ -8,19 +8,68 @@ use tollbook_proto::v1::{
 use tollbook_tests::{
     contract::Fixture,
     legacy_hash,
-    server::{SECRET, Server},
+    server::{Data, SECRET, Server},
 };
 
 use crate::on_both;
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
+async fn start(data: &Data) -> Server {
+    let server = Server::start(data);
+    Fixture::fill(&server)
+        .await
+        .settings(SECRET, &BTreeMap::new())
+        .await;
+    server
+}
+
+/// Alice has what the fixture gave her, and the books have this many entries.
+async fn check_nothing_changed(server: &Server, entries: i64) {
+    let mut accounts = AccountsServiceClient::new(server.admin().await);
+    let request = GetBalanceRequest {
+        user_id: Some(4),
+        ..Default::default()
+    };
+    let balance = accounts
+        .get_balance(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .balance
+        .unwrap();
+    assert_eq!(balance.value, "66", "something was changed");
+    let audit = accounts
+        .audit_accounts(AuditAccountsRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (audit.findings, audit.entries),
+        (Vec::<String>::new(), entries)
+    );
+}
+
+async fn post(
+    server: &Server,
+    method: &str,
+    content_type: &str,
+    body: impl Into<reqwest::Body>,
+) -> (u16, String) {
+    let request = reqwest::Client::new().post(server.url(method));
+    let response = request
+        .header("content-type", content_type)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn over_the_legacy_api() {
+async fn ids_and_amounts_that_are_none() {
     on_both(|data| async move {
-        let server = Server::start(&data);
-        Fixture::fill(&server)
-            .await
-            .settings(SECRET, &BTreeMap::new())
-            .await;
+        let server = start(&data).await;
         let update = async |user_id: &str, amount: &str| {
             let params = [("u", "admin"), ("user_id", user_id), ("balance", amount)];
             server
@@ -49,25 +98,14 @@ async fn over_the_legacy_api() {
                 "{user_id}: {answer}"
             );
         }
-        for amount in [
-            "",
-            "abc",
-            "1e400",
-            "NaN",
-            "inf",
-            "1,5",
-            "+1",
-            "0x1",
-            "1.2.3",
-            "1000000000000",
-            "0.0000000000000001",
-            &long,
-        ] {
+        let amounts = [
+            "", "abc", "1e400", "NaN", "inf", "1,5", "+1", "0x1", "1.2.3",
+        ];
+        let out_of_range = ["1000000000000", "0.0000000000000001", &long];
+        for amount in amounts.into_iter().chain(out_of_range) {
             let answer = update("4", amount).await;
-            assert!(
-                answer.contains("<error>User balance not updated</error>"),
-                "{amount}: {answer}"
-            );
+            let refused = answer.contains("<error>User balance not updated</error>");
+            assert!(refused, "{amount}: {answer}");
         }
         // Sums that leave the range are refused as well.
         assert!(
@@ -76,100 +114,74 @@ async fn over_the_legacy_api() {
                 .contains("User balance updated")
         );
         assert!(update("5", "1").await.contains("User balance not updated"));
+        check_nothing_changed(&server, 2).await;
+    })
+    .await;
+}
 
-        let client = reqwest::Client::new();
-        let hash = legacy_hash("41", SECRET);
-        let form = "application/x-www-form-urlencoded";
-        let post = async |method: &str, content_type: &str, body: Vec<u8>| {
-            let request = client
-                .post(server.url(method))
-                .header("content-type", content_type);
-            let response = request.body(body).send().await.unwrap();
-            (response.status().as_u16(), response.text().await.unwrap())
-        };
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_cannot_be_read() {
+    on_both(|data| async move {
+        let server = start(&data).await;
+        let signed = format!("user_id=4&balance=1&hash={}", legacy_hash("41", SECRET));
+        let multipart = "multipart/form-data; boundary=X";
+        let update = "user_balance_update";
         for (status, text, method, content_type, body) in [
             (
                 404,
                 "Unknown method",
                 "no_such_method",
-                form,
+                FORM,
                 b"u=admin".to_vec(),
             ),
             (
                 404,
                 "Unknown method",
                 "USER_BALANCE_UPDATE",
-                form,
+                FORM,
                 b"u=admin".to_vec(),
             ),
             (
                 400,
                 "not valid UTF-8",
-                "user_balance_update",
-                form,
+                update,
+                FORM,
                 b"u=admin&comment=%FF".to_vec(),
             ),
-            (
-                400,
-                "not valid UTF-8",
-                "user_balance_update",
-                form,
-                b"u=\xff\xfe".to_vec(),
-            ),
+            (400, "not valid UTF-8", update, FORM, b"u=\xff\xfe".to_vec()),
+            (400, "JSON", update, "application/json", b"{\"u\":".to_vec()),
             (
                 400,
                 "JSON",
-                "user_balance_update",
-                "application/json",
-                b"{\"u\":".to_vec(),
-            ),
-            (
-                400,
-                "JSON",
-                "user_balance_update",
+                update,
                 "application/json",
                 b"{\"u\":[1]}".to_vec(),
             ),
-            (
-                400,
-                "Multipart",
-                "user_balance_update",
-                "multipart/form-data; boundary=X",
-                b"--Y".to_vec(),
-            ),
-            (
-                413,
-                "too large",
-                "user_balance_update",
-                form,
-                vec![b'a'; 2 * 1024 * 1024],
-            ),
-            // A body of a kind that nobody reads is no body.
+            (400, "Multipart", update, multipart, b"--Y".to_vec()),
+            (413, "too large", update, FORM, vec![b'a'; 2 * 1024 * 1024]),
+            // A body of a kind that nobody reads is no body: nobody calls.
             (
                 200,
                 "Bad login",
-                "user_balance_update",
+                update,
                 "text/xml",
-                format!("u=admin&user_id=4&balance=1&hash={hash}").into_bytes(),
+                format!("u=admin&{signed}").into_bytes(),
+            ),
+            // No name has a NUL in it.
+            (
+                200,
+                "Bad login",
+                update,
+                FORM,
+                format!("u=admin%00&{signed}").into_bytes(),
             ),
         ] {
-            let (got, answer) = post(method, content_type, body).await;
-            // Without parameters the empty hash is wrong first, or the caller is unknown.
+            let (got, answer) = post(&server, method, content_type, body).await;
             assert_eq!(got, status, "{answer}");
             assert!(answer.contains(text), "{text}: {answer}");
             roxmltree::Document::parse(&answer).unwrap();
         }
-        let (status, answer) = post(
-            "user_balance_update",
-            form,
-            format!("u=admin%00&user_id=4&balance=1&hash={hash}").into_bytes(),
-        )
-        .await;
-        assert_eq!(
-            (status, answer.contains("Bad login")),
-            (200, true),
-            "{answer}"
-        );
+        let client = reqwest::Client::new();
         for verb in [reqwest::Method::PUT, reqwest::Method::DELETE] {
             let response = client
                 .request(verb, server.url("users_get"))
@@ -178,45 +190,31 @@ async fn over_the_legacy_api() {
                 .unwrap();
             assert_eq!(response.status(), 405);
         }
-        let response = client
+        let elsewhere = client
             .post(format!("http://{}/elsewhere", server.http))
             .send()
-            .await
-            .unwrap();
-        assert_eq!(response.status(), 404);
+            .await;
+        assert_eq!(elsewhere.unwrap().status(), 404);
+        check_nothing_changed(&server, 1).await;
+    })
+    .await;
+}
 
-        // A control character in a comment, a comment without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_that_cannot_be_kept() {
+    on_both(|data| async move {
+        let server = start(&data).await;
         let hash = legacy_hash("41USD", SECRET);
-        for comment in ["a%01b".to_owned(), "x".repeat(1001)] {
+        for comment in ["a%01b".to_owned(), "a%00b".to_owned(), "x".repeat(1001)] {
             let body =
                 format!("u=admin&user_id=4&amount=1&currency=USD&comment={comment}&hash={hash}");
-            let (_, answer) = post("payment_create", form, body.into_bytes()).await;
+            let (_, answer) = post(&server, "payment_create", FORM, body).await;
             assert!(
                 answer.contains("<error>Payment was not saved</error>"),
                 "{answer}"
             );
         }
-
-        let admin = server.admin().await;
-        let mut accounts = AccountsServiceClient::new(admin);
-        let request = GetBalanceRequest {
-            user_id: Some(4),
-            ..Default::default()
-        };
-        let balance = accounts
-            .get_balance(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .balance
-            .unwrap();
-        assert_eq!(balance.value, "66", "something was changed");
-        let audit = accounts
-            .audit_accounts(AuditAccountsRequest {})
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!((audit.findings, audit.entries), (Vec::<String>::new(), 2));
+        check_nothing_changed(&server, 1).await;
     })
     .await;
 }
