@@ -26,6 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let descriptors =
         prost_types::FileDescriptorSet::decode(compiler.encode_file_descriptor_set().as_slice())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .codec_path("crate::codec::SmallMessages")
+        .compile_fds(descriptors)?;
     Ok(())
 }

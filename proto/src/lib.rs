@@ -1,6 +1,8 @@
 //! Tollbook's gRPC contract: the code generated from `tollbook/v1/*.proto`, the
 //! descriptors for reflection, and the few names that travel outside the messages.
 
+mod codec;
+
 /// The generated messages, clients and servers of package `tollbook.v1`.
 pub mod v1 {
     #![allow(clippy::all, clippy::pedantic, missing_docs)]

@@ -52,9 +52,22 @@ async fn serve(
     ConnectInfo(client): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let name = match segments(request.uri().path()).as_slice() {
-        ["billing", "api", name] => *name,
-        ["healthz"] => return respond(StatusCode::OK, Answer::Text("ok\n".to_owned()), false),
+    // Clients double slashes, and add one at the end.
+    let mut segments = request
+        .uri()
+        .path()
+        .split('/')
+        .filter(|segment| !segment.is_empty());
+    let name = match [
+        segments.next(),
+        segments.next(),
+        segments.next(),
+        segments.next(),
+    ] {
+        [Some("billing"), Some("api"), Some(name), None] => name,
+        [Some("healthz"), None, ..] => {
+            return respond(StatusCode::OK, Answer::Text("ok\n".to_owned()), false);
+        }
         _ => return refuse(StatusCode::NOT_FOUND, "Not found"),
     };
     let Some(method) = server.methods.get(name).copied() else {
@@ -77,13 +90,6 @@ async fn serve(
         Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
     };
     answer(&server, method, params, http_get, client).await
-}
-
-/// The non-empty segments of a path.
-fn segments(path: &str) -> Vec<&str> {
-    path.split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect()
 }
 
 async fn answer(

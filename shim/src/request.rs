@@ -148,6 +148,9 @@ impl Params {
 }
 
 fn decode(encoded: &[u8]) -> Result<String, Unreadable> {
+    if !encoded.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return utf8(encoded.to_vec());
+    }
     let spaced: Vec<u8> = encoded
         .iter()
         .map(|byte| if *byte == b'+' { b' ' } else { *byte })

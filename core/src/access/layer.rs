@@ -7,14 +7,15 @@ use std::{
     task::{self, Poll},
 };
 
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use prost::Message;
 use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, v1::LegacySignature};
-use tonic::{
-    Status,
-    body::Body,
-    metadata::{BinaryMetadataValue, MetadataMap},
-};
+use tonic::{Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{
@@ -29,6 +30,11 @@ use crate::{
     managers::Permissions,
     users::Identity,
 };
+
+const METADATA_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Decides who gets in.
 pub(crate) struct Gate {
@@ -138,13 +144,11 @@ fn decode_claim(token: Option<&Token>, claim: &HeaderValue) -> Result<LegacySign
     if token.is_none_or(|token| token.kind != TokenKind::Shim) {
         return Err(Error::SignatureRefused);
     }
-    let mut headers = HeaderMap::new();
-    headers.insert(LEGACY_SIGNATURE_METADATA, claim.clone());
-    MetadataMap::from_headers(headers)
-        .get_bin(LEGACY_SIGNATURE_METADATA)
-        .and_then(|value: &BinaryMetadataValue| value.to_bytes().ok())
-        .and_then(|bytes| LegacySignature::decode(bytes).ok())
-        .ok_or(Error::SignatureRefused)
+    // Binary metadata travels as base64, with padding or without.
+    let bytes = METADATA_BASE64
+        .decode(claim)
+        .map_err(|_| Error::SignatureRefused)?;
+    LegacySignature::decode(bytes.as_slice()).map_err(|_| Error::SignatureRefused)
 }
 
 /// Puts the gate in front of a service.
