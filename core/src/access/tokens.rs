@@ -10,6 +10,7 @@ use std::{
 
 use dashmap::DashMap;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::{
     clock,
@@ -66,19 +67,19 @@ pub(crate) struct Token {
 #[derive(Default)]
 pub(crate) struct Tokens {
     seen: DashMap<[u8; 32], (Instant, Option<Arc<Token>>)>,
-    /// The hash of the token of the shim in this process, which is stored nowhere.
-    embedded_shim: OnceLock<([u8; 32], Arc<Token>)>,
+    /// The secret of the shim in this process, which is stored nowhere, and its token.
+    embedded_shim: OnceLock<(String, Arc<Token>)>,
 }
 
 impl Tokens {
     /// The token with this secret, unless it has expired.
     pub(super) async fn find(&self, db: &Db, secret: &str) -> Result<Option<Arc<Token>>> {
-        let hash = hash(secret);
         if let Some((shim, token)) = self.embedded_shim.get()
-            && *shim == hash
+            && shim.as_bytes().ct_eq(secret.as_bytes()).into()
         {
             return Ok(Some(token.clone()));
         }
+        let hash = hash(secret);
         let known = self
             .seen
             .get(&hash)
@@ -108,7 +109,7 @@ impl Tokens {
             expires_at: None,
         };
         // The first shim's token stays: there is one shim in a process.
-        let _ = self.embedded_shim.set((hash(&secret), Arc::new(token)));
+        let _ = self.embedded_shim.set((secret.clone(), Arc::new(token)));
         secret
     }
 
