@@ -14,15 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // protox keeps custom options (the access rules), which a re-encoding of the typed
     // descriptors would drop: the raw bytes are what the server reads at start-up.
     let mut compiler = protox::Compiler::new(["."])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(true)
-        .open_files(files)?;
+    compiler.include_imports(true).include_source_info(true).open_files(files)?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(
-        out.join("descriptors.bin"),
-        compiler.encode_file_descriptor_set(),
-    )?;
+    fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
 
     let descriptors =
         prost_types::FileDescriptorSet::decode(compiler.encode_file_descriptor_set().as_slice())?;

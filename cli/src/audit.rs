@@ -7,9 +7,7 @@ use anyhow::Context;
 use crate::config::Config;
 
 pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
-    let report = tollbook_core::audit(&config.database()?)
-        .await
-        .context("the audit stopped")?;
+    let report = tollbook_core::audit(&config.database()?).await.context("the audit stopped")?;
     for finding in &report.findings {
         println!("{finding}");
     }
@@ -23,9 +21,5 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
             findings => format!("{findings} findings"),
         }
     );
-    Ok(if report.findings.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -126,9 +126,8 @@ pub(crate) fn load(flags: Flags) -> anyhow::Result<Config> {
     if config.api_secret.as_deref() == Some("") {
         bail!("configuration: TOLLBOOK_API_SECRET is empty");
     }
-    let reachable = [config.http_addr, config.grpc_addr]
-        .iter()
-        .any(|addr| !addr.ip().is_loopback());
+    let reachable =
+        [config.http_addr, config.grpc_addr].iter().any(|addr| !addr.ip().is_loopback());
     if config.demo && reachable {
         bail!("--demo has well-known passwords and listens on loopback addresses only");
     }
@@ -139,9 +138,7 @@ impl Config {
     /// Where the database is. The data directory is made where it is missing.
     pub(crate) fn database(&self) -> anyhow::Result<DatabaseUrl> {
         if let Some(url) = &self.database_url {
-            return url
-                .parse()
-                .map_err(|error| anyhow::anyhow!("configuration: {error}"));
+            return url.parse().map_err(|error| anyhow::anyhow!("configuration: {error}"));
         }
         std::fs::create_dir_all(&self.data_dir).with_context(|| {
             format!("cannot make the data directory {}", self.data_dir.display())

@@ -17,10 +17,7 @@ pub(crate) fn lock(database: &DatabaseUrl) -> anyhow::Result<DatabaseLock> {
     let path = PathBuf::from(format!("{}.lock", path.display()));
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
     if file.try_lock().is_err() {
-        bail!(
-            "another tollbook server is using this database: {} is locked",
-            path.display()
-        );
+        bail!("another tollbook server is using this database: {} is locked", path.display());
     }
     Ok(DatabaseLock(Some(file)))
 }

@@ -79,14 +79,10 @@ fn start_log(config: &config::Config) -> anyhow::Result<()> {
     let registry = tracing_subscriber::registry().with(filter);
     match config.log_format {
         config::LogFormat::Text => {
-            registry
-                .with(fmt::layer().with_writer(std::io::stderr))
-                .init();
+            registry.with(fmt::layer().with_writer(std::io::stderr)).init();
         }
         config::LogFormat::Json => {
-            registry
-                .with(fmt::layer().json().with_writer(std::io::stderr))
-                .init();
+            registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();
         }
     }
     Ok(())

@@ -24,11 +24,7 @@ fn print_method(method: &Method) {
     }
     println!("\nThe hash is the SHA1 of one of these, followed by the API secret key:\n");
     for names in method.hash {
-        let values = if names.is_empty() {
-            "nothing".to_owned()
-        } else {
-            names.join(" + ")
-        };
+        let values = if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") };
         println!("- {values}");
     }
     if !method.params.is_empty() {

@@ -21,19 +21,12 @@ use crate::{
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
     let core = open(&config).await?;
-    let shim = Shim::new(
-        dialect(&config)?,
-        core.service(),
-        &core.embedded_shim_token(),
-    )?;
+    let shim = Shim::new(dialect(&config)?, core.service(), &core.embedded_shim_token())?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
     let http = listen("XML API", config.http_addr).await?;
     greet(&core)?;
     let stop = stop_signal()?;
-    tokio::try_join!(
-        serve_grpc(&core, grpc, stop.clone()),
-        serve_http(shim, http, stop)
-    )?;
+    tokio::try_join!(serve_grpc(&core, grpc, stop.clone()), serve_http(shim, http, stop))?;
     Ok(())
 }
 
@@ -71,13 +64,8 @@ fn dialect(config: &Config) -> anyhow::Result<tollbook_shim::Dialect> {
 }
 
 async fn open(config: &Config) -> anyhow::Result<Core> {
-    let set_up = SetUp {
-        api_secret_key: config.api_secret.clone(),
-        demo: config.demo,
-    };
-    Core::open(&config.database()?, &set_up)
-        .await
-        .context("cannot open the database")
+    let set_up = SetUp { api_secret_key: config.api_secret.clone(), demo: config.demo };
+    Core::open(&config.database()?, &set_up).await.context("cannot open the database")
 }
 
 /// Opens a listener and prints where it is: port 0 stands for any free one.
@@ -85,11 +73,7 @@ async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> 
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address} for {what}"))?;
-    writeln!(
-        std::io::stdout(),
-        "{what} listening on {}",
-        listener.local_addr()?
-    )?;
+    writeln!(std::io::stdout(), "{what} listening on {}", listener.local_addr()?)?;
     Ok(listener)
 }
 

@@ -18,36 +18,12 @@ fn run(args: &[&str], environment: &[(&str, &str)]) -> Output {
 #[test]
 fn configuration_errors_stop_the_start_with_one_sentence() {
     for (args, environment, expected) in [
-        (
-            vec!["serve", "--config", "none.toml"],
-            vec![],
-            "none.toml does not exist",
-        ),
-        (
-            vec!["serve"],
-            vec![("TOLLBOOK_HTTP_ADDR", "nowhere")],
-            "HTTP_ADDR",
-        ),
-        (
-            vec!["serve"],
-            vec![("TOLLBOOK_HTP_ADDR", "127.0.0.1:0")],
-            "htp_addr",
-        ),
-        (
-            vec!["serve"],
-            vec![("TOLLBOOK_API_SECRET", "")],
-            "TOLLBOOK_API_SECRET is empty",
-        ),
-        (
-            vec!["serve", "--database-url", "mysql://x"],
-            vec![],
-            "a database URL is",
-        ),
-        (
-            vec!["serve", "--demo", "--http-addr", "0.0.0.0:0"],
-            vec![],
-            "loopback",
-        ),
+        (vec!["serve", "--config", "none.toml"], vec![], "none.toml does not exist"),
+        (vec!["serve"], vec![("TOLLBOOK_HTTP_ADDR", "nowhere")], "HTTP_ADDR"),
+        (vec!["serve"], vec![("TOLLBOOK_HTP_ADDR", "127.0.0.1:0")], "htp_addr"),
+        (vec!["serve"], vec![("TOLLBOOK_API_SECRET", "")], "TOLLBOOK_API_SECRET is empty"),
+        (vec!["serve", "--database-url", "mysql://x"], vec![], "a database URL is"),
+        (vec!["serve", "--demo", "--http-addr", "0.0.0.0:0"], vec![], "loopback"),
         (vec!["serve", "--log", "a=b=c"], vec![], "log filter"),
         (vec!["shim"], vec![], "TOLLBOOK_SHIM_TOKEN"),
         (
@@ -63,19 +39,13 @@ fn configuration_errors_stop_the_start_with_one_sentence() {
             vec![],
             "mor",
         ),
-        (
-            vec!["token", "x", "--user", "nobody"],
-            vec![],
-            "no such user",
-        ),
+        (vec!["token", "x", "--user", "nobody"], vec![], "no such user"),
     ] {
         let output = run(&args, &environment);
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success(), "{args:?}");
-        let sentences: Vec<_> = error
-            .lines()
-            .filter(|line| line.starts_with("tollbook: "))
-            .collect();
+        let sentences: Vec<_> =
+            error.lines().filter(|line| line.starts_with("tollbook: ")).collect();
         assert_eq!(sentences.len(), 1, "{args:?}: {error}");
         assert!(sentences[0].contains(expected), "{args:?}: {error}");
     }
@@ -87,21 +57,12 @@ fn an_embedded_database_has_one_server() {
     let start = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollbook"));
         command
-            .args([
-                "serve",
-                "--http-addr",
-                "127.0.0.1:0",
-                "--grpc-addr",
-                "127.0.0.1:0",
-            ])
+            .args(["serve", "--http-addr", "127.0.0.1:0", "--grpc-addr", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(directory.path());
         command
     };
-    let mut first = start()
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut first = start().stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(first.stdout.take().unwrap()));
     assert!(lines.any(|line| line.unwrap() == "Ready"));
     let second = start().output().unwrap();
@@ -109,8 +70,5 @@ fn an_embedded_database_has_one_server() {
     first.wait().unwrap();
     assert!(!second.status.success());
     let error = String::from_utf8(second.stderr).unwrap();
-    assert!(
-        error.contains("another tollbook server is using this database"),
-        "{error}"
-    );
+    assert!(error.contains("another tollbook server is using this database"), "{error}");
 }

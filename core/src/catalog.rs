@@ -51,13 +51,7 @@ impl Catalog {
     pub(crate) async fn reload(&self, db: &Db) -> Result<()> {
         let new = Arc::new(read(db).await?);
         // Two reloads may overtake one another; the newer state stays.
-        self.0.rcu(|old| {
-            if old.revision < new.revision {
-                new.clone()
-            } else {
-                old.clone()
-            }
-        });
+        self.0.rcu(|old| if old.revision < new.revision { new.clone() } else { old.clone() });
         Ok(())
     }
 
@@ -87,10 +81,7 @@ const REVISION: &str = "SELECT revision FROM revisions WHERE id = 1";
 /// Announces a change of the catalog in the transaction that makes it. Also makes changes
 /// take turns: the row stays locked until the commit.
 pub(crate) async fn lock_for_change(tx: &mut Tx) -> Result<()> {
-    tx.execute(Query::new(
-        "UPDATE revisions SET revision = revision + 1 WHERE id = 1",
-    ))
-    .await?;
+    tx.execute(Query::new("UPDATE revisions SET revision = revision + 1 WHERE id = 1")).await?;
     Ok(())
 }
 
@@ -104,10 +95,5 @@ async fn read(db: &Db) -> Result<Snapshot> {
     let settings = settings::store::read(&tx.fetch_all(Query::new(settings::store::ALL)).await?)?;
     let currencies = currencies::store::all(&mut tx).await?;
     let manager_groups = managers::store::all(&mut tx).await?;
-    Ok(Snapshot {
-        revision,
-        settings,
-        currencies,
-        manager_groups,
-    })
+    Ok(Snapshot { revision, settings, currencies, manager_groups })
 }

@@ -34,14 +34,8 @@ pub(crate) fn from_proto(field: &'static str, time: &prost_types::Timestamp) -> 
 pub(crate) fn today(zone: &TimeZone) -> (i64, i64) {
     let now = Timestamp::now().to_zoned_datetime(zone.clone());
     let start = now.start_of_day().unwrap_or_else(|_| now.clone());
-    let end = start
-        .tomorrow()
-        .and_then(|next| next.start_of_day())
-        .unwrap_or(now);
-    (
-        start.timestamp().as_microsecond(),
-        end.timestamp().as_microsecond() - 1,
-    )
+    let end = start.tomorrow().and_then(|next| next.start_of_day()).unwrap_or(now);
+    (start.timestamp().as_microsecond(), end.timestamp().as_microsecond() - 1)
 }
 
 /// Checks a day written as YYYY-MM-DD; empty means none.

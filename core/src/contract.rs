@@ -14,8 +14,7 @@ static POOL: LazyLock<Result<DescriptorPool, String>> = LazyLock::new(|| {
 
 /// The descriptors of the contract.
 pub(crate) fn pool() -> Result<&'static DescriptorPool> {
-    POOL.as_ref()
-        .map_err(|error| Error::internal(error.clone()))
+    POOL.as_ref().map_err(|error| Error::internal(error.clone()))
 }
 
 /// The descriptor of a message of `tollbook.v1`.
@@ -36,18 +35,14 @@ pub(crate) fn user_to_dynamic(user: &pb::User) -> Result<DynamicMessage> {
 
 /// The inverse of [`user_to_dynamic`].
 pub(crate) fn user_from_dynamic(dynamic: &DynamicMessage) -> Result<pb::User> {
-    dynamic
-        .transcode_to()
-        .map_err(|error| Error::internal(error.to_string()))
+    dynamic.transcode_to().map_err(|error| Error::internal(error.to_string()))
 }
 
 /// Copies the field that `path` names from one message to another of its type. Returns
 /// whether there is such a field. A path steps through messages by field name and through
 /// maps by key.
 pub(crate) fn copy_field(to: &mut DynamicMessage, from: &DynamicMessage, path: &str) -> bool {
-    let (name, rest) = path
-        .split_once('.')
-        .map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let Some(field) = to.descriptor().get_field_by_name(name) else {
         return false;
     };
@@ -92,12 +87,8 @@ fn visit_value(
     match value {
         Value::String(text) => visit(name, text),
         Value::Message(message) => visit_texts(message, visit),
-        Value::List(values) => values
-            .iter()
-            .try_for_each(|value| visit_value(name, value, visit)),
-        Value::Map(values) => values
-            .values()
-            .try_for_each(|value| visit_value(name, value, visit)),
+        Value::List(values) => values.iter().try_for_each(|value| visit_value(name, value, visit)),
+        Value::Map(values) => values.values().try_for_each(|value| visit_value(name, value, visit)),
         _ => Ok(()),
     }
 }

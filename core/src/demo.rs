@@ -27,9 +27,7 @@ struct AsAdmin(MetadataValue<Ascii>);
 
 impl Interceptor for AsAdmin {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request
-            .metadata_mut()
-            .insert("authorization", self.0.clone());
+        request.metadata_mut().insert("authorization", self.0.clone());
         Ok(request)
     }
 }
@@ -60,32 +58,20 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
             automatic_update,
             ..Default::default()
         };
-        let request = pb::CreateCurrencyRequest {
-            currency: Some(currency),
-        };
-        CurrenciesServiceClient::new(core.clone())
-            .create_currency(request)
-            .await?;
+        let request = pb::CreateCurrencyRequest { currency: Some(currency) };
+        CurrenciesServiceClient::new(core.clone()).create_currency(request).await?;
     }
 
     let support = pb::ManagerGroup {
         name: "Support".to_owned(),
         comment: "Sees everything about customers and takes payments".to_owned(),
-        permissions: [
-            Permission::UsersView,
-            Permission::PaymentsView,
-            Permission::PaymentsManage,
-        ]
-        .map(i32::from)
-        .to_vec(),
+        permissions: [Permission::UsersView, Permission::PaymentsView, Permission::PaymentsManage]
+            .map(i32::from)
+            .to_vec(),
         ..Default::default()
     };
-    let request = pb::CreateManagerGroupRequest {
-        manager_group: Some(support),
-    };
-    let group = ManagerGroupsServiceClient::new(core.clone())
-        .create_manager_group(request)
-        .await?;
+    let request = pb::CreateManagerGroupRequest { manager_group: Some(support) };
+    let group = ManagerGroupsServiceClient::new(core.clone()).create_manager_group(request).await?;
     let group_id = group.into_inner().manager_group.unwrap_or_default().id;
 
     let manager = pb::User {
@@ -107,14 +93,8 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
             responsible_manager_id: manager_id,
             ..person("acme", "Acme Telecom", "")
         },
-        pb::User {
-            currency_id: 2,
-            ..person("globex", "Globex Carrier Services", "")
-        },
-        pb::User {
-            postpaid: false,
-            ..person("initech", "Initech VoIP", "")
-        },
+        pb::User { currency_id: 2, ..person("globex", "Globex Carrier Services", "") },
+        pb::User { postpaid: false, ..person("initech", "Initech VoIP", "") },
     ];
     let payments = [("118", "USD"), ("2500", "EUR"), ("40000", "AMD")];
     for (customer, (amount, currency)) in customers.into_iter().zip(payments) {
@@ -127,18 +107,14 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
             comment: "first payment".to_owned(),
             ..Default::default()
         };
-        PaymentsServiceClient::new(core.clone())
-            .record_payment(payment)
-            .await?;
+        PaymentsServiceClient::new(core.clone()).record_payment(payment).await?;
         let bonus = pb::AdjustBalanceRequest {
             user_id,
             amount: decimal("5"),
             note: "welcome bonus".to_owned(),
             ..Default::default()
         };
-        AccountsServiceClient::new(core.clone())
-            .adjust_balance(bonus)
-            .await?;
+        AccountsServiceClient::new(core.clone()).adjust_balance(bonus).await?;
     }
     Ok(())
 }
@@ -160,21 +136,12 @@ fn person(username: &str, first_name: &str, last_name: &str) -> pb::User {
 /// Creates a user whose password is `USERNAME-demo`.
 async fn create(core: &mut UsersServiceClient<Demo>, user: pb::User) -> Result<i64, Status> {
     let password = format!("{}-demo", user.username);
-    let request = pb::CreateUserRequest {
-        user: Some(user),
-        password,
-        ..Default::default()
-    };
+    let request = pb::CreateUserRequest { user: Some(user), password, ..Default::default() };
     let created = core.create_user(request).await?;
     Ok(created.into_inner().user.unwrap_or_default().id)
 }
 
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "every decimal field of the contract is optional"
-)]
+#[allow(clippy::unnecessary_wraps, reason = "every decimal field of the contract is optional")]
 fn decimal(value: &str) -> Option<pb::Decimal> {
-    Some(pb::Decimal {
-        value: value.to_owned(),
-    })
+    Some(pb::Decimal { value: value.to_owned() })
 }

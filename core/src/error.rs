@@ -130,10 +130,7 @@ pub enum Error {
 impl Error {
     /// A field that is missing or malformed; `problem` ends the sentence "FIELD …".
     pub fn invalid(field: impl Into<String>, problem: &'static str) -> Self {
-        Self::InvalidField {
-            field: field.into(),
-            problem,
-        }
+        Self::InvalidField { field: field.into(), problem }
     }
 
     /// A fault of the program.
@@ -215,10 +212,7 @@ impl Error {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         // What the caller cannot mend goes to the log, with its cause; he hears no details.
-        if matches!(
-            error,
-            Error::Database(_) | Error::Migration(_) | Error::Internal(_)
-        ) {
+        if matches!(error, Error::Database(_) | Error::Migration(_) | Error::Internal(_)) {
             tracing::error!(error = ?error, "request failed");
         }
         let mut metadata = HashMap::new();

@@ -71,17 +71,10 @@ impl Core {
             db,
         });
         let server = server::build(&context)?;
-        if let Some(token) = credentials
-            .as_ref()
-            .and_then(|credentials| credentials.token)
-        {
+        if let Some(token) = credentials.as_ref().and_then(|credentials| credentials.token) {
             Box::pin(demo::fill(server.service(), token)).await?;
         }
-        Ok(Self {
-            context,
-            server,
-            credentials,
-        })
+        Ok(Self { context, server, credentials })
     }
 
     /// The gRPC service, for a shim in the same process.

@@ -45,10 +45,7 @@ impl Money {
 
     /// The exact sum.
     pub fn plus(self, other: Self) -> Result<Self> {
-        self.0
-            .checked_add(other.0)
-            .and_then(Self::new)
-            .ok_or(Error::InvalidAmount)
+        self.0.checked_add(other.0).and_then(Self::new).ok_or(Error::InvalidAmount)
     }
 
     /// The exact difference.
@@ -64,34 +61,23 @@ impl Money {
 
     /// The amount in another currency: times its exchange rate.
     pub fn to_currency(self, rate: ExchangeRate) -> Result<Self> {
-        self.0
-            .checked_mul(rate.0)
-            .ok_or(Error::InvalidAmount)
-            .and_then(Self::rounded)
+        self.0.checked_mul(rate.0).ok_or(Error::InvalidAmount).and_then(Self::rounded)
     }
 
     /// An amount of another currency in the default one: divided by its exchange rate.
     pub fn to_default(self, rate: ExchangeRate) -> Result<Self> {
-        self.0
-            .checked_div(rate.0)
-            .ok_or(Error::InvalidAmount)
-            .and_then(Self::rounded)
+        self.0.checked_div(rate.0).ok_or(Error::InvalidAmount).and_then(Self::rounded)
     }
 
     /// A required amount of a request.
     pub fn from_proto(value: Option<&pb::Decimal>) -> Result<Self> {
-        value
-            .and_then(|value| parse(&value.value))
-            .and_then(Self::new)
-            .ok_or(Error::InvalidAmount)
+        value.and_then(|value| parse(&value.value)).and_then(Self::new).ok_or(Error::InvalidAmount)
     }
 }
 
 impl From<Money> for pb::Decimal {
     fn from(money: Money) -> Self {
-        Self {
-            value: money.0.to_string(),
-        }
+        Self { value: money.0.to_string() }
     }
 }
 
@@ -106,9 +92,7 @@ impl ExchangeRate {
     /// A rate, if it is above zero and no longer than an amount may be.
     #[must_use]
     pub fn new(value: Decimal) -> Option<Self> {
-        Money::new(value)
-            .filter(|money| money.0 > Decimal::ZERO)
-            .map(|money| Self(money.0))
+        Money::new(value).filter(|money| money.0 > Decimal::ZERO).map(|money| Self(money.0))
     }
 
     /// A rate of a request.
@@ -128,9 +112,7 @@ impl ExchangeRate {
 
 impl From<ExchangeRate> for pb::Decimal {
     fn from(rate: ExchangeRate) -> Self {
-        Self {
-            value: rate.0.to_string(),
-        }
+        Self { value: rate.0.to_string() }
     }
 }
 
@@ -148,9 +130,7 @@ pub(crate) fn parse(text: &str) -> Option<Decimal> {
     if !well_formed {
         return None;
     }
-    Decimal::from_str_exact(text)
-        .ok()
-        .map(|value| value.normalize())
+    Decimal::from_str_exact(text).ok().map(|value| value.normalize())
 }
 
 #[cfg(test)]
@@ -166,15 +146,7 @@ mod tests {
 
     #[test]
     fn only_plain_decimals_are_numbers() {
-        for good in [
-            "0",
-            "-1",
-            "66.0000",
-            ".5",
-            "5.",
-            "-0.000000000000001",
-            "999999999999",
-        ] {
+        for good in ["0", "-1", "66.0000", ".5", "5.", "-0.000000000000001", "999999999999"] {
             assert!(parse(good).and_then(Money::new).is_some(), "{good}");
         }
         let long = "1".repeat(65);
@@ -185,10 +157,7 @@ mod tests {
             assert!(parse(bad).is_none(), "{bad}");
         }
         for out_of_range in ["1000000000000", "-1000000000000", "0.0000000000000001"] {
-            assert!(
-                parse(out_of_range).and_then(Money::new).is_none(),
-                "{out_of_range}"
-            );
+            assert!(parse(out_of_range).and_then(Money::new).is_none(), "{out_of_range}");
         }
     }
 
@@ -198,10 +167,7 @@ mod tests {
         assert_eq!(money("100").to_currency(rate).unwrap(), money("73.51"));
         assert_eq!(money("73.51").to_default(rate).unwrap(), money("100"));
         let third = ExchangeRate::new(parse("3").unwrap()).unwrap();
-        assert_eq!(
-            money("1").to_default(third).unwrap(),
-            money("0.333333333333333")
-        );
+        assert_eq!(money("1").to_default(third).unwrap(), money("0.333333333333333"));
     }
 
     proptest! {

@@ -28,9 +28,6 @@ pub(crate) fn cut<T>(mut rows: Vec<T>, size: i64, id: impl Fn(&T) -> i64) -> (Ve
         return (rows, String::new());
     }
     rows.truncate(size);
-    let next = rows
-        .last()
-        .map(|row| id(row).to_string())
-        .unwrap_or_default();
+    let next = rows.last().map(|row| id(row).to_string()).unwrap_or_default();
     (rows, next)
 }

@@ -72,36 +72,17 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
     routes
         .add_service(UsersServiceServer::new(users::Service(context.clone())))
         .add_service(AccountsServiceServer::new(ledger::Service(context.clone())))
-        .add_service(PaymentsServiceServer::new(payments::Service(
-            context.clone(),
-        )))
-        .add_service(CurrenciesServiceServer::new(currencies::Service(
-            context.clone(),
-        )))
-        .add_service(DirectionsServiceServer::new(directions::Service(
-            context.clone(),
-        )))
-        .add_service(SettingsServiceServer::new(settings::Service(
-            context.clone(),
-        )))
-        .add_service(ManagerGroupsServiceServer::new(managers::Service(
-            context.clone(),
-        )))
-        .add_service(SessionsServiceServer::new(access::SessionService(
-            context.clone(),
-        )))
-        .add_service(AccessTokensServiceServer::new(access::TokenService(
-            context.clone(),
-        )))
-        .add_service(LegacyServiceServer::new(access::LegacyService(
-            gate.clone(),
-        )))
+        .add_service(PaymentsServiceServer::new(payments::Service(context.clone())))
+        .add_service(CurrenciesServiceServer::new(currencies::Service(context.clone())))
+        .add_service(DirectionsServiceServer::new(directions::Service(context.clone())))
+        .add_service(SettingsServiceServer::new(settings::Service(context.clone())))
+        .add_service(ManagerGroupsServiceServer::new(managers::Service(context.clone())))
+        .add_service(SessionsServiceServer::new(access::SessionService(context.clone())))
+        .add_service(AccessTokensServiceServer::new(access::TokenService(context.clone())))
+        .add_service(LegacyServiceServer::new(access::LegacyService(gate.clone())))
         .add_service(health)
         .add_service(reflection().build_v1().map_err(unreadable)?)
         // grpcurl before 1.9 asks for this one.
         .add_service(reflection().build_v1alpha().map_err(unreadable)?);
-    Ok(Server {
-        gate: AccessLayer(gate),
-        routes: routes.routes().prepare(),
-    })
+    Ok(Server { gate: AccessLayer(gate), routes: routes.routes().prepare() })
 }

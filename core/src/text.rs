@@ -19,10 +19,7 @@ pub(crate) fn check_note(field: &'static str, text: &str) -> Result<()> {
     if text.chars().count() > 1000 {
         return Err(Error::invalid(field, "is longer than 1000 characters"));
     }
-    if text
-        .chars()
-        .any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t'))
-    {
+    if text.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t')) {
         return Err(Error::invalid(field, "contains a control character"));
     }
     Ok(())

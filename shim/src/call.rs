@@ -75,12 +75,7 @@ impl Signed {
         token: MetadataValue<Ascii>,
         signature: MetadataValue<Binary>,
     ) -> Self {
-        Self {
-            core,
-            token,
-            signature,
-            html_wrap: Arc::default(),
-        }
+        Self { core, token, signature, html_wrap: Arc::default() }
     }
 
     /// Whether the core asked for the HTML wrap in any of its answers so far.
@@ -90,13 +85,8 @@ impl Signed {
 
     /// Has the core make the checks that it would make before doing the method's work.
     pub(crate) async fn check_access(&self, method: &Method) -> Result<(), Status> {
-        let request = CheckAccessRequest {
-            rpc: method.rpc.to_owned(),
-        };
-        LegacyServiceClient::new(self.clone())
-            .check_access(request)
-            .await
-            .map(drop)
+        let request = CheckAccessRequest { rpc: method.rpc.to_owned() };
+        LegacyServiceClient::new(self.clone()).check_access(request).await.map(drop)
     }
 }
 

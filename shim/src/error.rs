@@ -58,10 +58,7 @@ impl Wrap {
 
     /// The error with this text and what exactly is wrong.
     pub(crate) fn explained(self, text: &str, message: Option<&str>) -> Answer {
-        let content = ErrorText {
-            error: text,
-            message,
-        };
+        let content = ErrorText { error: text, message };
         match self {
             Self::Status => Answer::xml("status", &content),
             Self::Page => Answer::xml("page", &content),
@@ -73,9 +70,7 @@ impl Wrap {
 
 /// The machine-readable reason of a status, and the field that it names.
 pub(crate) fn reason(status: &Status) -> (ErrorReason, Option<String>) {
-    let info = status
-        .get_details_error_info()
-        .filter(|info| info.domain == ERROR_DOMAIN);
+    let info = status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN);
     let Some(info) = info else {
         return (ErrorReason::Unspecified, None);
     };
@@ -88,24 +83,14 @@ pub(crate) fn reason(status: &Status) -> (ErrorReason, Option<String>) {
 pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCode, Answer) {
     use axum::http::StatusCode;
     let (reason, field) = reason(status);
-    let own = method
-        .errors
-        .iter()
-        .find(|(known, _)| *known == reason)
-        .map(|(_, text)| *text);
+    let own = method.errors.iter().find(|(known, _)| *known == reason).map(|(_, text)| *text);
     let text = match reason {
         // Of the checks before the method ran: the same everywhere.
         ErrorReason::ApiDisabled => {
-            return (
-                StatusCode::OK,
-                Wrap::Status.error("API Requests are disabled"),
-            );
+            return (StatusCode::OK, Wrap::Status.error("API Requests are disabled"));
         }
         ErrorReason::GetDisabled => {
-            return (
-                StatusCode::OK,
-                Wrap::Status.error("GET Requests are disabled"),
-            );
+            return (StatusCode::OK, Wrap::Status.error("GET Requests are disabled"));
         }
         ErrorReason::IncorrectHash => {
             return (StatusCode::OK, Wrap::Status.error("Incorrect hash"));
@@ -126,10 +111,9 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
         }
         _ => {
             let (http, text) = match status.code() {
-                Code::Unavailable | Code::DeadlineExceeded => (
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "Service is temporarily unavailable",
-                ),
+                Code::Unavailable | Code::DeadlineExceeded => {
+                    (StatusCode::SERVICE_UNAVAILABLE, "Service is temporarily unavailable")
+                }
                 Code::Internal | Code::Unknown => {
                     (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
                 }

@@ -1,18 +1,27 @@
 //! The HTTP side: `/billing/api/METHOD`, by POST or GET, in the spellings that clients in
 //! the field use (spec: `m4-general.md`).
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    future::{Ready, ready},
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
-    Router,
     body::{Body, Bytes, to_bytes},
-    extract::{ConnectInfo, Request, State},
+    extract::Request,
     http::{
         HeaderValue, Method as Verb, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
     },
     response::Response,
+    serve::{IncomingStream, Listener},
 };
+use tower::Service;
 
 use crate::{
     Shim,
@@ -33,37 +42,65 @@ struct Server {
     methods: HashMap<&'static str, &'static Method>,
 }
 
-/// The shim as an axum service. Paths are not matched by axum: clients double slashes and
-/// add trailing ones.
-pub(crate) fn router(shim: Shim) -> Router {
-    let mut methods = HashMap::new();
-    for method in shim.dialect.methods() {
-        for name in std::iter::once(&method.name).chain(method.aliases) {
-            methods.insert(*name, method);
+/// The shim as `axum::serve` takes it: makes a [`Connection`] for each client.
+///
+/// There is no axum router: it would match paths that clients do not keep to, and has a
+/// price that every request pays.
+#[derive(Clone)]
+pub struct HttpService(Arc<Server>);
+
+impl HttpService {
+    pub(crate) fn new(shim: Shim) -> Self {
+        let mut methods = HashMap::new();
+        for method in shim.dialect.methods() {
+            for name in std::iter::once(&method.name).chain(method.aliases) {
+                methods.insert(*name, method);
+            }
         }
+        Self(Arc::new(Server { shim, methods }))
     }
-    Router::new()
-        .fallback(serve)
-        .with_state(Arc::new(Server { shim, methods }))
 }
 
-async fn serve(
-    State(server): State<Arc<Server>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
+impl<L: Listener<Addr = SocketAddr>> Service<IncomingStream<'_, L>> for HttpService {
+    type Response = Connection;
+    type Error = Infallible;
+    type Future = Ready<Result<Connection, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, stream: IncomingStream<'_, L>) -> Self::Future {
+        ready(Ok(Connection { server: self.0.clone(), client: *stream.remote_addr() }))
+    }
+}
+
+/// One client's connection.
+#[derive(Clone)]
+pub struct Connection {
+    server: Arc<Server>,
+    client: SocketAddr,
+}
+
+impl Service<Request> for Connection {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Self { server, client } = self.clone();
+        Box::pin(async move { Ok(serve(&server, client, request).await) })
+    }
+}
+
+async fn serve(server: &Server, client: SocketAddr, request: Request) -> Response {
     // Clients double slashes, and add one at the end.
-    let mut segments = request
-        .uri()
-        .path()
-        .split('/')
-        .filter(|segment| !segment.is_empty());
-    let name = match [
-        segments.next(),
-        segments.next(),
-        segments.next(),
-        segments.next(),
-    ] {
+    let mut segments = request.uri().path().split('/').filter(|segment| !segment.is_empty());
+    let name = match [segments.next(), segments.next(), segments.next(), segments.next()] {
         [Some("billing"), Some("api"), Some(name), None] => name,
         [Some("healthz"), None, ..] => {
             return respond(StatusCode::OK, Answer::Text("ok\n".to_owned()), false);
@@ -89,7 +126,7 @@ async fn serve(
         Ok(params) => params,
         Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
     };
-    answer(&server, method, params, http_get, client).await
+    answer(server, method, params, http_get, client).await
 }
 
 async fn answer(

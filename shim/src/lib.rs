@@ -16,15 +16,13 @@ mod request;
 mod signature;
 mod xml;
 
-use std::net::SocketAddr;
-
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use tonic::{
     body::Body,
     metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
 };
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
+pub use http::{Connection, HttpService};
 pub use method::{Method, Param};
 
 /// An error of the way to the core.
@@ -75,16 +73,12 @@ impl Shim {
     {
         let mut token: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
         token.set_sensitive(true);
-        Ok(Self {
-            dialect,
-            core: BoxCloneSyncService::new(core.map_err(Into::into)),
-            token,
-        })
+        Ok(Self { dialect, core: BoxCloneSyncService::new(core.map_err(Into::into)), token })
     }
 
-    /// The HTTP service.
+    /// The HTTP service, for `axum::serve`.
     #[must_use]
-    pub fn into_service(self) -> IntoMakeServiceWithConnectInfo<axum::Router, SocketAddr> {
-        http::router(self).into_make_service_with_connect_info::<SocketAddr>()
+    pub fn into_service(self) -> HttpService {
+        HttpService::new(self)
     }
 }

@@ -52,20 +52,12 @@ pub struct Param {
 
 /// A parameter that a method cannot do without.
 pub(crate) const fn required(name: &'static str, meaning: &'static str) -> Param {
-    Param {
-        name,
-        required: true,
-        meaning,
-    }
+    Param { name, required: true, meaning }
 }
 
 /// A parameter that may be left out.
 pub(crate) const fn optional(name: &'static str, meaning: &'static str) -> Param {
-    Param {
-        name,
-        required: false,
-        meaning,
-    }
+    Param { name, required: false, meaning }
 }
 
 /// The roles of operators' methods.

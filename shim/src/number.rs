@@ -17,13 +17,9 @@ pub(crate) fn balance(number: Option<&Decimal>) -> String {
 }
 
 fn padded(number: Option<&Decimal>, places: usize) -> String {
-    let text = number
-        .map(|number| number.value.as_str())
-        .filter(|text| !text.is_empty());
-    let (whole, fraction) = text
-        .unwrap_or("0")
-        .split_once('.')
-        .unwrap_or((text.unwrap_or("0"), ""));
+    let text = number.map(|number| number.value.as_str()).filter(|text| !text.is_empty());
+    let (whole, fraction) =
+        text.unwrap_or("0").split_once('.').unwrap_or((text.unwrap_or("0"), ""));
     format!("{whole}.{fraction:0<places$}")
 }
 
@@ -51,11 +47,7 @@ mod tests {
 
     #[test]
     fn pads_and_never_rounds() {
-        let decimal = |text: &str| {
-            Some(Decimal {
-                value: text.to_owned(),
-            })
-        };
+        let decimal = |text: &str| Some(Decimal { value: text.to_owned() });
         for (number, as_plain, as_balance) in [
             (decimal("96"), "96.0", "96.0000"),
             (decimal("-0.5"), "-0.5", "-0.5000"),

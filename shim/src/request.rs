@@ -30,12 +30,7 @@ impl Params {
     ) -> Result<Self, Unreadable> {
         let mut params = Self::default();
         params.urlencoded(query.as_bytes())?;
-        let mime = content_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let mime = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match mime.as_str() {
             "" | "application/x-www-form-urlencoded" => params.urlencoded(&body)?,
             "application/json" => params.json(&body)?,
@@ -48,10 +43,7 @@ impl Params {
 
     /// The value of a parameter; none: it was not sent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The value of a parameter; empty where it was not sent.
@@ -69,11 +61,7 @@ impl Params {
         let text = self.get(name)?;
         let canonical = text == "0" || !text.starts_with('0');
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if canonical && digits {
-            text.parse().ok()
-        } else {
-            None
-        }
+        if canonical && digits { text.parse().ok() } else { None }
     }
 
     /// A switch: "1" is on, everything else off.
@@ -83,9 +71,7 @@ impl Params {
 
     /// Names and values in the order of the request.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     fn set(&mut self, name: String, value: String) {
@@ -96,14 +82,8 @@ impl Params {
     }
 
     fn urlencoded(&mut self, encoded: &[u8]) -> Result<(), Unreadable> {
-        for pair in encoded
-            .split(|byte| *byte == b'&')
-            .filter(|pair| !pair.is_empty())
-        {
-            let equals = pair
-                .iter()
-                .position(|byte| *byte == b'=')
-                .unwrap_or(pair.len());
+        for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let (name, value) = pair.split_at(equals);
             let value = value.strip_prefix(b"=").unwrap_or_default();
             self.set(decode(name)?, decode(value)?);
@@ -151,10 +131,8 @@ fn decode(encoded: &[u8]) -> Result<String, Unreadable> {
     if !encoded.iter().any(|byte| matches!(byte, b'+' | b'%')) {
         return utf8(encoded.to_vec());
     }
-    let spaced: Vec<u8> = encoded
-        .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
+    let spaced: Vec<u8> =
+        encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     utf8(percent_decode(&spaced).collect())
 }
 
@@ -170,14 +148,8 @@ mod tests {
     use super::*;
 
     fn read(query: &str, content_type: &str, body: &[u8]) -> Result<Params, Unreadable> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        runtime.block_on(Params::read(
-            query,
-            content_type,
-            Bytes::copy_from_slice(body),
-        ))
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(Params::read(query, content_type, Bytes::copy_from_slice(body)))
     }
 
     #[test]
@@ -195,10 +167,7 @@ mod tests {
         assert_eq!(params.get("user_id"), Some("5"));
         assert_eq!(params.get("none"), Some(""));
         assert_eq!(read("", "application/json", b"[1]"), Err(Unreadable::Json));
-        assert_eq!(
-            read("", "application/json", br#"{"a":{}}"#),
-            Err(Unreadable::Json)
-        );
+        assert_eq!(read("", "application/json", br#"{"a":{}}"#), Err(Unreadable::Json));
     }
 
     #[test]
@@ -206,10 +175,7 @@ mod tests {
         let body = b"--X\r\nContent-Disposition: form-data; name=\"u\"\r\n\r\nadmin\r\n--X--\r\n";
         let params = read("", "multipart/form-data; boundary=X", body).unwrap();
         assert_eq!(params.get("u"), Some("admin"));
-        assert_eq!(
-            read("", "multipart/form-data", body),
-            Err(Unreadable::Multipart)
-        );
+        assert_eq!(read("", "multipart/form-data", body), Err(Unreadable::Multipart));
     }
 
     #[test]
@@ -221,9 +187,8 @@ mod tests {
     #[test]
     fn ids_have_one_spelling() {
         let params = read("a=5&b=05&c=-5&d=5x&e=&f=0&g=99999999999999999999", "", b"").unwrap();
-        let ids: Vec<_> = ["a", "b", "c", "d", "e", "f", "g", "h"]
-            .map(|name| params.id(name))
-            .into();
+        let ids: Vec<_> =
+            ["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| params.id(name)).into();
         assert_eq!(ids, [Some(5), None, None, None, None, Some(0), None, None]);
     }
 

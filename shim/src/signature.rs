@@ -38,10 +38,8 @@ pub(crate) fn of(
 /// parameter that was not sent counts as empty; then the documented list in the order in
 /// which the request sent it.
 fn candidates(method: &Method, params: &Params) -> Vec<String> {
-    let listed = method
-        .hash
-        .iter()
-        .map(|names| names.iter().map(|name| params.text(name)).collect());
+    let listed =
+        method.hash.iter().map(|names| names.iter().map(|name| params.text(name)).collect());
     let documented = method.hash.first().copied().unwrap_or_default();
     let as_sent = params
         .iter()
@@ -65,17 +63,9 @@ mod tests {
     use super::*;
 
     fn candidates_of(name: &str, query: &str) -> Vec<String> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let params = runtime
-            .block_on(Params::read(query, "", Bytes::new()))
-            .unwrap();
-        let method = Dialect::M4
-            .methods()
-            .iter()
-            .find(|method| method.name == name)
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let params = runtime.block_on(Params::read(query, "", Bytes::new())).unwrap();
+        let method = Dialect::M4.methods().iter().find(|method| method.name == name).unwrap();
         candidates(method, &params)
     }
 

@@ -30,18 +30,12 @@ pub(crate) enum Answer {
 impl Answer {
     /// An answer whose root element is named `root`.
     pub(crate) fn xml(root: &'static str, content: &impl Serialize) -> Self {
-        Self::Xml {
-            declaration: DECLARATION,
-            root: render(root, content),
-        }
+        Self::Xml { declaration: DECLARATION, root: render(root, content) }
     }
 
     /// An answer of `user_login` or `user_logout`.
     pub(crate) fn login(root: &'static str, content: &impl Serialize) -> Self {
-        Self::Xml {
-            declaration: LOGIN_DECLARATION,
-            root: render(root, content),
-        }
+        Self::Xml { declaration: LOGIN_DECLARATION, root: render(root, content) }
     }
 
     /// The body. `html_wrap` puts an HTML tag around the XML ("XML API Extension").
@@ -99,10 +93,7 @@ mod tests {
 
     #[test]
     fn looks_like_the_original() {
-        let page = Page {
-            error: "a < b & 'c'".to_owned(),
-            empty: "",
-        };
+        let page = Page { error: "a < b & 'c'".to_owned(), empty: "" };
         assert_eq!(
             Answer::xml("page", &page).body(false),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\

@@ -109,10 +109,8 @@ fn ok() -> u16 {
 #[must_use]
 pub fn files() -> Vec<File> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract/m4");
-    let mut paths: Vec<_> = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
         .iter()
@@ -135,10 +133,8 @@ impl Case {
         let expected = self.expected();
         let response = self.send(server, method).await;
         let status = response.status().as_u16();
-        let location = response
-            .headers()
-            .get("location")
-            .map(|url| url.to_str().unwrap().to_owned());
+        let location =
+            response.headers().get("location").map(|url| url.to_str().unwrap().to_owned());
         let body = response.text().await.unwrap();
         if status == self.status && location == self.location && matches(&expected, &body) {
             return Ok(());
@@ -157,27 +153,18 @@ impl Case {
             return String::new();
         };
         let usual = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
-        format!(
-            "{}\n{}\n",
-            self.declaration.as_deref().unwrap_or(usual),
-            answer.trim()
-        )
+        format!("{}\n{}\n", self.declaration.as_deref().unwrap_or(usual), answer.trim())
     }
 
     async fn send(&self, server: &Server, method: &str) -> reqwest::Response {
         let mut params = self.send.clone();
         if let Some(signed) = &self.sign {
             let separator = if params.is_empty() { "" } else { "&" };
-            params = format!(
-                "{params}{separator}hash={}",
-                legacy_hash(signed, &self.secret)
-            );
+            params = format!("{params}{separator}hash={}", legacy_hash(signed, &self.secret));
         }
         let url = server.url(self.call.as_deref().unwrap_or(method));
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
+        let client =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let request = match self.form {
             Form::Form => client
                 .post(url)
@@ -217,10 +204,8 @@ fn matches(expected: &str, body: &str) -> bool {
         let Some((time, after)) = rest.split_at_checked(LENGTH) else {
             return false;
         };
-        let shape: String = time
-            .chars()
-            .map(|char| if char.is_ascii_digit() { '0' } else { char })
-            .collect();
+        let shape: String =
+            time.chars().map(|char| if char.is_ascii_digit() { '0' } else { char }).collect();
         let Some(after) = after.strip_prefix(part) else {
             return false;
         };
@@ -246,29 +231,19 @@ pub struct Fixture {
 impl Fixture {
     /// Fills a new server.
     pub async fn fill(server: &Server) -> Self {
-        let fixture = Self {
-            admin: server.admin().await,
-        };
+        let fixture = Self { admin: server.admin().await };
         fixture.fill_currencies().await;
         fixture.fill_users().await;
-        let bonus = AdjustBalanceRequest {
-            user_id: 4,
-            amount: decimal("66"),
-            ..Default::default()
-        };
-        AccountsServiceClient::new(fixture.admin.clone())
-            .adjust_balance(bonus)
-            .await
-            .unwrap();
+        let bonus =
+            AdjustBalanceRequest { user_id: 4, amount: decimal("66"), ..Default::default() };
+        AccountsServiceClient::new(fixture.admin.clone()).adjust_balance(bonus).await.unwrap();
         fixture
     }
 
     async fn fill_currencies(&self) {
-        for (code, rate, automatic_update) in [
-            ("EUR", "0.7351", false),
-            ("GBP", "0.5", true),
-            ("AMD", "480", false),
-        ] {
+        for (code, rate, automatic_update) in
+            [("EUR", "0.7351", false), ("GBP", "0.5", true), ("AMD", "480", false)]
+        {
             let currency = Currency {
                 code: code.to_owned(),
                 exchange_rate: decimal(rate),
@@ -276,9 +251,7 @@ impl Fixture {
                 automatic_update,
                 ..Default::default()
             };
-            let request = CreateCurrencyRequest {
-                currency: Some(currency),
-            };
+            let request = CreateCurrencyRequest { currency: Some(currency) };
             CurrenciesServiceClient::new(self.admin.clone())
                 .create_currency(request)
                 .await
@@ -287,19 +260,12 @@ impl Fixture {
     }
 
     async fn fill_users(&self) {
-        let everything: Vec<i32> = (1..)
-            .map_while(|number| Permission::try_from(number).ok())
-            .map(i32::from)
-            .collect();
+        let everything: Vec<i32> =
+            (1..).map_while(|number| Permission::try_from(number).ok()).map(i32::from).collect();
         for permissions in [everything, Vec::new()] {
-            let group = ManagerGroup {
-                name: "group".to_owned(),
-                permissions,
-                ..Default::default()
-            };
-            let request = CreateManagerGroupRequest {
-                manager_group: Some(group),
-            };
+            let group =
+                ManagerGroup { name: "group".to_owned(), permissions, ..Default::default() };
+            let request = CreateManagerGroupRequest { manager_group: Some(group) };
             ManagerGroupsServiceClient::new(self.admin.clone())
                 .create_manager_group(request)
                 .await
@@ -331,11 +297,7 @@ impl Fixture {
             }),
             ..Default::default()
         };
-        let simple = |username: String| User {
-            username,
-            postpaid: true,
-            ..Default::default()
-        };
+        let simple = |username: String| User { username, postpaid: true, ..Default::default() };
         let mut users = vec![
             manager("mgr_all", 1, false),
             manager("mgr_own", 1, true),
@@ -346,17 +308,8 @@ impl Fixture {
         users.extend((6..=123).map(|id| simple(format!("user{id}"))));
         let mut client = UsersServiceClient::new(self.admin.clone());
         for user in users {
-            let password = if user.username == "alice" {
-                "wonderland"
-            } else {
-                ""
-            }
-            .to_owned();
-            let request = CreateUserRequest {
-                user: Some(user),
-                password,
-                ..Default::default()
-            };
+            let password = if user.username == "alice" { "wonderland" } else { "" }.to_owned();
+            let request = CreateUserRequest { user: Some(user), password, ..Default::default() };
             client.create_user(request).await.unwrap();
         }
     }
@@ -373,9 +326,7 @@ impl Fixture {
             ..Default::default()
         };
         for (name, value) in changes {
-            let on = value
-                .as_bool()
-                .unwrap_or_else(|| panic!("setting {name} is a switch"));
+            let on = value.as_bool().unwrap_or_else(|| panic!("setting {name} is a switch"));
             match name.as_str() {
                 "allow_api" => settings.allow_api = on,
                 "allow_get_api" => settings.allow_get_api = on,
@@ -401,25 +352,15 @@ impl Fixture {
         ];
         let request = UpdateSettingsRequest {
             settings: Some(settings),
-            update_mask: Some(prost_types::FieldMask {
-                paths: paths.map(str::to_owned).to_vec(),
-            }),
+            update_mask: Some(prost_types::FieldMask { paths: paths.map(str::to_owned).to_vec() }),
         };
-        SettingsServiceClient::new(self.admin.clone())
-            .update_settings(request)
-            .await
-            .unwrap();
+        SettingsServiceClient::new(self.admin.clone()).update_settings(request).await.unwrap();
     }
 }
 
 /// A decimal of the contract.
 #[must_use]
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "every decimal field of the contract is optional"
-)]
+#[allow(clippy::unnecessary_wraps, reason = "every decimal field of the contract is optional")]
 pub fn decimal(value: &str) -> Option<Decimal> {
-    Some(Decimal {
-        value: value.to_owned(),
-    })
+    Some(Decimal { value: value.to_owned() })
 }

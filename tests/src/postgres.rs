@@ -53,10 +53,7 @@ fn binaries() -> Option<PathBuf> {
     let pg_config = Command::new("pg_config").arg("--bindir").output().ok();
     let told =
         pg_config.map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-    let packaged = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let packaged = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     told.into_iter()
         .chain(packaged.map(|version| version.path().join("bin")))
         .find(|directory| directory.join("initdb").exists() && directory.join("postgres").exists())
@@ -72,11 +69,7 @@ impl Postgres {
         let directory = tempfile::tempdir().unwrap();
         // It refuses to run as root.
         let user = (id(&["-u"]) == Some(0)).then(|| {
-            let name = if id(&["-u", "postgres"]).is_some() {
-                "postgres"
-            } else {
-                "nobody"
-            };
+            let name = if id(&["-u", "postgres"]).is_some() { "postgres" } else { "nobody" };
             (id(&["-u", name]).unwrap(), id(&["-g", name]).unwrap())
         });
         if let Some((uid, gid)) = user {
@@ -108,37 +101,20 @@ impl Postgres {
         }
         let mut shell = command.spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(shell.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n", "PostgreSQL did not start");
-        Self {
-            directory,
-            binaries,
-            user,
-            shell: Mutex::new(shell),
-            databases: AtomicU32::new(0),
-        }
+        Self { directory, binaries, user, shell: Mutex::new(shell), databases: AtomicU32::new(0) }
     }
 
     fn new_database(&self) -> String {
         let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(self.binaries.join("createdb"));
-        command
-            .arg("-h")
-            .arg(self.directory.path())
-            .args(["-U", "postgres", &name]);
+        command.arg("-h").arg(self.directory.path()).args(["-U", "postgres", &name]);
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
         }
-        assert!(
-            command.current_dir("/").status().unwrap().success(),
-            "createdb failed"
-        );
-        format!(
-            "postgres:///{name}?host={}&user=postgres",
-            self.directory.path().display()
-        )
+        assert!(command.current_dir("/").status().unwrap().success(), "createdb failed");
+        format!("postgres:///{name}?host={}&user=postgres", self.directory.path().display())
     }
 }
 

@@ -44,10 +44,7 @@ impl Data {
             Backend::Sqlite => None,
             Backend::Postgres => Some(postgres::database()?),
         };
-        Some(Self {
-            directory: tempfile::tempdir().unwrap(),
-            database_url,
-        })
+        Some(Self { directory: tempfile::tempdir().unwrap(), database_url })
     }
 
     /// The directory of the embedded database.
@@ -60,9 +57,7 @@ impl Data {
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());
-        command
-            .env_clear()
-            .env("TOLLBOOK_DATA_DIR", self.directory.path());
+        command.env_clear().env("TOLLBOOK_DATA_DIR", self.directory.path());
         if let Some(url) = &self.database_url {
             command.env("TOLLBOOK_DATABASE_URL", url);
         }
@@ -75,11 +70,7 @@ impl Data {
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let binary = test.ancestors().nth(2).unwrap().join("tollbook");
-    assert!(
-        binary.exists(),
-        "no {}: run `cargo build` first",
-        binary.display()
-    );
+    assert!(binary.exists(), "no {}: run `cargo build` first", binary.display());
     binary
 }
 
@@ -157,13 +148,7 @@ impl Server {
     /// Asks the process to stop, and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.child.wait().unwrap()
     }
 
@@ -181,14 +166,10 @@ impl Server {
 
     /// The gRPC service, called as a user.
     pub async fn log_in(&self, username: &str, password: &str) -> Authorized {
-        let request = CreateSessionRequest {
-            username: username.to_owned(),
-            password: password.to_owned(),
-        };
+        let request =
+            CreateSessionRequest { username: username.to_owned(), password: password.to_owned() };
         let channel = self.channel().await;
-        let session = SessionsServiceClient::new(channel.clone())
-            .create_session(request)
-            .await;
+        let session = SessionsServiceClient::new(channel.clone()).create_session(request).await;
         bearer(channel, &session.unwrap().into_inner().token)
     }
 
@@ -208,11 +189,7 @@ impl Server {
         let hash = crate::legacy_hash(signed, SECRET);
         let mut form: HashMap<&str, &str> = params.iter().copied().collect();
         form.insert("hash", &hash);
-        let response = reqwest::Client::new()
-            .post(self.url(method))
-            .form(&form)
-            .send()
-            .await;
+        let response = reqwest::Client::new().post(self.url(method)).form(&form).send().await;
         response.unwrap().text().await.unwrap()
     }
 }
@@ -233,9 +210,7 @@ pub struct Bearer(MetadataValue<Ascii>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request
-            .metadata_mut()
-            .insert("authorization", self.0.clone());
+        request.metadata_mut().insert("authorization", self.0.clone());
         Ok(request)
     }
 }

@@ -29,10 +29,8 @@ pub(super) async fn serve(bare: Bare) -> anyhow::Result<()> {
         Bare::Axum => {
             use axum::serve::ListenerExt;
             writeln!(out, "XML API listening on {address}\nReady")?;
-            let router = Router::new().route(
-                "/billing/api/user_simple_balance_get",
-                post(async || "105.0000"),
-            );
+            let router = Router::new()
+                .route("/billing/api/user_simple_balance_get", post(async || "105.0000"));
             let listener = listener.tap_io(|stream| {
                 // As the real server does.
                 let _ = stream.set_nodelay(true);
@@ -61,9 +59,7 @@ impl AccountsService for Constant {
     ) -> Result<Response<pb::GetBalanceResponse>, Status> {
         Ok(Response::new(pb::GetBalanceResponse {
             user_id: 2,
-            balance: Some(pb::Decimal {
-                value: "105".to_owned(),
-            }),
+            balance: Some(pb::Decimal { value: "105".to_owned() }),
             currency: "USD".to_owned(),
         }))
     }

@@ -128,14 +128,9 @@ impl Grpc {
                 let token = MetadataValue::from_static("Bearer tb_demo");
                 let mut answers = 0_u32;
                 while start.elapsed() < duration {
-                    let message = GetBalanceRequest {
-                        user_id: Some(2),
-                        ..Default::default()
-                    };
+                    let message = GetBalanceRequest { user_id: Some(2), ..Default::default() };
                     let mut request = Request::new(message);
-                    request
-                        .metadata_mut()
-                        .insert("authorization", token.clone());
+                    request.metadata_mut().insert("authorization", token.clone());
                     client.get_balance(request).await?;
                     answers += 1;
                 }
@@ -147,10 +142,6 @@ impl Grpc {
 }
 
 async fn rate(clients: JoinSet<anyhow::Result<u32>>, start: Instant) -> anyhow::Result<f64> {
-    let answers = clients
-        .join_all()
-        .await
-        .into_iter()
-        .sum::<anyhow::Result<u32>>()?;
+    let answers = clients.join_all().await.into_iter().sum::<anyhow::Result<u32>>()?;
     Ok(f64::from(answers) / start.elapsed().as_secs_f64())
 }

@@ -4,10 +4,7 @@
 //! machine. What is compared is run in turns, several times, and the medians are compared:
 //! a noisy machine is noisy to both sides.
 
-#![allow(
-    clippy::float_arithmetic,
-    reason = "rates and ratios of measurements, not money"
-)]
+#![allow(clippy::float_arithmetic, reason = "rates and ratios of measurements, not money")]
 
 mod bare;
 mod load;
@@ -63,11 +60,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         return bare::serve(bare).await;
     }
     let all = [What::Http, What::Grpc, What::Updates, What::Memory];
-    let what = if args.what.is_empty() {
-        all.to_vec()
-    } else {
-        args.what.clone()
-    };
+    let what = if args.what.is_empty() { all.to_vec() } else { args.what.clone() };
     for what in what {
         match what {
             What::Http => http(&args).await,
@@ -87,10 +80,7 @@ struct Side {
 
 impl Side {
     fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            rates: Vec::new(),
-        }
+        Self { name, rates: Vec::new() }
     }
 
     fn median(&self) -> f64 {
@@ -108,9 +98,7 @@ fn report(title: &str, sides: &[Side]) {
         let (least, most) = side
             .rates
             .iter()
-            .fold((f64::MAX, 0.0_f64), |(least, most), rate| {
-                (least.min(*rate), most.max(*rate))
-            });
+            .fold((f64::MAX, 0.0_f64), |(least, most), rate| (least.min(*rate), most.max(*rate)));
         println!(
             "  {:<44} {:>9.0}/s  ({least:.0} to {most:.0})  ratio {:.2}",
             side.name,
@@ -129,10 +117,7 @@ impl Args {
 /// A request for the demo user's balance, signed.
 fn balance_request() -> Vec<u8> {
     let hash = process::legacy_hash("acme");
-    load::post(
-        "/billing/api/user_simple_balance_get",
-        &format!("username=acme&hash={hash}"),
-    )
+    load::post("/billing/api/user_simple_balance_get", &format!("username=acme&hash={hash}"))
 }
 
 async fn http(args: &Args) -> anyhow::Result<()> {
@@ -141,10 +126,8 @@ async fn http(args: &Args) -> anyhow::Result<()> {
     let core = Process::part("core", &[])?;
     let token = core.shim_token()?;
     let url = format!("http://{}", core.grpc()?);
-    let shim = Process::part(
-        "shim",
-        &[("TOLLBOOK_SHIM_TOKEN", &token), ("TOLLBOOK_CORE_URL", &url)],
-    )?;
+    let shim =
+        Process::part("shim", &[("TOLLBOOK_SHIM_TOKEN", &token), ("TOLLBOOK_CORE_URL", &url)])?;
     let mut sides = [
         Side::new("bare axum handler"),
         Side::new("tollbook serve"),
@@ -163,10 +146,7 @@ async fn http(args: &Args) -> anyhow::Result<()> {
 async fn grpc(args: &Args) -> anyhow::Result<()> {
     let bare = Process::bare("tonic")?;
     let server = Process::serve(None)?;
-    let mut sides = [
-        Side::new("bare tonic service"),
-        Side::new("tollbook GetBalance"),
-    ];
+    let mut sides = [Side::new("bare tonic service"), Side::new("tollbook GetBalance")];
     for _ in 0..args.rounds {
         for (side, process) in sides.iter_mut().zip([&bare, &server]) {
             let load = Grpc::connect(process.grpc()?, CLIENTS).await?;
@@ -196,25 +176,17 @@ async fn updates(args: &Args) -> anyhow::Result<()> {
             Some(url) => url.parse().map_err(anyhow::Error::msg)?,
             None => DatabaseUrl::Sqlite(server.data().join("tollbook.db")),
         };
-        let bare = transactions::Bare::open(&database)
-            .await
-            .context("the database of the server")?;
-        let mut sides = [
-            Side::new("one transaction per update, no server"),
-            Side::new("tollbook serve"),
-        ];
+        let bare =
+            transactions::Bare::open(&database).await.context("the database of the server")?;
+        let mut sides =
+            [Side::new("one transaction per update, no server"), Side::new("tollbook serve")];
         for _ in 0..args.rounds {
-            sides[0]
-                .rates
-                .push(bare.run(CLIENTS, args.duration()).await?);
+            sides[0].rates.push(bare.run(CLIENTS, args.duration()).await?);
             let requests = (0..CLIENTS).map(request).collect();
             let load = Http::connect_each(server.http()?, requests).await?;
             sides[1].rates.push(load.run(args.duration()).await?);
         }
-        report(
-            &format!("(c) durable user_balance_update, {CLIENTS} clients, {title}"),
-            &sides,
-        );
+        report(&format!("(c) durable user_balance_update, {CLIENTS} clients, {title}"), &sides);
     }
     Ok(())
 }
@@ -227,10 +199,7 @@ async fn memory(args: &Args) -> anyhow::Result<()> {
     let under_load = server.resident_kib()?;
     println!("(d) resident memory of tollbook serve on SQLite");
     println!("  at rest     {:>7.1} MiB", mib(at_rest));
-    println!(
-        "  under load  {:>7.1} MiB, {CLIENTS} connections",
-        mib(under_load)
-    );
+    println!("  under load  {:>7.1} MiB, {CLIENTS} connections", mib(under_load));
     Ok(())
 }
 

@@ -55,12 +55,7 @@ impl Process {
             .spawn()
             .context("cannot start a server to measure")?;
         let output = child.stdout.take().context("a child without output")?;
-        let mut process = Self {
-            child,
-            data,
-            http: None,
-            grpc: None,
-        };
+        let mut process = Self { child, data, http: None, grpc: None };
         for line in BufReader::new(output).lines() {
             let line = line?;
             if let Some(address) = line.strip_prefix("XML API listening on ") {
@@ -75,10 +70,7 @@ impl Process {
                 return Ok(process);
             }
         }
-        bail!(
-            "a server to measure ended before it was ready: {}",
-            args.join(" ")
-        )
+        bail!("a server to measure ended before it was ready: {}", args.join(" "))
     }
 
     /// Where the XML API is.
@@ -98,9 +90,7 @@ impl Process {
 
     /// A new token for a shim of this core.
     pub(super) fn shim_token(&self) -> anyhow::Result<String> {
-        let output = command(self.data.path())?
-            .args(["token", "--shim", "bench"])
-            .output()?;
+        let output = command(self.data.path())?.args(["token", "--shim", "bench"]).output()?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
@@ -109,10 +99,7 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|line| line.split_whitespace().next());
-        number
-            .context("no VmRSS in /proc")?
-            .parse()
-            .context("VmRSS is no number")
+        number.context("no VmRSS in /proc")?.parse().context("VmRSS is no number")
     }
 }
 

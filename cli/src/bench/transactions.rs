@@ -50,10 +50,8 @@ impl Bare {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(10));
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(1)
-                    .connect_with(options)
-                    .await?;
+                let pool =
+                    SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
                 for table in TABLES {
                     sqlx::query(table).execute(&pool).await?;
                 }
@@ -63,10 +61,7 @@ impl Bare {
                 Ok(Self::Sqlite(pool))
             }
             DatabaseUrl::Postgres(url) => {
-                let pool = PgPoolOptions::new()
-                    .max_connections(64)
-                    .connect(url)
-                    .await?;
+                let pool = PgPoolOptions::new().max_connections(64).connect(url).await?;
                 for table in TABLES {
                     sqlx::query(table).execute(&pool).await?;
                 }
@@ -119,11 +114,7 @@ impl Bare {
                     .bind(&balance)
                     .execute(&mut *tx)
                     .await?;
-                sqlx::query(UPDATE)
-                    .bind(&balance)
-                    .bind(account)
-                    .execute(&mut *tx)
-                    .await?;
+                sqlx::query(UPDATE).bind(&balance).bind(account).execute(&mut *tx).await?;
                 tx.commit().await?;
             }
             Self::Postgres(pool) => {
@@ -142,11 +133,7 @@ impl Bare {
                     .bind(&balance)
                     .execute(&mut *tx)
                     .await?;
-                sqlx::query(UPDATE)
-                    .bind(&balance)
-                    .bind(account)
-                    .execute(&mut *tx)
-                    .await?;
+                sqlx::query(UPDATE).bind(&balance).bind(account).execute(&mut *tx).await?;
                 tx.commit().await?;
             }
         }

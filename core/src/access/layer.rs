@@ -45,10 +45,7 @@ pub(crate) struct Gate {
 impl Gate {
     /// Reads the access rules; fails where the contract leaves one out.
     pub(crate) fn new(context: Arc<Context>) -> Result<Self> {
-        Ok(Self {
-            policy: Policy::load()?,
-            context,
-        })
+        Ok(Self { policy: Policy::load()?, context })
     }
 
     /// The principal of a call, or why it is turned away.
@@ -63,17 +60,11 @@ impl Gate {
                 let user = self.context.directory.by_id(token.user).await?;
                 let user = user.ok_or(Error::CredentialsMissing)?;
                 let permissions = self.permissions_of(&user);
-                Principal {
-                    caller: Caller::User(user, permissions),
-                    via: Via::Grpc,
-                }
+                Principal { caller: Caller::User(user, permissions), via: Via::Grpc }
             }
             // A shim has no powers of its own.
             Some(_) => return Err(Error::RoleDenied),
-            None if rule.public => Principal {
-                caller: Caller::Anonymous,
-                via: Via::Grpc,
-            },
+            None if rule.public => Principal { caller: Caller::Anonymous, via: Via::Grpc },
             None => return Err(Error::CredentialsMissing),
         };
         rule.check(&principal)?;
@@ -99,22 +90,14 @@ impl Gate {
 
     /// Whether a legacy request would be let through to an rpc.
     pub(super) async fn check_legacy(&self, rpc: &str, claim: &LegacySignature) -> Result<()> {
-        let rule = self
-            .policy
-            .rule(rpc)
-            .ok_or_else(|| Error::invalid("rpc", "is unknown"))?;
+        let rule = self.policy.rule(rpc).ok_or_else(|| Error::invalid("rpc", "is unknown"))?;
         self.admit_legacy(rule, claim).await.map(drop)
     }
 
     /// The legacy signature of a request, not yet judged.
     async fn claim_of(&self, headers: &HeaderMap) -> Result<LegacySignature> {
-        let token = self
-            .token(headers)
-            .await?
-            .ok_or(Error::CredentialsMissing)?;
-        let claim = headers
-            .get(LEGACY_SIGNATURE_METADATA)
-            .ok_or(Error::SignatureRefused)?;
+        let token = self.token(headers).await?.ok_or(Error::CredentialsMissing)?;
+        let claim = headers.get(LEGACY_SIGNATURE_METADATA).ok_or(Error::SignatureRefused)?;
         decode_claim(Some(&token), claim)
     }
 
@@ -145,9 +128,7 @@ fn decode_claim(token: Option<&Token>, claim: &HeaderValue) -> Result<LegacySign
         return Err(Error::SignatureRefused);
     }
     // Binary metadata travels as base64, with padding or without.
-    let bytes = METADATA_BASE64
-        .decode(claim)
-        .map_err(|_| Error::SignatureRefused)?;
+    let bytes = METADATA_BASE64.decode(claim).map_err(|_| Error::SignatureRefused)?;
     LegacySignature::decode(bytes.as_slice()).map_err(|_| Error::SignatureRefused)
 }
 
@@ -159,10 +140,7 @@ impl<S> Layer<S> for AccessLayer {
     type Service = AccessService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AccessService {
-            gate: self.0.clone(),
-            inner,
-        }
+        AccessService { gate: self.0.clone(), inner }
     }
 }
 
@@ -215,9 +193,7 @@ where
                 Err(error) => Status::from(error).into_http(),
             };
             if legacy && gate.context.catalog.load().settings.xml_api_extension {
-                response
-                    .headers_mut()
-                    .insert(HTML_WRAP_HEADER, HeaderValue::from_static("1"));
+                response.headers_mut().insert(HTML_WRAP_HEADER, HeaderValue::from_static("1"));
             }
             Ok(response)
         })

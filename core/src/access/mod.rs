@@ -93,8 +93,7 @@ impl Principal {
 
     /// The user, if the caller may see him; else the same error as for one who is not there.
     pub(crate) fn see(&self, user: Option<Arc<Identity>>) -> Result<Arc<Identity>> {
-        user.filter(|user| self.scope().covers(user))
-            .ok_or(Error::UserNotFound)
+        user.filter(|user| self.scope().covers(user)).ok_or(Error::UserNotFound)
     }
 }
 
@@ -126,9 +125,5 @@ impl Scope {
 
 /// The principal that the layer put into a request.
 pub(crate) fn principal<T>(request: &tonic::Request<T>) -> Result<Principal> {
-    request
-        .extensions()
-        .get::<Principal>()
-        .cloned()
-        .ok_or(Error::CredentialsMissing)
+    request.extensions().get::<Principal>().cloned().ok_or(Error::CredentialsMissing)
 }

@@ -31,10 +31,7 @@ impl Password {
         }
         let hex = legacy_sha1.to_ascii_lowercase();
         if hex.len() != 40 || hex::decode(&hex).is_err() {
-            return Err(Error::invalid(
-                "legacy_password_sha1",
-                "must be 40 hex digits",
-            ));
+            return Err(Error::invalid("legacy_password_sha1", "must be 40 hex digits"));
         }
         if !password.is_empty() {
             return Err(Error::invalid("password", "excludes legacy_password_sha1"));
@@ -74,14 +71,8 @@ pub(super) async fn verify(password: String, stored: String) -> Result<Verdict> 
     in_background(move || {
         let parsed = PasswordHash::new(&stored)
             .map_err(|_| Error::internal("a stored password hash cannot be read"))?;
-        let right = Argon2::default()
-            .verify_password(password.as_bytes(), &parsed)
-            .is_ok();
-        Ok(if right {
-            Verdict::Right
-        } else {
-            Verdict::Wrong
-        })
+        let right = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+        Ok(if right { Verdict::Right } else { Verdict::Wrong })
     })
     .await
 }
@@ -100,9 +91,7 @@ async fn hash(password: String) -> Result<String> {
 async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal(error.to_string()))?
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(error.to_string()))?
 }
 
 #[cfg(test)]
@@ -114,30 +103,20 @@ mod tests {
     async fn a_legacy_hash_is_replaced_at_the_first_login() {
         let sha1 = hex::encode(Sha1::digest(b"secret word"));
         let stored = Password::for_new_user(String::new(), &sha1).await.unwrap();
-        let wrong = verify("other word".to_owned(), stored.0.clone())
-            .await
-            .unwrap();
+        let wrong = verify("other word".to_owned(), stored.0.clone()).await.unwrap();
         assert_eq!(wrong, Verdict::Wrong);
         let Verdict::Outdated(better) = verify("secret word".to_owned(), stored.0).await.unwrap()
         else {
             panic!("the right password was not accepted");
         };
         assert!(better.starts_with("$argon2id$"));
-        let again = verify("secret word".to_owned(), better.clone())
-            .await
-            .unwrap();
+        let again = verify("secret word".to_owned(), better.clone()).await.unwrap();
         assert_eq!(again, Verdict::Right);
-        assert_eq!(
-            verify("other".to_owned(), better).await.unwrap(),
-            Verdict::Wrong
-        );
+        assert_eq!(verify("other".to_owned(), better).await.unwrap(), Verdict::Wrong);
     }
 
     #[tokio::test]
     async fn without_a_password_nobody_logs_in() {
-        assert_eq!(
-            verify(String::new(), String::new()).await.unwrap(),
-            Verdict::Wrong
-        );
+        assert_eq!(verify(String::new(), String::new()).await.unwrap(), Verdict::Wrong);
     }
 }

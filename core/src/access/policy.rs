@@ -50,9 +50,7 @@ impl Policy {
             .get_extension_by_name("tollbook.v1.access")
             .ok_or_else(|| Error::internal("the contract has no access option"))?;
         let mut rules = HashMap::new();
-        let services = pool
-            .services()
-            .filter(|service| service.package_name() == "tollbook.v1");
+        let services = pool.services().filter(|service| service.package_name() == "tollbook.v1");
         for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
             let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
             let options = method.options();
@@ -85,8 +83,6 @@ fn read(access: &DynamicMessage) -> Option<Rule> {
         roles,
         permission: Permission::try_from(field("permission")?.as_enum_number()?).ok()?,
         public: field("public").as_deref().and_then(Value::as_bool)?,
-        legacy_anonymous: field("legacy_anonymous")
-            .as_deref()
-            .and_then(Value::as_bool)?,
+        legacy_anonymous: field("legacy_anonymous").as_deref().and_then(Value::as_bool)?,
     })
 }

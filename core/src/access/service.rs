@@ -46,39 +46,24 @@ impl AccessTokensService for TokenService {
             AccessTokenKind::Shim => TokenKind::Shim,
             AccessTokenKind::User | AccessTokenKind::Unspecified => TokenKind::User,
         };
-        let expires_at = request
-            .expires_at
-            .map(|time| clock::from_proto("expires_at", &time))
-            .transpose()?;
+        let expires_at =
+            request.expires_at.map(|time| clock::from_proto("expires_at", &time)).transpose()?;
         let user = UserId(request.user_id);
-        self.0
-            .directory
-            .by_id(user)
-            .await?
-            .ok_or(Error::UserNotFound)?;
+        self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
         let mut tx = self.0.db.begin().await?;
         let (token, secret) =
             tokens::create(&mut tx, kind, &request.name, user, expires_at).await?;
         tx.commit().await?;
         let access_token = Some(to_proto(&token));
-        Ok(Response::new(pb::CreateAccessTokenResponse {
-            access_token,
-            secret,
-        }))
+        Ok(Response::new(pb::CreateAccessTokenResponse { access_token, secret }))
     }
 
     async fn list_access_tokens(
         &self,
         _request: Request<pb::ListAccessTokensRequest>,
     ) -> Result<Response<pb::ListAccessTokensResponse>, Status> {
-        let access_tokens = tokens::list(&self.0.db)
-            .await?
-            .iter()
-            .map(to_proto)
-            .collect();
-        Ok(Response::new(pb::ListAccessTokensResponse {
-            access_tokens,
-        }))
+        let access_tokens = tokens::list(&self.0.db).await?.iter().map(to_proto).collect();
+        Ok(Response::new(pb::ListAccessTokensResponse { access_tokens }))
     }
 
     async fn revoke_access_token(

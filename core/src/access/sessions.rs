@@ -36,12 +36,7 @@ impl Service {
         let (Some(id), Verdict::Right | Verdict::Outdated(_)) = (id, &verdict) else {
             return Err(Error::LoginFailed { redirect });
         };
-        let identity = self
-            .0
-            .directory
-            .by_id(id)
-            .await?
-            .ok_or(Error::LoginFailed { redirect })?;
+        let identity = self.0.directory.by_id(id).await?.ok_or(Error::LoginFailed { redirect })?;
         let expires_at = clock::now() + SESSION_LENGTH;
         let mut tx = self.0.db.begin().await?;
         if let Verdict::Outdated(better) = verdict {
@@ -50,11 +45,8 @@ impl Service {
         let (_, token) =
             tokens::create(&mut tx, TokenKind::Session, "session", id, Some(expires_at)).await?;
         tx.commit().await?;
-        let login_redirect_url = if redirect {
-            snapshot.settings.login_redirect_url.clone()
-        } else {
-            String::new()
-        };
+        let login_redirect_url =
+            if redirect { snapshot.settings.login_redirect_url.clone() } else { String::new() };
         Ok(pb::CreateSessionResponse {
             user_id: id.0,
             role: identity.role.to_proto().into(),

@@ -31,17 +31,11 @@ pub(super) async fn verify(
     let hash_fits = settings.disable_hash_checking || hash_fits(claim, &settings.api_secret_key);
     if rule.legacy_anonymous {
         return match hash_fits {
-            true => Ok(Principal {
-                caller: Caller::Anonymous,
-                via: Via::Legacy,
-            }),
+            true => Ok(Principal { caller: Caller::Anonymous, via: Via::Legacy }),
             false => Err(Error::IncorrectHash),
         };
     }
-    let caller = directory
-        .by_username(&claim.username)
-        .await?
-        .ok_or(Error::BadLogin)?;
+    let caller = directory.by_username(&claim.username).await?.ok_or(Error::BadLogin)?;
     if !hash_fits {
         return Err(Error::IncorrectHash);
     }
@@ -50,28 +44,19 @@ pub(super) async fn verify(
         return Err(Error::RoleDenied);
     }
     let permissions = permissions_of(&caller);
-    Ok(Principal {
-        caller: Caller::User(caller, permissions),
-        via: Via::Legacy,
-    })
+    Ok(Principal { caller: Caller::User(caller, permissions), via: Via::Legacy })
 }
 
 /// Whether the hash is that of one of the candidates followed by the secret key. Every
 /// candidate is tried, and compared in constant time, whatever the ones before gave.
 fn hash_fits(claim: &LegacySignature, key: &Secret) -> bool {
-    let fits = claim
-        .candidates
-        .iter()
-        .fold(Choice::from(0), |fits, candidate| {
-            let digest = Sha1::new()
-                .chain_update(candidate)
-                .chain_update(&key.0)
-                .finalize();
-            let mut hash = [0; 40];
-            // Cannot fail: 20 bytes are 40 digits.
-            let _ = hex::encode_to_slice(digest, &mut hash);
-            fits | hash.ct_eq(claim.hash.as_bytes())
-        });
+    let fits = claim.candidates.iter().fold(Choice::from(0), |fits, candidate| {
+        let digest = Sha1::new().chain_update(candidate).chain_update(&key.0).finalize();
+        let mut hash = [0; 40];
+        // Cannot fail: 20 bytes are 40 digits.
+        let _ = hex::encode_to_slice(digest, &mut hash);
+        fits | hash.ct_eq(claim.hash.as_bytes())
+    });
     fits.into()
 }
 
@@ -98,40 +83,15 @@ mod tests {
                 "Very Sercet Key",
                 "b93c35d5c6183288322122561a3da7e09abb63b7",
             ),
-            (
-                "123100",
-                "456789",
-                "b1bef44691c237b574263e09b2838ad1e658e507",
-            ),
+            ("123100", "456789", "b1bef44691c237b574263e09b2838ad1e658e507"),
             ("", "secret", "e5e9fa1ba31ecd1ae84f75caaa474f3a663f05f4"),
-            (
-                "admin5",
-                "secret",
-                "80ea571b1932bfecb937013966849154cb995e05",
-            ),
-            (
-                "AMD45.5",
-                "secret",
-                "cd4e5e92a0fe326d6f5c1d40a7952bb4442e1b5d",
-            ),
-            (
-                "adminadmin1",
-                "secret",
-                "c420ef706a02e6449994b7575b25ef5f74cc722b",
-            ),
+            ("admin5", "secret", "80ea571b1932bfecb937013966849154cb995e05"),
+            ("AMD45.5", "secret", "cd4e5e92a0fe326d6f5c1d40a7952bb4442e1b5d"),
+            ("adminadmin1", "secret", "c420ef706a02e6449994b7575b25ef5f74cc722b"),
         ] {
-            assert!(hash_fits(
-                &claim(&["other", candidate], hash),
-                &Secret(key.to_owned())
-            ));
-            assert!(!hash_fits(
-                &claim(&[candidate], hash),
-                &Secret("wrong".to_owned())
-            ));
-            assert!(!hash_fits(
-                &claim(&["other"], hash),
-                &Secret(key.to_owned())
-            ));
+            assert!(hash_fits(&claim(&["other", candidate], hash), &Secret(key.to_owned())));
+            assert!(!hash_fits(&claim(&[candidate], hash), &Secret("wrong".to_owned())));
+            assert!(!hash_fits(&claim(&["other"], hash), &Secret(key.to_owned())));
         }
     }
 

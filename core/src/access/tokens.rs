@@ -80,10 +80,7 @@ impl Tokens {
             return Ok(Some(token.clone()));
         }
         let hash = hash(secret);
-        let known = self
-            .seen
-            .get(&hash)
-            .filter(|known| known.0.elapsed() < BELIEVED_FOR);
+        let known = self.seen.get(&hash).filter(|known| known.0.elapsed() < BELIEVED_FOR);
         let token = if let Some(token) = known.map(|known| known.1.clone()) {
             token
         } else {
@@ -190,11 +187,7 @@ fn read(row: &Row) -> Result<Token> {
 
 async fn by_hash(db: &Db, hash: &str) -> Result<Option<Token>> {
     let query = Query::new(COLUMNS).and(" WHERE secret_hash = ").value(hash);
-    db.fetch_optional(query)
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+    db.fetch_optional(query).await?.as_ref().map(read).transpose()
 }
 
 /// All tokens but sessions, by ascending id.

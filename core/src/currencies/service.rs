@@ -34,12 +34,7 @@ impl CurrenciesService for Service {
         _request: Request<pb::ListCurrenciesRequest>,
     ) -> Result<Response<pb::ListCurrenciesResponse>, Status> {
         let snapshot = self.0.catalog.load();
-        let currencies = snapshot
-            .currencies
-            .all()
-            .iter()
-            .map(Currency::to_proto)
-            .collect();
+        let currencies = snapshot.currencies.all().iter().map(Currency::to_proto).collect();
         Ok(Response::new(pb::ListCurrenciesResponse { currencies }))
     }
 
@@ -70,9 +65,7 @@ impl CurrenciesService for Service {
         };
         store::insert(&mut tx, &currency).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::CreateCurrencyResponse {
-            currency: Some(currency.to_proto()),
-        }))
+        Ok(Response::new(pb::CreateCurrencyResponse { currency: Some(currency.to_proto()) }))
     }
 
     async fn update_currency(
@@ -81,26 +74,20 @@ impl CurrenciesService for Service {
     ) -> Result<Response<pb::UpdateCurrencyResponse>, Status> {
         let request = request.into_inner();
         let (mut tx, currencies) = self.begin().await?;
-        let mut currency = currencies
-            .by_id(CurrencyId(request.id))
-            .cloned()
-            .ok_or(Error::CurrencyNotFound)?;
+        let mut currency =
+            currencies.by_id(CurrencyId(request.id)).cloned().ok_or(Error::CurrencyNotFound)?;
         if let Some(name) = request.name {
             check_text("name", &name)?;
             currency.name = name;
         }
         currency.active = request.active.unwrap_or(currency.active);
-        currency.automatic_update = request
-            .automatic_update
-            .unwrap_or(currency.automatic_update);
+        currency.automatic_update = request.automatic_update.unwrap_or(currency.automatic_update);
         if currency.is_default() && (!currency.active || currency.automatic_update) {
             return Err(Error::CurrencyFixed.into());
         }
         store::update(&mut tx, &currency).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::UpdateCurrencyResponse {
-            currency: Some(currency.to_proto()),
-        }))
+        Ok(Response::new(pb::UpdateCurrencyResponse { currency: Some(currency.to_proto()) }))
     }
 
     async fn set_exchange_rate(
@@ -119,8 +106,6 @@ impl CurrenciesService for Service {
         currency.updated_at = clock::now();
         store::update(&mut tx, &currency).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::SetExchangeRateResponse {
-            currency: Some(currency.to_proto()),
-        }))
+        Ok(Response::new(pb::SetExchangeRateResponse { currency: Some(currency.to_proto()) }))
     }
 }

@@ -23,9 +23,7 @@ fn read(row: &Row) -> Result<Currency> {
 }
 
 pub(crate) async fn all(tx: &mut Tx) -> Result<Currencies> {
-    let rows = tx
-        .fetch_all(Query::new(COLUMNS).and(" ORDER BY id"))
-        .await?;
+    let rows = tx.fetch_all(Query::new(COLUMNS).and(" ORDER BY id")).await?;
     Ok(Currencies(rows.iter().map(read).collect::<Result<_>>()?))
 }
 

@@ -15,8 +15,6 @@ impl DirectionsService for Service {
         &self,
         _request: Request<pb::ListDirectionsRequest>,
     ) -> Result<Response<pb::ListDirectionsResponse>, Status> {
-        Ok(Response::new(pb::ListDirectionsResponse {
-            directions: self.0.directions.clone(),
-        }))
+        Ok(Response::new(pb::ListDirectionsResponse { directions: self.0.directions.clone() }))
     }
 }

@@ -56,18 +56,12 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
         if stored.1 != summed.1 {
             finding(
                 &mut report,
-                format!(
-                    "user {user}: newest entry {} but the account says {}",
-                    summed.1, stored.1
-                ),
+                format!("user {user}: newest entry {} but the account says {}", summed.1, stored.1),
             );
         }
     }
     for user in books.keys() {
-        finding(
-            &mut report,
-            format!("user {user}: entries without an account"),
-        );
+        finding(&mut report, format!("user {user}: entries without an account"));
     }
 
     let mut seen = HashSet::new();
@@ -75,17 +69,11 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
         report.payments += 1;
         seen.insert(id);
         if paid.get(&id) != Some(&amount) {
-            finding(
-                &mut report,
-                format!("payment {id}: no entry of {}", amount.value()),
-            );
+            finding(&mut report, format!("payment {id}: no entry of {}", amount.value()));
         }
     }
     for id in paid.keys().filter(|id| !seen.contains(id)) {
-        finding(
-            &mut report,
-            format!("payment {id}: an entry, but no payment"),
-        );
+        finding(&mut report, format!("payment {id}: an entry, but no payment"));
     }
     Ok(report)
 }
@@ -111,10 +99,7 @@ fn check_entry(
             );
             *sum = after;
         }
-        Err(_) => finding(
-            report,
-            format!("entry {}: the sum is out of range", entry.id),
-        ),
+        Err(_) => finding(report, format!("entry {}: the sum is out of range", entry.id)),
     }
     *newest = entry.id;
     if let Some(payment) = entry.payment

@@ -56,11 +56,7 @@ impl IdempotencyKey {
         }
         crate::text::check_text("idempotency_key", &key)?;
         let fingerprint = hex::encode(Sha256::digest(request.encode_to_vec()));
-        Ok(Some(Self {
-            scope: format!("{caller}/{rpc}"),
-            key,
-            fingerprint,
-        }))
+        Ok(Some(Self { scope: format!("{caller}/{rpc}"), key, fingerprint }))
     }
 
     fn id(&self) -> (String, String) {
@@ -101,10 +97,8 @@ pub(super) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Resul
     users.sort_unstable();
     users.dedup();
     let mut accounts = store::lock_accounts(tx, users).await?;
-    let keys: Vec<&IdempotencyKey> = postings
-        .iter()
-        .filter_map(|posting| posting.idempotency.as_ref())
-        .collect();
+    let keys: Vec<&IdempotencyKey> =
+        postings.iter().filter_map(|posting| posting.idempotency.as_ref()).collect();
     let known = match keys.is_empty() {
         true => HashMap::new(),
         false => store::known_keys(tx, keys).await?,
@@ -114,21 +108,13 @@ pub(super) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Resul
     let mut keys_here: HashMap<(String, String), usize> = HashMap::new();
     let mut judged = Vec::with_capacity(postings.len());
     for posting in postings {
-        judged.push(judge(
-            posting,
-            &mut accounts,
-            &known,
-            &mut keys_here,
-            &mut accepted,
-        ));
+        judged.push(judge(posting, &mut accounts, &known, &mut keys_here, &mut accepted));
     }
 
     let (entries, payments) = write(tx, &accepted).await?;
     let mut results = Vec::with_capacity(postings.len());
     for (posting, judged) in postings.iter().zip(judged) {
-        let username = accounts
-            .get(&posting.user)
-            .map(|account| account.username.clone());
+        let username = accounts.get(&posting.user).map(|account| account.username.clone());
         let result = match judged {
             Judged::Refused(error) => Err(error),
             Judged::New(index) | Judged::SameAs(index) => Ok(Posted {
@@ -142,11 +128,7 @@ pub(super) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Resul
                     Some(id) => Some(payments::store::get(tx, id).await?),
                     None => None,
                 };
-                Ok(Posted {
-                    entry,
-                    payment,
-                    username: username.unwrap_or_default(),
-                })
+                Ok(Posted { entry, payment, username: username.unwrap_or_default() })
             }
         };
         results.push(result);
@@ -162,20 +144,15 @@ fn judge<'a>(
     accepted: &mut Vec<Accepted<'a>>,
 ) -> Judged {
     if let Some(key) = &posting.idempotency {
-        let before = known
-            .get(&key.id())
-            .map(|(fingerprint, id)| (fingerprint, Judged::Known(*id)));
+        let before =
+            known.get(&key.id()).map(|(fingerprint, id)| (fingerprint, Judged::Known(*id)));
         let earlier = keys_here.get(&key.id()).and_then(|index| {
             let fingerprint = &accepted[*index].posting.idempotency.as_ref()?.fingerprint;
             Some((fingerprint, Judged::SameAs(*index)))
         });
         if let Some((fingerprint, done)) = before.or(earlier) {
             let same = *fingerprint == key.fingerprint;
-            return if same {
-                done
-            } else {
-                Judged::Refused(Error::IdempotencyKeyReused)
-            };
+            return if same { done } else { Judged::Refused(Error::IdempotencyKeyReused) };
         }
     }
     let Some(account) = accounts.get_mut(&posting.user) else {
@@ -191,11 +168,7 @@ fn judge<'a>(
     if let Some(key) = &posting.idempotency {
         keys_here.insert(key.id(), index);
     }
-    accepted.push(Accepted {
-        posting,
-        balance_before,
-        balance_after,
-    });
+    accepted.push(Accepted { posting, balance_before, balance_after });
     Judged::New(index)
 }
 
@@ -211,10 +184,7 @@ async fn write(
     // Ids are taken after the accounts are locked, so that those of a user ascend in the
     // order in which his entries were made, whichever core made them.
     let entry_ids = tx.next_ids(Sequence::LedgerEntries, accepted.len()).await?;
-    let drafts = accepted
-        .iter()
-        .filter(|accepted| accepted.posting.payment.is_some())
-        .count();
+    let drafts = accepted.iter().filter(|accepted| accepted.posting.payment.is_some()).count();
     let mut payment_ids = match drafts {
         0 => Vec::new(),
         drafts => tx.next_ids(Sequence::Payments, drafts).await?,
@@ -223,22 +193,11 @@ async fn write(
 
     let mut entries = Vec::with_capacity(accepted.len());
     let mut payments = Vec::with_capacity(accepted.len());
-    for (
-        Accepted {
-            posting,
-            balance_before,
-            balance_after,
-        },
-        id,
-    ) in accepted.iter().zip(entry_ids)
+    for (Accepted { posting, balance_before, balance_after }, id) in accepted.iter().zip(entry_ids)
     {
-        let payment = posting
-            .payment
-            .clone()
-            .zip(payment_ids_for(posting, &mut payment_ids))
-            .map(|(draft, id)| {
-                draft.recorded(id, posting.user, *balance_before, *balance_after, now)
-            });
+        let payment = posting.payment.clone().zip(payment_ids_for(posting, &mut payment_ids)).map(
+            |(draft, id)| draft.recorded(id, posting.user, *balance_before, *balance_after, now),
+        );
         entries.push(Entry {
             id: EntryId(id),
             user: posting.user,
@@ -265,9 +224,7 @@ async fn write(
     let newest: HashMap<UserId, &Entry> = entries.iter().map(|entry| (entry.user, entry)).collect();
     store::update_accounts(
         tx,
-        newest
-            .values()
-            .map(|entry| (entry.user, entry.balance_after, entry.id)),
+        newest.values().map(|entry| (entry.user, entry.balance_after, entry.id)),
     )
     .await?;
     let keys: Vec<_> = accepted
@@ -283,9 +240,5 @@ async fn write(
 
 /// The next payment id, where the posting is a payment.
 fn payment_ids_for(posting: &Posting, ids: &mut impl Iterator<Item = i64>) -> Option<PaymentId> {
-    posting
-        .payment
-        .as_ref()
-        .and_then(|_| ids.next())
-        .map(PaymentId)
+    posting.payment.as_ref().and_then(|_| ids.next()).map(PaymentId)
 }

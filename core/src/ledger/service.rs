@@ -88,10 +88,7 @@ impl Service {
         let rows = store::newest(&self.0.db, user.id, before, size + 1).await?;
         let (entries, next_page_token) = paging::cut(rows, size, |entry| entry.id.0);
         let entries = entries.iter().map(Entry::to_proto).collect();
-        Ok(pb::ListLedgerEntriesResponse {
-            entries,
-            next_page_token,
-        })
+        Ok(pb::ListLedgerEntriesResponse { entries, next_page_token })
     }
 }
 
@@ -102,9 +99,7 @@ impl AccountsService for Service {
         request: Request<pb::GetBalanceRequest>,
     ) -> Result<Response<pb::GetBalanceResponse>, Status> {
         let caller = principal(&request)?;
-        Ok(Response::new(
-            self.balance(&caller, request.get_ref()).await?,
-        ))
+        Ok(Response::new(self.balance(&caller, request.get_ref()).await?))
     }
 
     async fn adjust_balance(
@@ -112,9 +107,7 @@ impl AccountsService for Service {
         request: Request<pb::AdjustBalanceRequest>,
     ) -> Result<Response<pb::AdjustBalanceResponse>, Status> {
         let caller = principal(&request)?;
-        Ok(Response::new(
-            self.adjust(&caller, request.into_inner()).await?,
-        ))
+        Ok(Response::new(self.adjust(&caller, request.into_inner()).await?))
     }
 
     async fn list_ledger_entries(
@@ -122,9 +115,7 @@ impl AccountsService for Service {
         request: Request<pb::ListLedgerEntriesRequest>,
     ) -> Result<Response<pb::ListLedgerEntriesResponse>, Status> {
         let caller = principal(&request)?;
-        Ok(Response::new(
-            self.entries(&caller, request.get_ref()).await?,
-        ))
+        Ok(Response::new(self.entries(&caller, request.get_ref()).await?))
     }
 
     async fn audit_accounts(

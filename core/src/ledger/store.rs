@@ -33,10 +33,7 @@ pub(super) async fn lock_accounts(
     let rows = tx.fetch_all(query).await?;
     rows.iter()
         .map(|row| {
-            let account = LockedAccount {
-                username: row.get(1)?,
-                balance: row.get(2)?,
-            };
+            let account = LockedAccount { username: row.get(1)?, balance: row.get(2)? };
             Ok((UserId(row.get(0)?), account))
         })
         .collect()
@@ -102,9 +99,7 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
 }
 
 pub(super) async fn get(tx: &mut Tx, id: EntryId) -> Result<Entry> {
-    let row = tx
-        .fetch_optional(Query::new(COLUMNS).and(" WHERE id = ").value(id))
-        .await?;
+    let row = tx.fetch_optional(Query::new(COLUMNS).and(" WHERE id = ").value(id)).await?;
     read(&row.ok_or_else(|| Error::internal("an idempotency key leads to no entry"))?)
 }
 
@@ -146,12 +141,9 @@ pub(super) async fn known_keys(
     tx: &mut Tx,
     keys: impl IntoIterator<Item = &IdempotencyKey>,
 ) -> Result<HashMap<(String, String), (String, EntryId)>> {
-    let rows = keys.into_iter().map(|key| {
-        vec![
-            Value::from(key.scope.as_str()),
-            Value::from(key.key.as_str()),
-        ]
-    });
+    let rows = keys
+        .into_iter()
+        .map(|key| vec![Value::from(key.scope.as_str()), Value::from(key.key.as_str())]);
     let query = Query::new(
         "SELECT scope, key, fingerprint, entry_id FROM idempotency_keys WHERE (scope, key) IN (VALUES ",
     )
@@ -159,12 +151,7 @@ pub(super) async fn known_keys(
     .and(")");
     let rows = tx.fetch_all(query).await?;
     rows.iter()
-        .map(|row| {
-            Ok((
-                (row.get(0)?, row.get(1)?),
-                (row.get(2)?, EntryId(row.get(3)?)),
-            ))
-        })
+        .map(|row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, EntryId(row.get(3)?)))))
         .collect()
 }
 

@@ -45,10 +45,7 @@ impl Writer {
     /// a repetition under the same idempotency key tells.
     pub(crate) async fn post(&self, posting: Posting) -> Result<Posted> {
         let (answer, answered) = oneshot::channel();
-        self.0
-            .send(Job { posting, answer })
-            .await
-            .map_err(|_| Error::Unavailable)?;
+        self.0.send(Job { posting, answer }).await.map_err(|_| Error::Unavailable)?;
         answered.await.map_err(|_| Error::Unavailable)?
     }
 }
@@ -58,10 +55,7 @@ async fn run(db: Db, directory: Arc<Directory>, mut queue: mpsc::Receiver<Job>) 
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         let (postings, answers): (Vec<_>, Vec<_>) =
             jobs.drain(..).map(|job| (job.posting, job.answer)).unzip();
-        for (answer, result) in answers
-            .into_iter()
-            .zip(commit(&db, &directory, &postings).await)
-        {
+        for (answer, result) in answers.into_iter().zip(commit(&db, &directory, &postings).await) {
             // A caller who left does not want to know.
             let _ = answer.send(result);
         }
@@ -105,10 +99,7 @@ async fn commit_together(
     };
     for posted in results.iter().flatten() {
         let entry = &posted.entry;
-        let balance = Balance {
-            amount: entry.balance_after,
-            last_entry: entry.id,
-        };
+        let balance = Balance { amount: entry.balance_after, last_entry: entry.id };
         directory.learn_balance(entry.user, balance);
     }
     Ok(results)

@@ -31,11 +31,7 @@ impl Permissions {
 
 impl FromIterator<Permission> for Permissions {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
-        Self(
-            permissions
-                .into_iter()
-                .fold(0, |set, permission| set | Self::bit(permission)),
-        )
+        Self(permissions.into_iter().fold(0, |set, permission| set | Self::bit(permission)))
     }
 }
 

@@ -50,15 +50,8 @@ impl ManagerGroupsService for Service {
         _request: Request<pb::ListManagerGroupsRequest>,
     ) -> Result<Response<pb::ListManagerGroupsResponse>, Status> {
         let snapshot = self.0.catalog.load();
-        let manager_groups = snapshot
-            .manager_groups
-            .0
-            .iter()
-            .map(ManagerGroup::to_proto)
-            .collect();
-        Ok(Response::new(pb::ListManagerGroupsResponse {
-            manager_groups,
-        }))
+        let manager_groups = snapshot.manager_groups.0.iter().map(ManagerGroup::to_proto).collect();
+        Ok(Response::new(pb::ListManagerGroupsResponse { manager_groups }))
     }
 
     async fn create_manager_group(
@@ -71,9 +64,7 @@ impl ManagerGroupsService for Service {
         store::insert(&mut tx, &group).await?;
         self.0.commit_catalog_change(tx).await?;
         let manager_group = Some(group.to_proto());
-        Ok(Response::new(pb::CreateManagerGroupResponse {
-            manager_group,
-        }))
+        Ok(Response::new(pb::CreateManagerGroupResponse { manager_group }))
     }
 
     async fn update_manager_group(
@@ -87,9 +78,7 @@ impl ManagerGroupsService for Service {
         }
         self.0.commit_catalog_change(tx).await?;
         let manager_group = Some(group.to_proto());
-        Ok(Response::new(pb::UpdateManagerGroupResponse {
-            manager_group,
-        }))
+        Ok(Response::new(pb::UpdateManagerGroupResponse { manager_group }))
     }
 
     async fn delete_manager_group(

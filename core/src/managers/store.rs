@@ -15,19 +15,12 @@ fn read(row: &Row) -> Result<ManagerGroup> {
         id: ManagerGroupId(row.get(0)?),
         name: row.get(1)?,
         comment: row.get(2)?,
-        permissions: permissions
-            .split(',')
-            .filter_map(Permission::from_str_name)
-            .collect(),
+        permissions: permissions.split(',').filter_map(Permission::from_str_name).collect(),
     })
 }
 
 fn permission_names(permissions: Permissions) -> String {
-    permissions
-        .iter()
-        .map(|permission| permission.as_str_name())
-        .collect::<Vec<_>>()
-        .join(",")
+    permissions.iter().map(|permission| permission.as_str_name()).collect::<Vec<_>>().join(",")
 }
 
 pub(crate) async fn all(tx: &mut Tx) -> Result<ManagerGroups> {

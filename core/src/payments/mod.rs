@@ -100,14 +100,7 @@ impl PaymentDraft {
         balance_after: Money,
         created_at: i64,
     ) -> Payment {
-        Payment {
-            id,
-            user,
-            draft: self,
-            balance_before,
-            balance_after,
-            created_at,
-        }
+        Payment { id, user, draft: self, balance_before, balance_after, created_at }
     }
 }
 

@@ -78,18 +78,13 @@ impl Service {
             idempotency,
         };
         let posted = self.0.writer.post(posting).await?;
-        let payment = posted
-            .payment
-            .ok_or_else(|| Error::internal("a payment was not recorded"))?;
+        let payment =
+            posted.payment.ok_or_else(|| Error::internal("a payment was not recorded"))?;
         payment.to_proto(posted.username, &snapshot.currencies)
     }
 
     async fn get(&self, caller: &Principal, id: PaymentId) -> Result<pb::Payment> {
-        let filter = store::Filter {
-            scope: caller.scope(),
-            id: Some(id),
-            ..Default::default()
-        };
+        let filter = store::Filter { scope: caller.scope(), id: Some(id), ..Default::default() };
         let found = store::list(&self.0.db, &filter).await?.pop();
         let (payment, username) = found.ok_or(Error::PaymentNotFound)?;
         payment.to_proto(username, &self.0.catalog.load().currencies)
@@ -103,9 +98,7 @@ impl Service {
         let snapshot = self.0.catalog.load_full();
         let time_zone = snapshot.settings.time_zone_name().to_owned();
         let time = |field, time: &Option<_>| {
-            time.as_ref()
-                .map(|time| clock::from_proto(field, time))
-                .transpose()
+            time.as_ref().map(|time| clock::from_proto(field, time)).transpose()
         };
         let mut from = time("from", &request.from)?;
         let mut till = time("till", &request.till)?;
@@ -115,10 +108,7 @@ impl Service {
             till = till.or(Some(end));
         }
         let bound = |amount: &Option<pb::Decimal>| {
-            amount
-                .as_ref()
-                .map(|amount| Money::from_proto(Some(amount)))
-                .transpose()
+            amount.as_ref().map(|amount| Money::from_proto(Some(amount))).transpose()
         };
         let (at_least, at_most) = (bound(&request.amount_min)?, bound(&request.amount_max)?);
         let currency = match request.currency.as_str() {
@@ -126,10 +116,7 @@ impl Service {
             code => match snapshot.currencies.by_code(code) {
                 Some(currency) => Some(currency.id),
                 None => {
-                    return Ok(pb::ListPaymentsResponse {
-                        time_zone,
-                        ..Default::default()
-                    });
+                    return Ok(pb::ListPaymentsResponse { time_zone, ..Default::default() });
                 }
             },
         };
@@ -153,10 +140,7 @@ impl Service {
         while found.len() < wanted {
             let rows = store::list(&self.0.db, &filter).await?;
             let last_read = rows.len() < wanted;
-            filter.after = rows
-                .last()
-                .map(|(payment, _)| payment.id.0)
-                .or(filter.after);
+            filter.after = rows.last().map(|(payment, _)| payment.id.0).or(filter.after);
             found.extend(rows.into_iter().filter(|(payment, _)| {
                 at_least.is_none_or(|bound| payment.amount() >= bound)
                     && at_most.is_none_or(|bound| payment.amount() <= bound)
@@ -171,11 +155,7 @@ impl Service {
             .into_iter()
             .map(|(payment, username)| payment.to_proto(username, &snapshot.currencies))
             .collect::<Result<_>>()?;
-        Ok(pb::ListPaymentsResponse {
-            payments,
-            next_page_token,
-            time_zone,
-        })
+        Ok(pb::ListPaymentsResponse { payments, next_page_token, time_zone })
     }
 }
 

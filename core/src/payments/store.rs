@@ -66,21 +66,15 @@ pub(crate) async fn insert(
 }
 
 pub(crate) async fn get(tx: &mut Tx, id: PaymentId) -> Result<Payment> {
-    let row = tx
-        .fetch_optional(Query::new(COLUMNS).and(" WHERE p.id = ").value(id))
-        .await?;
+    let row = tx.fetch_optional(Query::new(COLUMNS).and(" WHERE p.id = ").value(id)).await?;
     let (payment, _) = read(&row.ok_or(Error::PaymentNotFound)?)?;
     Ok(payment)
 }
 
 /// What each payment did to its user's balance, for the audit.
 pub(crate) async fn balance_changes(tx: &mut Tx) -> Result<Vec<(PaymentId, Money)>> {
-    let rows = tx
-        .fetch_all(Query::new("SELECT id, balance_change FROM payments"))
-        .await?;
-    rows.iter()
-        .map(|row| Ok((PaymentId(row.get(0)?), row.get(1)?)))
-        .collect()
+    let rows = tx.fetch_all(Query::new("SELECT id, balance_change FROM payments")).await?;
+    rows.iter().map(|row| Ok((PaymentId(row.get(0)?), row.get(1)?))).collect()
 }
 
 /// Which payments a list shows. Amounts are not among the conditions: where they are text,
@@ -119,16 +113,13 @@ impl Default for Filter<'_> {
 
 /// Payments with their users' login names, by ascending id.
 pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<(Payment, String)>> {
-    let mut query = Query::new(COLUMNS)
-        .and(" WHERE p.id > ")
-        .value(filter.after.unwrap_or(0));
+    let mut query = Query::new(COLUMNS).and(" WHERE p.id > ").value(filter.after.unwrap_or(0));
     match filter.scope {
         Scope::All => {}
         Scope::Customers => query = query.and(" AND u.role = 'user'"),
         Scope::AssignedTo(manager) => {
-            query = query
-                .and(" AND u.role = 'user' AND u.responsible_manager_id = ")
-                .value(manager);
+            query =
+                query.and(" AND u.role = 'user' AND u.responsible_manager_id = ").value(manager);
         }
         Scope::Only(user) => query = query.and(" AND p.user_id = ").value(user),
     }
@@ -156,9 +147,7 @@ pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<(Payment, S
     if let Some(currency) = filter.currency {
         query = query.and(" AND p.currency_id = ").value(currency);
     }
-    let rows = db
-        .fetch_all(query.and(" ORDER BY p.id LIMIT ").value(filter.limit))
-        .await?;
+    let rows = db.fetch_all(query.and(" ORDER BY p.id LIMIT ").value(filter.limit)).await?;
     rows.iter().map(read).collect()
 }
 

@@ -16,10 +16,7 @@ use crate::{
 
 /// The settings as the core uses them. Their meaning is documented in `settings.proto`.
 #[derive(Clone, Debug)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own in the legacy GUI"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own in the legacy GUI")]
 pub(crate) struct Settings {
     pub(crate) allow_api: bool,
     pub(crate) allow_get_api: bool,
@@ -95,10 +92,7 @@ impl Settings {
             }
             "time_zone" => self.time_zone = time_zone("time_zone", &new.time_zone)?,
             _ => {
-                return Err(Error::invalid(
-                    "update_mask",
-                    "names a field that cannot be changed",
-                ));
+                return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
             }
         }
         Ok(())

@@ -17,9 +17,7 @@ impl SettingsService for Service {
         _request: Request<pb::GetSettingsRequest>,
     ) -> Result<Response<pb::GetSettingsResponse>, Status> {
         let settings = self.0.catalog.load().settings.to_proto();
-        Ok(Response::new(pb::GetSettingsResponse {
-            settings: Some(settings),
-        }))
+        Ok(Response::new(pb::GetSettingsResponse { settings: Some(settings) }))
     }
 
     async fn update_settings(
@@ -40,8 +38,6 @@ impl SettingsService for Service {
         settings.check()?;
         store::write(&mut tx, &settings).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::UpdateSettingsResponse {
-            settings: Some(settings.to_proto()),
-        }))
+        Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(settings.to_proto()) }))
     }
 }

@@ -45,27 +45,16 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("allow_get_api", encode(&settings.allow_get_api)?),
         ("api_secret_key", encode(&settings.api_secret_key.0)?),
         ("xml_api_extension", encode(&settings.xml_api_extension)?),
-        (
-            "allow_api_login_redirect",
-            encode(&settings.allow_api_login_redirect)?,
-        ),
+        ("allow_api_login_redirect", encode(&settings.allow_api_login_redirect)?),
         ("login_redirect_url", encode(&settings.login_redirect_url)?),
-        (
-            "disable_hash_checking",
-            encode(&settings.disable_hash_checking)?,
-        ),
+        ("disable_hash_checking", encode(&settings.disable_hash_checking)?),
         ("api_allow_payments", encode(&settings.api_allow_payments)?),
         ("balance_over_http", encode(&settings.balance_over_http)?),
-        (
-            "show_active_calls_for_users",
-            encode(&settings.show_active_calls_for_users)?,
-        ),
+        ("show_active_calls_for_users", encode(&settings.show_active_calls_for_users)?),
         ("default_taxes", encode(&settings.default_taxes)?),
         ("time_zone", encode(&settings.time_zone_name())?),
     ];
-    let rows = rows
-        .into_iter()
-        .map(|(name, value)| vec![Value::from(name), Value::from(value)]);
+    let rows = rows.into_iter().map(|(name, value)| vec![Value::from(name), Value::from(value)]);
     let query = Query::new("INSERT INTO settings (name, value) VALUES ")
         .rows(rows)
         .and(" ON CONFLICT (name) DO UPDATE SET value = excluded.value");

@@ -32,10 +32,7 @@ impl std::str::FromStr for DatabaseUrl {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(url.to_owned()));
         }
-        match url
-            .strip_prefix("sqlite:")
-            .map(|path| path.strip_prefix("//").unwrap_or(path))
-        {
+        match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
             Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
             _ => Err("a database URL is postgres://... or sqlite:PATH"),
         }
@@ -143,10 +140,7 @@ pub(crate) struct Query {
 impl Query {
     /// A statement; `$1` and so on stand for the values bound in order.
     pub(crate) fn new(sql: &'static str) -> Self {
-        Self {
-            sql: Cow::Borrowed(sql),
-            values: Vec::new(),
-        }
+        Self { sql: Cow::Borrowed(sql), values: Vec::new() }
     }
 
     /// Binds the next parameter.
@@ -364,9 +358,7 @@ impl Tx {
     /// Takes one new id.
     pub(crate) async fn next_id(&mut self, sequence: Sequence) -> Result<i64> {
         let ids = self.next_ids(sequence, 1).await?;
-        ids.first()
-            .copied()
-            .ok_or_else(|| Error::internal("a sequence gave no id"))
+        ids.first().copied().ok_or_else(|| Error::internal("a sequence gave no id"))
     }
 
     /// What to append to a `SELECT` so that its rows stay as they are until the commit.

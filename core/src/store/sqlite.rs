@@ -30,15 +30,9 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
         .busy_timeout(Duration::from_secs(10))
         // Batches of every size have a statement of their own.
         .statement_cache_capacity(1024);
-    let write = SqlitePoolOptions::new()
-        .max_connections(1)
-        .connect_with(options.clone())
-        .await?;
+    let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
-    let read = SqlitePoolOptions::new()
-        .max_connections(4)
-        .connect_with(options)
-        .await?;
+    let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
     Ok(Pools { read, write })
 }
 
@@ -56,23 +50,15 @@ pub(super) async fn fetch_all<'e, E>(executor: E, query: Query) -> Result<Vec<Ro
 where
     E: Executor<'e, Database = Sqlite>,
 {
-    let rows = bound!(query, std::convert::identity, decimal_text)
-        .fetch_all(executor)
-        .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Row(RowBackend::Sqlite(row)))
-        .collect())
+    let rows = bound!(query, std::convert::identity, decimal_text).fetch_all(executor).await?;
+    Ok(rows.into_iter().map(|row| Row(RowBackend::Sqlite(row))).collect())
 }
 
 pub(super) async fn execute<'e, E>(executor: E, query: Query) -> Result<u64>
 where
     E: Executor<'e, Database = Sqlite>,
 {
-    Ok(bound!(query, std::convert::identity, decimal_text)
-        .execute(executor)
-        .await?
-        .rows_affected())
+    Ok(bound!(query, std::convert::identity, decimal_text).execute(executor).await?.rows_affected())
 }
 
 pub(super) async fn next_ids(tx: &mut Tx, sequence: Sequence, count: usize) -> Result<Vec<i64>> {

@@ -46,25 +46,17 @@ impl Directory {
 
     /// The user of an id, unless he was deleted.
     pub(crate) async fn by_id(&self, id: UserId) -> Result<Option<Arc<Identity>>> {
-        if let Some(known) = self
-            .memory
-            .as_ref()
-            .and_then(|memory| memory.identities.get(&id))
-        {
+        if let Some(known) = self.memory.as_ref().and_then(|memory| memory.identities.get(&id)) {
             return Ok(Some(known.clone()).filter(|identity| !identity.deleted));
         }
         let found = store::identity_by_id(&self.db, id).await?;
-        Ok(found
-            .map(|identity| self.learn(identity))
-            .filter(|identity| !identity.deleted))
+        Ok(found.map(|identity| self.learn(identity)).filter(|identity| !identity.deleted))
     }
 
     /// The user of a login name, unless he was deleted.
     pub(crate) async fn by_username(&self, username: &str) -> Result<Option<Arc<Identity>>> {
-        let hint = self
-            .memory
-            .as_ref()
-            .and_then(|memory| memory.by_username.get(username).map(|id| *id));
+        let hint =
+            self.memory.as_ref().and_then(|memory| memory.by_username.get(username).map(|id| *id));
         if let Some(id) = hint
             && let Some(identity) = self.by_id(id).await?
             && identity.username == username
@@ -72,23 +64,15 @@ impl Directory {
             return Ok(Some(identity));
         }
         let found = store::identity_by_username(&self.db, username).await?;
-        Ok(found
-            .map(|identity| self.learn(identity))
-            .filter(|identity| !identity.deleted))
+        Ok(found.map(|identity| self.learn(identity)).filter(|identity| !identity.deleted))
     }
 
     /// The balance of a user who exists.
     pub(crate) async fn balance(&self, id: UserId) -> Result<Money> {
-        if let Some(known) = self
-            .memory
-            .as_ref()
-            .and_then(|memory| memory.balances.get(&id))
-        {
+        if let Some(known) = self.memory.as_ref().and_then(|memory| memory.balances.get(&id)) {
             return Ok(known.amount);
         }
-        let balance = store::balance(&self.db, id)
-            .await?
-            .ok_or(Error::UserNotFound)?;
+        let balance = store::balance(&self.db, id).await?.ok_or(Error::UserNotFound)?;
         self.learn_balance(id, balance);
         Ok(balance.amount)
     }
@@ -100,19 +84,15 @@ impl Directory {
             return identity;
         };
         let newest = {
-            let mut known = memory
-                .identities
-                .entry(identity.id)
-                .or_insert_with(|| identity.clone());
+            let mut known =
+                memory.identities.entry(identity.id).or_insert_with(|| identity.clone());
             if known.version < identity.version {
                 *known = identity;
             }
             known.clone()
         };
         if !newest.deleted {
-            memory
-                .by_username
-                .insert(newest.username.clone(), newest.id);
+            memory.by_username.insert(newest.username.clone(), newest.id);
         }
         newest
     }

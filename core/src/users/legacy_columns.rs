@@ -104,14 +104,11 @@ pub(super) fn fill(columns: &mut HashMap<String, String>) {
 
 /// Refuses names that are not in the legacy set.
 pub(super) fn check(columns: &HashMap<String, String>) -> Result<()> {
-    let unknown = columns
-        .keys()
-        .find(|name| !COLUMNS.iter().any(|(known, _)| known == name));
+    let unknown = columns.keys().find(|name| !COLUMNS.iter().any(|(known, _)| known == name));
     match unknown {
-        Some(name) => Err(Error::invalid(
-            format!("legacy_columns.{name}"),
-            "is not a known column",
-        )),
+        Some(name) => {
+            Err(Error::invalid(format!("legacy_columns.{name}"), "is not a known column"))
+        }
         None => Ok(()),
     }
 }

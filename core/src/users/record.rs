@@ -20,14 +20,8 @@ use crate::{
 };
 
 /// Fields that no request can set.
-const FIXED_FIELDS: [&str; 6] = [
-    "id",
-    "role",
-    "balance",
-    "frozen_balance",
-    "logged_in",
-    "password_changed_at",
-];
+const FIXED_FIELDS: [&str; 6] =
+    ["id", "role", "balance", "frozen_balance", "logged_in", "password_changed_at"];
 
 /// A new user as a request describes him, with the defaults of what it leaves out.
 pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
@@ -36,11 +30,7 @@ pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
         role => role,
     };
     let or = |text: String, default: &str| {
-        if text.is_empty() {
-            default.to_owned()
-        } else {
-            text
-        }
+        if text.is_empty() { default.to_owned() } else { text }
     };
     let mut new = pb::User {
         role: role.into(),
@@ -49,17 +39,11 @@ pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
         logged_in: false,
         password_changed_at: None,
         created_at: None,
-        currency_id: if user.currency_id == 0 {
-            CurrencyId::DEFAULT.0
-        } else {
-            user.currency_id
-        },
+        currency_id: if user.currency_id == 0 { CurrencyId::DEFAULT.0 } else { user.currency_id },
         language: or(user.language, "en"),
         time_zone: or(user.time_zone, settings.time_zone_name()),
         address: Some(user.address.unwrap_or_default()),
-        taxes: user
-            .taxes
-            .or_else(|| Some(settings.default_taxes.to_proto())),
+        taxes: user.taxes.or_else(|| Some(settings.default_taxes.to_proto())),
         balance_warning: Some(user.balance_warning.unwrap_or_default()),
         ..user
     };
@@ -73,11 +57,7 @@ pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
 
 fn clear_warned(user: &mut pb::User) {
     if let Some(warning) = &mut user.balance_warning {
-        (
-            warning.user_warned,
-            warning.admin_warned,
-            warning.manager_warned,
-        ) = (false, false, false);
+        (warning.user_warned, warning.admin_warned, warning.manager_warned) = (false, false, false);
     }
 }
 
@@ -91,10 +71,7 @@ pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result
         let fixed =
             FIXED_FIELDS.contains(&root) || root == "created_at" || path.ends_with("_warned");
         if fixed || !contract::copy_field(&mut to, &from, path) {
-            return Err(Error::invalid(
-                "update_mask",
-                "names a field that cannot be changed",
-            ));
+            return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
         }
     }
     let mut user = contract::user_from_dynamic(&to)?;
@@ -111,9 +88,7 @@ pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result
 /// Makes changes of single taxes.
 pub(super) fn patch_taxes(user: &mut pb::User, patches: &[pb::TaxPatch]) -> Result<()> {
     let taxes = user.taxes.get_or_insert_default();
-    patches
-        .iter()
-        .try_for_each(|patch| apply_tax_patch(taxes, patch))
+    patches.iter().try_for_each(|patch| apply_tax_patch(taxes, patch))
 }
 
 fn apply_tax_patch(settings: &mut pb::TaxSettings, patch: &pb::TaxPatch) -> Result<()> {
@@ -151,11 +126,7 @@ pub(super) fn check(
         return Err(Error::invalid("language", "must be a language code"));
     }
     settings::time_zone("time_zone", &user.time_zone)?;
-    if snapshot
-        .currencies
-        .by_id(CurrencyId(user.currency_id))
-        .is_none()
-    {
+    if snapshot.currencies.by_id(CurrencyId(user.currency_id)).is_none() {
         return Err(Error::CurrencyNotFound);
     }
     if user.owner_id != 0 {
@@ -173,10 +144,7 @@ pub(super) fn check(
     check_manager(user, snapshot)?;
     check_days(user)?;
     check_amounts(user)?;
-    let address_direction = user
-        .address
-        .as_ref()
-        .map_or(0, |address| address.direction_id);
+    let address_direction = user.address.as_ref().map_or(0, |address| address.direction_id);
     for id in [user.taxation_country, address_direction] {
         if id != 0 && !directions.iter().any(|direction| direction.id == id) {
             return Err(Error::DirectionNotFound);
@@ -189,9 +157,7 @@ pub(super) fn check(
 /// Managers have a group; nobody else has one.
 fn check_manager(user: &pb::User, snapshot: &Snapshot) -> Result<()> {
     if user.role() == pb::Role::Manager {
-        let group = snapshot
-            .manager_groups
-            .by_id(ManagerGroupId(user.manager_group_id));
+        let group = snapshot.manager_groups.by_id(ManagerGroupId(user.manager_group_id));
         return group.map(drop).ok_or(Error::ManagerGroupNotFound);
     }
     if user.manager_group_id != 0 || user.show_only_assigned_users {
@@ -206,10 +172,7 @@ fn check_days(user: &pb::User) -> Result<()> {
     if let Some(blocking) = &user.blocking {
         clock::check_day("blocking.block_at", &blocking.block_at)?;
         if !(1..=31).contains(&blocking.conditional_day) {
-            return Err(Error::invalid(
-                "blocking.conditional_day",
-                "must be 1 to 31",
-            ));
+            return Err(Error::invalid("blocking.conditional_day", "must be 1 to 31"));
         }
     }
     if let Some(warning) = &user.balance_warning
@@ -241,15 +204,9 @@ fn check_amounts(user: &pb::User) -> Result<()> {
     for amount in amounts.into_iter().flatten() {
         Money::from_proto(Some(amount))?;
     }
-    let credit = user
-        .credit
-        .as_ref()
-        .and_then(|credit| money::parse(&credit.value));
+    let credit = user.credit.as_ref().and_then(|credit| money::parse(&credit.value));
     if credit.is_some_and(|credit| credit < Decimal::ZERO && credit != Decimal::NEGATIVE_ONE) {
-        return Err(Error::invalid(
-            "credit",
-            "must be zero or more, or -1 for no limit",
-        ));
+        return Err(Error::invalid("credit", "must be zero or more, or -1 for no limit"));
     }
     Ok(())
 }
@@ -261,10 +218,7 @@ fn check_texts(user: &pb::User) -> Result<()> {
         if text.chars().count() > limit {
             return Err(Error::invalid(field, "is too long"));
         }
-        if text
-            .chars()
-            .any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t'))
-        {
+        if text.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t')) {
             return Err(Error::invalid(field, "contains a control character"));
         }
         Ok(())
@@ -274,6 +228,5 @@ fn check_texts(user: &pb::User) -> Result<()> {
 /// Completes a user as read from the database.
 pub(super) fn complete(user: &mut pb::User) {
     legacy_columns::fill(&mut user.legacy_columns);
-    user.frozen_balance
-        .get_or_insert_with(|| Money::ZERO.into());
+    user.frozen_balance.get_or_insert_with(|| Money::ZERO.into());
 }

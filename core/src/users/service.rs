@@ -32,33 +32,18 @@ impl Service {
         if names_differ || (request.exclude_self && caller.user()?.id == identity.id) {
             return Err(Error::UserNotFound);
         }
-        let filter = store::Filter {
-            id: Some(identity.id),
-            limit: 1,
-            ..Default::default()
-        };
-        let user = store::list(&self.0.db, &filter)
-            .await?
-            .pop()
-            .ok_or(Error::UserNotFound)?;
+        let filter = store::Filter { id: Some(identity.id), limit: 1, ..Default::default() };
+        let user = store::list(&self.0.db, &filter).await?.pop().ok_or(Error::UserNotFound)?;
         let snapshot = self.0.catalog.load();
         let country = |id: i64| {
-            let direction = self
-                .0
-                .directions
-                .iter()
-                .find(|direction| direction.id == id);
-            direction
-                .map(|direction| direction.name.clone())
-                .unwrap_or_default()
+            let direction = self.0.directions.iter().find(|direction| direction.id == id);
+            direction.map(|direction| direction.name.clone()).unwrap_or_default()
         };
         Ok(pb::GetUserResponse {
             default_currency: snapshot.currencies.default_currency()?.code.clone(),
             taxation_country_name: country(user.taxation_country),
             address_country_name: country(
-                user.address
-                    .as_ref()
-                    .map_or(0, |address| address.direction_id),
+                user.address.as_ref().map_or(0, |address| address.direction_id),
             ),
             time_zone: snapshot.settings.time_zone_name().to_owned(),
             user: Some(user),
@@ -85,15 +70,11 @@ impl Service {
                 filter.id = Some(id);
                 false
             }
-            Scope::Customers => filter
-                .role
-                .replace(Role::User)
-                .is_some_and(|role| role != Role::User),
+            Scope::Customers => {
+                filter.role.replace(Role::User).is_some_and(|role| role != Role::User)
+            }
             Scope::AssignedTo(manager) => {
-                filter
-                    .role
-                    .replace(Role::User)
-                    .is_some_and(|role| role != Role::User)
+                filter.role.replace(Role::User).is_some_and(|role| role != Role::User)
                     || filter
                         .responsible_manager
                         .replace(manager)
@@ -104,13 +85,8 @@ impl Service {
             return Ok(pb::ListUsersResponse::default());
         }
         let (users, next_page_token) =
-            paging::cut(store::list(&self.0.db, &filter).await?, size, |user| {
-                user.id
-            });
-        Ok(pb::ListUsersResponse {
-            users,
-            next_page_token,
-        })
+            paging::cut(store::list(&self.0.db, &filter).await?, size, |user| user.id);
+        Ok(pb::ListUsersResponse { users, next_page_token })
     }
 
     async fn create(&self, caller: &Principal, request: pb::CreateUserRequest) -> Result<pb::User> {
@@ -140,13 +116,7 @@ impl Service {
 
     async fn update(&self, caller: &Principal, request: pb::UpdateUserRequest) -> Result<pb::User> {
         let editor = caller.user()?;
-        let id = UserId(
-            request
-                .user
-                .as_ref()
-                .map(|user| user.id)
-                .unwrap_or_default(),
-        );
+        let id = UserId(request.user.as_ref().map(|user| user.id).unwrap_or_default());
         if request.exclude_self && editor.id == id {
             return Err(Error::UserNotFound);
         }
@@ -184,11 +154,7 @@ impl Service {
         store::delete(&mut tx, id).await?;
         crate::access::tokens::delete_all_of(&mut tx, id).await?;
         tx.commit().await?;
-        let deleted = Identity {
-            version: user.version + 1,
-            deleted: true,
-            ..(*user).clone()
-        };
+        let deleted = Identity { version: user.version + 1, deleted: true, ..(*user).clone() };
         self.0.directory.learn(deleted);
         Ok(())
     }

@@ -31,35 +31,21 @@ fn read_identity(row: &Row) -> Result<Identity> {
 
 /// Also of a deleted user.
 pub(super) async fn identity_by_id(db: &Db, id: UserId) -> Result<Option<Identity>> {
-    let row = db
-        .fetch_optional(Query::new(IDENTITY).and(" WHERE id = ").value(id))
-        .await?;
+    let row = db.fetch_optional(Query::new(IDENTITY).and(" WHERE id = ").value(id)).await?;
     row.as_ref().map(read_identity).transpose()
 }
 
 pub(super) async fn identity_by_username(db: &Db, username: &str) -> Result<Option<Identity>> {
-    let query = Query::new(IDENTITY)
-        .and(" WHERE deleted_at IS NULL AND username = ")
-        .value(username);
-    db.fetch_optional(query)
-        .await?
-        .as_ref()
-        .map(read_identity)
-        .transpose()
+    let query =
+        Query::new(IDENTITY).and(" WHERE deleted_at IS NULL AND username = ").value(username);
+    db.fetch_optional(query).await?.as_ref().map(read_identity).transpose()
 }
 
 /// The state of a user inside a transaction, which nobody else changes until its end.
 pub(super) async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<Identity>> {
     let lock = tx.lock_clause();
-    let query = Query::new(IDENTITY)
-        .and(" WHERE deleted_at IS NULL AND id = ")
-        .value(id)
-        .and(lock);
-    tx.fetch_optional(query)
-        .await?
-        .as_ref()
-        .map(read_identity)
-        .transpose()
+    let query = Query::new(IDENTITY).and(" WHERE deleted_at IS NULL AND id = ").value(id).and(lock);
+    tx.fetch_optional(query).await?.as_ref().map(read_identity).transpose()
 }
 
 pub(super) async fn balance(db: &Db, id: UserId) -> Result<Option<Balance>> {
@@ -69,10 +55,7 @@ pub(super) async fn balance(db: &Db, id: UserId) -> Result<Option<Balance>> {
         return Ok(None);
     };
     let amount = row.get(0)?;
-    Ok(Some(Balance {
-        amount,
-        last_entry: EntryId(row.get(1)?),
-    }))
+    Ok(Some(Balance { amount, last_entry: EntryId(row.get(1)?) }))
 }
 
 /// Which users a list shows.
@@ -93,25 +76,14 @@ pub(super) async fn list(db: &Db, filter: &Filter) -> Result<Vec<pb::User>> {
 
 /// A full user inside a transaction.
 pub(super) async fn get(tx: &mut Tx, id: UserId) -> Result<pb::User> {
-    let filter = Filter {
-        id: Some(id),
-        limit: 1,
-        ..Filter::default()
-    };
-    let row = tx
-        .fetch_optional(select(&filter))
-        .await?
-        .ok_or(Error::UserNotFound)?;
+    let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
+    let row = tx.fetch_optional(select(&filter)).await?.ok_or(Error::UserNotFound)?;
     read_user(&row)
 }
 
 /// The taxes of a user.
 pub(crate) async fn taxes(db: &Db, id: UserId) -> Result<TaxPlan> {
-    let filter = Filter {
-        id: Some(id),
-        limit: 1,
-        ..Filter::default()
-    };
+    let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
     let user = list(db, &filter).await?.pop().ok_or(Error::UserNotFound)?;
     TaxPlan::from_proto(&user.taxes.unwrap_or_default())
 }
@@ -259,9 +231,7 @@ pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
     for value in shared_values(user)? {
         query = query.bind(value);
     }
-    tx.execute(query.bind(user.id))
-        .await
-        .map_err(username_taken)?;
+    tx.execute(query.bind(user.id)).await.map_err(username_taken)?;
     Ok(())
 }
 
@@ -278,9 +248,7 @@ pub(crate) async fn set_password_hash(
             .bind(id)
             .bind(clock::now())
     } else {
-        Query::new("UPDATE users SET password_hash = $1 WHERE id = $2")
-            .bind(hash)
-            .bind(id)
+        Query::new("UPDATE users SET password_hash = $1 WHERE id = $2").bind(hash).bind(id)
     };
     tx.execute(query).await?;
     Ok(())
@@ -317,10 +285,7 @@ pub(super) async fn is_responsible(tx: &mut Tx, id: UserId) -> Result<bool> {
 
 /// Whether there is no user yet: the database is new.
 pub(crate) async fn none_exist(db: &Db) -> Result<bool> {
-    Ok(db
-        .fetch_optional(Query::new("SELECT id FROM users LIMIT 1"))
-        .await?
-        .is_none())
+    Ok(db.fetch_optional(Query::new("SELECT id FROM users LIMIT 1")).await?.is_none())
 }
 
 fn username_taken(error: Error) -> Error {

@@ -34,16 +34,8 @@ pub(crate) struct TaxPlan {
 
 impl Default for TaxPlan {
     fn default() -> Self {
-        let tax = Tax {
-            name: "TAX".to_owned(),
-            percent: Decimal::ZERO,
-            enabled: true,
-        };
-        Self {
-            taxes: vec![tax],
-            compound: false,
-            total_name: "TAX".to_owned(),
-        }
+        let tax = Tax { name: "TAX".to_owned(), percent: Decimal::ZERO, enabled: true };
+        Self { taxes: vec![tax], compound: false, total_name: "TAX".to_owned() }
     }
 }
 
@@ -71,19 +63,13 @@ impl TaxPlan {
             "" => "TAX",
             name => name,
         };
-        Ok(Self {
-            taxes,
-            compound: settings.compound,
-            total_name: total_name.to_owned(),
-        })
+        Ok(Self { taxes, compound: settings.compound, total_name: total_name.to_owned() })
     }
 
     pub(crate) fn to_proto(&self) -> pb::TaxSettings {
         let taxes = self.taxes.iter().map(|tax| pb::Tax {
             name: tax.name.clone(),
-            percent: Some(pb::Decimal {
-                value: tax.percent.to_string(),
-            }),
+            percent: Some(pb::Decimal { value: tax.percent.to_string() }),
             enabled: tax.enabled,
         });
         pb::TaxSettings {
@@ -110,10 +96,7 @@ impl TaxPlan {
 
     /// The amount with tax of an amount without.
     pub(crate) fn gross(&self, net: Money) -> Result<Money> {
-        net.value()
-            .checked_mul(self.factor())
-            .ok_or(Error::InvalidAmount)
-            .and_then(Money::rounded)
+        net.value().checked_mul(self.factor()).ok_or(Error::InvalidAmount).and_then(Money::rounded)
     }
 
     /// The amount without tax of an amount with: the inverse of [`Self::gross`].
@@ -147,9 +130,7 @@ mod tests {
     fn plan(percents: &[&str], compound: bool) -> TaxPlan {
         let taxes = percents.iter().map(|percent| pb::Tax {
             name: "VAT".to_owned(),
-            percent: Some(pb::Decimal {
-                value: (*percent).to_owned(),
-            }),
+            percent: Some(pb::Decimal { value: (*percent).to_owned() }),
             enabled: true,
         });
         TaxPlan::from_proto(&pb::TaxSettings {
@@ -166,37 +147,20 @@ mod tests {
 
     #[test]
     fn the_documented_example() {
-        assert_eq!(
-            plan(&["18", "15"], true).gross(money("3.99")).unwrap(),
-            money("5.41443")
-        );
-        assert_eq!(
-            plan(&["18", "15"], false).gross(money("3.99")).unwrap(),
-            money("5.3067")
-        );
-        assert_eq!(
-            plan(&["18", "15"], true).net(money("5.41443")).unwrap(),
-            money("3.99")
-        );
-        assert_eq!(
-            plan(&["18", "15"], false).net(money("5.3067")).unwrap(),
-            money("3.99")
-        );
+        assert_eq!(plan(&["18", "15"], true).gross(money("3.99")).unwrap(), money("5.41443"));
+        assert_eq!(plan(&["18", "15"], false).gross(money("3.99")).unwrap(), money("5.3067"));
+        assert_eq!(plan(&["18", "15"], true).net(money("5.41443")).unwrap(), money("3.99"));
+        assert_eq!(plan(&["18", "15"], false).net(money("5.3067")).unwrap(), money("3.99"));
     }
 
     #[test]
     fn the_first_tax_is_always_on_and_others_only_when_enabled() {
         let tax = |percent: &str| pb::Tax {
             name: String::new(),
-            percent: Some(pb::Decimal {
-                value: percent.to_owned(),
-            }),
+            percent: Some(pb::Decimal { value: percent.to_owned() }),
             enabled: false,
         };
-        let settings = pb::TaxSettings {
-            taxes: vec![tax("10"), tax("20")],
-            ..Default::default()
-        };
+        let settings = pb::TaxSettings { taxes: vec![tax("10"), tax("20")], ..Default::default() };
         let plan = TaxPlan::from_proto(&settings).unwrap();
         assert_eq!(plan.gross(money("1")).unwrap(), money("1.1"));
     }
@@ -205,9 +169,7 @@ mod tests {
     fn at_most_four_taxes_of_at_most_a_hundred_percent() {
         let tax = |percent: &str| pb::Tax {
             name: String::new(),
-            percent: Some(pb::Decimal {
-                value: percent.to_owned(),
-            }),
+            percent: Some(pb::Decimal { value: percent.to_owned() }),
             enabled: true,
         };
         for taxes in [
@@ -217,13 +179,7 @@ mod tests {
             vec![tax("1.00001")],
             vec![tax("x")],
         ] {
-            assert!(
-                TaxPlan::from_proto(&pb::TaxSettings {
-                    taxes,
-                    ..Default::default()
-                })
-                .is_err()
-            );
+            assert!(TaxPlan::from_proto(&pb::TaxSettings { taxes, ..Default::default() }).is_err());
         }
     }
 

@@ -21,20 +21,14 @@ pub(super) const USER_BALANCE_UPDATE: Method = Method {
     hash: &[&["user_id", "balance"]],
     params: &[
         required("user_id", "whose balance"),
-        required(
-            "balance",
-            "amount to add, default currency; negative takes away",
-        ),
+        required("balance", "amount to add, default currency; negative takes away"),
     ],
     roles: STAFF,
     rpc: "/tollbook.v1.AccountsService/AdjustBalance",
     wrap: Wrap::Page,
     errors: &[
         (ErrorReason::InvalidAmount, "User balance not updated"),
-        (
-            ErrorReason::PermissionMissing,
-            "You are not authorized to use this functionality",
-        ),
+        (ErrorReason::PermissionMissing, "You are not authorized to use this functionality"),
     ],
     handle: |call| Box::pin(user_balance_update(call)),
 };
@@ -62,14 +56,8 @@ async fn user_balance_update(call: Call) -> Result<Answer, Failure> {
     let Some(user_id) = call.params.id("user_id") else {
         return Err(Failure::Parameters(Wrap::Page.error("User was not found")));
     };
-    let amount = Decimal {
-        value: call.params.text("balance").to_owned(),
-    };
-    let request = AdjustBalanceRequest {
-        user_id,
-        amount: Some(amount),
-        ..Default::default()
-    };
+    let amount = Decimal { value: call.params.text("balance").to_owned() };
+    let request = AdjustBalanceRequest { user_id, amount: Some(amount), ..Default::default() };
     let response = call.accounts().adjust_balance(request).await?.into_inner();
     let entry = response.entry.unwrap_or_default();
     let user = UpdatedUser {
@@ -77,10 +65,7 @@ async fn user_balance_update(call: Call) -> Result<Answer, Failure> {
         id: entry.user_id,
         balance: number::plain(entry.balance_after.as_ref()),
     };
-    let page = UpdatedPage {
-        status: "User balance updated",
-        user,
-    };
+    let page = UpdatedPage { status: "User balance updated", user };
     Ok(Answer::xml("page", &Updated { page }))
 }
 
@@ -96,10 +81,7 @@ pub(super) const USER_BALANCE_GET: Method = Method {
             "currency",
             "currency code, or USER for the user's own; default currency otherwise",
         ),
-        optional(
-            "user_currency",
-            "1: in the user's currency, which is named; wins over currency",
-        ),
+        optional("user_currency", "1: in the user's currency, which is named; wins over currency"),
     ],
     roles: NOBODY,
     rpc: "/tollbook.v1.AccountsService/GetBalance",
@@ -117,11 +99,7 @@ struct Balance {
 
 async fn user_balance_get(call: Call) -> Result<Answer, Failure> {
     let names_currency = call.params.switch("user_currency");
-    let currency = if names_currency {
-        "USER"
-    } else {
-        call.params.text("currency")
-    };
+    let currency = if names_currency { "USER" } else { call.params.text("currency") };
     let response = get_balance(&call, currency).await?;
     let page = Balance {
         balance: number::balance(response.balance.as_ref()),

@@ -16,19 +16,13 @@ pub(super) const EXCHANGE_RATE_UPDATE: Method = Method {
     group: "Currencies",
     summary: "Sets the exchange rate of a currency that is not updated automatically",
     hash: &[&["currency", "rate"]],
-    params: &[
-        required("currency", "code, case sensitive"),
-        required("rate", "the new rate"),
-    ],
+    params: &[required("currency", "code, case sensitive"), required("rate", "the new rate")],
     roles: STAFF,
     rpc: "/tollbook.v1.CurrenciesService/SetExchangeRate",
     wrap: Wrap::PageStatus,
     errors: &[
         (ErrorReason::InvalidExchangeRate, "Exchange rate is invalid"),
-        (
-            ErrorReason::PermissionMissing,
-            "You are not authorized to use this functionality",
-        ),
+        (ErrorReason::PermissionMissing, "You are not authorized to use this functionality"),
         (ErrorReason::BadLogin, "Access Denied"),
     ],
     handle: |call| Box::pin(exchange_rate_update(call)),
@@ -48,13 +42,9 @@ struct Success {
 async fn exchange_rate_update(call: Call) -> Result<Answer, Failure> {
     let request = SetExchangeRateRequest {
         code: call.params.text("currency").to_owned(),
-        exchange_rate: Some(Decimal {
-            value: call.params.text("rate").to_owned(),
-        }),
+        exchange_rate: Some(Decimal { value: call.params.text("rate").to_owned() }),
     };
     call.currencies().set_exchange_rate(request).await?;
-    let status = Success {
-        success: "Currency successfully updated",
-    };
+    let status = Success { success: "Currency successfully updated" };
     Ok(Answer::xml("page", &Page { status }))
 }

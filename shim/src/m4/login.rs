@@ -65,12 +65,7 @@ fn login_failed(status: Status) -> Result<Answer, Failure> {
     let info = status.get_details_error_info();
     let redirected = info.is_some_and(|info| info.metadata.contains_key("redirect"));
     let status_message = (!redirected).then_some("Login failed");
-    let action = Action {
-        name: "login",
-        status: "failed",
-        user_id: None,
-        status_message,
-    };
+    let action = Action { name: "login", status: "failed", user_id: None, status_message };
     Ok(Answer::login("action", &action))
 }
 
@@ -94,11 +89,6 @@ async fn user_logout(call: Call) -> Result<Answer, Failure> {
         Err(status) if reason(&status).0 == ErrorReason::BadLogin => "failed",
         Err(status) => return Err(status.into()),
     };
-    let action = Action {
-        name: "logout",
-        status,
-        user_id: None,
-        status_message: None,
-    };
+    let action = Action { name: "logout", status, user_id: None, status_message: None };
     Ok(Answer::login("action", &action))
 }

@@ -50,11 +50,7 @@ mod tests {
         for method in METHODS {
             for name in method.hash.iter().copied().flatten() {
                 let declared = method.params.iter().any(|param| param.name == *name);
-                assert!(
-                    declared || ["u", "p"].contains(name),
-                    "{}: {name}",
-                    method.name
-                );
+                assert!(declared || ["u", "p"].contains(name), "{}: {name}", method.name);
             }
         }
     }

@@ -32,10 +32,7 @@ pub(super) const PAYMENT_CREATE: Method = Method {
         optional("p_currency", "another name of currency, from MOR"),
         optional("amount_in_tax", "1: amount includes tax; default 0"),
         optional("comment", "free text"),
-        optional(
-            "payment_to_provider",
-            "1: paid to a provider; default 0: from a client",
-        ),
+        optional("payment_to_provider", "1: paid to a provider; default 0: from a client"),
         optional("exchange_rate", "default: that of the currency"),
     ],
     roles: STAFF,
@@ -46,10 +43,7 @@ pub(super) const PAYMENT_CREATE: Method = Method {
         (ErrorReason::InvalidAmount, "Payment was not saved"),
         (ErrorReason::InvalidExchangeRate, "Payment was not saved"),
         (ErrorReason::InvalidField, "Payment was not saved"),
-        (
-            ErrorReason::PermissionMissing,
-            "You are not authorized to use this functionality",
-        ),
+        (ErrorReason::PermissionMissing, "You are not authorized to use this functionality"),
     ],
     handle: |call| Box::pin(payment_create(call)),
 };
@@ -84,14 +78,10 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
         true => PaymentDirection::ToProvider,
         false => PaymentDirection::FromClient,
     };
-    let currency = params
-        .filled("currency")
-        .unwrap_or_else(|| params.text("p_currency"));
+    let currency = params.filled("currency").unwrap_or_else(|| params.text("p_currency"));
     let request = RecordPaymentRequest {
         user_id,
-        amount: Some(Decimal {
-            value: params.text("amount").to_owned(),
-        }),
+        amount: Some(Decimal { value: params.text("amount").to_owned() }),
         amount_includes_tax: params.switch("amount_in_tax"),
         currency: currency.to_owned(),
         exchange_rate: decimal(params, "exchange_rate"),
@@ -99,12 +89,7 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
         comment: params.text("comment").to_owned(),
         idempotency_key: String::new(),
     };
-    let payment = call
-        .payments()
-        .record_payment(request)
-        .await?
-        .into_inner()
-        .payment;
+    let payment = call.payments().record_payment(request).await?.into_inner().payment;
     let payment = payment.unwrap_or_default();
     let payment = CreatedPayment {
         currency: payment.currency,
@@ -113,10 +98,7 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
         amount: number::plain(payment.amount.as_ref()),
         gross: number::plain(payment.gross.as_ref()),
     };
-    let response = CreatedResponse {
-        status: "ok",
-        payment,
-    };
+    let response = CreatedResponse { status: "ok", payment };
     Ok(Answer::xml("page", &Created { response }))
 }
 
@@ -185,11 +167,7 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
     let user_id = match params.filled("user_id_s") {
         None => None,
-        Some(_) => Some(
-            params
-                .id("user_id_s")
-                .ok_or_else(|| unusable("user_id_s"))?,
-        ),
+        Some(_) => Some(params.id("user_id_s").ok_or_else(|| unusable("user_id_s"))?),
     };
     let mut request = ListPaymentsRequest {
         user_id,
@@ -207,37 +185,22 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
     };
     let mut payment = Vec::new();
     loop {
-        let page = call
-            .payments()
-            .list_payments(request.clone())
-            .await?
-            .into_inner();
+        let page = call.payments().list_payments(request.clone()).await?.into_inner();
         let zone = number::zone(&page.time_zone);
-        payment.extend(
-            page.payments
-                .into_iter()
-                .map(|payment| listed(payment, &zone)),
-        );
+        payment.extend(page.payments.into_iter().map(|payment| listed(payment, &zone)));
         if page.next_page_token.is_empty() {
             break;
         }
         request.page_token = page.next_page_token;
     }
-    let list = List {
-        pagename: "Payments_list",
-        payments: Payments { payment },
-    };
+    let list = List { pagename: "Payments_list", payments: Payments { payment } };
     Ok(Answer::xml("page", &list))
 }
 
 fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
     ListedPayment {
         user: payment.username,
-        date: payment
-            .created_at
-            .as_ref()
-            .map(|time| number::time(time, zone))
-            .unwrap_or_default(),
+        date: payment.created_at.as_ref().map(|time| number::time(time, zone)).unwrap_or_default(),
         amount: number::plain(payment.amount.as_ref()),
         amount_with_tax: number::plain(payment.gross.as_ref()),
         comment: payment.comment,
@@ -249,9 +212,7 @@ fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
 
 /// A decimal parameter; none where it is empty or was not sent.
 fn decimal(params: &Params, name: &str) -> Option<Decimal> {
-    params.filled(name).map(|value| Decimal {
-        value: value.to_owned(),
-    })
+    params.filled(name).map(|value| Decimal { value: value.to_owned() })
 }
 
 /// A unix time; none where it is empty or was not sent.
@@ -259,10 +220,7 @@ fn time(params: &Params, name: &str) -> Result<Option<prost_types::Timestamp>, F
     let Some(text) = params.filled(name) else {
         return Ok(None);
     };
-    let seconds = text
-        .parse()
-        .ok()
-        .filter(|seconds| Timestamp::from_second(*seconds).is_ok());
+    let seconds = text.parse().ok().filter(|seconds| Timestamp::from_second(*seconds).is_ok());
     let seconds = seconds.ok_or_else(|| unusable(name))?;
     Ok(Some(prost_types::Timestamp { seconds, nanos: 0 }))
 }

@@ -65,31 +65,17 @@ async fn users_get(call: Call) -> Result<Answer, Failure> {
             let Some(id) = call.params.id("user_id") else {
                 return Err(not_found(Wrap::PageStatus));
             };
-            let request = GetUserRequest {
-                id: Some(id),
-                ..Default::default()
-            };
-            call.users()
-                .get_user(request)
-                .await?
-                .into_inner()
-                .user
-                .into_iter()
-                .collect()
+            let request = GetUserRequest { id: Some(id), ..Default::default() };
+            call.users().get_user(request).await?.into_inner().user.into_iter().collect()
         }
     };
     let user = users.into_iter().map(listed).collect();
-    let status = UsersStatus {
-        users: Users { user },
-    };
+    let status = UsersStatus { users: Users { user } };
     Ok(Answer::xml("page", &UsersPage { status }))
 }
 
 async fn all_users(call: &Call) -> Result<Vec<User>, Failure> {
-    let mut request = ListUsersRequest {
-        page_size: 1000,
-        ..Default::default()
-    };
+    let mut request = ListUsersRequest { page_size: 1000, ..Default::default() };
     let mut users = Vec::new();
     loop {
         let page = call.users().list_users(request.clone()).await?.into_inner();
@@ -109,11 +95,7 @@ fn listed(user: User) -> ListedUser {
         tariff_id: user.tariff_id,
         owner_id: user.owner_id,
         usertype: usertype(user.role()),
-        user_status: user
-            .legacy_columns
-            .get("user_status")
-            .cloned()
-            .unwrap_or_default(),
+        user_status: user.legacy_columns.get("user_status").cloned().unwrap_or_default(),
         hidden: number::switch(user.hidden),
         username: user.username,
         first_name: user.first_name,
@@ -212,11 +194,7 @@ async fn user_details_get(call: Call) -> Result<Answer, Failure> {
         Some(_) => Some(params.id("user_id").ok_or_else(|| not_found(Wrap::Page))?),
     };
     let username = params.text("username").to_owned();
-    let request = GetUserRequest {
-        id,
-        username,
-        exclude_self: false,
-    };
+    let request = GetUserRequest { id, username, exclude_self: false };
     let response = call.users().get_user(request).await?.into_inner();
     let user = response.user.unwrap_or_default();
     let address = user.address.clone().unwrap_or_default();
@@ -297,15 +275,7 @@ struct Deleted {
 }
 
 async fn user_delete(call: Call) -> Result<Answer, Failure> {
-    let id = call
-        .params
-        .id("user_id")
-        .ok_or_else(|| not_found(Wrap::Page))?;
+    let id = call.params.id("user_id").ok_or_else(|| not_found(Wrap::Page))?;
     call.users().delete_user(DeleteUserRequest { id }).await?;
-    Ok(Answer::xml(
-        "page",
-        &Deleted {
-            status: "User deleted",
-        },
-    ))
+    Ok(Answer::xml("page", &Deleted { status: "User deleted" }))
 }

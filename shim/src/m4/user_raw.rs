@@ -37,24 +37,10 @@ struct Status {
 }
 
 async fn user_details_raw_get(call: Call) -> Result<Answer, Failure> {
-    let id = call
-        .params
-        .id("user_id")
-        .ok_or_else(|| not_found(Wrap::PageStatus))?;
-    let request = GetUserRequest {
-        id: Some(id),
-        exclude_self: true,
-        ..Default::default()
-    };
+    let id = call.params.id("user_id").ok_or_else(|| not_found(Wrap::PageStatus))?;
+    let request = GetUserRequest { id: Some(id), exclude_self: true, ..Default::default() };
     let response = call.users().get_user(request).await?.into_inner();
-    Ok(Answer::xml(
-        "page",
-        &Page {
-            status: Status {
-                user: RawUser::new(response),
-            },
-        },
-    ))
+    Ok(Answer::xml("page", &Page { status: Status { user: RawUser::new(response) } }))
 }
 
 /// A row of the legacy `users` table, an element per column.
@@ -65,10 +51,7 @@ struct RawUser {
 
 impl RawUser {
     fn new(response: GetUserResponse) -> Self {
-        Self {
-            user: response.user.unwrap_or_default(),
-            time_zone: response.time_zone,
-        }
+        Self { user: response.user.unwrap_or_default(), time_zone: response.time_zone }
     }
 }
 
@@ -78,12 +61,7 @@ impl Serialize for RawUser {
         for column in COLUMNS {
             let value = match self.own_column(column) {
                 Some(value) => value,
-                None => self
-                    .user
-                    .legacy_columns
-                    .get(*column)
-                    .cloned()
-                    .unwrap_or_default(),
+                None => self.user.legacy_columns.get(*column).cloned().unwrap_or_default(),
             };
             row.serialize_entry(column, &value)?;
         }
@@ -144,11 +122,7 @@ impl RawUser {
         let switch = |on: bool| number::switch(on).to_owned();
         let amount = |value: &Option<_>| number::plain(value.as_ref());
         let optional_id = |id: i64| {
-            if id == 0 {
-                String::new()
-            } else {
-                id.to_string()
-            }
+            if id == 0 { String::new() } else { id.to_string() }
         };
         Some(match column {
             // The address and the tax record belong to the user and go by his id.

@@ -80,10 +80,7 @@ const CREATE_PARAMS: &[Param] = details![
     optional("postpaid", "1 (default) or 0"),
     optional("credit", "how far below zero he may go; -1: without limit"),
     optional("balance_min", "balance at which his calls are refused"),
-    optional(
-        "balance_max",
-        "balance at which no more calls are sent to him"
-    ),
+    optional("balance_max", "balance at which no more calls are sent to him"),
 ];
 
 pub(super) const USER_DETAILS_UPDATE: Method = Method {
@@ -119,26 +116,18 @@ const NOT_UPDATED: &str = "User was not updated";
 const NOT_CREATED: &str = "User was not created";
 
 async fn user_details_update(call: Call) -> Result<Answer, Failure> {
-    let id = call
-        .params
-        .id("user_id")
-        .ok_or_else(|| not_found(Wrap::PageStatus))?;
+    let id = call.params.id("user_id").ok_or_else(|| not_found(Wrap::PageStatus))?;
     let changes = Changes::read(&call.params).map_err(|problem| unusable(NOT_UPDATED, &problem))?;
     let request = UpdateUserRequest {
         user: Some(User { id, ..changes.user }),
-        update_mask: Some(prost_types::FieldMask {
-            paths: changes.paths,
-        }),
+        update_mask: Some(prost_types::FieldMask { paths: changes.paths }),
         exclude_self: true,
         tax_patches: changes.taxes,
         password: String::new(),
     };
     match call.users().update_user(request).await {
         Ok(_) => {
-            let status = Success {
-                success: "User was updated successfully",
-                user_id: None,
-            };
+            let status = Success { success: "User was updated successfully", user_id: None };
             Ok(Answer::xml("page", &Page { status }))
         }
         Err(status) => refused(NOT_UPDATED, status),
@@ -190,10 +179,7 @@ async fn user_create(call: Call) -> Result<Answer, Failure> {
     match call.users().create_user(request).await {
         Ok(response) => {
             let user_id = response.into_inner().user.map(|user| user.id);
-            let status = Success {
-                success: "User created",
-                user_id,
-            };
+            let status = Success { success: "User created", user_id };
             Ok(Answer::xml("page", &Page { status }))
         }
         Err(status) => refused(NOT_CREATED, status),
@@ -250,26 +236,14 @@ impl Changes {
             ("clientid", "client_id", &mut user.client_id),
             ("first_name", "first_name", &mut user.first_name),
             ("last_name", "last_name", &mut user.last_name),
-            (
-                "accounting_number",
-                "accounting_number",
-                &mut user.accounting_number,
-            ),
-            (
-                "agreement_number",
-                "agreement_number",
-                &mut user.agreement_number,
-            ),
+            ("accounting_number", "accounting_number", &mut user.accounting_number),
+            ("agreement_number", "agreement_number", &mut user.agreement_number),
             ("comment", "comment", &mut user.comment),
             ("address", "address.street", &mut address.street),
             ("city", "address.city", &mut address.city),
             ("postcode", "address.postcode", &mut address.postcode),
             ("county", "address.county", &mut address.county),
-            (
-                "mob_phone",
-                "address.mobile_phone",
-                &mut address.mobile_phone,
-            ),
+            ("mob_phone", "address.mobile_phone", &mut address.mobile_phone),
             ("fax", "address.fax", &mut address.fax),
             ("phone", "address.phone", &mut address.phone),
             ("state", "address.state", &mut address.state),
@@ -292,21 +266,9 @@ impl Changes {
         for (name, path, field) in [
             ("currency_id", "currency_id", &mut user.currency_id),
             ("call_limit", "call_limit", &mut call_limit),
-            (
-                "responsible_manager_id",
-                "responsible_manager_id",
-                &mut user.responsible_manager_id,
-            ),
-            (
-                "taxation_country",
-                "taxation_country",
-                &mut user.taxation_country,
-            ),
-            (
-                "direction_id",
-                "address.direction_id",
-                &mut address.direction_id,
-            ),
+            ("responsible_manager_id", "responsible_manager_id", &mut user.responsible_manager_id),
+            ("taxation_country", "taxation_country", &mut user.taxation_country),
+            ("direction_id", "address.direction_id", &mut address.direction_id),
             ("warning_email_hour", "balance_warning.hour", &mut hour),
             (
                 "static_source_list_id",
@@ -320,9 +282,7 @@ impl Changes {
             ),
         ] {
             if let Some(value) = params.filled(name) {
-                *field = value
-                    .parse()
-                    .map_err(|_| format!("{name} must be a number"))?;
+                *field = value.parse().map_err(|_| format!("{name} must be a number"))?;
                 self.paths.push(path.to_owned());
             }
         }
@@ -360,18 +320,8 @@ impl Changes {
                 "0",
                 &mut blocking.conditional_use,
             ),
-            (
-                "warning_email_active",
-                "balance_warning.active",
-                "0",
-                &mut warning.active,
-            ),
-            (
-                "generate_invoice",
-                "generate_invoice",
-                "0",
-                &mut user.generate_invoice,
-            ),
+            ("warning_email_active", "balance_warning.active", "0", &mut warning.active),
+            ("generate_invoice", "generate_invoice", "0", &mut user.generate_invoice),
         ] {
             if let Some(value) = params.filled(name) {
                 *field = switch(name, value, off)?;
@@ -440,9 +390,7 @@ fn switch(name: &str, value: &str, off: &str) -> Result<bool, String> {
 }
 
 fn decimal(params: &Params, name: &str) -> Option<Decimal> {
-    params.filled(name).map(|value| Decimal {
-        value: value.to_owned(),
-    })
+    params.filled(name).map(|value| Decimal { value: value.to_owned() })
 }
 
 /// The changes of the four taxes. The first cannot be switched off.
@@ -456,9 +404,7 @@ fn taxes(params: &Params) -> Result<Vec<TaxPatch>, String> {
         };
         let patch = TaxPatch {
             position,
-            name: params
-                .get(&format!("tax{position}_name"))
-                .map(str::to_owned),
+            name: params.get(&format!("tax{position}_name")).map(str::to_owned),
             percent: decimal(params, &format!("tax{position}_value")),
             enabled,
         };

@@ -13,21 +13,11 @@ use crate::on_both;
 async fn a_shim_reaches_its_core_over_the_network() {
     on_both(|data| async move {
         let mut core = Server::start_part(&data, "core", &[]);
-        Fixture::fill(&core)
-            .await
-            .settings(SECRET, &BTreeMap::new())
-            .await;
-        let output = data
-            .command()
-            .args(["token", "--shim", "shim1"])
-            .output()
-            .unwrap();
+        Fixture::fill(&core).await.settings(SECRET, &BTreeMap::new()).await;
+        let output = data.command().args(["token", "--shim", "shim1"]).output().unwrap();
         let token = String::from_utf8(output.stdout).unwrap();
         let url = format!("http://{}", core.grpc);
-        let environment = [
-            ("TOLLBOOK_SHIM_TOKEN", token.trim()),
-            ("TOLLBOOK_CORE_URL", &url),
-        ];
+        let environment = [("TOLLBOOK_SHIM_TOKEN", token.trim()), ("TOLLBOOK_CORE_URL", &url)];
         let mut shim = Server::start_part(&data, "shim", &environment);
 
         let params = [("u", "admin"), ("user_id", "4"), ("balance", "4")];
@@ -38,10 +28,7 @@ async fn a_shim_reaches_its_core_over_the_network() {
 
         // A token that is none of a shim's, and a core that is gone, are told apart from
         // what a client did wrong.
-        let environment = [
-            ("TOLLBOOK_SHIM_TOKEN", "tb_wrong"),
-            ("TOLLBOOK_CORE_URL", &url),
-        ];
+        let environment = [("TOLLBOOK_SHIM_TOKEN", "tb_wrong"), ("TOLLBOOK_CORE_URL", &url)];
         let stranger = Server::start_part(&data, "shim", &environment);
         let request = reqwest::Client::new().post(stranger.url("user_balance_get"));
         assert_eq!(request.send().await.unwrap().status(), 502);
@@ -49,13 +36,7 @@ async fn a_shim_reaches_its_core_over_the_network() {
         let request = reqwest::Client::new().post(shim.url("user_balance_get"));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 503);
-        assert!(
-            response
-                .text()
-                .await
-                .unwrap()
-                .contains("temporarily unavailable")
-        );
+        assert!(response.text().await.unwrap().contains("temporarily unavailable"));
         assert!(shim.stop().success());
     })
     .await;

@@ -13,20 +13,13 @@ async fn run(backend: Backend) {
     let mut files = files();
     while !files.is_empty() {
         let some = files.split_off(files.len().saturating_sub(4));
-        let running: Vec<_> = some
-            .into_iter()
-            .map(|file| tokio::spawn(run_file(backend, file)))
-            .collect();
+        let running: Vec<_> =
+            some.into_iter().map(|file| tokio::spawn(run_file(backend, file))).collect();
         for file in running {
             failures.extend(file.await.unwrap());
         }
     }
-    assert!(
-        failures.is_empty(),
-        "{} failures\n\n{}",
-        failures.len(),
-        failures.join("\n\n")
-    );
+    assert!(failures.is_empty(), "{} failures\n\n{}", failures.len(), failures.join("\n\n"));
 }
 
 async fn run_file(backend: Backend, file: File) -> Vec<String> {
@@ -61,29 +54,20 @@ fn every_method_and_alias_has_cases() {
         .unwrap();
     let declared = String::from_utf8(output.stdout).unwrap();
     let names = |prefix: &str| {
-        let lines = declared
-            .lines()
-            .filter_map(|line| line.strip_prefix(prefix).map(str::to_owned));
+        let lines =
+            declared.lines().filter_map(|line| line.strip_prefix(prefix).map(str::to_owned));
         lines
             .flat_map(|line| {
-                line.trim_end_matches('.')
-                    .split(", ")
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
+                line.trim_end_matches('.').split(", ").map(str::to_owned).collect::<Vec<_>>()
             })
             .collect::<HashSet<_>>()
     };
     let files = files();
     let methods: HashSet<String> = files.iter().map(|file| file.method.clone()).collect();
     assert_eq!(names("## "), methods);
-    let called: HashSet<String> = files
-        .iter()
-        .flat_map(|file| &file.case)
-        .filter_map(|case| case.call.clone())
-        .collect();
-    let missing: Vec<_> = names("Also called ")
-        .into_iter()
-        .filter(|alias| !called.contains(alias))
-        .collect();
+    let called: HashSet<String> =
+        files.iter().flat_map(|file| &file.case).filter_map(|case| case.call.clone()).collect();
+    let missing: Vec<_> =
+        names("Also called ").into_iter().filter(|alias| !called.contains(alias)).collect();
     assert!(missing.is_empty(), "aliases without a case: {missing:?}");
 }

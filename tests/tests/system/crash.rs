@@ -29,10 +29,7 @@ const CLIENTS: i64 = 64;
 async fn nothing_that_was_acknowledged_is_lost_or_doubled() {
     on_both(|data| async move {
         let mut server = Server::start(&data);
-        Fixture::fill(&server)
-            .await
-            .settings(SECRET, &BTreeMap::new())
-            .await;
+        Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
         let token = admin_token(&data);
         let admin = bearer(server.channel().await, &token);
         let acknowledged = Arc::new(AtomicI64::new(0));
@@ -45,11 +42,7 @@ async fn nothing_that_was_acknowledged_is_lost_or_doubled() {
             if client % 2 == 0 {
                 clients.spawn(over_grpc(admin.clone(), client, acknowledged));
             } else {
-                clients.spawn(over_http(
-                    server.url("user_balance_update"),
-                    client,
-                    acknowledged,
-                ));
+                clients.spawn(over_http(server.url("user_balance_update"), client, acknowledged));
             }
         }
         // In the middle: when a good part is done, and most is still to come.
@@ -58,14 +51,8 @@ async fn nothing_that_was_acknowledged_is_lost_or_doubled() {
         }
         server.kill();
         let told: Vec<(i64, Vec<i64>)> = clients.join_all().await;
-        let done: i64 = told
-            .iter()
-            .map(|(_, numbers)| i64::try_from(numbers.len()).unwrap())
-            .sum();
-        assert!(
-            (UPDATES / 10..UPDATES).contains(&done),
-            "killed too late or too early: {done}"
-        );
+        let done: i64 = told.iter().map(|(_, numbers)| i64::try_from(numbers.len()).unwrap()).sum();
+        assert!((UPDATES / 10..UPDATES).contains(&done), "killed too late or too early: {done}");
 
         let server = Server::start(&data);
         let admin = bearer(server.channel().await, &token);
@@ -76,29 +63,19 @@ async fn nothing_that_was_acknowledged_is_lost_or_doubled() {
         let (client, numbers) = told.iter().find(|(client, _)| client % 2 == 0).unwrap();
         let mut accounts = AccountsServiceClient::new(admin.clone());
         for number in numbers {
-            accounts
-                .adjust_balance(request(*client, *number))
-                .await
-                .unwrap();
+            accounts.adjust_balance(request(*client, *number)).await.unwrap();
         }
         check_client(&admin, *client, numbers).await;
 
         let audit = data.command().arg("audit").output().unwrap();
         let report = String::from_utf8_lossy(&audit.stdout).into_owned();
-        assert!(
-            audit.status.success() && report.contains("the books are right"),
-            "{report}"
-        );
+        assert!(audit.status.success() && report.contains("the books are right"), "{report}");
     })
     .await;
 }
 
 fn admin_token(data: &Data) -> String {
-    let output = data
-        .command()
-        .args(["token", "crash test"])
-        .output()
-        .unwrap();
+    let output = data.command().args(["token", "crash test"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -125,11 +102,7 @@ async fn over_grpc(
     let mut accounts = AccountsServiceClient::new(admin);
     let mut done = Vec::new();
     for number in 0..UPDATES / CLIENTS {
-        if accounts
-            .adjust_balance(request(client, number))
-            .await
-            .is_err()
-        {
+        if accounts.adjust_balance(request(client, number)).await.is_err() {
             break;
         }
         done.push(number);
@@ -144,12 +117,7 @@ async fn over_http(url: String, client: i64, acknowledged: Arc<AtomicI64>) -> (i
     let hash = legacy_hash(&format!("{user}1"), SECRET);
     let mut done = Vec::new();
     for number in 0..UPDATES / CLIENTS {
-        let form = [
-            ("u", "admin"),
-            ("user_id", &user),
-            ("balance", "1"),
-            ("hash", &hash),
-        ];
+        let form = [("u", "admin"), ("user_id", &user), ("balance", "1"), ("hash", &hash)];
         let Ok(response) = http.post(&url).form(&form).send().await else {
             break;
         };
@@ -171,9 +139,7 @@ async fn check_client(admin: &Authorized, client: i64, told: &[i64]) {
         page_size: 1000,
         ..Default::default()
     };
-    let list = AccountsServiceClient::new(admin.clone())
-        .list_ledger_entries(request)
-        .await;
+    let list = AccountsServiceClient::new(admin.clone()).list_ledger_entries(request).await;
     let mut entries = list.unwrap().into_inner().entries;
     entries.reverse();
     let in_ledger = entries.len();
@@ -183,19 +149,10 @@ async fn check_client(admin: &Authorized, client: i64, told: &[i64]) {
         told.len()
     );
     if client % 2 == 0 {
-        let notes: Vec<i64> = entries
-            .iter()
-            .map(|entry| entry.note.parse().unwrap())
-            .collect();
-        assert_eq!(
-            notes,
-            (0..i64::try_from(in_ledger).unwrap()).collect::<Vec<_>>()
-        );
+        let notes: Vec<i64> = entries.iter().map(|entry| entry.note.parse().unwrap()).collect();
+        assert_eq!(notes, (0..i64::try_from(in_ledger).unwrap()).collect::<Vec<_>>());
     }
     if let Some(last) = entries.last() {
-        assert_eq!(
-            last.balance_after.clone().unwrap().value,
-            in_ledger.to_string()
-        );
+        assert_eq!(last.balance_after.clone().unwrap().value, in_ledger.to_string());
     }
 }

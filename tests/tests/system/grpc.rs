@@ -31,17 +31,11 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, ErrorReason)
     let status = result.unwrap_err();
     let info = status.get_details_error_info().unwrap();
     assert_eq!(info.domain, "tollbook");
-    (
-        status.code(),
-        ErrorReason::from_reason(&info.reason).unwrap(),
-    )
+    (status.code(), ErrorReason::from_reason(&info.reason).unwrap())
 }
 
 fn balance_of(user_id: i64) -> GetBalanceRequest {
-    GetBalanceRequest {
-        user_id: Some(user_id),
-        ..Default::default()
-    }
+    GetBalanceRequest { user_id: Some(user_id), ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,37 +52,21 @@ async fn who_may_call_what() {
 
         let alice = server.log_in("alice", "wonderland").await;
         let mut accounts = AccountsServiceClient::new(alice.clone());
-        let own = accounts
-            .get_balance(balance_of(4))
-            .await
-            .unwrap()
-            .into_inner();
+        let own = accounts.get_balance(balance_of(4)).await.unwrap().into_inner();
         assert_eq!(own.balance.unwrap().value, "66");
         let foreign = refusal(accounts.get_balance(balance_of(5)).await);
         let absent = refusal(accounts.get_balance(balance_of(999)).await);
         assert_eq!(foreign, (Code::NotFound, ErrorReason::UserNotFound));
-        assert_eq!(
-            foreign, absent,
-            "who may not see somebody cannot tell whether he exists"
-        );
-        let request = AdjustBalanceRequest {
-            user_id: 4,
-            amount: decimal("1"),
-            ..Default::default()
-        };
+        assert_eq!(foreign, absent, "who may not see somebody cannot tell whether he exists");
+        let request =
+            AdjustBalanceRequest { user_id: 4, amount: decimal("1"), ..Default::default() };
         let denied = (Code::PermissionDenied, ErrorReason::RoleDenied);
         assert_eq!(refusal(accounts.adjust_balance(request).await), denied);
         let mut users = UsersServiceClient::new(alice.clone());
-        assert_eq!(
-            refusal(users.list_users(ListUsersRequest::default()).await),
-            denied
-        );
+        assert_eq!(refusal(users.list_users(ListUsersRequest::default()).await), denied);
 
         // Logging out ends the session.
-        SessionsServiceClient::new(alice)
-            .end_sessions(EndSessionsRequest {})
-            .await
-            .unwrap();
+        SessionsServiceClient::new(alice).end_sessions(EndSessionsRequest {}).await.unwrap();
         assert_eq!(refusal(accounts.get_balance(balance_of(4)).await), missing);
     })
     .await;
@@ -99,30 +77,16 @@ async fn access_tokens_are_shown_once_and_can_be_revoked() {
     on_both(|data| async move {
         let server = Server::start(&data);
         let mut tokens = AccessTokensServiceClient::new(server.admin().await);
-        let request = CreateAccessTokenRequest {
-            name: "billing".to_owned(),
-            ..Default::default()
-        };
-        let created = tokens
-            .create_access_token(request)
-            .await
-            .unwrap()
-            .into_inner();
+        let request = CreateAccessTokenRequest { name: "billing".to_owned(), ..Default::default() };
+        let created = tokens.create_access_token(request).await.unwrap().into_inner();
         let mut accounts =
             AccountsServiceClient::new(bearer(server.channel().await, &created.secret));
         accounts.get_balance(balance_of(0)).await.unwrap();
         let id = created.access_token.unwrap().id;
-        tokens
-            .revoke_access_token(RevokeAccessTokenRequest { id })
-            .await
-            .unwrap();
+        tokens.revoke_access_token(RevokeAccessTokenRequest { id }).await.unwrap();
         let missing = (Code::Unauthenticated, ErrorReason::CredentialsMissing);
         assert_eq!(refusal(accounts.get_balance(balance_of(0)).await), missing);
-        let unknown = refusal(
-            tokens
-                .revoke_access_token(RevokeAccessTokenRequest { id })
-                .await,
-        );
+        let unknown = refusal(tokens.revoke_access_token(RevokeAccessTokenRequest { id }).await);
         assert_eq!(unknown, (Code::NotFound, ErrorReason::AccessTokenNotFound));
     })
     .await;
@@ -142,9 +106,7 @@ async fn legacy_signatures_are_taken_from_shims_only() {
         let signed = || {
             let mut request = Request::new(balance_of(0));
             let value = MetadataValue::from_bytes(&claim.encode_to_vec());
-            request
-                .metadata_mut()
-                .insert_bin("tollbook-legacy-bin", value);
+            request.metadata_mut().insert_bin("tollbook-legacy-bin", value);
             request
         };
         let refused = (Code::PermissionDenied, ErrorReason::SignatureRefused);
@@ -153,20 +115,14 @@ async fn legacy_signatures_are_taken_from_shims_only() {
         let mut nobody = AccountsServiceClient::new(server.channel().await);
         assert_eq!(refusal(nobody.get_balance(signed()).await), refused);
 
-        let output = data
-            .command()
-            .args(["token", "--shim", "shim1"])
-            .output()
-            .unwrap();
+        let output = data.command().args(["token", "--shim", "shim1"]).output().unwrap();
         let token = String::from_utf8(output.stdout).unwrap();
         let shim = bearer(server.channel().await, token.trim());
         let mut accounts = AccountsServiceClient::new(shim.clone());
         accounts.get_balance(signed()).await.unwrap();
         let denied = (Code::PermissionDenied, ErrorReason::RoleDenied);
         assert_eq!(refusal(accounts.get_balance(balance_of(0)).await), denied);
-        let request = CheckAccessRequest {
-            rpc: "/tollbook.v1.UsersService/GetUser".to_owned(),
-        };
+        let request = CheckAccessRequest { rpc: "/tollbook.v1.UsersService/GetUser".to_owned() };
         let unsigned = LegacyServiceClient::new(shim).check_access(request).await;
         assert_eq!(refusal(unsigned), refused);
     })
@@ -186,22 +142,11 @@ async fn the_same_idempotency_key_changes_nothing_the_second_time() {
             ..Default::default()
         };
         let mut accounts = AccountsServiceClient::new(admin.clone());
-        let first = accounts
-            .adjust_balance(request("10"))
-            .await
-            .unwrap()
-            .into_inner();
-        let second = accounts
-            .adjust_balance(request("10"))
-            .await
-            .unwrap()
-            .into_inner();
+        let first = accounts.adjust_balance(request("10")).await.unwrap().into_inner();
+        let second = accounts.adjust_balance(request("10")).await.unwrap().into_inner();
         assert_eq!(first, second);
         let other = refusal(accounts.adjust_balance(request("11")).await);
-        assert_eq!(
-            other,
-            (Code::AlreadyExists, ErrorReason::IdempotencyKeyReused)
-        );
+        assert_eq!(other, (Code::AlreadyExists, ErrorReason::IdempotencyKeyReused));
 
         // The same key at once, many times: one batch, or several, and one payment.
         let payment = RecordPaymentRequest {
@@ -221,20 +166,10 @@ async fn the_same_idempotency_key_changes_nothing_the_second_time() {
         let answers = calls.join_all().await;
         assert!(answers.iter().all(|answer| *answer == answers[0]));
 
-        let request = ListLedgerEntriesRequest {
-            user_id: 5,
-            ..Default::default()
-        };
-        let entries = accounts
-            .list_ledger_entries(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .entries;
-        let amounts: Vec<_> = entries
-            .iter()
-            .map(|entry| entry.amount.clone().unwrap().value)
-            .collect();
+        let request = ListLedgerEntriesRequest { user_id: 5, ..Default::default() };
+        let entries = accounts.list_ledger_entries(request).await.unwrap().into_inner().entries;
+        let amounts: Vec<_> =
+            entries.iter().map(|entry| entry.amount.clone().unwrap().value).collect();
         // 1 / 0.7351, rounded half to even to 15 places.
         assert_eq!(amounts, ["1.36035913481159", "10"]);
     })
@@ -261,11 +196,7 @@ async fn concurrent_adjustments_add_up() {
         let mut accounts = AccountsServiceClient::new(admin);
         let mut cents = 0;
         for user in 5..8 {
-            let balance = accounts
-                .get_balance(balance_of(user))
-                .await
-                .unwrap()
-                .into_inner();
+            let balance = accounts.get_balance(balance_of(user)).await.unwrap().into_inner();
             let text = balance.balance.unwrap().value;
             let (whole, tenth) = text.split_once('.').unwrap_or((&text, "0"));
             cents += whole.parse::<i64>().unwrap() * 10 + tenth.parse::<i64>().unwrap();
@@ -280,31 +211,16 @@ async fn users_are_changed_field_by_field_and_all_or_nothing() {
     on_both(|data| async move {
         let server = Server::start(&data);
         let mut users = UsersServiceClient::new(server.admin().await);
-        let user = User {
-            username: "zoe".to_owned(),
-            ..Default::default()
-        };
-        let request = CreateUserRequest {
-            user: Some(user.clone()),
-            ..Default::default()
-        };
-        let created = users
-            .create_user(request.clone())
-            .await
-            .unwrap()
-            .into_inner()
-            .user
-            .unwrap();
+        let user = User { username: "zoe".to_owned(), ..Default::default() };
+        let request = CreateUserRequest { user: Some(user.clone()), ..Default::default() };
+        let created = users.create_user(request.clone()).await.unwrap().into_inner().user.unwrap();
         assert_eq!(
             refusal(users.create_user(request).await),
             (Code::AlreadyExists, ErrorReason::UsernameTaken)
         );
 
         let update = |paths: &[&str], user: User| UpdateUserRequest {
-            user: Some(User {
-                id: created.id,
-                ..user
-            }),
+            user: Some(User { id: created.id, ..user }),
             update_mask: Some(FieldMask {
                 paths: paths.iter().map(|path| (*path).to_owned()).collect(),
             }),
@@ -316,17 +232,10 @@ async fn users_are_changed_field_by_field_and_all_or_nothing() {
             legacy_columns: [("lcr_id".to_owned(), "7".to_owned())].into(),
             ..Default::default()
         };
-        let changed = users
-            .update_user(update(
-                &["first_name", "legacy_columns.lcr_id"],
-                new.clone(),
-            ))
-            .await;
+        let changed =
+            users.update_user(update(&["first_name", "legacy_columns.lcr_id"], new.clone())).await;
         let changed = changed.unwrap().into_inner().user.unwrap();
-        assert_eq!(
-            (changed.first_name.as_str(), changed.last_name.as_str()),
-            ("Zoe", "")
-        );
+        assert_eq!((changed.first_name.as_str(), changed.last_name.as_str()), ("Zoe", ""));
         assert_eq!(changed.legacy_columns["lcr_id"], "7");
         assert_eq!(changed.legacy_columns["show_quick_stats"], "1");
 
@@ -338,39 +247,19 @@ async fn users_are_changed_field_by_field_and_all_or_nothing() {
             "address.no_such_field",
             "balance_warning.user_warned",
         ] {
-            let refused = refusal(
-                users
-                    .update_user(update(&["last_name", path], new.clone()))
-                    .await,
-            );
-            assert_eq!(
-                refused,
-                (Code::InvalidArgument, ErrorReason::InvalidField),
-                "{path}"
-            );
+            let refused =
+                refusal(users.update_user(update(&["last_name", path], new.clone())).await);
+            assert_eq!(refused, (Code::InvalidArgument, ErrorReason::InvalidField), "{path}");
         }
         let bad = User {
             last_name: "lost".to_owned(),
             time_zone: "Mars/Olympus".to_owned(),
             ..Default::default()
         };
-        let refused = refusal(
-            users
-                .update_user(update(&["last_name", "time_zone"], bad))
-                .await,
-        );
+        let refused = refusal(users.update_user(update(&["last_name", "time_zone"], bad)).await);
         assert_eq!(refused.1, ErrorReason::InvalidField);
-        let request = GetUserRequest {
-            id: Some(created.id),
-            ..Default::default()
-        };
-        let now = users
-            .get_user(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .user
-            .unwrap();
+        let request = GetUserRequest { id: Some(created.id), ..Default::default() };
+        let now = users.get_user(request).await.unwrap().into_inner().user.unwrap();
         assert_eq!(now, changed, "a refused change left something behind");
     })
     .await;
@@ -382,17 +271,10 @@ async fn lists_come_in_pages() {
         let server = Server::start(&data);
         Fixture::fill(&server).await;
         let mut users = UsersServiceClient::new(server.admin().await);
-        let mut request = ListUsersRequest {
-            page_size: 50,
-            ..Default::default()
-        };
+        let mut request = ListUsersRequest { page_size: 50, ..Default::default() };
         let mut seen = Vec::new();
         loop {
-            let page = users
-                .list_users(request.clone())
-                .await
-                .unwrap()
-                .into_inner();
+            let page = users.list_users(request.clone()).await.unwrap().into_inner();
             assert!(page.users.len() <= 50);
             seen.extend(page.users.iter().map(|user| user.id));
             if page.next_page_token.is_empty() {
@@ -402,10 +284,7 @@ async fn lists_come_in_pages() {
         }
         assert_eq!(seen, (0..=123).collect::<Vec<_>>());
         request.page_token = "x".to_owned();
-        assert_eq!(
-            refusal(users.list_users(request).await).1,
-            ErrorReason::InvalidPageToken
-        );
+        assert_eq!(refusal(users.list_users(request).await).1, ErrorReason::InvalidPageToken);
     })
     .await;
 }
@@ -416,19 +295,13 @@ async fn the_api_needs_a_secret_key_before_it_is_allowed() {
         let server = Server::start(&data);
         let mut settings = SettingsServiceClient::new(server.admin().await);
         let request = UpdateSettingsRequest {
-            settings: Some(Settings {
-                allow_api: true,
-                ..Default::default()
-            }),
+            settings: Some(Settings { allow_api: true, ..Default::default() }),
             update_mask: Some(FieldMask {
                 paths: ["allow_api", "api_secret_key"].map(str::to_owned).to_vec(),
             }),
         };
         let refused = refusal(settings.update_settings(request).await);
-        assert_eq!(
-            refused,
-            (Code::FailedPrecondition, ErrorReason::ApiSecretMissing)
-        );
+        assert_eq!(refused, (Code::FailedPrecondition, ErrorReason::ApiSecretMissing));
     })
     .await;
 }
@@ -440,53 +313,27 @@ async fn reflection_and_health_need_no_credentials() {
         let server = Server::start(&data);
         let channel = server.channel().await;
         let ask = async |request: MessageRequest| {
-            let request = ServerReflectionRequest {
-                host: String::new(),
-                message_request: Some(request),
-            };
+            let request =
+                ServerReflectionRequest { host: String::new(), message_request: Some(request) };
             let mut answers = ServerReflectionClient::new(channel.clone())
                 .server_reflection_info(tonic::codegen::tokio_stream::once(request))
                 .await
                 .unwrap()
                 .into_inner();
-            answers
-                .message()
-                .await
-                .unwrap()
-                .unwrap()
-                .message_response
-                .unwrap()
+            answers.message().await.unwrap().unwrap().message_response.unwrap()
         };
         let MessageResponse::ListServicesResponse(list) =
             ask(MessageRequest::ListServices(String::new())).await
         else {
             panic!("no list of services");
         };
-        let names: Vec<_> = list
-            .service
-            .iter()
-            .map(|service| service.name.as_str())
-            .collect();
-        for name in [
-            "AccountsService",
-            "UsersService",
-            "PaymentsService",
-            "SessionsService",
-        ] {
-            assert!(
-                names.contains(&format!("tollbook.v1.{name}").as_str()),
-                "{names:?}"
-            );
+        let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+        for name in ["AccountsService", "UsersService", "PaymentsService", "SessionsService"] {
+            assert!(names.contains(&format!("tollbook.v1.{name}").as_str()), "{names:?}");
         }
-        for symbol in [
-            "tollbook.v1.AccountsService.AdjustBalance",
-            "google.rpc.ErrorInfo",
-        ] {
+        for symbol in ["tollbook.v1.AccountsService.AdjustBalance", "google.rpc.ErrorInfo"] {
             let answer = ask(MessageRequest::FileContainingSymbol(symbol.to_owned())).await;
-            assert!(
-                matches!(answer, MessageResponse::FileDescriptorResponse(_)),
-                "{answer:?}"
-            );
+            assert!(matches!(answer, MessageResponse::FileDescriptorResponse(_)), "{answer:?}");
         }
         let health = tonic_health::pb::health_client::HealthClient::new(channel)
             .check(tonic_health::pb::HealthCheckRequest::default())

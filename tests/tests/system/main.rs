@@ -1,10 +1,6 @@
 //! System tests: the real binary, over real sockets, on both backends.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "in a test, a panic is the report"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is the report")]
 
 mod apart;
 mod bad_input;

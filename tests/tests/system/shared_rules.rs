@@ -15,10 +15,8 @@ fn first_cases() -> Vec<(String, Case)> {
     files()
         .into_iter()
         .map(|file| {
-            let case = file
-                .case
-                .into_iter()
-                .find(|case| case.sign.is_some() && case.call.is_none());
+            let case =
+                file.case.into_iter().find(|case| case.sign.is_some() && case.call.is_none());
             (file.method, case.unwrap())
         })
         .collect()
@@ -26,8 +24,7 @@ fn first_cases() -> Vec<(String, Case)> {
 
 fn switched(case: &Case, name: &str, on: bool) -> Case {
     let mut case = case.clone();
-    case.settings
-        .insert(name.to_owned(), toml::Value::Boolean(on));
+    case.settings.insert(name.to_owned(), toml::Value::Boolean(on));
     case
 }
 
@@ -48,18 +45,10 @@ async fn every_method_obeys_the_switches_of_the_api() {
         let server = Server::start(&data);
         let fixture = Fixture::fill(&server).await;
         for (method, case) in first_cases() {
-            let off = refused(
-                switched(&case, "allow_api", false),
-                "API Requests are disabled",
-            );
+            let off = refused(switched(&case, "allow_api", false), "API Requests are disabled");
             off.run(&server, &fixture, &method).await.unwrap();
-            let get = refused(
-                Case {
-                    form: Form::Get,
-                    ..case.clone()
-                },
-                "GET Requests are disabled",
-            );
+            let get =
+                refused(Case { form: Form::Get, ..case.clone() }, "GET Requests are disabled");
             get.run(&server, &fixture, &method).await.unwrap();
             let unsigned = refused(Case { sign: None, ..case }, "Incorrect hash");
             unsigned.run(&server, &fixture, &method).await.unwrap();
@@ -80,14 +69,7 @@ async fn get_and_unsigned_requests_work_where_they_are_allowed() {
     let unsigned_fixture = Fixture::fill(&unsigned).await;
     let mut failures = Vec::new();
     for (method, case) in cases {
-        let by_get = switched(
-            &Case {
-                form: Form::Get,
-                ..case.clone()
-            },
-            "allow_get_api",
-            true,
-        );
+        let by_get = switched(&Case { form: Form::Get, ..case.clone() }, "allow_get_api", true);
         failures.extend(by_get.run(&get, &get_fixture, &method).await.err());
         let free = switched(&Case { sign: None, ..case }, "disable_hash_checking", true);
         failures.extend(free.run(&unsigned, &unsigned_fixture, &method).await.err());
@@ -107,24 +89,15 @@ async fn the_xml_api_extension_wraps_answers_and_errors_in_html() {
         let fixture = Fixture::fill(&server).await;
         let on = BTreeMap::from([("xml_api_extension".to_owned(), toml::Value::Boolean(true))]);
         fixture.settings("secret", &on).await;
-        let good = server
-            .legacy("user_balance_get", &[("username", "alice")], "alice")
-            .await;
+        let good = server.legacy("user_balance_get", &[("username", "alice")], "alice").await;
         assert_eq!(
             good,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<html>\n\
              <page>\n  <balance>66.0000</balance>\n</page>\n</html>\n"
         );
-        let bad = server
-            .legacy("user_balance_get", &[("username", "alice")], "x")
-            .await;
-        assert!(
-            bad.contains("<html>\n<status>\n  <error>Incorrect hash"),
-            "{bad}"
-        );
-        let text = server
-            .legacy("simple_balance", &[("username", "alice")], "alice")
-            .await;
+        let bad = server.legacy("user_balance_get", &[("username", "alice")], "x").await;
+        assert!(bad.contains("<html>\n<status>\n  <error>Incorrect hash"), "{bad}");
+        let text = server.legacy("simple_balance", &[("username", "alice")], "alice").await;
         assert_eq!(text, "66.0000");
     })
     .await;
@@ -142,9 +115,8 @@ async fn query_and_body_mix_and_paths_may_be_sloppy() {
         let url = format!("{}?u=admin&balance=1000", server.url("user_balance_update"));
         let fields = [("user_id", "4"), ("balance", "1"), ("hash", &hash)];
         let object = BTreeMap::from(fields);
-        let multipart = fields
-            .iter()
-            .fold(reqwest::multipart::Form::new(), |form, (name, value)| {
+        let multipart =
+            fields.iter().fold(reqwest::multipart::Form::new(), |form, (name, value)| {
                 form.text((*name).to_owned(), (*value).to_owned())
             });
         for (request, balance) in [
@@ -168,10 +140,7 @@ async fn query_and_body_mix_and_paths_may_be_sloppy() {
             ),
         ] {
             let answer = request.send().await.unwrap().text().await.unwrap();
-            assert!(
-                answer.contains(&format!("<balance>{balance}</balance>")),
-                "{answer}"
-            );
+            assert!(answer.contains(&format!("<balance>{balance}</balance>")), "{answer}");
         }
         let hash = tollbook_tests::legacy_hash("alice", "secret");
         for path in [
@@ -180,25 +149,9 @@ async fn query_and_body_mix_and_paths_may_be_sloppy() {
             "/billing//api///user_balance_get?",
         ] {
             let url = format!("http://{}{path}", server.http);
-            let fields = [
-                ("username", "alice"),
-                ("hash", &hash),
-                ("test", "1"),
-                ("p", ""),
-            ];
-            let answer = client
-                .post(url)
-                .form(&fields)
-                .send()
-                .await
-                .unwrap()
-                .text()
-                .await
-                .unwrap();
-            assert!(
-                answer.contains("<balance>71.0000</balance>"),
-                "{path}: {answer}"
-            );
+            let fields = [("username", "alice"), ("hash", &hash), ("test", "1"), ("p", "")];
+            let answer = client.post(url).form(&fields).send().await.unwrap().text().await.unwrap();
+            assert!(answer.contains("<balance>71.0000</balance>"), "{path}: {answer}");
         }
     })
     .await;
