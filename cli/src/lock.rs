@@ -6,18 +6,14 @@ use std::{fs::File, path::PathBuf};
 use anyhow::{Context, bail};
 use tollbook_core::DatabaseUrl;
 
-/// Holds the database for as long as it lives.
-pub(crate) struct DatabaseLock(#[allow(dead_code, reason = "held, not used")] Option<File>);
-
-/// Takes the lock of an embedded database. A database server needs none.
-pub(crate) fn lock(database: &DatabaseUrl) -> anyhow::Result<DatabaseLock> {
-    let DatabaseUrl::Sqlite(path) = database else {
-        return Ok(DatabaseLock(None));
-    };
+/// Takes the lock of an embedded database; it is held for as long as the file is open. A
+/// database server needs none.
+pub(crate) fn lock(database: &DatabaseUrl) -> anyhow::Result<Option<File>> {
+    let DatabaseUrl::Sqlite(path) = database else { return Ok(None) };
     let path = PathBuf::from(format!("{}.lock", path.display()));
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
     if file.try_lock().is_err() {
         bail!("another tollbook server is using this database: {} is locked", path.display());
     }
-    Ok(DatabaseLock(Some(file)))
+    Ok(Some(file))
 }

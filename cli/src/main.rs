@@ -8,7 +8,7 @@ mod methods;
 mod serve;
 mod token;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -79,7 +79,13 @@ fn start_log(config: &config::Config) -> anyhow::Result<()> {
     let registry = tracing_subscriber::registry().with(filter);
     match config.log_format {
         config::LogFormat::Text => {
-            registry.with(fmt::layer().with_writer(std::io::stderr)).init();
+            registry
+                .with(
+                    fmt::layer()
+                        .with_writer(std::io::stderr)
+                        .with_ansi(std::io::stderr().is_terminal()),
+                )
+                .init();
         }
         config::LogFormat::Json => {
             registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tollbook_proto::v1 as pb;
-
 use crate::{
     access::tokens::Tokens,
     catalog::{self, Catalog},
@@ -20,7 +18,6 @@ pub(crate) struct Context {
     pub(crate) directory: Arc<Directory>,
     pub(crate) tokens: Tokens,
     pub(crate) writer: Writer,
-    pub(crate) directions: Vec<pb::Direction>,
 }
 
 impl Context {

@@ -67,7 +67,6 @@ impl Core {
             tokens: Tokens::default(),
             writer: Writer::start(db.clone(), directory.clone()),
             directory,
-            directions: directions::store::all(&db).await?,
             db,
         });
         let server = server::build(&context)?;

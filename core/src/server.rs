@@ -74,7 +74,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(AccountsServiceServer::new(ledger::Service(context.clone())))
         .add_service(PaymentsServiceServer::new(payments::Service(context.clone())))
         .add_service(CurrenciesServiceServer::new(currencies::Service(context.clone())))
-        .add_service(DirectionsServiceServer::new(directions::Service(context.clone())))
+        .add_service(DirectionsServiceServer::new(directions::Service))
         .add_service(SettingsServiceServer::new(settings::Service(context.clone())))
         .add_service(ManagerGroupsServiceServer::new(managers::Service(context.clone())))
         .add_service(SessionsServiceServer::new(access::SessionService(context.clone())))

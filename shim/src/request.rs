@@ -5,6 +5,7 @@
 use axum::body::Bytes;
 use percent_encoding::percent_decode;
 use serde_json::Value;
+use tollbook_proto::v1::Decimal;
 
 /// The parameters, in the order in which their names first came.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,11 @@ impl Params {
         let canonical = text == "0" || !text.starts_with('0');
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if canonical && digits { text.parse().ok() } else { None }
+    }
+
+    /// A decimal for the core to read; none where it is empty or was not sent.
+    pub(crate) fn decimal(&self, name: &str) -> Option<Decimal> {
+        self.filled(name).map(|value| Decimal { value: value.to_owned() })
     }
 
     /// A switch: "1" is on, everything else off.

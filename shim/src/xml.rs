@@ -33,6 +33,11 @@ impl Answer {
         Self::Xml { declaration: DECLARATION, root: render(root, content) }
     }
 
+    /// `<page><status><success>TEXT</success></status></page>`
+    pub(crate) fn success(text: &str) -> Self {
+        Self::xml("page", &SuccessPage { status: Success { success: text } })
+    }
+
     /// An answer of `user_login` or `user_logout`.
     pub(crate) fn login(root: &'static str, content: &impl Serialize) -> Self {
         Self::Xml { declaration: LOGIN_DECLARATION, root: render(root, content) }
@@ -49,6 +54,16 @@ impl Answer {
             Self::Redirect(_) => String::new(),
         }
     }
+}
+
+#[derive(Serialize)]
+struct SuccessPage<'a> {
+    status: Success<'a>,
+}
+
+#[derive(Serialize)]
+struct Success<'a> {
+    success: &'a str,
 }
 
 fn render(root: &'static str, content: &impl Serialize) -> String {

@@ -41,6 +41,20 @@ const UPDATE: &str = "UPDATE bench_accounts SET balance = $1 WHERE id = $2";
 const ENTRY: &str = "INSERT INTO bench_entries (id, account, amount, balance, note, created_at) \
                      VALUES ($1, $2, $3, $4, '', 0)";
 
+/// One update; a macro because the two kinds of transactions share no trait.
+macro_rules! update {
+    ($tx:expr, $select:expr, $account:expr, $entry:expr) => {
+        let mut tx = $tx;
+        let balance: String =
+            sqlx::query_scalar($select).bind($account).fetch_one(&mut *tx).await?;
+        let balance = (Decimal::from_str(&balance)? + Decimal::ONE).to_string();
+        let entry = sqlx::query(ENTRY).bind($entry).bind($account).bind("1").bind(&balance);
+        entry.execute(&mut *tx).await?;
+        sqlx::query(UPDATE).bind(&balance).bind($account).execute(&mut *tx).await?;
+        tx.commit().await?;
+    };
+}
+
 impl Bare {
     pub(super) async fn open(database: &DatabaseUrl) -> anyhow::Result<Self> {
         match database {
@@ -100,41 +114,13 @@ impl Bare {
         let entry = NEXT_ENTRY.fetch_add(1, Ordering::Relaxed);
         match self {
             Self::Sqlite(pool) => {
-                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-                let balance: String =
-                    sqlx::query_scalar("SELECT balance FROM bench_accounts WHERE id = $1")
-                        .bind(account)
-                        .fetch_one(&mut *tx)
-                        .await?;
-                let balance = (Decimal::from_str(&balance)? + Decimal::ONE).to_string();
-                sqlx::query(ENTRY)
-                    .bind(entry)
-                    .bind(account)
-                    .bind("1")
-                    .bind(&balance)
-                    .execute(&mut *tx)
-                    .await?;
-                sqlx::query(UPDATE).bind(&balance).bind(account).execute(&mut *tx).await?;
-                tx.commit().await?;
+                let tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                update!(tx, "SELECT balance FROM bench_accounts WHERE id = $1", account, entry);
             }
             Self::Postgres(pool) => {
-                let mut tx = pool.begin().await?;
-                let balance: String = sqlx::query_scalar(
-                    "SELECT balance FROM bench_accounts WHERE id = $1 FOR UPDATE",
-                )
-                .bind(account)
-                .fetch_one(&mut *tx)
-                .await?;
-                let balance = (Decimal::from_str(&balance)? + Decimal::ONE).to_string();
-                sqlx::query(ENTRY)
-                    .bind(entry)
-                    .bind(account)
-                    .bind("1")
-                    .bind(&balance)
-                    .execute(&mut *tx)
-                    .await?;
-                sqlx::query(UPDATE).bind(&balance).bind(account).execute(&mut *tx).await?;
-                tx.commit().await?;
+                let tx = pool.begin().await?;
+                let select = "SELECT balance FROM bench_accounts WHERE id = $1 FOR UPDATE";
+                update!(tx, select, account, entry);
             }
         }
         Ok(())

@@ -1,13 +1,9 @@
 //! `DirectionsService`.
 
-use std::sync::Arc;
-
 use tollbook_proto::v1::{self as pb, directions_service_server::DirectionsService};
 use tonic::{Request, Response, Status};
 
-use crate::context::Context;
-
-pub(crate) struct Service(pub(crate) Arc<Context>);
+pub(crate) struct Service;
 
 #[tonic::async_trait]
 impl DirectionsService for Service {
@@ -15,6 +11,7 @@ impl DirectionsService for Service {
         &self,
         _request: Request<pb::ListDirectionsRequest>,
     ) -> Result<Response<pb::ListDirectionsResponse>, Status> {
-        Ok(Response::new(pb::ListDirectionsResponse { directions: self.0.directions.clone() }))
+        let directions = super::all().collect();
+        Ok(Response::new(pb::ListDirectionsResponse { directions }))
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     catalog::Snapshot,
-    clock, contract,
+    clock, contract, directions,
     error::{Error, Result},
     ids::{CurrencyId, ManagerGroupId},
     money::{self, Money},
@@ -113,11 +113,7 @@ fn apply_tax_patch(settings: &mut pb::TaxSettings, patch: &pb::TaxPatch) -> Resu
 }
 
 /// Checks everything about a user that needs no look at other users.
-pub(super) fn check(
-    user: &mut pb::User,
-    snapshot: &Snapshot,
-    directions: &[pb::Direction],
-) -> Result<()> {
+pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
     check_texts(user)?;
     if user.username.is_empty() {
         return Err(Error::invalid("username", "is required"));
@@ -146,7 +142,7 @@ pub(super) fn check(
     check_amounts(user)?;
     let address_direction = user.address.as_ref().map_or(0, |address| address.direction_id);
     for id in [user.taxation_country, address_direction] {
-        if id != 0 && !directions.iter().any(|direction| direction.id == id) {
+        if id != 0 && directions::name(id).is_none() {
             return Err(Error::DirectionNotFound);
         }
     }

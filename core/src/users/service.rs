@@ -9,6 +9,7 @@ use super::{Identity, Role, record, store};
 use crate::{
     access::{Password, Principal, Scope, principal},
     context::Context,
+    directions,
     error::{Error, Result},
     ids::UserId,
     paging,
@@ -35,10 +36,7 @@ impl Service {
         let filter = store::Filter { id: Some(identity.id), limit: 1, ..Default::default() };
         let user = store::list(&self.0.db, &filter).await?.pop().ok_or(Error::UserNotFound)?;
         let snapshot = self.0.catalog.load();
-        let country = |id: i64| {
-            let direction = self.0.directions.iter().find(|direction| direction.id == id);
-            direction.map(|direction| direction.name.clone()).unwrap_or_default()
-        };
+        let country = |id: i64| directions::name(id).unwrap_or_default().to_owned();
         Ok(pb::GetUserResponse {
             default_currency: snapshot.currencies.default_currency()?.code.clone(),
             taxation_country_name: country(user.taxation_country),
@@ -104,7 +102,7 @@ impl Service {
                 user.responsible_manager_id = creator.id.0;
             }
         }
-        record::check(&mut user, &snapshot, &self.0.directions)?;
+        record::check(&mut user, &snapshot)?;
         let password =
             Password::for_new_user(request.password, &request.legacy_password_sha1).await?;
         let mut tx = self.0.db.begin().await?;
@@ -132,7 +130,7 @@ impl Service {
         if hands_over && editor.show_only_assigned_users {
             return Err(Error::PermissionMissing);
         }
-        record::check(&mut user, &snapshot, &self.0.directions)?;
+        record::check(&mut user, &snapshot)?;
         check_responsible_manager(&mut tx, &user).await?;
         store::update(&mut tx, &user).await?;
         if let Some(password) = password {

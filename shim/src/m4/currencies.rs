@@ -1,6 +1,5 @@
 //! Group "currencies": `exchange_rate_update`.
 
-use serde::Serialize;
 use tollbook_proto::v1::{Decimal, ErrorReason, SetExchangeRateRequest};
 
 use crate::{
@@ -28,23 +27,11 @@ pub(super) const EXCHANGE_RATE_UPDATE: Method = Method {
     handle: |call| Box::pin(exchange_rate_update(call)),
 };
 
-#[derive(Serialize)]
-struct Page {
-    status: Success,
-}
-
-/// `<success>TEXT</success>`
-#[derive(Serialize)]
-struct Success {
-    success: &'static str,
-}
-
 async fn exchange_rate_update(call: Call) -> Result<Answer, Failure> {
     let request = SetExchangeRateRequest {
         code: call.params.text("currency").to_owned(),
         exchange_rate: Some(Decimal { value: call.params.text("rate").to_owned() }),
     };
     call.currencies().set_exchange_rate(request).await?;
-    let status = Success { success: "Currency successfully updated" };
-    Ok(Answer::xml("page", &Page { status }))
+    Ok(Answer::success("Currency successfully updated"))
 }

@@ -84,7 +84,7 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
         amount: Some(Decimal { value: params.text("amount").to_owned() }),
         amount_includes_tax: params.switch("amount_in_tax"),
         currency: currency.to_owned(),
-        exchange_rate: decimal(params, "exchange_rate"),
+        exchange_rate: params.decimal("exchange_rate"),
         direction: direction.into(),
         comment: params.text("comment").to_owned(),
         idempotency_key: String::new(),
@@ -177,8 +177,8 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
         username: params.text("username_s").to_owned(),
         first_name: params.text("first_name_s").to_owned(),
         last_name: params.text("last_name_s").to_owned(),
-        amount_min: decimal(params, "amount_min_s"),
-        amount_max: decimal(params, "amount_max_s"),
+        amount_min: params.decimal("amount_min_s"),
+        amount_max: params.decimal("amount_max_s"),
         currency: params.text("currency_s").to_owned(),
         page_size: 1000,
         page_token: String::new(),
@@ -208,11 +208,6 @@ fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
         user_balance_before_payment: number::plain(payment.balance_before.as_ref()),
         user_balance_after_payment: number::plain(payment.balance_after.as_ref()),
     }
-}
-
-/// A decimal parameter; none where it is empty or was not sent.
-fn decimal(params: &Params, name: &str) -> Option<Decimal> {
-    params.filled(name).map(|value| Decimal { value: value.to_owned() })
 }
 
 /// A unix time; none where it is empty or was not sent.

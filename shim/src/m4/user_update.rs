@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 use tollbook_proto::v1::{
-    CreateUserRequest, Decimal, ErrorReason, ListUse, TaxPatch, UpdateUserRequest, User,
+    CreateUserRequest, ErrorReason, ListUse, TaxPatch, UpdateUserRequest, User,
 };
 use tonic::Status;
 
@@ -100,18 +100,6 @@ pub(super) const USER_DETAILS_UPDATE: Method = Method {
     handle: |call| Box::pin(user_details_update(call)),
 };
 
-#[derive(Serialize)]
-struct Page {
-    status: Success,
-}
-
-#[derive(Serialize)]
-struct Success {
-    success: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<i64>,
-}
-
 const NOT_UPDATED: &str = "User was not updated";
 const NOT_CREATED: &str = "User was not created";
 
@@ -126,10 +114,7 @@ async fn user_details_update(call: Call) -> Result<Answer, Failure> {
         password: String::new(),
     };
     match call.users().update_user(request).await {
-        Ok(_) => {
-            let status = Success { success: "User was updated successfully", user_id: None };
-            Ok(Answer::xml("page", &Page { status }))
-        }
+        Ok(_) => Ok(Answer::success("User was updated successfully")),
         Err(status) => refused(NOT_UPDATED, status),
     }
 }
@@ -151,6 +136,17 @@ pub(super) const USER_CREATE: Method = Method {
     handle: |call| Box::pin(user_create(call)),
 };
 
+#[derive(Serialize)]
+struct CreatedPage {
+    status: Created,
+}
+
+#[derive(Serialize)]
+struct Created {
+    success: &'static str,
+    user_id: i64,
+}
+
 async fn user_create(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
     let changes = Changes::read(params).map_err(|problem| unusable(NOT_CREATED, &problem))?;
@@ -163,9 +159,9 @@ async fn user_create(call: Call) -> Result<Answer, Failure> {
             .id("tariff_id")
             .ok_or_else(|| unusable(NOT_CREATED, "tariff_id must be a number"))?,
     };
-    user.credit = decimal(params, "credit");
-    user.balance_min = decimal(params, "balance_min");
-    user.balance_max = decimal(params, "balance_max");
+    user.credit = params.decimal("credit");
+    user.balance_min = params.decimal("balance_min");
+    user.balance_max = params.decimal("balance_max");
     let password = params.text("password").to_owned();
     if password.is_empty() {
         return Err(unusable(NOT_CREATED, "password is required"));
@@ -178,9 +174,9 @@ async fn user_create(call: Call) -> Result<Answer, Failure> {
     };
     match call.users().create_user(request).await {
         Ok(response) => {
-            let user_id = response.into_inner().user.map(|user| user.id);
-            let status = Success { success: "User created", user_id };
-            Ok(Answer::xml("page", &Page { status }))
+            let user_id = response.into_inner().user.unwrap_or_default().id;
+            let status = Created { success: "User created", user_id };
+            Ok(Answer::xml("page", &CreatedPage { status }))
         }
         Err(status) => refused(NOT_CREATED, status),
     }
@@ -293,7 +289,7 @@ impl Changes {
         let warning = user.balance_warning.get_or_insert_default();
         // Off is -1 here and 0 in the contract.
         warning.hour = small("warning_email_hour", if hour == -1 { 0 } else { hour })?;
-        if let Some(threshold) = decimal(params, "warning_email_balance") {
+        if let Some(threshold) = params.decimal("warning_email_balance") {
             warning.user_threshold = Some(threshold);
             self.paths.push("balance_warning.user_threshold".to_owned());
         }
@@ -389,10 +385,6 @@ fn switch(name: &str, value: &str, off: &str) -> Result<bool, String> {
     }
 }
 
-fn decimal(params: &Params, name: &str) -> Option<Decimal> {
-    params.filled(name).map(|value| Decimal { value: value.to_owned() })
-}
-
 /// The changes of the four taxes. The first cannot be switched off.
 fn taxes(params: &Params) -> Result<Vec<TaxPatch>, String> {
     let mut patches = Vec::new();
@@ -405,7 +397,7 @@ fn taxes(params: &Params) -> Result<Vec<TaxPatch>, String> {
         let patch = TaxPatch {
             position,
             name: params.get(&format!("tax{position}_name")).map(str::to_owned),
-            percent: decimal(params, &format!("tax{position}_value")),
+            percent: params.decimal(&format!("tax{position}_value")),
             enabled,
         };
         if patch.name.is_some() || patch.percent.is_some() || patch.enabled.is_some() {
