@@ -42,7 +42,7 @@ pub(crate) struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     dialect: Option<Dialect>,
-    /// URL of the core, for the shim [default: <http://127.0.0.1:50051>]
+    /// URL of the core, for the shim and for commands that call one [default: <http://127.0.0.1:50051>]
     #[arg(long = "core", global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     core_url: Option<String>,
@@ -87,6 +87,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Initial API secret key of the legacy API. Not a flag: others see the flags of a process.
     pub(crate) api_secret: Option<String>,
+    /// A user's token, for commands that call a running core. Not a flag for the same reason.
+    pub(crate) token: Option<String>,
     /// A shim's token. Not a flag for the same reason.
     pub(crate) shim_token: Option<String>,
 }
@@ -104,6 +106,7 @@ impl Default for Config {
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             api_secret: None,
+            token: None,
             shim_token: None,
         }
     }

@@ -2,9 +2,12 @@
 
 mod audit;
 mod bench;
+mod client;
 mod config;
 mod lock;
 mod methods;
+mod rate;
+mod rates;
 mod serve;
 mod token;
 
@@ -39,10 +42,30 @@ enum Command {
     Token(token::Args),
     /// Prove that balances equal the sums of their ledgers
     Audit,
+    /// Import a file into a running core
+    #[command(subcommand)]
+    Import(Import),
+    /// Export from a running core to standard output
+    #[command(subcommand)]
+    Export(Export),
+    /// Rate a call, and explain its price
+    Rate(rate::Args),
     /// Print the legacy methods of the dialect, as Markdown
     Methods,
     /// Measure ratios against bare servers and bare databases on this machine
     Bench(bench::Args),
+}
+
+#[derive(Subcommand)]
+enum Import {
+    /// A rate deck, as CSV
+    Rates(rates::import::Args),
+}
+
+#[derive(Subcommand)]
+enum Export {
+    /// A tariff's rates, as CSV
+    Rates(rates::export::Args),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +89,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Shim => serve::shim(config).await,
         Command::Token(args) => token::create(&config, &args).await,
         Command::Audit => return audit::run(&config).await,
+        Command::Import(Import::Rates(args)) => return rates::import::run(&config, &args).await,
+        Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,
+        Command::Rate(args) => rate::run(&config, args).await,
         Command::Methods => methods::print(config.dialect),
         Command::Bench(args) => bench::run(args).await,
     }?;

@@ -1,5 +1,5 @@
-//! What every request needs and few change: settings, currencies and manager groups, kept
-//! in memory.
+//! What every request needs and few change: settings, currencies, manager groups and
+//! tariffs (not their rates), kept in memory.
 //!
 //! A change bumps the revision in its own transaction. The process that made it reloads at
 //! once; other cores of the same database see the new revision when they next look, well
@@ -15,6 +15,7 @@ use crate::{
     managers::{self, ManagerGroups},
     settings::{self, Settings},
     store::{Db, Query, Tx},
+    tariffs::{self, Tariffs},
 };
 
 /// How often other processes' changes are looked for.
@@ -27,6 +28,7 @@ pub(crate) struct Snapshot {
     pub(crate) settings: Settings,
     pub(crate) currencies: Currencies,
     pub(crate) manager_groups: ManagerGroups,
+    pub(crate) tariffs: Tariffs,
 }
 
 /// The newest known snapshot.
@@ -95,5 +97,6 @@ async fn read(db: &Db) -> Result<Snapshot> {
     let settings = settings::store::read(&tx.fetch_all(Query::new(settings::store::ALL)).await?)?;
     let currencies = currencies::store::all(&mut tx).await?;
     let manager_groups = managers::store::all(&mut tx).await?;
-    Ok(Snapshot { revision, settings, currencies, manager_groups })
+    let tariffs = tariffs::store::all(&mut tx).await?;
+    Ok(Snapshot { revision, settings, currencies, manager_groups, tariffs })
 }

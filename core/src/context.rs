@@ -7,6 +7,7 @@ use crate::{
     catalog::{self, Catalog},
     error::Result,
     ledger::writer::Writer,
+    rating::decks::Decks,
     store::{Db, Tx},
     users::directory::Directory,
 };
@@ -18,10 +19,11 @@ pub(crate) struct Context {
     pub(crate) directory: Arc<Directory>,
     pub(crate) tokens: Tokens,
     pub(crate) writer: Writer,
+    pub(crate) decks: Decks,
 }
 
 impl Context {
-    /// Begins a change of settings, currencies or manager groups. Such changes take turns.
+    /// Begins a change of settings, currencies, manager groups or tariffs. Such changes take turns.
     pub(crate) async fn begin_catalog_change(&self) -> Result<Tx> {
         let mut tx = self.db.begin().await?;
         catalog::lock_for_change(&mut tx).await?;

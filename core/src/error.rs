@@ -87,6 +87,9 @@ pub enum Error {
     /// No such access token.
     #[error("no such access token")]
     AccessTokenNotFound,
+    /// No such tariff, or not for this caller to see.
+    #[error("no such tariff")]
+    TariffNotFound,
     /// No such direction.
     #[error("no such direction")]
     DirectionNotFound,
@@ -112,6 +115,10 @@ pub enum Error {
     /// Managers belong to the group.
     #[error("the manager group still has managers")]
     ManagerGroupInUse,
+
+    /// Users have the tariff.
+    #[error("a user has the tariff")]
+    TariffInUse,
 
     /// The writer is shutting down or its queue is gone.
     #[error("the server is shutting down")]
@@ -161,6 +168,8 @@ impl Error {
             Self::ManagerGroupNotFound => ErrorReason::ManagerGroupNotFound,
             Self::AccessTokenNotFound => ErrorReason::AccessTokenNotFound,
             Self::DirectionNotFound => ErrorReason::DirectionNotFound,
+            Self::TariffNotFound => ErrorReason::TariffNotFound,
+            Self::TariffInUse => ErrorReason::TariffInUse,
             Self::UsernameTaken => ErrorReason::UsernameTaken,
             Self::ManagerInvalid => ErrorReason::ManagerInvalid,
             Self::UserInUse => ErrorReason::UserInUse,
@@ -188,7 +197,8 @@ impl Error {
             | Self::UserInUse
             | Self::CurrencyFixed
             | Self::ApiSecretMissing
-            | Self::ManagerGroupInUse => Code::FailedPrecondition,
+            | Self::ManagerGroupInUse
+            | Self::TariffInUse => Code::FailedPrecondition,
             Self::InvalidField { .. }
             | Self::InvalidAmount
             | Self::InvalidExchangeRate
@@ -199,7 +209,8 @@ impl Error {
             | Self::PaymentNotFound
             | Self::ManagerGroupNotFound
             | Self::AccessTokenNotFound
-            | Self::DirectionNotFound => Code::NotFound,
+            | Self::DirectionNotFound
+            | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused | Self::UsernameTaken | Self::CurrencyTaken => {
                 Code::AlreadyExists
             }

@@ -29,6 +29,8 @@ ids! {
     CurrencyId;
     /// Of a manager group.
     ManagerGroupId;
+    /// Of a tariff.
+    TariffId;
     /// Of a ledger entry.
     EntryId;
     /// Of a payment.

@@ -21,10 +21,12 @@ mod managers;
 mod money;
 mod paging;
 mod payments;
+pub mod rating;
 mod server;
 mod settings;
 mod setup;
 mod store;
+mod tariffs;
 mod text;
 mod users;
 
@@ -67,6 +69,7 @@ impl Core {
             tokens: Tokens::default(),
             writer: Writer::start(db.clone(), directory.clone()),
             directory,
+            decks: rating::decks::Decks::default(),
             db,
         });
         let server = server::build(&context)?;

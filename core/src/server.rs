@@ -9,8 +9,9 @@ use tollbook_proto::v1::{
     currencies_service_server::CurrenciesServiceServer,
     directions_service_server::DirectionsServiceServer, legacy_service_server::LegacyServiceServer,
     manager_groups_service_server::ManagerGroupsServiceServer,
-    payments_service_server::PaymentsServiceServer, sessions_service_server::SessionsServiceServer,
-    settings_service_server::SettingsServiceServer, users_service_server::UsersServiceServer,
+    payments_service_server::PaymentsServiceServer, rating_service_server::RatingServiceServer,
+    sessions_service_server::SessionsServiceServer, settings_service_server::SettingsServiceServer,
+    tariffs_service_server::TariffsServiceServer, users_service_server::UsersServiceServer,
 };
 use tonic::{service::Routes, transport::server::TcpIncoming};
 use tower::Layer;
@@ -23,7 +24,7 @@ use crate::{
     context::Context,
     currencies, directions,
     error::{Error, Result},
-    ledger, managers, payments, settings, users,
+    ledger, managers, payments, rating, settings, tariffs, users,
 };
 
 /// All services behind the gate, to be called in the same process.
@@ -74,6 +75,8 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(AccountsServiceServer::new(ledger::Service(context.clone())))
         .add_service(PaymentsServiceServer::new(payments::Service(context.clone())))
         .add_service(CurrenciesServiceServer::new(currencies::Service(context.clone())))
+        .add_service(TariffsServiceServer::new(tariffs::Service(context.clone())))
+        .add_service(RatingServiceServer::new(rating::Service(context.clone())))
         .add_service(DirectionsServiceServer::new(directions::Service))
         .add_service(SettingsServiceServer::new(settings::Service(context.clone())))
         .add_service(ManagerGroupsServiceServer::new(managers::Service(context.clone())))

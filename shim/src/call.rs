@@ -15,7 +15,8 @@ use tollbook_proto::{
         CheckAccessRequest, accounts_service_client::AccountsServiceClient,
         currencies_service_client::CurrenciesServiceClient,
         legacy_service_client::LegacyServiceClient, payments_service_client::PaymentsServiceClient,
-        sessions_service_client::SessionsServiceClient, users_service_client::UsersServiceClient,
+        sessions_service_client::SessionsServiceClient,
+        tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
     },
 };
 use tonic::{
@@ -53,6 +54,10 @@ impl Call {
 
     pub(crate) fn sessions(&self) -> SessionsServiceClient<Signed> {
         SessionsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn tariffs(&self) -> TariffsServiceClient<Signed> {
+        TariffsServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn users(&self) -> UsersServiceClient<Signed> {

@@ -72,6 +72,8 @@ pub(crate) enum Sequence {
     Payments,
     /// Of `access_tokens`.
     AccessTokens,
+    /// Of `tariffs`.
+    Tariffs,
 }
 
 impl Sequence {
@@ -83,6 +85,7 @@ impl Sequence {
             Self::LedgerEntries => "ledger_entries",
             Self::Payments => "payments",
             Self::AccessTokens => "access_tokens",
+            Self::Tariffs => "tariffs",
         }
     }
 }
@@ -224,7 +227,7 @@ macro_rules! plain_column {
         }
     )*};
 }
-plain_column!(bool, i64, Option<i64>, String);
+plain_column!(bool, i64, Option<i64>, String, Option<String>);
 
 impl Column for Decimal {
     fn read(row: &Row, index: usize) -> Result<Self> {

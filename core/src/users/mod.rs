@@ -14,7 +14,7 @@ pub(crate) use service::Service;
 
 use crate::{
     error::{Error, Result},
-    ids::{CurrencyId, ManagerGroupId, UserId},
+    ids::{CurrencyId, ManagerGroupId, TariffId, UserId},
 };
 
 /// What a user is.
@@ -71,6 +71,7 @@ pub(crate) struct Identity {
     pub(crate) manager_group: ManagerGroupId,
     pub(crate) show_only_assigned_users: bool,
     pub(crate) currency: CurrencyId,
+    pub(crate) tariff: TariffId,
     /// Grows with every change of the user.
     pub(crate) version: i64,
     pub(crate) deleted: bool,

@@ -14,7 +14,7 @@ use crate::{
     catalog::Snapshot,
     clock, contract, directions,
     error::{Error, Result},
-    ids::{CurrencyId, ManagerGroupId},
+    ids::{CurrencyId, ManagerGroupId, TariffId},
     money::{self, Money},
     settings::{self, Settings},
 };
@@ -125,11 +125,13 @@ pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
     if snapshot.currencies.by_id(CurrencyId(user.currency_id)).is_none() {
         return Err(Error::CurrencyNotFound);
     }
+    if user.tariff_id != 0 {
+        snapshot.tariffs.by_id(TariffId(user.tariff_id))?;
+    }
     if user.owner_id != 0 {
         return Err(Error::invalid("owner_id", "must be the admin"));
     }
     for (field, number) in [
-        ("tariff_id", user.tariff_id),
         ("responsible_manager_id", user.responsible_manager_id),
         ("call_limit", i64::from(user.call_limit)),
     ] {

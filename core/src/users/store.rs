@@ -7,13 +7,14 @@ use super::{Identity, Role, directory::Balance, record, taxes::TaxPlan};
 use crate::{
     clock, contract,
     error::{Error, Result},
-    ids::{CurrencyId, EntryId, ManagerGroupId, UserId},
+    ids::{CurrencyId, EntryId, ManagerGroupId, TariffId, UserId},
     money::Money,
     store::{Db, Query, Row, Tx, Value},
 };
 
 const IDENTITY: &str = "SELECT id, username, role, responsible_manager_id, manager_group_id, \
-                        show_only_assigned_users, currency_id, version, deleted_at FROM users";
+                        show_only_assigned_users, currency_id, version, deleted_at, tariff_id \
+                        FROM users";
 
 fn read_identity(row: &Row) -> Result<Identity> {
     Ok(Identity {
@@ -24,6 +25,7 @@ fn read_identity(row: &Row) -> Result<Identity> {
         manager_group: ManagerGroupId(row.get(4)?),
         show_only_assigned_users: row.get(5)?,
         currency: CurrencyId(row.get(6)?),
+        tariff: TariffId(row.get(9)?),
         version: row.get(7)?,
         deleted: row.get::<Option<i64>>(8)?.is_some(),
     })

@@ -5,6 +5,7 @@ mod balance;
 mod currencies;
 mod login;
 mod payments;
+mod rates;
 mod user;
 mod user_raw;
 mod user_update;
@@ -21,6 +22,8 @@ pub(crate) const METHODS: &[Method] = &[
     login::USER_LOGOUT,
     payments::PAYMENT_CREATE,
     payments::PAYMENTS_GET,
+    rates::TARIFF_RATES_GET,
+    rates::TARIFF_WHOLESALE_UPDATE,
     user::USERS_GET,
     user_update::USER_CREATE,
     user::USER_DETAILS_GET,

@@ -194,6 +194,7 @@ fn refused(text: &str, status: Status) -> Result<Answer, Failure> {
         | ErrorReason::InvalidAmount
         | ErrorReason::CurrencyNotFound
         | ErrorReason::DirectionNotFound
+        | ErrorReason::TariffNotFound
         | ErrorReason::UsernameTaken => {
             Ok(Wrap::PageStatus.explained(text, Some(status.message())))
         }

@@ -7,6 +7,7 @@ mod bad_input;
 mod contract;
 mod crash;
 mod grpc;
+mod rates;
 mod shared_rules;
 
 use tollbook_tests::server::{Backend, Data};

@@ -1,0 +1,70 @@
+//! `tollbook rate`: rates a call, and explains its price.
+
+use tollbook_proto::v1::{
+    Decimal, RateCallRequest, RatedLeg, RatingOutcome, rating_service_client::RatingServiceClient,
+};
+
+use crate::{
+    client::{connect, said},
+    config::Config,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The number called, with country code
+    number: String,
+    /// How long the call lasted after it was answered, in seconds
+    seconds: String,
+    /// The tariff of the price
+    #[arg(long, required_unless_present = "user")]
+    tariff: Option<i64>,
+    /// The id of the user whose tariff is that of the price
+    #[arg(long, conflicts_with = "tariff")]
+    user: Option<i64>,
+    /// A tariff that wins where its prefix is as long or longer
+    #[arg(long)]
+    custom: Option<i64>,
+    /// The tariff of the self-cost
+    #[arg(long)]
+    self_cost: Option<i64>,
+    /// A call that is not longer costs nothing, in seconds
+    #[arg(long, default_value_t = 0)]
+    grace: i32,
+}
+
+pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+    let request = RateCallRequest {
+        number: args.number,
+        duration: Some(Decimal { value: args.seconds }),
+        start_time: None,
+        tariff_id: args.tariff.unwrap_or_default(),
+        custom_tariff_id: args.custom.unwrap_or_default(),
+        self_cost_tariff_id: args.self_cost.unwrap_or_default(),
+        user_id: args.user,
+        grace_time: args.grace,
+    };
+    let mut core = RatingServiceClient::new(connect(config).await?);
+    let response = core.rate_call(request).await.map_err(said)?.into_inner();
+    print_leg("Price", &response.price.unwrap_or_default());
+    if let Some(self_cost) = response.self_cost {
+        print_leg("Self-cost", &self_cost);
+    }
+    if let Some(profit) = response.profit {
+        println!("Profit: {} ({} %)", profit.value, response.margin_percent.unwrap_or_default());
+    }
+    Ok(())
+}
+
+fn print_leg(name: &str, leg: &RatedLeg) {
+    let value = |number: &Option<Decimal>| number.clone().unwrap_or_default().value;
+    match leg.outcome() {
+        RatingOutcome::Priced => {
+            println!("{name}: {} {} ({})", value(&leg.price), leg.currency, leg.destination);
+        }
+        RatingOutcome::Blocked => println!("{name}: blocked ({})", leg.destination),
+        RatingOutcome::NoRate | RatingOutcome::Unspecified => println!("{name}: no rate"),
+    }
+    for step in &leg.steps {
+        println!("  {step}");
+    }
+}

@@ -1,0 +1,66 @@
+//! `tollbook export rates`: a tariff as CSV, in the form that the import reads.
+
+use anyhow::Context;
+use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
+use tollbook_proto::v1::{
+    DayType, Decimal, ExportRatesRequest, Rate, tariffs_service_client::TariffsServiceClient,
+};
+
+use super::COLUMNS;
+use crate::{
+    client::{connect, said},
+    config::Config,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The tariff's id
+    #[arg(long)]
+    tariff: i64,
+    /// The time zone of the settings, in which times are read again
+    #[arg(long, default_value = "UTC")]
+    time_zone: String,
+}
+
+pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
+    let zone = TimeZone::get(&args.time_zone)
+        .with_context(|| format!("{:?} is not an IANA time zone", args.time_zone))?;
+    let mut core = TariffsServiceClient::new(connect(config).await?);
+    let request = ExportRatesRequest { tariff_id: args.tariff };
+    let mut parts = core.export_rates(request).await.map_err(said)?.into_inner();
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record(COLUMNS)?;
+    while let Some(part) = parts.message().await.map_err(said)? {
+        for rate in part.rates {
+            out.write_record(record(rate, &zone))?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn record(rate: Rate, zone: &TimeZone) -> [String; 11] {
+    let value = |number: &Option<Decimal>| number.clone().unwrap_or_default().value;
+    let effective_from = rate.effective_from.as_ref().and_then(|time| {
+        let time = Timestamp::from_second(time.seconds).ok()?.to_zoned_datetime(zone.clone());
+        strtime::format("%Y-%m-%d %H:%M:%S", &time).ok()
+    });
+    let day_type = match rate.day_type() {
+        DayType::Unspecified => "",
+        DayType::WorkDay => "WD",
+        DayType::FreeDay => "FD",
+    };
+    [
+        rate.prefix,
+        rate.destination,
+        value(&rate.rate),
+        value(&rate.connection_fee),
+        rate.increment.to_string(),
+        rate.min_time.to_string(),
+        effective_from.unwrap_or_default(),
+        rate.start_time,
+        rate.end_time,
+        day_type.to_owned(),
+        if rate.blocked { "blocked" } else { "" }.to_owned(),
+    ]
+}

@@ -1,0 +1,20 @@
+//! Rate decks as CSV files.
+
+pub(crate) mod export;
+mod file;
+pub(crate) mod import;
+
+/// The columns of a deck, by the names that a header has for them.
+const COLUMNS: [&str; 11] = [
+    "prefix",
+    "destination",
+    "rate",
+    "connection_fee",
+    "increment",
+    "min_time",
+    "effective_from",
+    "start_time",
+    "end_time",
+    "day_type",
+    "blocked",
+];

@@ -1,0 +1,269 @@
+//! A tariff, compiled: the matcher, and the rates of each prefix.
+
+use jiff::{Timestamp, civil::Weekday, tz::TimeZone};
+use rust_decimal::Decimal;
+
+use super::{matcher::Matcher, price::Terms};
+
+/// The days on which a rate counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Days {
+    /// All.
+    All,
+    /// Monday to Friday.
+    Work,
+    /// Saturday and Sunday.
+    Free,
+}
+
+/// The last second of a day.
+pub const LAST_SECOND: u32 = 86_399;
+
+/// A rate as it goes into a deck.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeckRate {
+    /// What it costs.
+    pub terms: Terms,
+    /// From when it counts, microseconds since 1970; the least number: always.
+    pub effective_from: i64,
+    /// Seconds of the day between which it counts, both inclusive.
+    pub hours: (u32, u32),
+    /// The days on which it counts.
+    pub days: Days,
+    /// Calls are refused.
+    pub blocked: bool,
+}
+
+/// A rate in a deck, packed: a deck of a large operator holds millions.
+struct Packed {
+    rate: Decimal,
+    connection_fee: Decimal,
+    effective_from: i64,
+    increment: u32,
+    min_time: u32,
+    from: u32,
+    /// The last second of the day, with what else is to be known in the upper bits.
+    till_and_flags: u32,
+}
+
+const TILL: u32 = (1 << 17) - 1;
+const LAST_OF_PREFIX: u32 = 1 << 17;
+const BLOCKED: u32 = 1 << 18;
+const WORK_DAYS: u32 = 1 << 19;
+const FREE_DAYS: u32 = 1 << 20;
+
+/// A compiled tariff. It never changes: a changed tariff gets a new one.
+pub struct Deck {
+    matcher: Matcher,
+    /// Where the rates of each prefix begin.
+    starts: Vec<u32>,
+    rates: Vec<Packed>,
+}
+
+/// When a call starts: the moment, and what the clock says there where rates are looked up.
+#[derive(Clone, Copy, Debug)]
+pub struct CallTime {
+    micros: i64,
+    second_of_day: u32,
+    weekend: bool,
+}
+
+impl CallTime {
+    /// A moment, in microseconds since 1970, in the time zone of the settings.
+    #[must_use]
+    pub fn new(micros: i64, zone: &TimeZone) -> Self {
+        let time = Timestamp::from_microsecond(micros).unwrap_or_default();
+        let local = zone.to_datetime(time);
+        let part = |number: i8| u32::from(number.unsigned_abs());
+        Self {
+            micros,
+            second_of_day: part(local.hour()) * 3600
+                + part(local.minute()) * 60
+                + part(local.second()),
+            weekend: matches!(local.weekday(), Weekday::Saturday | Weekday::Sunday),
+        }
+    }
+}
+
+/// The rate that decides about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// How long its prefix is.
+    pub prefix_length: usize,
+    /// What it costs.
+    pub terms: Terms,
+    /// Calls are refused.
+    pub blocked: bool,
+}
+
+impl Deck {
+    /// Compiles rates. Prefixes are sorted by their bytes; the rates of a prefix stand
+    /// together, those that begin to count later first.
+    #[must_use]
+    pub fn new<'a>(rates: impl IntoIterator<Item = (&'a str, DeckRate)>) -> Self {
+        let mut prefixes: Vec<&str> = Vec::new();
+        let mut starts = Vec::new();
+        let mut packed: Vec<Packed> = Vec::new();
+        for (prefix, rate) in rates {
+            if prefixes.last() != Some(&prefix) {
+                if let Some(last) = packed.last_mut() {
+                    last.till_and_flags |= LAST_OF_PREFIX;
+                }
+                prefixes.push(prefix);
+                starts.push(u32::try_from(packed.len()).unwrap_or(u32::MAX));
+            }
+            packed.push(Packed::new(&rate));
+        }
+        if let Some(last) = packed.last_mut() {
+            last.till_and_flags |= LAST_OF_PREFIX;
+        }
+        packed.shrink_to_fit();
+        starts.shrink_to_fit();
+        Self { matcher: Matcher::new(&prefixes), starts, rates: packed }
+    }
+
+    /// The rate of the longest prefix that has one at that time; none: no prefix has.
+    #[must_use]
+    pub fn find(&self, number: &str, time: CallTime) -> Option<Found> {
+        self.matcher.matches(number).longest_first().find_map(|(prefix_length, prefix)| {
+            let rate = self.rate_at(prefix, time)?;
+            Some(Found {
+                prefix_length,
+                terms: Terms {
+                    rate: rate.rate,
+                    connection_fee: rate.connection_fee,
+                    increment: rate.increment,
+                    min_time: rate.min_time,
+                },
+                blocked: rate.till_and_flags & BLOCKED != 0,
+            })
+        })
+    }
+
+    /// The first rate of a prefix that counts: they are sorted so that it is the latest.
+    fn rate_at(&self, prefix: u32, time: CallTime) -> Option<&Packed> {
+        let start = *self.starts.get(prefix as usize)? as usize;
+        for rate in &self.rates[start..] {
+            if rate.counts_at(time) {
+                return Some(rate);
+            }
+            if rate.till_and_flags & LAST_OF_PREFIX != 0 {
+                break;
+            }
+        }
+        None
+    }
+
+    /// How many prefixes it has.
+    #[must_use]
+    pub fn prefixes(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Bytes that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.matcher.bytes()
+            + self.starts.capacity() * size_of::<u32>()
+            + self.rates.capacity() * size_of::<Packed>()
+    }
+}
+
+impl Packed {
+    fn new(rate: &DeckRate) -> Self {
+        let (from, till) = rate.hours;
+        let days = match rate.days {
+            Days::All => WORK_DAYS | FREE_DAYS,
+            Days::Work => WORK_DAYS,
+            Days::Free => FREE_DAYS,
+        };
+        Self {
+            rate: rate.terms.rate,
+            connection_fee: rate.terms.connection_fee,
+            effective_from: rate.effective_from,
+            increment: rate.terms.increment,
+            min_time: rate.terms.min_time,
+            from,
+            till_and_flags: till.min(LAST_SECOND) | days | if rate.blocked { BLOCKED } else { 0 },
+        }
+    }
+
+    fn counts_at(&self, time: CallTime) -> bool {
+        let day = if time.weekend { FREE_DAYS } else { WORK_DAYS };
+        self.effective_from <= time.micros
+            && self.till_and_flags & day != 0
+            && (self.from..=self.till_and_flags & TILL).contains(&time.second_of_day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn rate(price: i64) -> DeckRate {
+        DeckRate {
+            terms: Terms {
+                rate: Decimal::from(price),
+                connection_fee: Decimal::ZERO,
+                increment: 1,
+                min_time: 0,
+            },
+            effective_from: i64::MIN,
+            hours: (0, LAST_SECOND),
+            days: Days::All,
+            blocked: false,
+        }
+    }
+
+    /// The price and the prefix of the rate that decides.
+    fn found(deck: &Deck, number: &str, time: &str) -> Option<(i64, usize)> {
+        use rust_decimal::prelude::ToPrimitive;
+        let micros = time.parse::<Timestamp>().unwrap().as_microsecond();
+        let zone = TimeZone::get("Europe/Vilnius").unwrap();
+        let found = deck.find(number, CallTime::new(micros, &zone))?;
+        Some((found.terms.rate.to_i64()?, found.prefix_length))
+    }
+
+    #[test]
+    fn the_latest_rate_that_has_begun_counts() {
+        let from = |time: &str| time.parse::<Timestamp>().unwrap().as_microsecond();
+        let deck = Deck::new([
+            ("370", DeckRate { effective_from: from("2026-07-01T00:00:00Z"), ..rate(3) }),
+            ("370", DeckRate { effective_from: from("2026-01-01T00:00:00Z"), ..rate(2) }),
+            ("370", rate(1)),
+            ("3706", DeckRate { effective_from: from("2026-03-01T00:00:00Z"), ..rate(9) }),
+        ]);
+        assert_eq!(found(&deck, "37051", "2025-12-31T23:59:59Z"), Some((1, 3)));
+        assert_eq!(found(&deck, "37051", "2026-01-01T00:00:00Z"), Some((2, 3)));
+        assert_eq!(found(&deck, "37051", "2026-08-01T00:00:00Z"), Some((3, 3)));
+        // A longer prefix that has no rate yet leaves it to the shorter one.
+        assert_eq!(found(&deck, "37061", "2026-02-01T00:00:00Z"), Some((2, 3)));
+        assert_eq!(found(&deck, "37061", "2026-03-01T00:00:00Z"), Some((9, 4)));
+        assert_eq!(found(&deck, "371", "2026-03-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn hours_and_days_are_those_of_the_time_zone() {
+        let deck = Deck::new([
+            ("1", DeckRate { days: Days::Free, ..rate(1) }),
+            ("1", DeckRate { days: Days::Work, hours: (8 * 3600, 18 * 3600 - 1), ..rate(2) }),
+            ("1", rate(3)),
+        ]);
+        // Friday 23 October 2026, UTC+3.
+        assert_eq!(found(&deck, "12", "2026-10-23T04:59:59Z"), Some((3, 1)));
+        assert_eq!(found(&deck, "12", "2026-10-23T05:00:00Z"), Some((2, 1)));
+        assert_eq!(found(&deck, "12", "2026-10-23T14:59:59Z"), Some((2, 1)));
+        assert_eq!(found(&deck, "12", "2026-10-23T15:00:00Z"), Some((3, 1)));
+        // 21:00 UTC is Saturday there.
+        assert_eq!(found(&deck, "12", "2026-10-23T21:00:00Z"), Some((1, 1)));
+    }
+
+    #[test]
+    fn a_blocked_prefix_does_not_leave_it_to_a_shorter_one() {
+        let deck = Deck::new([("370", rate(1)), ("370619", DeckRate { blocked: true, ..rate(1) })]);
+        let now = CallTime::new(0, &TimeZone::UTC);
+        assert!(deck.find("3706191", now).unwrap().blocked);
+        assert!(!deck.find("3706181", now).unwrap().blocked);
+    }
+}

@@ -1,0 +1,182 @@
+//! `RatingService`: rates a call, and explains how.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{
+    self as pb, RatedLeg, RatingOutcome, rating_service_server::RatingService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{CallTime, Found, margin_percent, whole_seconds};
+use crate::{
+    access::principal,
+    catalog::Snapshot,
+    clock,
+    context::Context,
+    error::{Error, Result},
+    ids::{TariffId, UserId},
+    money::{self, Money},
+    tariffs::{self, Tariff},
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+/// What is to be rated.
+struct Call<'a> {
+    number: &'a str,
+    time: CallTime,
+    duration: u32,
+    grace_time: u32,
+}
+
+impl Service {
+    async fn rate(
+        &self,
+        caller: &crate::access::Principal,
+        request: pb::RateCallRequest,
+    ) -> Result<pb::RateCallResponse> {
+        let snapshot = self.0.catalog.load_full();
+        if request.number.is_empty() || request.number.len() > 255 {
+            return Err(Error::invalid("number", "must have 1 to 255 characters"));
+        }
+        let duration = request.duration.as_ref().and_then(|duration| money::parse(&duration.value));
+        let start =
+            request.start_time.map(|time| clock::from_proto("start_time", &time)).transpose()?;
+        let call = Call {
+            number: &request.number,
+            time: CallTime::new(start.unwrap_or_else(clock::now), &snapshot.settings.time_zone),
+            duration: duration
+                .and_then(whole_seconds)
+                .ok_or_else(|| Error::invalid("duration", "must be seconds, zero or more"))?,
+            grace_time: u32::try_from(request.grace_time)
+                .map_err(|_| Error::invalid("grace_time", "must not be negative"))?,
+        };
+        let tariff = match (request.tariff_id, request.user_id) {
+            (0, Some(user)) => caller.see(self.0.directory.by_id(UserId(user)).await?)?.tariff,
+            (id, _) => TariffId(id),
+        };
+        let tariff = snapshot.tariffs.by_id(tariff)?;
+        let custom = optional_tariff(&snapshot, request.custom_tariff_id)?;
+        let price = self.leg(&snapshot, &call, tariff, custom).await?;
+        let self_cost = match optional_tariff(&snapshot, request.self_cost_tariff_id)? {
+            Some(tariff) => Some(self.leg(&snapshot, &call, tariff, None).await?),
+            None => None,
+        };
+        let known = |leg: &RatedLeg| Money::from_proto(leg.price_default.as_ref()).ok();
+        let profit = known(&price).zip(self_cost.as_ref().and_then(known));
+        Ok(pb::RateCallResponse {
+            profit: profit.map(|(price, cost)| price.minus(cost)).transpose()?.map(Into::into),
+            margin_percent: profit.map(|(price, cost)| margin_percent(price.value(), cost.value())),
+            price: Some(price),
+            self_cost,
+        })
+    }
+
+    /// Rates a call by a tariff, or by a custom one where its prefix is as long or longer.
+    async fn leg(
+        &self,
+        snapshot: &Snapshot,
+        call: &Call<'_>,
+        tariff: &Tariff,
+        custom: Option<&Tariff>,
+    ) -> Result<RatedLeg> {
+        let mut steps = Vec::new();
+        let mut best: Option<(&Tariff, Found)> = None;
+        for tariff in std::iter::once(tariff).chain(custom) {
+            let deck = self.0.decks.get(&self.0.db, tariff).await?;
+            let found = deck.find(call.number, call.time);
+            steps.push(match &found {
+                Some(found) => format!(
+                    "tariff {} ({}): longest prefix with a rate is {}",
+                    tariff.id,
+                    tariff.name,
+                    &call.number[..found.prefix_length]
+                ),
+                None => format!("tariff {} ({}): no prefix has a rate", tariff.id, tariff.name),
+            });
+            let longest = best.as_ref().map_or(0, |(_, found)| found.prefix_length);
+            if let Some(found) = found.filter(|found| found.prefix_length >= longest) {
+                best = Some((tariff, found));
+            }
+        }
+        let currency = |tariff: &Tariff| {
+            let currency = snapshot.currencies.by_id(tariff.currency);
+            currency.ok_or_else(|| Error::internal("a tariff's currency is missing"))
+        };
+        let Some((tariff, found)) = best else {
+            return Ok(RatedLeg {
+                outcome: RatingOutcome::NoRate.into(),
+                tariff_id: tariff.id.0,
+                tariff_name: tariff.name.clone(),
+                currency: currency(tariff)?.code.clone(),
+                steps,
+                ..Default::default()
+            });
+        };
+        let currency = currency(tariff)?;
+        let prefix = call.number[..found.prefix_length].to_owned();
+        let terms = found.terms;
+        let mut leg = RatedLeg {
+            outcome: RatingOutcome::Blocked.into(),
+            tariff_id: tariff.id.0,
+            tariff_name: tariff.name.clone(),
+            destination: tariffs::store::destination(&self.0.db, &prefix).await?,
+            prefix,
+            rate: Some(pb::Decimal { value: terms.rate.to_string() }),
+            connection_fee: Some(pb::Decimal { value: terms.connection_fee.to_string() }),
+            increment: i32::try_from(terms.increment).unwrap_or(i32::MAX),
+            min_time: i32::try_from(terms.min_time).unwrap_or(i32::MAX),
+            currency: currency.code.clone(),
+            ..Default::default()
+        };
+        if found.blocked {
+            steps.push(format!("prefix {} is blocked", leg.prefix));
+            return Ok(RatedLeg { steps, ..leg });
+        }
+        let billed = terms.billed_seconds(call.duration, call.grace_time);
+        steps.push(format!(
+            "{} s are billed as {billed} s: at least {} s, in steps of {} s",
+            call.duration, terms.min_time, terms.increment
+        ));
+        let price = terms.price(billed).and_then(Money::new).ok_or(Error::InvalidAmount)?;
+        steps.push(format!(
+            "{} + {} x {billed} / 60 = {} {}",
+            if billed == 0 { "0".to_owned() } else { terms.connection_fee.to_string() },
+            terms.rate,
+            price.value(),
+            currency.code
+        ));
+        let price_default = price.to_default(currency.exchange_rate)?;
+        if !currency.is_default() {
+            steps.push(format!(
+                "{} / {} = {} {}",
+                price.value(),
+                currency.exchange_rate.value(),
+                price_default.value(),
+                snapshot.currencies.default_currency()?.code
+            ));
+        }
+        leg.outcome = RatingOutcome::Priced.into();
+        leg.billed_seconds = i64::try_from(billed).unwrap_or(i64::MAX);
+        leg.price = Some(price.into());
+        leg.price_default = Some(price_default.into());
+        leg.steps = steps;
+        Ok(leg)
+    }
+}
+
+/// The tariff of an id; none where the id is 0.
+fn optional_tariff(snapshot: &Snapshot, id: i64) -> Result<Option<&Tariff>> {
+    if id == 0 { Ok(None) } else { snapshot.tariffs.by_id(TariffId(id)).map(Some) }
+}
+
+#[tonic::async_trait]
+impl RatingService for Service {
+    async fn rate_call(
+        &self,
+        request: Request<pb::RateCallRequest>,
+    ) -> Result<Response<pb::RateCallResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(self.rate(&caller, request.into_inner()).await?))
+    }
+}

@@ -1,0 +1,189 @@
+//! `TariffsService`.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, stream};
+use tollbook_proto::v1::{
+    self as pb, TariffPurpose, import_rates_request::Part, tariffs_service_server::TariffsService,
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{Purpose, Tariff, import, store};
+use crate::{
+    access::{Principal, principal},
+    context::Context,
+    currencies::Currencies,
+    error::{Error, Result},
+    ids::{CurrencyId, TariffId},
+    store::{Sequence, Tx},
+    text::check_text,
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+/// The currency of a code; the default one where it is empty.
+fn currency(currencies: &Currencies, code: &str) -> Result<CurrencyId> {
+    if code.is_empty() {
+        return Ok(CurrencyId::DEFAULT);
+    }
+    let currency = currencies.by_code(code).filter(|currency| currency.active);
+    currency.map(|currency| currency.id).ok_or(Error::CurrencyNotFound)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid("name", "is required"));
+    }
+    check_text("name", name)
+}
+
+impl Service {
+    async fn create(&self, new: pb::Tariff) -> Result<pb::Tariff> {
+        check_name(&new.name)?;
+        let snapshot = self.0.catalog.load_full();
+        let mut tariff = Tariff {
+            id: TariffId(0),
+            purpose: match new.purpose() {
+                TariffPurpose::Provider => Purpose::Provider,
+                TariffPurpose::UserWholesale | TariffPurpose::Unspecified => Purpose::UserWholesale,
+            },
+            currency: currency(&snapshot.currencies, &new.currency)?,
+            name: new.name,
+            revision: 1,
+        };
+        let mut tx = self.0.begin_catalog_change().await?;
+        tariff.id = TariffId(tx.next_id(Sequence::Tariffs).await?);
+        store::insert(&mut tx, &tariff).await?;
+        self.0.commit_catalog_change(tx).await?;
+        tariff.to_proto(&snapshot.currencies)
+    }
+
+    async fn update(&self, request: pb::UpdateTariffRequest) -> Result<pb::Tariff> {
+        let snapshot = self.0.catalog.load_full();
+        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tariff = store::all(&mut tx).await?.by_id(TariffId(request.id))?.clone();
+        if let Some(name) = request.name {
+            check_name(&name)?;
+            tariff.name = name;
+        }
+        if let Some(code) = request.currency {
+            tariff.currency = currency(&snapshot.currencies, &code)?;
+        }
+        store::update(&mut tx, &tariff).await?;
+        self.0.commit_catalog_change(tx).await?;
+        tariff.to_proto(&snapshot.currencies)
+    }
+
+    async fn delete(&self, id: TariffId) -> Result<()> {
+        let mut tx = self.0.begin_catalog_change().await?;
+        store::all(&mut tx).await?.by_id(id)?;
+        if store::in_use(&mut tx, id).await? {
+            return Err(Error::TariffInUse);
+        }
+        store::delete(&mut tx, id).await?;
+        self.0.commit_catalog_change(tx).await
+    }
+
+    /// A tariff that the caller may see.
+    fn visible(&self, caller: &Principal, id: TariffId) -> Result<pb::Tariff> {
+        let snapshot = self.0.catalog.load();
+        let tariff = snapshot.tariffs.visible(caller)?.find(|tariff| tariff.id == id);
+        tariff.ok_or(Error::TariffNotFound)?.to_proto(&snapshot.currencies)
+    }
+}
+
+/// An export under way: as of one moment, a page in memory at a time.
+struct Export {
+    tx: Tx,
+    tariff: TariffId,
+    after: Option<String>,
+}
+
+impl Export {
+    async fn next(mut self) -> Result<Option<(pb::ExportRatesResponse, Self)>, Status> {
+        let page = store::rates_page(&mut self.tx, self.tariff, self.after.as_deref()).await?;
+        let Some((last, _)) = page.last() else { return Ok(None) };
+        self.after = Some(last.prefix.clone());
+        let rates =
+            page.into_iter().map(|(rate, destination)| rate.to_proto(destination)).collect();
+        Ok(Some((pb::ExportRatesResponse { tariff: None, rates }, self)))
+    }
+}
+
+#[tonic::async_trait]
+impl TariffsService for Service {
+    async fn list_tariffs(
+        &self,
+        request: Request<pb::ListTariffsRequest>,
+    ) -> Result<Response<pb::ListTariffsResponse>, Status> {
+        let caller = principal(&request)?;
+        let snapshot = self.0.catalog.load();
+        let tariffs = snapshot
+            .tariffs
+            .visible(&caller)?
+            .map(|tariff| tariff.to_proto(&snapshot.currencies))
+            .collect::<Result<_>>()?;
+        Ok(Response::new(pb::ListTariffsResponse { tariffs }))
+    }
+
+    async fn create_tariff(
+        &self,
+        request: Request<pb::CreateTariffRequest>,
+    ) -> Result<Response<pb::CreateTariffResponse>, Status> {
+        let tariff = self.create(request.into_inner().tariff.unwrap_or_default()).await?;
+        Ok(Response::new(pb::CreateTariffResponse { tariff: Some(tariff) }))
+    }
+
+    async fn update_tariff(
+        &self,
+        request: Request<pb::UpdateTariffRequest>,
+    ) -> Result<Response<pb::UpdateTariffResponse>, Status> {
+        let tariff = Some(self.update(request.into_inner()).await?);
+        Ok(Response::new(pb::UpdateTariffResponse { tariff }))
+    }
+
+    async fn delete_tariff(
+        &self,
+        request: Request<pb::DeleteTariffRequest>,
+    ) -> Result<Response<pb::DeleteTariffResponse>, Status> {
+        self.delete(TariffId(request.get_ref().id)).await?;
+        Ok(Response::new(pb::DeleteTariffResponse {}))
+    }
+
+    type ExportRatesStream =
+        Pin<Box<dyn Stream<Item = Result<pb::ExportRatesResponse, Status>> + Send>>;
+
+    async fn export_rates(
+        &self,
+        request: Request<pb::ExportRatesRequest>,
+    ) -> Result<Response<Self::ExportRatesStream>, Status> {
+        let id = TariffId(request.get_ref().tariff_id);
+        let tariff = self.visible(&principal(&request)?, id)?;
+        let export = Export { tx: self.0.db.snapshot().await?, tariff: id, after: None };
+        let first = pb::ExportRatesResponse { tariff: Some(tariff), rates: Vec::new() };
+        let rates = stream::try_unfold(export, Export::next);
+        let all = stream::StreamExt::chain(stream::iter([Ok(first)]), rates);
+        Ok(Response::new(Box::pin(all)))
+    }
+
+    async fn import_rates(
+        &self,
+        request: Request<Streaming<pb::ImportRatesRequest>>,
+    ) -> Result<Response<pb::ImportRatesResponse>, Status> {
+        let mut parts = request.into_inner();
+        let options = import::options(parts.message().await?)?;
+        let snapshot = self.0.catalog.load_full();
+        // Better known before a large deck is sent than after.
+        snapshot.tariffs.by_id(TariffId(options.tariff_id))?;
+        let mut import = import::Import::new(options, snapshot.settings.time_zone.clone());
+        while let Some(part) = parts.message().await? {
+            let Some(Part::Lines(lines)) = part.part else {
+                return Err(Error::invalid("part", "must be lines after the first message").into());
+            };
+            for line in lines.lines {
+                import.add(line);
+            }
+        }
+        Ok(Response::new(import.finish(&self.0).await?))
+    }
+}

@@ -1,0 +1,181 @@
+//! Group "rates": `tariff_rates_get`, `tariff_wholesale_update`.
+
+use serde::Serialize;
+use tollbook_proto::v1::{
+    CreateTariffRequest, DayType, ErrorReason, ExportRatesRequest, Rate, Tariff, TariffPurpose,
+    UpdateTariffRequest,
+};
+use tonic::Status;
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap, reason},
+    method::{EVERYBODY, Method, STAFF, optional, required},
+    number,
+    xml::Answer,
+};
+
+pub(super) const TARIFF_RATES_GET: Method = Method {
+    name: "tariff_rates_get",
+    aliases: &["get_tariff"],
+    group: "Rates",
+    summary: "A tariff with all its rates; a simple user sees his own",
+    hash: &[&["tariff_id", "device_id"]],
+    params: &[
+        required("tariff_id", "which tariff"),
+        optional("device_id", "the tariff of a device (there are no devices yet)"),
+    ],
+    roles: EVERYBODY,
+    rpc: "/tollbook.v1.TariffsService/ExportRates",
+    wrap: Wrap::PageStatus,
+    errors: &[(ErrorReason::TariffNotFound, NO_TARIFF)],
+    handle: |call| Box::pin(tariff_rates_get(call)),
+};
+
+const NO_TARIFF: &str = "No tariff found";
+
+#[derive(Serialize)]
+struct TariffPage {
+    pagename: &'static str,
+    tariff_name: String,
+    purpose: &'static str,
+    currency: String,
+    rates: Rates,
+}
+
+#[derive(Serialize)]
+struct Rates {
+    rate: Vec<ListedRate>,
+}
+
+#[derive(Serialize)]
+struct ListedRate {
+    direction: &'static str,
+    destination: String,
+    prefix: String,
+    tariff_rate: String,
+    con_fee: String,
+    increment: i32,
+    min_time: i32,
+    start_time: String,
+    end_time: String,
+    daytype: &'static str,
+}
+
+async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
+    let not_found = || Failure::Parameters(Wrap::PageStatus.error(NO_TARIFF));
+    if call.params.filled("device_id").is_some() {
+        return Err(not_found());
+    }
+    let tariff_id = call.params.id("tariff_id").ok_or_else(not_found)?;
+    let mut parts =
+        call.tariffs().export_rates(ExportRatesRequest { tariff_id }).await?.into_inner();
+    let mut tariff = Tariff::default();
+    let mut rate = Vec::new();
+    while let Some(part) = parts.message().await? {
+        tariff = part.tariff.unwrap_or(tariff);
+        rate.extend(part.rates.into_iter().map(listed));
+    }
+    let page = TariffPage {
+        pagename: "Tariff",
+        purpose: match tariff.purpose() {
+            TariffPurpose::Provider => "provider",
+            TariffPurpose::UserWholesale | TariffPurpose::Unspecified => "user_wholesale",
+        },
+        tariff_name: tariff.name,
+        currency: tariff.currency,
+        rates: Rates { rate },
+    };
+    Ok(Answer::xml("page", &page))
+}
+
+fn listed(rate: Rate) -> ListedRate {
+    ListedRate {
+        direction: "",
+        tariff_rate: number::plain(rate.rate.as_ref()),
+        con_fee: number::plain(rate.connection_fee.as_ref()),
+        daytype: match rate.day_type() {
+            DayType::Unspecified => "",
+            DayType::WorkDay => "WD",
+            DayType::FreeDay => "FD",
+        },
+        destination: rate.destination,
+        prefix: rate.prefix,
+        increment: rate.increment,
+        min_time: rate.min_time,
+        start_time: rate.start_time,
+        end_time: rate.end_time,
+    }
+}
+
+pub(super) const TARIFF_WHOLESALE_UPDATE: Method = Method {
+    name: "tariff_wholesale_update",
+    aliases: &["wholesale_tariff"],
+    group: "Rates",
+    summary: "Changes the name and currency of a tariff, or creates one",
+    hash: &[&["id", "currency"], &["id", "name", "currency"]],
+    params: &[
+        optional("id", "which tariff; without it a new one is made"),
+        optional("name", "name"),
+        optional("currency", "code of the currency that its rates are in"),
+    ],
+    roles: STAFF,
+    rpc: "/tollbook.v1.TariffsService/UpdateTariff",
+    wrap: Wrap::Page,
+    errors: &[(ErrorReason::TariffNotFound, "Tariff not found")],
+    handle: |call| Box::pin(tariff_wholesale_update(call)),
+};
+
+#[derive(Serialize)]
+struct Done {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tariff_id: Option<i64>,
+}
+
+async fn tariff_wholesale_update(call: Call) -> Result<Answer, Failure> {
+    let text = |name| call.params.filled(name).map(str::to_owned);
+    let (name, currency) = (text("name"), text("currency"));
+    let result = if call.params.filled("id").is_some() {
+        let Some(id) = call.params.id("id") else {
+            return Err(Failure::Parameters(Wrap::Page.error("Tariff not found")));
+        };
+        let request = UpdateTariffRequest { id, name, currency };
+        call.tariffs().update_tariff(request).await.map(|_| None)
+    } else {
+        let tariff = Tariff {
+            name: name.unwrap_or_default(),
+            currency: currency.unwrap_or_default(),
+            purpose: TariffPurpose::UserWholesale.into(),
+            ..Default::default()
+        };
+        let request = CreateTariffRequest { tariff: Some(tariff) };
+        let created = call.tariffs().create_tariff(request).await;
+        created.map(|response| response.into_inner().tariff.map(|tariff| tariff.id))
+    };
+    match result {
+        Ok(tariff_id) => Ok(Answer::xml("page", &Done { status: "ok", tariff_id })),
+        Err(status) => not_saved(status),
+    }
+}
+
+/// `<response><error><message>…</message></error></response>`, as for nothing else.
+#[derive(Serialize)]
+struct NotSaved {
+    error: Message,
+}
+
+#[derive(Serialize)]
+struct Message {
+    message: String,
+}
+
+fn not_saved(status: Status) -> Result<Answer, Failure> {
+    match reason(&status).0 {
+        ErrorReason::InvalidField | ErrorReason::CurrencyNotFound => {
+            let error = Message { message: status.message().to_owned() };
+            Ok(Answer::xml("response", &NotSaved { error }))
+        }
+        _ => Err(status.into()),
+    }
+}

@@ -1,0 +1,220 @@
+//! Rate decks: imported by the command, rated over gRPC, listed over the legacy API.
+
+use std::{collections::BTreeMap, fmt::Write, process::Output};
+
+use tollbook_proto::v1::{
+    CreateTariffRequest, DeleteTariffRequest, ImportRatesOptions, ImportRatesRequest,
+    RateCallRequest, RateCallResponse, RateLine, RateLines, RatingOutcome, Tariff, TariffPurpose,
+    import_rates_request::Part, rating_service_client::RatingServiceClient,
+    tariffs_service_client::TariffsServiceClient,
+};
+use tollbook_tests::{
+    contract::{Fixture, decimal},
+    server::{Authorized, Data, SECRET, Server},
+};
+use tonic::codegen::tokio_stream;
+
+use crate::on_both;
+
+/// A deck of 2,500 prefixes: more than a page, more than a statement.
+fn deck() -> String {
+    let mut deck = "prefix,destination,rate,connection_fee,increment,min_time,effective_from\n\
+                    370,Lithuania,0.6,0.01,1,0,\n\
+                    3706,Lithuania mobile,1.2,0,60,30,2020-01-01\n\
+                    3706,Lithuania mobile,2.4,0,60,30,2999-01-01\n\
+                    370619,Lithuania blocked,-1,,,,\n"
+        .to_owned();
+    for number in 0..2_496 {
+        writeln!(deck, "44{number:04},\"UK, {number}\",0.{number:04},0,1,0,").unwrap();
+    }
+    deck
+}
+
+struct Decks {
+    data: Data,
+    server: Server,
+    token: String,
+    admin: Authorized,
+}
+
+impl Decks {
+    /// A server with a selling tariff 1 in EUR and a buying tariff 2 in USD.
+    async fn start(data: Data) -> Self {
+        let server = Server::start(&data);
+        Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
+        let admin = server.admin().await;
+        let mut tariffs = TariffsServiceClient::new(admin.clone());
+        for (name, purpose, currency) in
+            [("sell", TariffPurpose::UserWholesale, "EUR"), ("buy", TariffPurpose::Provider, "")]
+        {
+            let tariff = Tariff {
+                name: name.to_owned(),
+                purpose: purpose.into(),
+                currency: currency.to_owned(),
+                ..Default::default()
+            };
+            let request = CreateTariffRequest { tariff: Some(tariff) };
+            tariffs.create_tariff(request).await.unwrap();
+        }
+        let output = data.command().args(["token", "decks"]).output().unwrap();
+        let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        Self { data, server, token, admin }
+    }
+
+    fn command(&self, args: &[&str]) -> Output {
+        let url = format!("http://{}", self.server.grpc);
+        let mut command = self.data.command();
+        command.env("TOLLBOOK_TOKEN", &self.token).env("TOLLBOOK_CORE_URL", url);
+        command.args(args).output().unwrap()
+    }
+
+    /// Imports a deck by the command; returns whether it succeeded, and what it said.
+    fn import(&self, deck: &str, args: &[&str]) -> (bool, String) {
+        let file = self.data.directory().join("deck.csv");
+        std::fs::write(&file, deck).unwrap();
+        let mut all = vec!["import", "rates", file.to_str().unwrap()];
+        all.extend(args);
+        let output = self.command(&all);
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    async fn rate(&self, number: &str, seconds: &str, tariff_id: i64) -> RateCallResponse {
+        let request = RateCallRequest {
+            number: number.to_owned(),
+            duration: decimal(seconds),
+            tariff_id,
+            self_cost_tariff_id: 2,
+            ..Default::default()
+        };
+        let mut rating = RatingServiceClient::new(self.admin.clone());
+        rating.rate_call(request).await.unwrap().into_inner()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deck_is_imported_once_and_rates_calls() {
+    on_both(|data| async move {
+        let decks = Decks::start(data).await;
+        let (ok, said) = decks.import(&deck(), &["--tariff", "1", "--dry-run"]);
+        assert!(
+            ok && said.contains("2500 added") && said.contains("nothing was changed"),
+            "{said}"
+        );
+        let unrated = decks.rate("37051234567", "60", 1).await.price.unwrap();
+        assert_eq!(unrated.outcome(), RatingOutcome::NoRate);
+
+        let (ok, said) = decks.import(&deck(), &["--tariff", "1"]);
+        assert!(ok && said.contains("2500 lines: 2500 added, 0 changed, 0 unchanged"), "{said}");
+        let (ok, said) = decks.import(&deck(), &["--tariff", "1"]);
+        assert!(ok && said.contains("0 added, 0 changed, 2500 unchanged, 0 deleted"), "{said}");
+        decks.import("prefix,rate\n370,0.5\n", &["--tariff", "2"]);
+
+        // 0.01 + 0.6 x 90 / 60 EUR, over 0.7351; 0.5 x 90 / 60 USD.
+        let rated = decks.rate("37051234567", "89.2", 1).await;
+        let (price, cost) = (rated.price.unwrap(), rated.self_cost.unwrap());
+        assert_eq!((price.prefix.as_str(), price.billed_seconds), ("370", 90));
+        assert_eq!(price.price.unwrap().value, "0.91");
+        assert_eq!(price.price_default.unwrap().value, "1.237926812678547");
+        assert_eq!(cost.price_default.unwrap().value, "0.75");
+        assert_eq!(rated.profit.unwrap().value, "0.487926812678547");
+        assert_eq!(rated.margin_percent, Some(39));
+
+        let mobile = decks.rate("37061234567", "61", 1).await.price.unwrap();
+        assert_eq!((mobile.destination.as_str(), mobile.billed_seconds), ("Lithuania mobile", 120));
+        assert_eq!(mobile.price.unwrap().value, "2.4");
+        let blocked = decks.rate("37061912345", "61", 1).await.price.unwrap();
+        assert_eq!(blocked.outcome(), RatingOutcome::Blocked);
+
+        let explained = decks.command(&["rate", "37061234567", "61", "--tariff", "1"]);
+        let text = String::from_utf8(explained.stdout).unwrap();
+        assert!(text.contains("Price: 2.4 EUR (Lithuania mobile)"), "{text}");
+        assert!(text.contains("longest prefix with a rate is 3706"), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_decks_replace_add_and_delete() {
+    on_both(|data| async move {
+        let decks = Decks::start(data).await;
+        decks.import(&deck(), &["--tariff", "1"]);
+        // Compiled once, so that the change must be noticed.
+        decks.rate("37051", "60", 1).await;
+        let changed = "rate;prefix;blocked\n0,9;370;\n0,1;371;\n";
+        let (ok, said) = decks.import(changed, &["--tariff", "1", "--delete-missing"]);
+        assert!(ok && said.contains("1 added, 1 changed, 0 unchanged, 2499 deleted"), "{said}");
+        let price = decks.rate("37061234567", "60", 1).await.price.unwrap();
+        assert_eq!((price.prefix.as_str(), price.price.unwrap().value.as_str()), ("370", "0.9"));
+        assert_eq!(price.destination, "Lithuania", "known names of destinations stay");
+
+        let exported = decks.command(&["export", "rates", "--tariff", "1"]);
+        let exported = String::from_utf8(exported.stdout).unwrap();
+        assert_eq!(
+            exported,
+            "prefix,destination,rate,connection_fee,increment,min_time,effective_from,start_time,end_time,day_type,blocked\n\
+             370,Lithuania,0.9,0,1,0,,00:00:00,23:59:59,,\n\
+             371,,0.1,0,1,0,,00:00:00,23:59:59,,\n"
+        );
+        let (ok, said) = decks.import(&exported, &["--tariff", "1"]);
+        assert!(ok && said.contains("0 added, 0 changed, 2 unchanged"), "{said}");
+
+        let answer = decks.server.legacy("tariff_rates_get", &[("u", "admin"), ("tariff_id", "1")], "1").await;
+        let rate = "    <rate>\n      <direction></direction>\n      <destination>Lithuania</destination>\n      \
+                    <prefix>370</prefix>\n      <tariff_rate>0.9</tariff_rate>\n      <con_fee>0.0</con_fee>\n      \
+                    <increment>1</increment>\n      <min_time>0</min_time>\n      <start_time>00:00:00</start_time>\n      \
+                    <end_time>23:59:59</end_time>\n      <daytype></daytype>\n    </rate>\n";
+        assert!(answer.contains(rate), "{answer}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_lines_are_named_and_nothing_is_imported() {
+    on_both(|data| async move {
+        let decks = Decks::start(data).await;
+        let bad = "prefix,rate,increment\n370,0.5,1\n371,abc,1\n370,0.6,1\n37-2,1,1\n373,1,0\n370,0.5,1\n";
+        let (ok, said) = decks.import(bad, &["--tariff", "1"]);
+        assert!(!ok && said.contains("nothing was changed"), "{said}");
+        for reason in [
+            "line 3: rate \"abc\"",
+            "line 4: conflicts with line 2",
+            "line 5: prefix \"37-2\"",
+            "line 6: increment \"0\"",
+        ] {
+            assert!(said.contains(reason), "{reason}: {said}");
+        }
+        assert_eq!(decks.rate("3701", "1", 1).await.price.unwrap().outcome(), RatingOutcome::NoRate);
+        let (_, said) = decks.import(bad, &["--tariff", "1", "--skip-bad-lines"]);
+        assert!(said.contains("6 lines: 1 added, 0 changed, 0 unchanged, 0 deleted, 4 rejected"), "{said}");
+        assert_eq!(decks.rate("3701", "60", 1).await.price.unwrap().price.unwrap().value, "0.5");
+        let (ok, _) = decks.import("prefix,rate\n1,1\n", &["--tariff", "99"]);
+        assert!(!ok, "an unknown tariff");
+    })
+    .await;
+}
+
+/// A stream that breaks off in the middle leaves the tariff as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_cut_in_the_middle_imports_nothing() {
+    on_both(|data| async move {
+        let decks = Decks::start(data).await;
+        let options = ImportRatesOptions { tariff_id: 1, ..Default::default() };
+        let line = RateLine {
+            number: 1,
+            prefix: "1".to_owned(),
+            rate: "1".to_owned(),
+            ..Default::default()
+        };
+        let parts = [
+            Some(Part::Options(options)),
+            Some(Part::Lines(RateLines { lines: vec![line] })),
+            None,
+        ];
+        let requests = parts.map(|part| ImportRatesRequest { part });
+        let mut tariffs = TariffsServiceClient::new(decks.admin.clone());
+        tariffs.import_rates(tokio_stream::iter(requests)).await.unwrap_err();
+        assert_eq!(decks.rate("12", "1", 1).await.price.unwrap().outcome(), RatingOutcome::NoRate);
+        tariffs.delete_tariff(DeleteTariffRequest { id: 1 }).await.unwrap();
+    })
+    .await;
+}
