@@ -62,7 +62,9 @@ impl Core {
         let db = store::Db::open(database).await?;
         let credentials = setup::first_start(&db, set_up).await?;
         let catalog = Arc::new(Catalog::open(&db).await?);
-        tokio::spawn(catalog.clone().follow(db.clone()));
+        if !db.is_exclusive() {
+            tokio::spawn(catalog.clone().follow(db.clone()));
+        }
         let directory = Arc::new(Directory::new(db.clone()));
         let context = Arc::new(Context {
             catalog,

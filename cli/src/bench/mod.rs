@@ -9,6 +9,7 @@
 mod bare;
 mod load;
 mod process;
+mod rating;
 mod transactions;
 
 use std::time::Duration;
@@ -50,6 +51,8 @@ enum What {
     Updates,
     /// Resident memory at rest and under load
     Memory,
+    /// Rating in memory, on one core, against a hash map probed by every prefix length
+    Rating,
 }
 
 /// How many clients there are at once.
@@ -59,7 +62,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(bare) = args.bare {
         return bare::serve(bare).await;
     }
-    let all = [What::Http, What::Grpc, What::Updates, What::Memory];
+    let all = [What::Http, What::Grpc, What::Updates, What::Memory, What::Rating];
     let what = if args.what.is_empty() { all.to_vec() } else { args.what.clone() };
     for what in what {
         match what {
@@ -67,6 +70,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             What::Grpc => grpc(&args).await,
             What::Updates => updates(&args).await,
             What::Memory => memory(&args).await,
+            What::Rating => {
+                rating(&args);
+                Ok(())
+            }
         }?;
     }
     Ok(())
@@ -201,6 +208,17 @@ async fn memory(args: &Args) -> anyhow::Result<()> {
     println!("  at rest     {:>7.1} MiB", mib(at_rest));
     println!("  under load  {:>7.1} MiB, {CLIENTS} connections", mib(under_load));
     Ok(())
+}
+
+fn rating(args: &Args) {
+    let rating = rating::Rating::new();
+    let mut sides = [Side::new("hash map, every prefix length"), Side::new("compiled deck")];
+    for _ in 0..args.rounds {
+        sides[0].rates.push(rating.by_map());
+        sides[1].rates.push(rating.by_deck());
+    }
+    report("(e) rating alone, 300,000 prefixes, one core", &sides);
+    println!("  {:.1} bytes per prefix", rating.bytes_per_prefix());
 }
 
 #[allow(clippy::cast_precision_loss, reason = "far below 2^52 KiB")]

@@ -34,7 +34,8 @@ pub struct DeckRate {
     pub blocked: bool,
 }
 
-/// A rate in a deck, packed: a deck of a large operator holds millions.
+/// A rate in a deck, packed into a cache line: a deck of a large operator holds millions.
+#[repr(align(64))]
 struct Packed {
     rate: Decimal,
     connection_fee: Decimal,
@@ -54,10 +55,10 @@ const FREE_DAYS: u32 = 1 << 20;
 
 /// A compiled tariff. It never changes: a changed tariff gets a new one.
 pub struct Deck {
+    /// Leads to where the rates of a prefix begin.
     matcher: Matcher,
-    /// Where the rates of each prefix begin.
-    starts: Vec<u32>,
     rates: Vec<Packed>,
+    prefixes: usize,
 }
 
 /// When a call starts: the moment, and what the clock says there where rates are looked up.
@@ -101,16 +102,14 @@ impl Deck {
     /// together, those that begin to count later first.
     #[must_use]
     pub fn new<'a>(rates: impl IntoIterator<Item = (&'a str, DeckRate)>) -> Self {
-        let mut prefixes: Vec<&str> = Vec::new();
-        let mut starts = Vec::new();
+        let mut starts: Vec<(&str, u32)> = Vec::new();
         let mut packed: Vec<Packed> = Vec::new();
         for (prefix, rate) in rates {
-            if prefixes.last() != Some(&prefix) {
+            if starts.last().is_none_or(|(last, _)| *last != prefix) {
                 if let Some(last) = packed.last_mut() {
                     last.till_and_flags |= LAST_OF_PREFIX;
                 }
-                prefixes.push(prefix);
-                starts.push(u32::try_from(packed.len()).unwrap_or(u32::MAX));
+                starts.push((prefix, u32::try_from(packed.len()).unwrap_or(u32::MAX)));
             }
             packed.push(Packed::new(&rate));
         }
@@ -118,32 +117,25 @@ impl Deck {
             last.till_and_flags |= LAST_OF_PREFIX;
         }
         packed.shrink_to_fit();
-        starts.shrink_to_fit();
-        Self { matcher: Matcher::new(&prefixes), starts, rates: packed }
+        Self { matcher: Matcher::new(&starts), rates: packed, prefixes: starts.len() }
     }
 
     /// The rate of the longest prefix that has one at that time; none: no prefix has.
     #[must_use]
     pub fn find(&self, number: &str, time: CallTime) -> Option<Found> {
-        self.matcher.matches(number).longest_first().find_map(|(prefix_length, prefix)| {
-            let rate = self.rate_at(prefix, time)?;
-            Some(Found {
-                prefix_length,
-                terms: Terms {
-                    rate: rate.rate,
-                    connection_fee: rate.connection_fee,
-                    increment: rate.increment,
-                    min_time: rate.min_time,
-                },
-                blocked: rate.till_and_flags & BLOCKED != 0,
-            })
+        let (prefix_length, start) = self.matcher.longest(number)?;
+        if let Some(rate) = self.rate_at(start, time) {
+            return Some(rate.found(prefix_length));
+        }
+        // Rarely: the longest prefix has no rate yet, or none for this hour.
+        self.matcher.matches(number).longest_first().skip(1).find_map(|(prefix_length, start)| {
+            Some(self.rate_at(start, time)?.found(prefix_length))
         })
     }
 
     /// The first rate of a prefix that counts: they are sorted so that it is the latest.
-    fn rate_at(&self, prefix: u32, time: CallTime) -> Option<&Packed> {
-        let start = *self.starts.get(prefix as usize)? as usize;
-        for rate in &self.rates[start..] {
+    fn rate_at(&self, start: u32, time: CallTime) -> Option<&Packed> {
+        for rate in &self.rates[start as usize..] {
             if rate.counts_at(time) {
                 return Some(rate);
             }
@@ -157,15 +149,13 @@ impl Deck {
     /// How many prefixes it has.
     #[must_use]
     pub fn prefixes(&self) -> usize {
-        self.starts.len()
+        self.prefixes
     }
 
     /// Bytes that it takes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.matcher.bytes()
-            + self.starts.capacity() * size_of::<u32>()
-            + self.rates.capacity() * size_of::<Packed>()
+        self.matcher.bytes() + self.rates.capacity() * size_of::<Packed>()
     }
 }
 
@@ -185,6 +175,19 @@ impl Packed {
             min_time: rate.terms.min_time,
             from,
             till_and_flags: till.min(LAST_SECOND) | days | if rate.blocked { BLOCKED } else { 0 },
+        }
+    }
+
+    fn found(&self, prefix_length: usize) -> Found {
+        Found {
+            prefix_length,
+            terms: Terms {
+                rate: self.rate,
+                connection_fee: self.connection_fee,
+                increment: self.increment,
+                min_time: self.min_time,
+            },
+            blocked: self.till_and_flags & BLOCKED != 0,
         }
     }
 

@@ -1,23 +1,62 @@
-//! The longest-prefix matcher: an immutable trie, a node of 16 bytes per character.
+//! The longest-prefix matcher: an immutable trie, a node of 16 bytes per fork or end.
 //!
-//! A node knows its children by a bitmap over the 64 characters that a prefix may have;
-//! the children of a node stand side by side, so that a child's place is the number of
-//! bits below its own.
+//! An inner node knows its children by a bitmap over the 64 characters that a prefix may
+//! have; the children of a node stand side by side, so that a child's place is the number
+//! of bits below its own. Where only one prefix goes on, a leaf holds the rest of it. What
+//! a look-up costs is memory that is not in a cache: a few nodes, however long the number.
+
+use std::{collections::VecDeque, ops::Range};
 
 /// The longest prefix there may be.
 pub const MAX_PREFIX: usize = 32;
 
 #[derive(Clone, Copy)]
 struct Node {
-    /// Which characters go on from here.
-    children: u64,
-    /// Where the first child is.
+    /// Of an inner node: which characters go on from here. Of a leaf: its [`Tail`].
+    forks: u64,
+    /// Where the first child is, or [`LEAF`].
     first_child: u32,
     /// The value of the prefix that ends here, or [`NO_VALUE`].
     value: u32,
 }
 
+const LEAF: u32 = u32::MAX;
 const NO_VALUE: u32 = u32::MAX;
+
+/// The rest of a prefix: six bits per character, the first lowest, and the length in the
+/// upper four.
+#[derive(Clone, Copy)]
+struct Tail(u64);
+
+impl Tail {
+    /// What fits beside the length.
+    const MAX: usize = 10;
+
+    fn new(rest: &[u8]) -> Option<Self> {
+        if rest.len() > Self::MAX {
+            return None;
+        }
+        let packed = rest
+            .iter()
+            .rev()
+            .try_fold(0, |packed, byte| Some(packed << 6 | u64::from(symbol(*byte)?)));
+        Some(Self(packed? | (rest.len() as u64) << 60))
+    }
+
+    fn len(self) -> usize {
+        (self.0 >> 60) as usize
+    }
+
+    fn starts(self, rest: &[u8]) -> bool {
+        let mut packed = self.0;
+        rest.len() >= self.len()
+            && rest[..self.len()].iter().all(|byte| {
+                let fits = symbol(*byte).map(u64::from) == Some(packed & 63);
+                packed >>= 6;
+                fits
+            })
+    }
+}
 
 /// Finds the prefixes of a number.
 pub(super) struct Matcher {
@@ -31,6 +70,12 @@ pub(super) struct Matches {
 }
 
 impl Matches {
+    fn push(&mut self, length: usize, value: u32) {
+        // Lengths are below MAX_PREFIX + 1, and each comes once.
+        self.found[self.count] = (u8::try_from(length).unwrap_or(u8::MAX), value);
+        self.count += 1;
+    }
+
     /// Length and value of each, longest first.
     pub(super) fn longest_first(&self) -> impl Iterator<Item = (usize, u32)> {
         self.found[..self.count].iter().rev().map(|(length, value)| (usize::from(*length), *value))
@@ -57,73 +102,98 @@ fn symbol(byte: u8) -> Option<u32> {
 }
 
 impl Matcher {
-    /// Builds a matcher of prefixes that are sorted by their bytes, without repetitions, and
-    /// all are prefixes as [`is_prefix`] has it. The value of a prefix is its position.
-    #[must_use]
-    pub(super) fn new(prefixes: &[&str]) -> Self {
-        let root = Node { children: 0, first_child: 0, value: NO_VALUE };
-        let mut nodes = vec![root];
+    /// Builds a matcher of prefixes with their values. The prefixes are sorted by their
+    /// bytes, without repetitions, and all are prefixes as [`is_prefix`] has it.
+    pub(super) fn new(prefixes: &[(&str, u32)]) -> Self {
+        let empty = Node { forks: 0, first_child: 0, value: NO_VALUE };
+        let mut nodes = vec![empty];
         // Each node with the prefixes that go through it, breadth first, so that the
         // children of a node come side by side.
-        let mut ranges = std::collections::VecDeque::from([(0, 0..prefixes.len(), 0)]);
-        while let Some((node, mut range, depth)) = ranges.pop_front() {
-            if prefixes.get(range.start).is_some_and(|prefix| prefix.len() == depth)
-                && !range.is_empty()
+        let mut open = VecDeque::from([(0, 0..prefixes.len(), 0)]);
+        while let Some((node, mut range, depth)) = open.pop_front() {
+            if let [(prefix, value)] = &prefixes[range.clone()]
+                && let Some(tail) = Tail::new(&prefix.as_bytes()[depth..])
             {
-                nodes[node].value = u32::try_from(range.start).unwrap_or(NO_VALUE);
+                nodes[node] = Node { forks: tail.0, first_child: LEAF, value: *value };
+                continue;
+            }
+            if let Some((prefix, value)) = prefixes[range.clone()].first()
+                && prefix.len() == depth
+            {
+                nodes[node].value = *value;
                 range.start += 1;
             }
-            nodes[node].first_child = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-            // Sorted bytes are sorted symbols only within digits, capitals and small letters:
-            // the children are put in the order of their symbols.
-            let mut children: Vec<(u32, std::ops::Range<usize>)> = Vec::new();
-            for index in range {
-                let Some(symbol) = prefixes[index].as_bytes().get(depth).copied().and_then(symbol)
-                else {
-                    continue;
-                };
-                match children.last_mut() {
-                    Some((last, range)) if *last == symbol => range.end = index + 1,
-                    _ => children.push((symbol, index..index + 1)),
-                }
-            }
-            children.sort_by_key(|(symbol, _)| *symbol);
-            for (symbol, range) in children {
-                nodes[node].children |= 1 << symbol;
-                ranges.push_back((nodes.len(), range, depth + 1));
-                nodes.push(root);
+            nodes[node].first_child = u32::try_from(nodes.len()).unwrap_or(LEAF);
+            for (symbol, range) in forks(prefixes, range, depth) {
+                nodes[node].forks |= 1 << symbol;
+                open.push_back((nodes.len(), range, depth + 1));
+                nodes.push(empty);
             }
         }
         nodes.shrink_to_fit();
         Self { nodes }
     }
 
-    /// The prefixes of a number.
-    #[must_use]
+    /// The longest prefix of a number: its length and its value.
+    pub(super) fn longest(&self, number: &str) -> Option<(usize, u32)> {
+        let mut longest = None;
+        self.walk(number, |length, value| longest = Some((length, value)));
+        longest
+    }
+
+    /// All prefixes of a number.
     pub(super) fn matches(&self, number: &str) -> Matches {
         let mut matches = Matches { found: [(0, 0); MAX_PREFIX], count: 0 };
-        let mut node = self.nodes[0];
-        for (length, byte) in (1_u8..).zip(number.bytes().take(MAX_PREFIX)) {
-            let Some(symbol) = symbol(byte) else { break };
-            let bit = 1_u64 << symbol;
-            if node.children & bit == 0 {
-                break;
-            }
-            let below = (node.children & (bit - 1)).count_ones();
-            node = self.nodes[(node.first_child + below) as usize];
-            if node.value != NO_VALUE {
-                matches.found[matches.count] = (length, node.value);
-                matches.count += 1;
-            }
-        }
+        self.walk(number, |length, value| matches.push(length, value));
         matches
     }
 
+    /// Visits the prefixes of a number, shortest first.
+    fn walk(&self, number: &str, mut visit: impl FnMut(usize, u32)) {
+        let number = number.as_bytes();
+        let mut node = self.nodes[0];
+        for depth in 0..=number.len().min(MAX_PREFIX) {
+            if node.first_child == LEAF {
+                let tail = Tail(node.forks);
+                if tail.starts(&number[depth..]) {
+                    visit(depth + tail.len(), node.value);
+                }
+                return;
+            }
+            if node.value != NO_VALUE {
+                visit(depth, node.value);
+            }
+            let Some(symbol) = number.get(depth).copied().and_then(symbol) else { return };
+            let bit = 1_u64 << symbol;
+            if node.forks & bit == 0 {
+                return;
+            }
+            let below = (node.forks & (bit - 1)).count_ones();
+            node = self.nodes[(node.first_child + below) as usize];
+        }
+    }
+
     /// Bytes that it takes.
-    #[must_use]
     pub(super) fn bytes(&self) -> usize {
         self.nodes.capacity() * size_of::<Node>()
     }
+}
+
+/// The characters that go on behind `depth`, in the order of their symbols, with the
+/// prefixes that have them.
+fn forks(prefixes: &[(&str, u32)], range: Range<usize>, depth: usize) -> Vec<(u32, Range<usize>)> {
+    let mut forks: Vec<(u32, Range<usize>)> = Vec::new();
+    for index in range {
+        let byte = prefixes[index].0.as_bytes().get(depth).copied();
+        let Some(symbol) = byte.and_then(symbol) else { continue };
+        match forks.last_mut() {
+            Some((last, range)) if *last == symbol => range.end = index + 1,
+            _ => forks.push((symbol, index..index + 1)),
+        }
+    }
+    // Bytes and symbols are in the same order within digits, capitals and small letters only.
+    forks.sort_by_key(|(symbol, _)| *symbol);
+    forks
 }
 
 #[cfg(test)]
@@ -132,10 +202,25 @@ mod tests {
 
     use super::*;
 
+    /// The value of a prefix is its position.
+    fn matcher(prefixes: &[&str]) -> Matcher {
+        let numbered: Vec<(&str, u32)> = prefixes.iter().copied().zip(0..).collect();
+        Matcher::new(&numbered)
+    }
+
+    #[test]
+    fn a_tail_that_does_not_fit_a_leaf_is_spread_over_nodes() {
+        let long = "12345678901234567890123456789012";
+        let matcher = matcher(&["1234", long]);
+        let found = |number: &str| matcher.matches(number).longest_first().collect::<Vec<_>>();
+        assert_eq!(found(&format!("{long}99")), [(32, 1), (4, 0)]);
+        assert_eq!(found(&long[..31]), [(4, 0)]);
+    }
+
     #[test]
     fn letters_and_signs_are_prefixes_too() {
         let prefixes = ["#1", "*", "370", "3706", "A370", "a"];
-        let matcher = Matcher::new(&prefixes);
+        let matcher = matcher(&prefixes);
         let longest = |number: &str| {
             matcher
                 .matches(number)
@@ -166,7 +251,7 @@ mod tests {
             numbers in prop::collection::vec("[0-3A-Ca-c*#. ]{0,10}", 1..40),
         ) {
             let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
-            let matcher = Matcher::new(&prefixes);
+            let matcher = matcher(&prefixes);
             for number in &numbers {
                 let found: Vec<&str> = matcher.matches(number).longest_first()
                     .map(|(length, value)| {
@@ -178,6 +263,8 @@ mod tests {
                     prefixes.iter().copied().filter(|prefix| number.starts_with(prefix)).collect();
                 naive.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
                 prop_assert_eq!(&found, &naive, "{}", number);
+                let longest = matcher.longest(number).map(|(_, value)| prefixes[value as usize]);
+                prop_assert_eq!(longest, naive.first().copied(), "{}", number);
             }
         }
     }

@@ -40,8 +40,13 @@ impl Terms {
         if billed_seconds == 0 {
             return Some(Decimal::ZERO);
         }
-        let minutes = self.rate.checked_mul(Decimal::from(billed_seconds))?;
-        let price = minutes.checked_div(Decimal::from(60))?.checked_add(self.connection_fee)?;
+        let price = if billed_seconds.is_multiple_of(60) {
+            // Whole minutes, as most calls are billed: a division less.
+            self.rate.checked_mul(Decimal::from(billed_seconds / 60))?
+        } else {
+            self.rate.checked_mul(Decimal::from(billed_seconds))?.checked_div(Decimal::from(60))?
+        };
+        let price = price.checked_add(self.connection_fee)?;
         Some(price.round_dp_with_strategy(SCALE, RoundingStrategy::MidpointNearestEven))
     }
 }

@@ -31,6 +31,7 @@ fn switched(case: &Case, name: &str, on: bool) -> Case {
 fn refused(case: Case, text: &str) -> Case {
     Case {
         answer: Some(format!("<status>\n  <error>{text}</error>\n</status>")),
+        begins: None,
         text: None,
         declaration: None,
         status: 200,

@@ -1,0 +1,106 @@
+//! Rating alone, in memory and on one core: the compiled deck against a plain hash map that
+//! is probed by every prefix length.
+
+use std::{collections::HashMap, hint::black_box, time::Instant};
+
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use tollbook_core::rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Terms};
+
+/// How many prefixes the deck has.
+const PREFIXES: usize = 300_000;
+/// How many calls are rated in a round.
+const CALLS: usize = 1_000_000;
+
+/// A generator that gives the same numbers on every run (splitmix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut number = self.0;
+        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        number ^ (number >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}
+
+/// What is compared.
+pub(super) struct Rating {
+    deck: Deck,
+    map: HashMap<String, Terms>,
+    calls: Vec<(String, u32)>,
+    time: CallTime,
+}
+
+impl Rating {
+    /// A deck of distinct prefixes of 1 to 9 digits, most of them long as in real decks, and
+    /// calls to numbers behind them.
+    pub(super) fn new() -> Self {
+        let mut numbers = Numbers(4711);
+        let mut map = HashMap::with_capacity(PREFIXES);
+        while map.len() < PREFIXES {
+            let length = 9 - (numbers.below(64).trailing_zeros().min(8) as usize);
+            let digits = 10_u64.pow(u32::try_from(length).unwrap_or(1));
+            let terms = Terms {
+                rate: Decimal::new(i64::try_from(numbers.below(1_000_000)).unwrap_or(0), 6),
+                connection_fee: Decimal::ZERO,
+                increment: [1, 6, 60][usize::try_from(numbers.below(3)).unwrap_or(0)],
+                min_time: 0,
+            };
+            map.insert(format!("{:0length$}", numbers.below(digits)), terms);
+        }
+        let mut prefixes: Vec<&String> = map.keys().collect();
+        prefixes.sort();
+        let deck = Deck::new(prefixes.iter().map(|prefix| {
+            let rate = DeckRate {
+                terms: map[*prefix],
+                effective_from: i64::MIN,
+                hours: (0, LAST_SECOND),
+                days: Days::All,
+                blocked: false,
+            };
+            (prefix.as_str(), rate)
+        }));
+        let calls = (0..CALLS).map(|_| {
+            let prefix = prefixes[usize::try_from(numbers.below(PREFIXES as u64)).unwrap_or(0)];
+            let number = format!("{prefix}{:06}", numbers.below(1_000_000));
+            (number, u32::try_from(numbers.below(600)).unwrap_or(0))
+        });
+        let calls = calls.collect();
+        Self { deck, map, calls, time: CallTime::new(0, &TimeZone::UTC) }
+    }
+
+    /// Calls per second by the deck.
+    pub(super) fn by_deck(&self) -> f64 {
+        self.rate(|number| self.deck.find(number, self.time).map(|found| found.terms))
+    }
+
+    /// Calls per second by the map.
+    pub(super) fn by_map(&self) -> f64 {
+        self.rate(|number| {
+            (1..=number.len()).rev().find_map(|length| self.map.get(&number[..length]).copied())
+        })
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a million")]
+    fn rate(&self, find: impl Fn(&str) -> Option<Terms>) -> f64 {
+        let start = Instant::now();
+        for (number, seconds) in &self.calls {
+            let price =
+                find(number).and_then(|terms| terms.price(terms.billed_seconds(*seconds, 0)));
+            black_box(price);
+        }
+        CALLS as f64 / start.elapsed().as_secs_f64()
+    }
+
+    /// Bytes per prefix.
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    pub(super) fn bytes_per_prefix(&self) -> f64 {
+        self.deck.bytes() as f64 / self.deck.prefixes() as f64
+    }
+}
