@@ -27,6 +27,36 @@ impl Numbers {
     fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
+
+    /// From 0 up to, not including, 1.
+    #[allow(clippy::cast_precision_loss, reason = "53 bits fit")]
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Which of `count` destinations a call goes to: the one of rank n gets a share of 1/n.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a position among some hundred thousands"
+    )]
+    fn zipf(&mut self, count: usize) -> usize {
+        let rank = (count as f64).powf(self.unit()) as usize;
+        // Popular destinations do not stand side by side.
+        rank.wrapping_mul(2_654_435_761) % count
+    }
+
+    /// The billed seconds of a call: four of ten are answered, for a minute in the median.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "capped at hours")]
+    fn seconds(&mut self) -> u32 {
+        if self.unit() >= 0.4 {
+            return 0;
+        }
+        let normal =
+            (-2.0 * (1.0 - self.unit()).ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos();
+        (60.0 * (1.2 * normal).exp()).min(14_400.0) as u32
+    }
 }
 
 /// What is compared.
@@ -39,7 +69,8 @@ pub(super) struct Rating {
 
 impl Rating {
     /// A deck of distinct prefixes of 1 to 9 digits, most of them long as in real decks, and
-    /// calls to numbers behind them.
+    /// calls to numbers behind them, in
+    /// the shares of real traffic.
     pub(super) fn new() -> Self {
         let mut numbers = Numbers(4711);
         let mut map = HashMap::with_capacity(PREFIXES);
@@ -67,9 +98,9 @@ impl Rating {
             (prefix.as_str(), rate)
         }));
         let calls = (0..CALLS).map(|_| {
-            let prefix = prefixes[usize::try_from(numbers.below(PREFIXES as u64)).unwrap_or(0)];
+            let prefix = prefixes[numbers.zipf(PREFIXES)];
             let number = format!("{prefix}{:06}", numbers.below(1_000_000));
-            (number, u32::try_from(numbers.below(600)).unwrap_or(0))
+            (number, numbers.seconds())
         });
         let calls = calls.collect();
         Self { deck, map, calls, time: CallTime::new(0, &TimeZone::UTC) }
