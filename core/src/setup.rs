@@ -3,10 +3,7 @@
 use tollbook_proto::v1 as pb;
 
 use crate::{
-    access::{
-        Password,
-        tokens::{self, TokenKind},
-    },
+    access::{self, Password, tokens::TokenKind},
     clock,
     currencies::{self, Currency},
     error::Result,
@@ -91,7 +88,7 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     let admin = users::record::with_defaults(admin, &settings);
     users::store::insert(&mut tx, UserId::ADMIN, Role::Admin, &admin, password.hash()).await?;
     if let Some(token) = credentials.token {
-        tokens::store(&mut tx, token, TokenKind::User, "demo", UserId::ADMIN, None).await?;
+        access::store::insert(&mut tx, token, TokenKind::User, "demo", UserId::ADMIN, None).await?;
     }
     tx.commit().await?;
     Ok(Some(credentials))

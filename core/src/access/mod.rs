@@ -10,6 +10,7 @@ mod policy;
 mod service;
 mod sessions;
 mod signature;
+pub(crate) mod store;
 pub(crate) mod tokens;
 
 use std::sync::Arc;

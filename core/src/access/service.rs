@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     layer::Gate,
+    store,
     tokens::{self, Token, TokenKind},
 };
 use crate::{clock, context::Context, error::Error, ids::UserId, text::check_text};
@@ -62,7 +63,7 @@ impl AccessTokensService for TokenService {
         &self,
         _request: Request<pb::ListAccessTokensRequest>,
     ) -> Result<Response<pb::ListAccessTokensResponse>, Status> {
-        let access_tokens = tokens::list(&self.0.db).await?.iter().map(to_proto).collect();
+        let access_tokens = store::list(&self.0.db).await?.iter().map(to_proto).collect();
         Ok(Response::new(pb::ListAccessTokensResponse { access_tokens }))
     }
 
@@ -71,7 +72,7 @@ impl AccessTokensService for TokenService {
         request: Request<pb::RevokeAccessTokenRequest>,
     ) -> Result<Response<pb::RevokeAccessTokenResponse>, Status> {
         let mut tx = self.0.db.begin().await?;
-        if !tokens::delete(&mut tx, request.get_ref().id).await? {
+        if !store::delete(&mut tx, request.get_ref().id).await? {
             return Err(Error::AccessTokenNotFound.into());
         }
         tx.commit().await?;

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     password::{self, Verdict},
-    principal,
+    principal, store,
     tokens::{self, TokenKind},
 };
 use crate::{
@@ -72,7 +72,7 @@ impl SessionsService for Service {
     ) -> Result<Response<pb::EndSessionsResponse>, Status> {
         let caller = principal(&request)?;
         let mut tx = self.0.db.begin().await?;
-        let ended = tokens::delete_sessions(&mut tx, caller.user()?.id).await?;
+        let ended = store::delete_sessions(&mut tx, caller.user()?.id).await?;
         tx.commit().await?;
         self.0.tokens.forget();
         let ended = i32::try_from(ended).unwrap_or(i32::MAX);

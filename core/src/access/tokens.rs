@@ -12,11 +12,12 @@ use dashmap::DashMap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::store;
 use crate::{
     clock,
     error::{Error, Result},
     ids::UserId,
-    store::{Db, Query, Row, Sequence, Tx},
+    store::{Db, Tx},
 };
 
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
@@ -36,7 +37,7 @@ pub(crate) enum TokenKind {
 }
 
 impl TokenKind {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Session => "session",
@@ -44,7 +45,7 @@ impl TokenKind {
         }
     }
 
-    fn from_name(name: &str) -> Result<Self> {
+    pub(super) fn from_name(name: &str) -> Result<Self> {
         [Self::User, Self::Session, Self::Shim]
             .into_iter()
             .find(|kind| kind.name() == name)
@@ -66,7 +67,7 @@ pub(crate) struct Token {
 /// The tokens seen lately.
 #[derive(Default)]
 pub(crate) struct Tokens {
-    seen: DashMap<[u8; 32], (Instant, Option<Arc<Token>>)>,
+    seen: DashMap<String, (Instant, Option<Arc<Token>>)>,
     /// The secret of the shim in this process, which is stored nowhere, and its token.
     embedded_shim: OnceLock<(String, Arc<Token>)>,
 }
@@ -84,7 +85,7 @@ impl Tokens {
         let token = if let Some(token) = known.map(|known| known.1.clone()) {
             token
         } else {
-            let found = by_hash(db, &hex::encode(hash)).await?.map(Arc::new);
+            let found = store::by_hash(db, &hash).await?.map(Arc::new);
             if self.seen.len() >= REMEMBERED {
                 self.seen.clear();
             }
@@ -116,8 +117,9 @@ impl Tokens {
     }
 }
 
-fn hash(secret: &str) -> [u8; 32] {
-    Sha256::digest(secret.as_bytes()).into()
+/// The hash of a secret, as stored.
+pub(super) fn hash(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
 /// A new secret: 256 random bits in hex, behind a prefix by which leaked ones are found.
@@ -134,89 +136,6 @@ pub(crate) async fn create(
     expires_at: Option<i64>,
 ) -> Result<(Token, String)> {
     let secret = new_secret();
-    let token = store(tx, &secret, kind, name, user, expires_at).await?;
+    let token = store::insert(tx, &secret, kind, name, user, expires_at).await?;
     Ok((token, secret))
-}
-
-/// Stores a token of a given secret.
-pub(crate) async fn store(
-    tx: &mut Tx,
-    secret: &str,
-    kind: TokenKind,
-    name: &str,
-    user: UserId,
-    expires_at: Option<i64>,
-) -> Result<Token> {
-    let token = Token {
-        id: tx.next_id(Sequence::AccessTokens).await?,
-        kind,
-        name: name.to_owned(),
-        user,
-        created_at: clock::now(),
-        expires_at,
-    };
-    let query = Query::new(
-        "INSERT INTO access_tokens (id, secret_hash, kind, name, user_id, created_at, expires_at) \
-         VALUES ",
-    )
-    .rows([vec![
-        token.id.into(),
-        hex::encode(hash(secret)).into(),
-        kind.name().into(),
-        name.into(),
-        user.into(),
-        token.created_at.into(),
-        expires_at.into(),
-    ]]);
-    tx.execute(query).await?;
-    Ok(token)
-}
-
-const COLUMNS: &str = "SELECT id, kind, name, user_id, created_at, expires_at FROM access_tokens";
-
-fn read(row: &Row) -> Result<Token> {
-    Ok(Token {
-        id: row.get(0)?,
-        kind: TokenKind::from_name(&row.get::<String>(1)?)?,
-        name: row.get(2)?,
-        user: UserId(row.get(3)?),
-        created_at: row.get(4)?,
-        expires_at: row.get(5)?,
-    })
-}
-
-async fn by_hash(db: &Db, hash: &str) -> Result<Option<Token>> {
-    let query = Query::new(COLUMNS).and(" WHERE secret_hash = ").value(hash);
-    db.fetch_optional(query).await?.as_ref().map(read).transpose()
-}
-
-/// All tokens but sessions, by ascending id.
-pub(super) async fn list(db: &Db) -> Result<Vec<Token>> {
-    let query = Query::new(COLUMNS).and(" WHERE kind <> 'session' ORDER BY id");
-    db.fetch_all(query).await?.iter().map(read).collect()
-}
-
-/// Deletes a token that is not a session. Returns whether there was one.
-pub(super) async fn delete(tx: &mut Tx, id: i64) -> Result<bool> {
-    let query = Query::new("DELETE FROM access_tokens WHERE kind <> 'session' AND id = ").value(id);
-    Ok(tx.execute(query).await? > 0)
-}
-
-/// Deletes a user's sessions, and those of anybody that have expired. Returns how many of
-/// the user's there were.
-pub(super) async fn delete_sessions(tx: &mut Tx, user: UserId) -> Result<u64> {
-    let expired = Query::new("DELETE FROM access_tokens WHERE kind = 'session' AND expires_at <= ")
-        .value(clock::now());
-    tx.execute(expired).await?;
-    let own =
-        Query::new("DELETE FROM access_tokens WHERE kind = 'session' AND user_id = ").value(user);
-    tx.execute(own).await
-}
-
-/// Deletes everything that acts as a user, when he is deleted.
-pub(crate) async fn delete_all_of(tx: &mut Tx, user: UserId) -> Result<()> {
-    let query =
-        Query::new("DELETE FROM access_tokens WHERE kind <> 'shim' AND user_id = ").value(user);
-    tx.execute(query).await?;
-    Ok(())
 }

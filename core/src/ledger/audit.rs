@@ -10,7 +10,7 @@ use crate::{
     ids::{EntryId, PaymentId, UserId},
     money::Money,
     payments,
-    store::{Db, Query},
+    store::Db,
 };
 
 const CHUNK: i64 = 5_000;
@@ -36,12 +36,9 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
         }
     }
 
-    let accounts =
-        Query::new("SELECT user_id, balance, last_entry_id FROM accounts ORDER BY user_id");
-    for row in tx.fetch_all(accounts).await? {
+    for (user, balance, last_entry) in store::accounts(&mut tx).await? {
         report.accounts += 1;
-        let user = UserId(row.get(0)?);
-        let stored = (row.get::<Money>(1)?, EntryId(row.get(2)?));
+        let stored = (balance, last_entry);
         let summed = books.remove(&user).unwrap_or((Money::ZERO, EntryId(0)));
         if stored.0 != summed.0 {
             finding(

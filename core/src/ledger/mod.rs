@@ -25,7 +25,6 @@ use crate::{
 pub(crate) enum Kind {
     Adjustment,
     Payment,
-    Opening,
 }
 
 impl Kind {
@@ -33,12 +32,11 @@ impl Kind {
         match self {
             Self::Adjustment => "adjustment",
             Self::Payment => "payment",
-            Self::Opening => "opening",
         }
     }
 
     fn from_name(name: &str) -> Result<Self> {
-        [Self::Adjustment, Self::Payment, Self::Opening]
+        [Self::Adjustment, Self::Payment]
             .into_iter()
             .find(|kind| kind.name() == name)
             .ok_or_else(|| Error::internal("a stored ledger entry has an unknown kind"))
@@ -48,7 +46,6 @@ impl Kind {
         match self {
             Self::Adjustment => LedgerEntryKind::Adjustment,
             Self::Payment => LedgerEntryKind::Payment,
-            Self::Opening => LedgerEntryKind::Opening,
         }
     }
 }

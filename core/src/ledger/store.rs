@@ -56,6 +56,13 @@ pub(super) async fn update_accounts(
     Ok(())
 }
 
+/// All accounts with their balances and newest entries, for the audit.
+pub(super) async fn accounts(tx: &mut Tx) -> Result<Vec<(UserId, Money, EntryId)>> {
+    let query = Query::new("SELECT user_id, balance, last_entry_id FROM accounts ORDER BY user_id");
+    let rows = tx.fetch_all(query).await?;
+    rows.iter().map(|row| Ok((UserId(row.get(0)?), row.get(1)?, EntryId(row.get(2)?)))).collect()
+}
+
 const COLUMNS: &str = "SELECT id, user_id, amount, balance_after, kind, payment_id, actor_id, note, \
                        idempotency_key, created_at FROM ledger_entries";
 

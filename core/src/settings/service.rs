@@ -6,7 +6,7 @@ use tollbook_proto::v1::{self as pb, settings_service_server::SettingsService};
 use tonic::{Request, Response, Status};
 
 use super::store;
-use crate::{context::Context, error::Error, store::Query};
+use crate::{context::Context, error::Error};
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
@@ -31,7 +31,7 @@ impl SettingsService for Service {
             return Err(Error::invalid("update_mask", "is required").into());
         }
         let mut tx = self.0.begin_catalog_change().await?;
-        let mut settings = store::read(&tx.fetch_all(Query::new(store::ALL)).await?)?;
+        let mut settings = store::all(&mut tx).await?;
         for path in &mask.paths {
             settings.set(path, &new)?;
         }

@@ -5,16 +5,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Secret, Settings, time_zone};
 use crate::{
     error::{Error, Result},
-    store::{Query, Row, Tx, Value},
+    store::{Query, Tx, Value},
     users::taxes::TaxPlan,
 };
 
-pub(crate) const ALL: &str = "SELECT name, value FROM settings";
-
-/// The settings that the rows hold; what is missing has its default.
-pub(crate) fn read(rows: &[Row]) -> Result<Settings> {
+/// The settings; what is missing has its default.
+pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
+    let rows = tx.fetch_all(Query::new("SELECT name, value FROM settings")).await?;
     let mut settings = Settings::default();
-    for row in rows {
+    for row in &rows {
         let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
         match name.as_str() {
             "allow_api" => settings.allow_api = decode(&value)?,

@@ -150,7 +150,7 @@ impl Service {
             return Err(Error::UserInUse);
         }
         store::delete(&mut tx, id).await?;
-        crate::access::tokens::delete_all_of(&mut tx, id).await?;
+        crate::access::store::delete_all_of(&mut tx, id).await?;
         tx.commit().await?;
         let deleted = Identity { version: user.version + 1, deleted: true, ..(*user).clone() };
         self.0.directory.learn(deleted);

@@ -5,16 +5,20 @@
 //! once; other cores of the same database see the new revision when they next look, well
 //! within a second.
 
+mod store;
+
 use std::{sync::Arc, time::Duration};
+
+pub(crate) use store::lock_for_change;
 
 use arc_swap::ArcSwap;
 
 use crate::{
     currencies::{self, Currencies},
-    error::{Error, Result},
+    error::Result,
     managers::{self, ManagerGroups},
     settings::{self, Settings},
-    store::{Db, Query, Tx},
+    store::Db,
     tariffs::{self, Tariffs},
 };
 
@@ -61,9 +65,8 @@ impl Catalog {
     pub(crate) async fn follow(self: Arc<Self>, db: Db) {
         loop {
             tokio::time::sleep(POLL_INTERVAL).await;
-            let current = match db.fetch_optional(Query::new(REVISION)).await {
-                Ok(Some(row)) => row.get(0).unwrap_or(0),
-                Ok(None) => 0,
+            let current = match store::revision(&db).await {
+                Ok(revision) => revision,
                 Err(error) => {
                     tracing::warn!(error = ?error, "cannot look for changed settings");
                     continue;
@@ -78,23 +81,10 @@ impl Catalog {
     }
 }
 
-const REVISION: &str = "SELECT revision FROM revisions WHERE id = 1";
-
-/// Announces a change of the catalog in the transaction that makes it. Also makes changes
-/// take turns: the row stays locked until the commit.
-pub(crate) async fn lock_for_change(tx: &mut Tx) -> Result<()> {
-    tx.execute(Query::new("UPDATE revisions SET revision = revision + 1 WHERE id = 1")).await?;
-    Ok(())
-}
-
 async fn read(db: &Db) -> Result<Snapshot> {
     let mut tx = db.snapshot().await?;
-    let revision = tx
-        .fetch_optional(Query::new(REVISION))
-        .await?
-        .ok_or_else(|| Error::internal("the database has no revision"))?
-        .get(0)?;
-    let settings = settings::store::read(&tx.fetch_all(Query::new(settings::store::ALL)).await?)?;
+    let revision = store::revision_in(&mut tx).await?;
+    let settings = settings::store::all(&mut tx).await?;
     let currencies = currencies::store::all(&mut tx).await?;
     let manager_groups = managers::store::all(&mut tx).await?;
     let tariffs = tariffs::store::all(&mut tx).await?;

@@ -1,0 +1,92 @@
+//! Access tokens, sessions and shims' tokens in the database.
+
+use super::tokens::{Token, TokenKind, hash};
+use crate::{
+    clock,
+    error::Result,
+    ids::UserId,
+    store::{Db, Query, Row, Sequence, Tx},
+};
+
+/// Stores a token of a given secret.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    secret: &str,
+    kind: TokenKind,
+    name: &str,
+    user: UserId,
+    expires_at: Option<i64>,
+) -> Result<Token> {
+    let token = Token {
+        id: tx.next_id(Sequence::AccessTokens).await?,
+        kind,
+        name: name.to_owned(),
+        user,
+        created_at: clock::now(),
+        expires_at,
+    };
+    let query = Query::new(
+        "INSERT INTO access_tokens (id, secret_hash, kind, name, user_id, created_at, expires_at) \
+         VALUES ",
+    )
+    .rows([vec![
+        token.id.into(),
+        hash(secret).into(),
+        kind.name().into(),
+        name.into(),
+        user.into(),
+        token.created_at.into(),
+        expires_at.into(),
+    ]]);
+    tx.execute(query).await?;
+    Ok(token)
+}
+
+const COLUMNS: &str = "SELECT id, kind, name, user_id, created_at, expires_at FROM access_tokens";
+
+fn read(row: &Row) -> Result<Token> {
+    Ok(Token {
+        id: row.get(0)?,
+        kind: TokenKind::from_name(&row.get::<String>(1)?)?,
+        name: row.get(2)?,
+        user: UserId(row.get(3)?),
+        created_at: row.get(4)?,
+        expires_at: row.get(5)?,
+    })
+}
+
+pub(super) async fn by_hash(db: &Db, hash: &str) -> Result<Option<Token>> {
+    let query = Query::new(COLUMNS).and(" WHERE secret_hash = ").value(hash);
+    db.fetch_optional(query).await?.as_ref().map(read).transpose()
+}
+
+/// All tokens but sessions, by ascending id.
+pub(super) async fn list(db: &Db) -> Result<Vec<Token>> {
+    let query = Query::new(COLUMNS).and(" WHERE kind <> 'session' ORDER BY id");
+    db.fetch_all(query).await?.iter().map(read).collect()
+}
+
+/// Deletes a token that is not a session. Returns whether there was one.
+pub(super) async fn delete(tx: &mut Tx, id: i64) -> Result<bool> {
+    let query = Query::new("DELETE FROM access_tokens WHERE kind <> 'session' AND id = ").value(id);
+    Ok(tx.execute(query).await? > 0)
+}
+
+/// Deletes a user's sessions, and those of anybody that have expired. Returns how many of
+/// the user's there were.
+pub(super) async fn delete_sessions(tx: &mut Tx, user: UserId) -> Result<u64> {
+    let expired = Query::new("DELETE FROM access_tokens WHERE kind = 'session' AND expires_at <= ")
+        .value(clock::now());
+    tx.execute(expired).await?;
+    let own =
+        Query::new("DELETE FROM access_tokens WHERE kind = 'session' AND user_id = ").value(user);
+    tx.execute(own).await
+}
+
+/// Deletes everything that acts as a user, when he is deleted.
+pub(crate) async fn delete_all_of(tx: &mut Tx, user: UserId) -> Result<()> {
+    let query =
+        Query::new("DELETE FROM access_tokens WHERE kind <> 'shim' AND user_id = ").value(user);
+    tx.execute(query).await?;
+    Ok(())
+}
