@@ -141,7 +141,8 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// A statement; `$1` and so on stand for the values bound in order.
+    /// A statement; `$1` and so on stand for the values bound in order. They come in this
+    /// order in the text, each once.
     pub(crate) fn new(sql: &'static str) -> Self {
         Self { sql: Cow::Borrowed(sql), values: Vec::new() }
     }

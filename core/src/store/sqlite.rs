@@ -50,7 +50,8 @@ pub(super) async fn fetch_all<'e, E>(executor: E, query: Query) -> Result<Vec<Ro
 where
     E: Executor<'e, Database = Sqlite>,
 {
-    let rows = bound!(query, std::convert::identity, decimal_text).fetch_all(executor).await?;
+    let rows =
+        bound!(nameless(query), std::convert::identity, decimal_text).fetch_all(executor).await?;
     Ok(rows.into_iter().map(|row| Row(RowBackend::Sqlite(row))).collect())
 }
 
@@ -58,7 +59,10 @@ pub(super) async fn execute<'e, E>(executor: E, query: Query) -> Result<u64>
 where
     E: Executor<'e, Database = Sqlite>,
 {
-    Ok(bound!(query, std::convert::identity, decimal_text).execute(executor).await?.rows_affected())
+    Ok(bound!(nameless(query), std::convert::identity, decimal_text)
+        .execute(executor)
+        .await?
+        .rows_affected())
 }
 
 pub(super) async fn next_ids(tx: &mut Tx, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
@@ -75,6 +79,23 @@ pub(super) async fn next_ids(tx: &mut Tx, sequence: Sequence, count: usize) -> R
         .ok_or_else(|| Error::internal("a sequence is missing"))?;
     let next: i64 = row.get(0)?;
     Ok((next - count..next).collect())
+}
+
+/// The query with `?` for each `$n`. SQLite finds a parameter that has a name by walking
+/// through all of them, once for each that is bound: with the thousands of a statement of
+/// many rows that takes longer than the statement. Nameless ones it counts, so that they
+/// must come in their order, each once, as all of ours do.
+fn nameless(query: Query) -> Query {
+    let mut parts = query.sql.split('$');
+    let mut sql = String::with_capacity(query.sql.len());
+    sql.push_str(parts.next().unwrap_or_default());
+    for (number, part) in (1_usize..).zip(parts) {
+        let end = part.find(|char: char| !char.is_ascii_digit()).unwrap_or(part.len());
+        debug_assert_eq!(part[..end].parse(), Ok(number), "parameters out of order: {}", query.sql);
+        sql.push('?');
+        sql.push_str(&part[end..]);
+    }
+    Query { sql: sql.into(), values: query.values }
 }
 
 /// Money in SQLite: the shortest text of the exact value.

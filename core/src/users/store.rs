@@ -245,10 +245,10 @@ pub(crate) async fn set_password_hash(
     changed: bool,
 ) -> Result<()> {
     let query = if changed {
-        Query::new("UPDATE users SET password_hash = $1, password_changed_at = $3 WHERE id = $2")
+        Query::new("UPDATE users SET password_hash = $1, password_changed_at = $2 WHERE id = $3")
             .bind(hash)
-            .bind(id)
             .bind(clock::now())
+            .bind(id)
     } else {
         Query::new("UPDATE users SET password_hash = $1 WHERE id = $2").bind(hash).bind(id)
     };
