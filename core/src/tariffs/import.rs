@@ -66,54 +66,103 @@ impl Import {
     }
 
     /// Compares the deck with the rates there are, and makes them the same.
+    ///
+    /// The comparison reads a snapshot and holds nobody up; what differs is then written in
+    /// one transaction, unless somebody else has changed the tariff meanwhile: then it is
+    /// compared again.
     pub(super) async fn finish(mut self, context: &Context) -> Result<pb::ImportRatesResponse> {
         let id = TariffId(self.options.tariff_id);
-        let mut tx = context.begin_catalog_change().await?;
-        let mut tariff = store::all(&mut tx).await?.by_id(id)?.clone();
-        let stored: HashMap<RateKey, Rate> =
-            store::rates(&mut tx, id).await?.into_iter().map(|rate| (rate.key(), rate)).collect();
-
-        let mut upserts = Vec::new();
-        for (key, (rate, _)) in &self.rates {
-            match stored.get(key) {
-                Some(before) if before == rate => self.report.unchanged += 1,
-                Some(_) => {
-                    self.report.changed += 1;
-                    upserts.push(rate);
-                }
-                None => {
-                    self.report.added += 1;
-                    upserts.push(rate);
-                }
+        let mut report = std::mem::take(&mut self.report);
+        let refused = report.rejected > 0 && !self.options.skip_bad_lines;
+        loop {
+            let mut snapshot = context.db.snapshot().await?;
+            let revision = store::all(&mut snapshot).await?.by_id(id)?.revision;
+            let stored = store::rates(&mut snapshot, id).await?;
+            let known = store::destinations(&mut snapshot).await?;
+            drop(snapshot);
+            let changes = self.compare(stored, &known);
+            report.added = count(changes.added.len());
+            report.changed = count(changes.changed.len());
+            report.unchanged = count(self.rates.len()) - report.added - report.changed;
+            report.deleted = count(changes.deleted.len());
+            if self.options.dry_run || refused {
+                return Ok(report);
+            }
+            if changes.is_empty() || changes.write(context, id, revision).await? {
+                report.applied = true;
+                return Ok(report);
             }
         }
-        let mut deletes = Vec::new();
+    }
+
+    fn compare(&self, stored: Vec<Rate>, known: &HashMap<String, String>) -> Changes<'_> {
+        let mut changes = Changes::default();
+        let stored: HashMap<RateKey, Rate> =
+            stored.into_iter().map(|rate| (rate.key(), rate)).collect();
+        for (key, (rate, _)) in &self.rates {
+            match stored.get(key) {
+                Some(before) if before == rate => {}
+                Some(_) => changes.changed.push(rate),
+                None => changes.added.push(rate),
+            }
+        }
         if self.options.delete_missing {
             let prefixes: HashSet<&str> = self.rates.keys().map(|key| key.0.as_str()).collect();
-            deletes.extend(store::missing(&stored, &prefixes).cloned());
-            self.report.deleted = i64::try_from(deletes.len()).unwrap_or(i64::MAX);
+            changes.deleted =
+                stored.into_keys().filter(|key| !prefixes.contains(key.0.as_str())).collect();
         }
-        let refused = self.report.rejected > 0 && !self.options.skip_bad_lines;
-        if self.options.dry_run || refused {
-            return Ok(self.report);
-        }
-        self.report.applied = true;
-        store::upsert_rates(&mut tx, id, &upserts).await?;
-        store::delete_rates(&mut tx, id, &deletes).await?;
-        let names = self.destinations.iter().map(|(prefix, name)| (prefix.as_str(), name.as_str()));
         let replace = self.options.use_destination_names;
-        let renamed = store::name_destinations(&mut tx, &names.collect(), replace).await?;
-        if upserts.is_empty() && deletes.is_empty() && renamed == 0 {
-            // Nothing to make durable, and no compiled deck is out of date.
-            return Ok(self.report);
+        changes.names = self
+            .destinations
+            .iter()
+            .filter(|(prefix, name)| {
+                known.get(*prefix).is_none_or(|known| replace && known != *name)
+            })
+            .map(|(prefix, name)| (prefix.as_str(), name.as_str()))
+            .collect();
+        changes
+    }
+}
+
+/// What a deck changes.
+#[derive(Default)]
+struct Changes<'a> {
+    added: Vec<&'a Rate>,
+    changed: Vec<&'a Rate>,
+    deleted: Vec<RateKey>,
+    /// Names of destinations, by prefix.
+    names: Vec<(&'a str, &'a str)>,
+}
+
+impl Changes<'_> {
+    fn is_empty(&self) -> bool {
+        self.added.is_empty()
+            && self.changed.is_empty()
+            && self.deleted.is_empty()
+            && self.names.is_empty()
+    }
+
+    /// Writes the changes, if the tariff still has the revision that they are of. Returns
+    /// whether it had.
+    async fn write(&self, context: &Context, id: TariffId, revision: i64) -> Result<bool> {
+        let mut tx = context.begin_catalog_change().await?;
+        let mut tariff = store::all(&mut tx).await?.by_id(id)?.clone();
+        if tariff.revision != revision {
+            return Ok(false);
         }
-        if !upserts.is_empty() || !deletes.is_empty() {
-            tariff.revision += 1;
-        }
+        store::upsert_rates(&mut tx, id, &self.added).await?;
+        store::upsert_rates(&mut tx, id, &self.changed).await?;
+        store::delete_rates(&mut tx, id, &self.deleted).await?;
+        store::name_destinations(&mut tx, &self.names).await?;
+        tariff.revision += 1;
         store::update(&mut tx, &tariff).await?;
         context.commit_catalog_change(tx).await?;
-        Ok(self.report)
+        Ok(true)
     }
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
 }
 
 /// The options of an import, which come first.

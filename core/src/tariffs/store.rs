@@ -1,6 +1,6 @@
 //! Tariffs, rates and destinations in the database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{Purpose, Rate, RateKey, Tariff, Tariffs, day_name, days_of};
 use crate::{
@@ -188,28 +188,23 @@ pub(super) async fn delete_rates(tx: &mut Tx, tariff: TariffId, keys: &[RateKey]
     Ok(())
 }
 
-/// Stores names of destinations; where `replace` is off, known ones stay. Returns how many
-/// were new or changed.
-pub(super) async fn name_destinations(
-    tx: &mut Tx,
-    names: &HashMap<&str, &str>,
-    replace: bool,
-) -> Result<u64> {
-    let names: Vec<_> = names.iter().collect();
-    let mut changed = 0;
+/// Names of all destinations, by prefix.
+pub(super) async fn destinations(tx: &mut Tx) -> Result<HashMap<String, String>> {
+    let rows = tx.fetch_all(Query::new("SELECT prefix, name FROM destinations")).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Stores names of destinations, over those there are.
+pub(super) async fn name_destinations(tx: &mut Tx, names: &[(&str, &str)]) -> Result<()> {
     for chunk in names.chunks(CHUNK) {
         let rows =
-            chunk.iter().map(|(prefix, name)| vec![Value::from(**prefix), Value::from(**name)]);
-        let conflict = if replace {
-            " ON CONFLICT (prefix) DO UPDATE SET name = excluded.name WHERE destinations.name <> excluded.name"
-        } else {
-            " ON CONFLICT (prefix) DO NOTHING"
-        };
-        let query =
-            Query::new("INSERT INTO destinations (prefix, name) VALUES ").rows(rows).and(conflict);
-        changed += tx.execute(query).await?;
+            chunk.iter().map(|(prefix, name)| vec![Value::from(*prefix), Value::from(*name)]);
+        let query = Query::new("INSERT INTO destinations (prefix, name) VALUES ")
+            .rows(rows)
+            .and(" ON CONFLICT (prefix) DO UPDATE SET name = excluded.name");
+        tx.execute(query).await?;
     }
-    Ok(changed)
+    Ok(())
 }
 
 /// The name of the destination of a prefix; empty: none.
@@ -217,12 +212,4 @@ pub(crate) async fn destination(db: &Db, prefix: &str) -> Result<String> {
     let query = Query::new("SELECT name FROM destinations WHERE prefix = ").value(prefix);
     let row = db.fetch_optional(query).await?;
     row.map_or(Ok(String::new()), |row| row.get(0))
-}
-
-/// The prefixes of rates that a deck does not have.
-pub(super) fn missing<'a>(
-    stored: &'a HashMap<RateKey, Rate>,
-    deck: &HashSet<&str>,
-) -> impl Iterator<Item = &'a RateKey> {
-    stored.keys().filter(move |key| !deck.contains(key.0.as_str()))
 }
