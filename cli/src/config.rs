@@ -64,6 +64,16 @@ pub(crate) enum Dialect {
     Mor,
 }
 
+impl Dialect {
+    /// The shim's dialect of this name.
+    pub(crate) fn of_shim(self) -> anyhow::Result<tollbook_shim::Dialect> {
+        match self {
+            Self::M4 => Ok(tollbook_shim::Dialect::M4),
+            Self::Mor => bail!("the dialect mor is not there yet; m4 is"),
+        }
+    }
+}
+
 /// A format of logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,16 +1,11 @@
 //! `tollbook methods`: the legacy methods as their declarations say, in Markdown.
 
-use anyhow::bail;
 use tollbook_shim::Method;
 
 use crate::config::Dialect;
 
 pub(crate) fn print(dialect: Dialect) -> anyhow::Result<()> {
-    let methods = match dialect {
-        Dialect::M4 => tollbook_shim::Dialect::M4.methods(),
-        Dialect::Mor => bail!("the dialect mor is not there yet; m4 is"),
-    };
-    for method in methods {
+    for method in dialect.of_shim()?.methods() {
         print_method(method);
     }
     Ok(())

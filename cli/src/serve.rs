@@ -12,16 +12,13 @@ use tollbook_core::{Core, SetUp};
 use tollbook_shim::Shim;
 use tonic::transport::Endpoint;
 
-use crate::{
-    config::{Config, Dialect},
-    lock,
-};
+use crate::{config::Config, lock};
 
 /// The core and the shim in one process: the shim calls the core's service directly.
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
     let core = open(&config).await?;
-    let shim = Shim::new(dialect(&config)?, core.service(), &core.embedded_shim_token())?;
+    let shim = Shim::new(config.dialect.of_shim()?, core.service(), &core.embedded_shim_token())?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
     let http = listen("XML API", config.http_addr).await?;
     greet(&core)?;
@@ -50,17 +47,10 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("{:?} is not the URL of a core", config.core_url))?
         .tcp_nodelay(true)
         .connect_lazy();
-    let shim =
-        Shim::new(dialect(&config)?, core, token).context("TOLLBOOK_SHIM_TOKEN is not a token")?;
+    let shim = Shim::new(config.dialect.of_shim()?, core, token)
+        .context("TOLLBOOK_SHIM_TOKEN is not a token")?;
     let http = listen("XML API", config.http_addr).await?;
     serve_http(shim, http, stop_signal()?).await
-}
-
-fn dialect(config: &Config) -> anyhow::Result<tollbook_shim::Dialect> {
-    match config.dialect {
-        Dialect::M4 => Ok(tollbook_shim::Dialect::M4),
-        Dialect::Mor => bail!("the dialect mor is not there yet; m4 is"),
-    }
 }
 
 async fn open(config: &Config) -> anyhow::Result<Core> {

@@ -77,7 +77,7 @@ impl Money {
 
 impl From<Money> for pb::Decimal {
     fn from(money: Money) -> Self {
-        Self { value: money.0.to_string() }
+        to_proto(money.0)
     }
 }
 
@@ -112,8 +112,13 @@ impl ExchangeRate {
 
 impl From<ExchangeRate> for pb::Decimal {
     fn from(rate: ExchangeRate) -> Self {
-        Self { value: rate.0.to_string() }
+        to_proto(rate.0)
     }
+}
+
+/// A decimal as the contract writes them.
+pub(crate) fn to_proto(value: Decimal) -> pb::Decimal {
+    pb::Decimal { value: value.to_string() }
 }
 
 /// Reads a decimal as the contract writes them: digits, an optional leading minus, an

@@ -63,9 +63,13 @@ impl Currencies {
         self.0.iter().find(|currency| currency.code == code)
     }
 
+    /// The currency of an id that the database holds, which must be there.
+    pub(crate) fn stored(&self, id: CurrencyId) -> Result<&Currency> {
+        self.by_id(id).ok_or_else(|| Error::internal("a stored currency is missing"))
+    }
+
     /// The default currency.
     pub(crate) fn default_currency(&self) -> Result<&Currency> {
-        self.by_id(CurrencyId::DEFAULT)
-            .ok_or_else(|| Error::internal("the default currency is missing"))
+        self.stored(CurrencyId::DEFAULT)
     }
 }

@@ -118,9 +118,7 @@ pub(crate) struct Payment {
 impl Payment {
     fn to_proto(&self, username: String, currencies: &Currencies) -> Result<pb::Payment> {
         let draft = &self.draft;
-        let currency = currencies
-            .by_id(draft.currency)
-            .ok_or_else(|| Error::internal("a payment's currency is missing"))?;
+        let currency = currencies.stored(draft.currency)?;
         Ok(pb::Payment {
             id: self.id.0,
             user_id: self.user.0,

@@ -99,21 +99,17 @@ impl Service {
                 best = Some((tariff, found));
             }
         }
-        let currency = |tariff: &Tariff| {
-            let currency = snapshot.currencies.by_id(tariff.currency);
-            currency.ok_or_else(|| Error::internal("a tariff's currency is missing"))
-        };
         let Some((tariff, found)) = best else {
             return Ok(RatedLeg {
                 outcome: RatingOutcome::NoRate.into(),
                 tariff_id: tariff.id.0,
                 tariff_name: tariff.name.clone(),
-                currency: currency(tariff)?.code.clone(),
+                currency: snapshot.currencies.stored(tariff.currency)?.code.clone(),
                 steps,
                 ..Default::default()
             });
         };
-        let currency = currency(tariff)?;
+        let currency = snapshot.currencies.stored(tariff.currency)?;
         let prefix = call.number[..found.prefix_length].to_owned();
         let terms = found.terms;
         let mut leg = RatedLeg {
@@ -122,8 +118,8 @@ impl Service {
             tariff_name: tariff.name.clone(),
             destination: tariffs::store::destination(&self.0.db, &prefix).await?,
             prefix,
-            rate: Some(pb::Decimal { value: terms.rate.to_string() }),
-            connection_fee: Some(pb::Decimal { value: terms.connection_fee.to_string() }),
+            rate: Some(money::to_proto(terms.rate)),
+            connection_fee: Some(money::to_proto(terms.connection_fee)),
             increment: i32::try_from(terms.increment).unwrap_or(i32::MAX),
             min_time: i32::try_from(terms.min_time).unwrap_or(i32::MAX),
             currency: currency.code.clone(),

@@ -136,10 +136,12 @@ struct Changes<'a> {
 
 impl Changes<'_> {
     fn is_empty(&self) -> bool {
-        self.added.is_empty()
-            && self.changed.is_empty()
-            && self.deleted.is_empty()
-            && self.names.is_empty()
+        self.leave_rates() && self.names.is_empty()
+    }
+
+    /// Whether no rate changes, so that a compiled deck stays good.
+    fn leave_rates(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.deleted.is_empty()
     }
 
     /// Writes the changes, if the tariff still has the revision that they are of. Returns
@@ -154,8 +156,10 @@ impl Changes<'_> {
         store::upsert_rates(&mut tx, id, &self.changed).await?;
         store::delete_rates(&mut tx, id, &self.deleted).await?;
         store::name_destinations(&mut tx, &self.names).await?;
-        tariff.revision += 1;
-        store::update(&mut tx, &tariff).await?;
+        if !self.leave_rates() {
+            tariff.revision += 1;
+            store::update(&mut tx, &tariff).await?;
+        }
         context.commit_catalog_change(tx).await?;
         Ok(true)
     }

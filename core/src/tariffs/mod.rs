@@ -14,6 +14,7 @@ use crate::{
     currencies::Currencies,
     error::{Error, Result},
     ids::{CurrencyId, TariffId},
+    money,
     rating::{Days, DeckRate, LAST_SECOND},
     users::Role,
 };
@@ -54,9 +55,7 @@ pub(crate) struct Tariff {
 
 impl Tariff {
     fn to_proto(&self, currencies: &Currencies) -> Result<pb::Tariff> {
-        let currency = currencies
-            .by_id(self.currency)
-            .ok_or_else(|| Error::internal("a tariff's currency is missing"))?;
+        let currency = currencies.stored(self.currency)?;
         let purpose = match self.purpose {
             Purpose::UserWholesale => TariffPurpose::UserWholesale,
             Purpose::Provider => TariffPurpose::Provider,
@@ -111,8 +110,8 @@ impl Rate {
         pb::Rate {
             prefix: self.prefix.clone(),
             destination,
-            rate: Some(pb::Decimal { value: terms.rate.to_string() }),
-            connection_fee: Some(pb::Decimal { value: terms.connection_fee.to_string() }),
+            rate: Some(money::to_proto(terms.rate)),
+            connection_fee: Some(money::to_proto(terms.connection_fee)),
             increment: number(terms.increment),
             min_time: number(terms.min_time),
             effective_from: (rate.effective_from != i64::MIN)

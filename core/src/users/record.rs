@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// Fields that no request can set.
-const FIXED_FIELDS: [&str; 6] =
-    ["id", "role", "balance", "frozen_balance", "logged_in", "password_changed_at"];
+const FIXED_FIELDS: [&str; 7] =
+    ["id", "role", "balance", "frozen_balance", "logged_in", "password_changed_at", "created_at"];
 
 /// A new user as a request describes him, with the defaults of what it leaves out.
 pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
@@ -44,21 +44,15 @@ pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
         time_zone: or(user.time_zone, settings.time_zone_name()),
         address: Some(user.address.unwrap_or_default()),
         taxes: user.taxes.or_else(|| Some(settings.default_taxes.to_proto())),
-        balance_warning: Some(user.balance_warning.unwrap_or_default()),
         ..user
     };
-    clear_warned(&mut new);
+    let warning = new.balance_warning.get_or_insert_default();
+    (warning.user_warned, warning.admin_warned, warning.manager_warned) = (false, false, false);
     let blocking = new.blocking.get_or_insert_default();
     if blocking.conditional_day == 0 {
         blocking.conditional_day = 15;
     }
     new
-}
-
-fn clear_warned(user: &mut pb::User) {
-    if let Some(warning) = &mut user.balance_warning {
-        (warning.user_warned, warning.admin_warned, warning.manager_warned) = (false, false, false);
-    }
 }
 
 /// The user after the changes that a request asks for, not yet checked.
@@ -68,8 +62,7 @@ pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result
     let mut to = contract::user_to_dynamic(old)?;
     for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
         let root = path.split('.').next().unwrap_or_default();
-        let fixed =
-            FIXED_FIELDS.contains(&root) || root == "created_at" || path.ends_with("_warned");
+        let fixed = FIXED_FIELDS.contains(&root) || path.ends_with("_warned");
         if fixed || !contract::copy_field(&mut to, &from, path) {
             return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
         }

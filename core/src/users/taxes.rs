@@ -69,7 +69,7 @@ impl TaxPlan {
     pub(crate) fn to_proto(&self) -> pb::TaxSettings {
         let taxes = self.taxes.iter().map(|tax| pb::Tax {
             name: tax.name.clone(),
-            percent: Some(pb::Decimal { value: tax.percent.to_string() }),
+            percent: Some(money::to_proto(tax.percent)),
             enabled: tax.enabled,
         });
         pb::TaxSettings {
