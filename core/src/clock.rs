@@ -38,6 +38,41 @@ pub(crate) fn today(zone: &TimeZone) -> (i64, i64) {
     (start.timestamp().as_microsecond(), end.timestamp().as_microsecond() - 1)
 }
 
+/// When today and this month began in `zone`.
+#[must_use]
+pub(crate) fn today_and_month(zone: &TimeZone) -> (i64, i64) {
+    let now = Timestamp::now().to_zoned_datetime(zone.clone());
+    let month = now.first_of_month().and_then(|first| first.start_of_day());
+    let month = month.unwrap_or_else(|_| now.clone()).timestamp().as_microsecond();
+    (today(zone).0, month)
+}
+
+/// The first and the last microsecond of a period that a request gives; where it does not,
+/// of today in `zone`. The last second counts as a whole.
+pub(crate) fn period(
+    from: Option<&prost_types::Timestamp>,
+    till: Option<&prost_types::Timestamp>,
+    zone: &TimeZone,
+) -> Result<(i64, i64)> {
+    let (start, end) = today(zone);
+    let from = from.map_or(Ok(start), |time| from_proto("from", time))?;
+    let till = match till {
+        None => end,
+        Some(time) => {
+            let till = from_proto("till", time)?;
+            till.div_euclid(1_000_000).saturating_mul(1_000_000).saturating_add(999_999)
+        }
+    };
+    let readable = |time: i64| Timestamp::from_microsecond(time).is_ok();
+    if !readable(from) || !readable(till) {
+        return Err(Error::invalid("from", "is out of range"));
+    }
+    if till < from {
+        return Err(Error::invalid("till", "must not be before from"));
+    }
+    Ok((from, till))
+}
+
 /// Checks a day written as YYYY-MM-DD; empty means none.
 pub(crate) fn check_day(field: &'static str, day: &str) -> Result<()> {
     if day.is_empty() {

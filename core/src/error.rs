@@ -9,6 +9,8 @@ use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::calls::Rejection;
+
 /// The result of everything fallible in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -103,6 +105,9 @@ pub enum Error {
     /// The user must stay.
     #[error("this user cannot be deleted")]
     UserInUse,
+    /// The books need the user.
+    #[error("the user has calls")]
+    UserHasCalls,
     /// Another currency has this code.
     #[error("the currency code is taken")]
     CurrencyTaken,
@@ -119,6 +124,16 @@ pub enum Error {
     /// Users have the tariff.
     #[error("a user has the tariff")]
     TariffInUse,
+
+    /// No such call under way.
+    #[error("no such call is under way")]
+    CallNotFound,
+    /// The call is in the books already.
+    #[error("the call is in the books already")]
+    CallFinished,
+    /// The call cannot be taken into the books.
+    #[error("the call cannot be taken: {0}")]
+    CallRejected(Rejection),
 
     /// The writer is shutting down or its queue is gone.
     #[error("the server is shutting down")]
@@ -170,9 +185,13 @@ impl Error {
             Self::DirectionNotFound => ErrorReason::DirectionNotFound,
             Self::TariffNotFound => ErrorReason::TariffNotFound,
             Self::TariffInUse => ErrorReason::TariffInUse,
+            Self::CallNotFound => ErrorReason::CallNotFound,
+            Self::CallFinished => ErrorReason::CallFinished,
+            Self::CallRejected(_) => ErrorReason::CallRejected,
             Self::UsernameTaken => ErrorReason::UsernameTaken,
             Self::ManagerInvalid => ErrorReason::ManagerInvalid,
             Self::UserInUse => ErrorReason::UserInUse,
+            Self::UserHasCalls => ErrorReason::UserHasCalls,
             Self::CurrencyTaken => ErrorReason::CurrencyTaken,
             Self::CurrencyFixed => ErrorReason::CurrencyFixed,
             Self::ApiSecretMissing => ErrorReason::ApiSecretMissing,
@@ -195,6 +214,7 @@ impl Error {
             | Self::GetDisabled
             | Self::FeatureDisabled
             | Self::UserInUse
+            | Self::UserHasCalls
             | Self::CurrencyFixed
             | Self::ApiSecretMissing
             | Self::ManagerGroupInUse
@@ -203,6 +223,7 @@ impl Error {
             | Self::InvalidAmount
             | Self::InvalidExchangeRate
             | Self::InvalidPageToken
+            | Self::CallRejected(_)
             | Self::ManagerInvalid => Code::InvalidArgument,
             Self::UserNotFound
             | Self::CurrencyNotFound
@@ -210,10 +231,12 @@ impl Error {
             | Self::ManagerGroupNotFound
             | Self::AccessTokenNotFound
             | Self::DirectionNotFound
+            | Self::CallNotFound
             | Self::TariffNotFound => Code::NotFound,
-            Self::IdempotencyKeyReused | Self::UsernameTaken | Self::CurrencyTaken => {
-                Code::AlreadyExists
-            }
+            Self::IdempotencyKeyReused
+            | Self::UsernameTaken
+            | Self::CurrencyTaken
+            | Self::CallFinished => Code::AlreadyExists,
             Self::Unavailable | Self::Database(_) => Code::Unavailable,
             Self::Migration(_) | Self::Internal(_) => Code::Internal,
         }
@@ -230,6 +253,9 @@ impl From<Error> for Status {
         match &error {
             Error::InvalidField { field, .. } => {
                 metadata.insert("field".to_owned(), field.clone());
+            }
+            Error::CallRejected(rejection) => {
+                metadata.insert("rejection".to_owned(), rejection.reason().to_owned());
             }
             Error::LoginFailed { redirect: true } => {
                 metadata.insert("redirect".to_owned(), "1".to_owned());

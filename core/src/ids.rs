@@ -35,6 +35,8 @@ ids! {
     EntryId;
     /// Of a payment.
     PaymentId;
+    /// Of an origination or termination point; 0: not said.
+    PointId;
 }
 
 impl UserId {

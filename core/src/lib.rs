@@ -7,6 +7,7 @@
 //! group-committing writer in [`ledger`].
 
 mod access;
+mod calls;
 mod catalog;
 mod clock;
 mod context;
@@ -17,6 +18,7 @@ mod directions;
 mod error;
 mod ids;
 mod ledger;
+mod live;
 mod managers;
 mod money;
 mod paging;
@@ -25,6 +27,7 @@ pub mod rating;
 mod server;
 mod settings;
 mod setup;
+mod stats;
 mod store;
 mod tariffs;
 mod text;
@@ -35,6 +38,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
 
+pub use calls::Rejection;
 pub use error::{Error, Result};
 pub use server::CoreService;
 pub use setup::{Credentials, SetUp};
@@ -74,6 +78,7 @@ impl Core {
             decks: rating::decks::Decks::default(),
             db,
         });
+        tokio::spawn(live::watch(Arc::downgrade(&context)));
         let server = server::build(&context)?;
         if let Some(token) = credentials.as_ref().and_then(|credentials| credentials.token) {
             Box::pin(demo::fill(server.service(), token)).await?;

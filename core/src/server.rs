@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tollbook_proto::v1::{
     access_tokens_service_server::AccessTokensServiceServer,
-    accounts_service_server::AccountsServiceServer,
+    accounts_service_server::AccountsServiceServer, calls_service_server::CallsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
     directions_service_server::DirectionsServiceServer, legacy_service_server::LegacyServiceServer,
+    live_calls_service_server::LiveCallsServiceServer,
     manager_groups_service_server::ManagerGroupsServiceServer,
     payments_service_server::PaymentsServiceServer, rating_service_server::RatingServiceServer,
     sessions_service_server::SessionsServiceServer, settings_service_server::SettingsServiceServer,
+    statistics_service_server::StatisticsServiceServer,
     tariffs_service_server::TariffsServiceServer, users_service_server::UsersServiceServer,
 };
 use tonic::{service::Routes, transport::server::TcpIncoming};
@@ -21,10 +23,11 @@ use crate::{
         self,
         layer::{AccessLayer, AccessService, Gate},
     },
+    calls,
     context::Context,
     currencies, directions,
     error::{Error, Result},
-    ledger, managers, payments, rating, settings, tariffs, users,
+    ledger, live, managers, payments, rating, settings, stats, tariffs, users,
 };
 
 /// All services behind the gate, to be called in the same process.
@@ -77,6 +80,9 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(CurrenciesServiceServer::new(currencies::Service(context.clone())))
         .add_service(TariffsServiceServer::new(tariffs::Service(context.clone())))
         .add_service(RatingServiceServer::new(rating::Service(context.clone())))
+        .add_service(CallsServiceServer::new(calls::Service(context.clone())))
+        .add_service(LiveCallsServiceServer::new(live::Service(context.clone())))
+        .add_service(StatisticsServiceServer::new(stats::Service(context.clone())))
         .add_service(DirectionsServiceServer::new(directions::Service))
         .add_service(SettingsServiceServer::new(settings::Service(context.clone())))
         .add_service(ManagerGroupsServiceServer::new(managers::Service(context.clone())))

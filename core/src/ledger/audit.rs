@@ -1,16 +1,21 @@
 //! The proof that the books are right.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tollbook_proto::v1 as pb;
 
-use super::{Entry, store};
+use super::{Entry, Kind, store};
 use crate::{
+    calls::{self, Side},
     error::Result,
     ids::{EntryId, PaymentId, UserId},
     money::Money,
-    payments,
-    store::Db,
+    payments, settings,
+    stats::{
+        self, Sums, Total,
+        rollup::{Party, Rollup},
+    },
+    store::{Db, Tx},
 };
 
 const CHUNK: i64 = 5_000;
@@ -18,12 +23,14 @@ const MAX_FINDINGS: usize = 1_000;
 
 /// Reads all accounts, entries and payments as of one moment and says what is wrong:
 /// a balance that is not the sum of its entries, an entry whose balance does not follow
-/// from the one before, a payment without its entry or with another amount.
+/// from the one before, a payment without its entry or with another amount, calls that
+/// were not charged as they say, statistics that are not those of the calls.
 pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
     let mut tx = db.snapshot().await?;
     let mut report = pb::AuditAccountsResponse::default();
     let mut books: HashMap<UserId, (Money, EntryId)> = HashMap::new();
     let mut paid: HashMap<PaymentId, Money> = HashMap::new();
+    let mut charged = Charged::new();
 
     let mut position = (UserId(i64::MIN), EntryId(i64::MIN));
     loop {
@@ -33,6 +40,9 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
         for entry in &entries {
             report.entries += 1;
             check_entry(entry, &mut books, &mut paid, &mut report);
+            if let Some(side) = side_of(entry.kind) {
+                *charged.entry((entry.user, side)).or_default() += entry.amount.into();
+            }
         }
     }
 
@@ -72,7 +82,95 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
     for id in paid.keys().filter(|id| !seen.contains(id)) {
         finding(&mut report, format!("payment {id}: an entry, but no payment"));
     }
+    check_calls(&mut tx, &charged, &mut report).await?;
     Ok(report)
+}
+
+/// What the entries of calls add up to, by user and side.
+type Charged = HashMap<(UserId, Side), Total>;
+
+/// Checks that users were charged for calls, and earned with them, what the calls say, and
+/// that the statistics are those of the calls.
+async fn check_calls(
+    tx: &mut Tx,
+    charged: &Charged,
+    report: &mut pb::AuditAccountsResponse,
+) -> Result<()> {
+    let zone = settings::store::all(tx).await?.time_zone;
+    let mut counted = Rollup::new(zone);
+    let mut position = (i64::MIN, i64::MIN);
+    loop {
+        let calls = calls::store::after(tx, position, CHUNK).await?;
+        let Some(last) = calls.last() else { break };
+        position = (last.reported.start_time, last.id);
+        for call in &calls {
+            report.calls += 1;
+            counted.add_users(call);
+        }
+    }
+
+    let mut owed = Charged::new();
+    for ((party, _), sums) in &counted.by_day {
+        match party {
+            Party::All => {}
+            Party::Originator(user) => {
+                let zero = Total::default();
+                *owed.entry((*user, Side::Originator)).or_default() += zero - sums.price;
+            }
+            Party::Terminator(user) => {
+                *owed.entry((*user, Side::Terminator)).or_default() += sums.self_cost;
+            }
+        }
+    }
+    let users: HashSet<&(UserId, Side)> = owed.keys().chain(charged.keys()).collect();
+    for key in users {
+        let of = |sums: &Charged| sums.get(key).copied().unwrap_or_default();
+        let (entries, calls) = (of(charged), of(&owed));
+        if entries != calls {
+            let (user, side) = key;
+            finding(
+                report,
+                format!(
+                    "user {user} as {side}: entries of calls sum to {} but the calls to {}",
+                    entries.value()?,
+                    calls.value()?
+                ),
+            );
+        }
+    }
+
+    compare(&counted.by_day, &stats::store::all_days(tx).await?, "a day", report);
+    compare(&counted.by_hour, &stats::store::all_hours(tx).await?, "an hour", report);
+    let all_calls = counted.by_day.into_iter().filter_map(|((party, day), sums)| {
+        (party == Party::All).then_some((day, sums))
+    });
+    let destinations = stats::store::destinations_by_day(tx).await?;
+    compare(&all_calls.collect(), &destinations, "the destinations of a day", report);
+    Ok(())
+}
+
+fn compare<K: Ord + std::fmt::Debug>(
+    counted: &BTreeMap<K, Sums>,
+    stored: &BTreeMap<K, Sums>,
+    what: &str,
+    report: &mut pb::AuditAccountsResponse,
+) {
+    let keys: BTreeSet<&K> = counted.keys().chain(stored.keys()).collect();
+    for key in keys {
+        let of = |sums: &BTreeMap<K, Sums>| sums.get(key).copied().unwrap_or_default();
+        if of(counted) != of(stored) {
+            finding(report, format!("the sums of {what}, {key:?}, are not those of the calls"));
+        }
+    }
+}
+
+/// The side of calls that an entry is about.
+fn side_of(kind: Kind) -> Option<Side> {
+    match kind {
+        Kind::Calls | Kind::CallsReversed => Some(Side::Originator),
+        Kind::Termination | Kind::TerminationReversed => Some(Side::Terminator),
+        Kind::Adjustment | Kind::Payment => None,
+    }
 }
 
 fn check_entry(

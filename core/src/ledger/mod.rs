@@ -21,22 +21,43 @@ use crate::{
 };
 
 /// Why a balance changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Adjustment,
     Payment,
+    /// Charges for calls that he originated.
+    Calls,
+    /// Earnings of calls that he terminated.
+    Termination,
+    /// Charges taken back, because the calls were rated again.
+    CallsReversed,
+    /// Earnings taken back, because the calls were rated again.
+    TerminationReversed,
 }
 
 impl Kind {
+    const ALL: [Self; 6] = [
+        Self::Adjustment,
+        Self::Payment,
+        Self::Calls,
+        Self::Termination,
+        Self::CallsReversed,
+        Self::TerminationReversed,
+    ];
+
     fn name(self) -> &'static str {
         match self {
             Self::Adjustment => "adjustment",
             Self::Payment => "payment",
+            Self::Calls => "calls",
+            Self::Termination => "termination",
+            Self::CallsReversed => "calls_reversed",
+            Self::TerminationReversed => "termination_reversed",
         }
     }
 
     fn from_name(name: &str) -> Result<Self> {
-        [Self::Adjustment, Self::Payment]
+        Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
             .ok_or_else(|| Error::internal("a stored ledger entry has an unknown kind"))
@@ -46,6 +67,10 @@ impl Kind {
         match self {
             Self::Adjustment => LedgerEntryKind::Adjustment,
             Self::Payment => LedgerEntryKind::Payment,
+            Self::Calls => LedgerEntryKind::Calls,
+            Self::Termination => LedgerEntryKind::Termination,
+            Self::CallsReversed => LedgerEntryKind::CallsReversed,
+            Self::TerminationReversed => LedgerEntryKind::TerminationReversed,
         }
     }
 }

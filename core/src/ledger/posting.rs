@@ -92,7 +92,7 @@ struct Accepted<'a> {
 
 /// Applies a batch. The outer error means that nothing was done; the inner ones are of
 /// single postings.
-pub(super) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Result<Posted>>> {
+pub(crate) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Result<Posted>>> {
     let mut users: Vec<UserId> = postings.iter().map(|posting| posting.user).collect();
     users.sort_unstable();
     users.dedup();

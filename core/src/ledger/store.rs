@@ -11,14 +11,14 @@ use crate::{
 };
 
 /// An account inside a transaction, which nobody else changes until its end.
-pub(super) struct LockedAccount {
+pub(crate) struct LockedAccount {
     pub(super) username: String,
-    pub(super) balance: Money,
+    pub(crate) balance: Money,
 }
 
 /// Locks the accounts of users, in the order of their ids so that two batches never wait
 /// for one another. Users who do not exist are left out.
-pub(super) async fn lock_accounts(
+pub(crate) async fn lock_accounts(
     tx: &mut Tx,
     users: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, LockedAccount>> {

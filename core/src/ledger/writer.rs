@@ -13,7 +13,7 @@ use super::posting::{self, Posted, Posting};
 use crate::{
     error::{Error, Result},
     store::{self, Db},
-    users::directory::{Balance, Directory},
+    users::directory::Directory,
 };
 
 /// How many postings may wait. Beyond it, callers wait to queue.
@@ -98,9 +98,7 @@ async fn commit_together(
         }
     };
     for posted in results.iter().flatten() {
-        let entry = &posted.entry;
-        let balance = Balance { amount: entry.balance_after, last_entry: entry.id };
-        directory.learn_balance(entry.user, balance);
+        directory.learn_posted(&posted.entry);
     }
     Ok(results)
 }

@@ -7,10 +7,12 @@ mod deck;
 pub(crate) mod decks;
 mod matcher;
 mod price;
+mod rater;
 mod service;
 
 pub use deck::{CallTime, Days, Deck, DeckRate, Found, LAST_SECOND};
 pub use matcher::{MAX_PREFIX, is_prefix};
 pub use price::{Terms, margin_percent, whole_seconds};
 
+pub(crate) use rater::{NoOffer, Offer, Rater};
 pub(crate) use service::Service;

@@ -6,7 +6,7 @@ use tollbook_proto::v1::{self as pb, settings_service_server::SettingsService};
 use tonic::{Request, Response, Status};
 
 use super::store;
-use crate::{context::Context, error::Error};
+use crate::{context::Context, error::Error, stats};
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
@@ -32,11 +32,15 @@ impl SettingsService for Service {
         }
         let mut tx = self.0.begin_catalog_change().await?;
         let mut settings = store::all(&mut tx).await?;
+        let zone = settings.time_zone.clone();
         for path in &mask.paths {
             settings.set(path, &new)?;
         }
         settings.check()?;
         store::write(&mut tx, &settings).await?;
+        if settings.time_zone != zone {
+            stats::rollup::rebuild(&mut tx, &settings.time_zone).await?;
+        }
         self.0.commit_catalog_change(tx).await?;
         Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(settings.to_proto()) }))
     }

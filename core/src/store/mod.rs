@@ -74,6 +74,10 @@ pub(crate) enum Sequence {
     AccessTokens,
     /// Of `tariffs`.
     Tariffs,
+    /// Of `calls`.
+    Calls,
+    /// Of `active_calls`.
+    ActiveCalls,
 }
 
 impl Sequence {
@@ -86,6 +90,8 @@ impl Sequence {
             Self::Payments => "payments",
             Self::AccessTokens => "access_tokens",
             Self::Tariffs => "tariffs",
+            Self::Calls => "calls",
+            Self::ActiveCalls => "active_calls",
         }
     }
 }
@@ -192,6 +198,17 @@ impl Query {
         }
         self
     }
+}
+
+/// Many rows for one table, which each backend writes in its fastest way.
+pub(crate) struct Insert {
+    pub(crate) table: &'static str,
+    pub(crate) columns: &'static [&'static str],
+    /// A value for each column; those of a column are of one kind.
+    pub(crate) rows: Vec<Vec<Value>>,
+    /// What becomes of rows whose key is there already, as an `ON CONFLICT` clause. Empty:
+    /// they are an error.
+    pub(crate) on_conflict: &'static str,
 }
 
 /// A row of a result; columns go by position.
@@ -351,6 +368,17 @@ impl Tx {
         }
     }
 
+    /// Writes many rows.
+    pub(crate) async fn insert(&mut self, insert: Insert) -> Result<()> {
+        if insert.rows.is_empty() {
+            return Ok(());
+        }
+        match &mut self.0 {
+            TxBackend::Sqlite(tx) => sqlite::insert(tx, insert).await,
+            TxBackend::Postgres(tx) => postgres::insert(tx, insert).await,
+        }
+    }
+
     /// Takes `count` new ids, ascending. Ids of a transaction that fails are lost.
     pub(crate) async fn next_ids(&mut self, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
         match &self.0 {
@@ -375,6 +403,18 @@ impl Tx {
         }
     }
 
+    /// Keeps everybody else from reading and changing a table until the commit.
+    pub(crate) async fn lock_table(&mut self, table: &'static str) -> Result<()> {
+        match &self.0 {
+            // The whole database is locked already: one writer at a time.
+            TxBackend::Sqlite(_) => Ok(()),
+            TxBackend::Postgres(_) => {
+                let query = Query::new("LOCK TABLE ").and(table).and(" IN ACCESS EXCLUSIVE MODE");
+                self.execute(query).await.map(drop)
+            }
+        }
+    }
+
     /// Makes the changes durable.
     pub(crate) async fn commit(self) -> Result<()> {
         match self.0 {
@@ -390,4 +430,10 @@ impl Tx {
 #[must_use]
 pub(crate) fn is_retriable(error: &sqlx::Error) -> bool {
     postgres::is_retriable(error)
+}
+
+/// Whether the transaction failed because another one has stored the same key meanwhile.
+#[must_use]
+pub(crate) fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }

@@ -8,7 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{AssertSqlSafe, Query, Row, RowBackend, Sequence, Tx, Value, bound};
+use super::{AssertSqlSafe, Insert, Query, Row, RowBackend, Sequence, Tx, Value, bound};
 use crate::error::{Error, Result};
 
 /// Connections that read, and the one that writes: SQLite has one writer at a time, and
@@ -30,7 +30,9 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
         .busy_timeout(Duration::from_secs(10))
         // Batches of every size have a statement of their own.
         .statement_cache_capacity(1024);
-    let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    // The indexes that new calls go into do not fit the small default cache.
+    let writing = options.clone().pragma("cache_size", "-65536");
+    let write = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
     let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
     Ok(Pools { read, write })
@@ -63,6 +65,27 @@ where
         .execute(executor)
         .await?
         .rows_affected())
+}
+
+/// How many values a statement of [`insert`] binds at most: enough that the rows take
+/// longer than the statement.
+const INSERTED_VALUES: usize = 4096;
+
+pub(super) async fn insert(tx: &mut Transaction<'static, Sqlite>, insert: Insert) -> Result<()> {
+    let at_once = (INSERTED_VALUES / insert.columns.len()).max(1);
+    let head = format!("INSERT INTO {} ({}) VALUES ", insert.table, insert.columns.join(", "));
+    let row = format!("({})", vec!["?"; insert.columns.len()].join(", "));
+    let mut rows = insert.rows.into_iter();
+    while rows.len() > 0 {
+        let count = rows.len().min(at_once);
+        let places = vec![row.as_str(); count].join(", ");
+        let query = Query {
+            sql: format!("{head}{places}{}", insert.on_conflict).into(),
+            values: rows.by_ref().take(count).flatten().collect(),
+        };
+        bound!(query, std::convert::identity, decimal_text).execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn next_ids(tx: &mut Tx, sequence: Sequence, count: usize) -> Result<Vec<i64>> {

@@ -5,7 +5,10 @@
 //! user the one with the higher version stays, so a slow reader never puts an old state
 //! over a new one. With PostgreSQL, other cores write too: every look-up asks the database.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use dashmap::DashMap;
 
@@ -13,6 +16,7 @@ use super::{Identity, store};
 use crate::{
     error::{Error, Result},
     ids::{EntryId, UserId},
+    ledger::Entry,
     money::Money,
     store::Db,
 };
@@ -51,6 +55,35 @@ impl Directory {
         }
         let found = store::identity_by_id(&self.db, id).await?;
         Ok(found.map(|identity| self.learn(identity)).filter(|identity| !identity.deleted))
+    }
+
+    /// The users of some ids, without those who were deleted.
+    pub(crate) async fn by_ids(
+        &self,
+        ids: impl IntoIterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, Arc<Identity>>> {
+        let mut users = HashMap::new();
+        let mut unknown = HashSet::new();
+        for id in ids {
+            let known = self.memory.as_ref().and_then(|memory| memory.identities.get(&id));
+            match known {
+                Some(known) => drop(users.insert(id, known.clone())),
+                None => drop(unknown.insert(id)),
+            }
+        }
+        for identity in store::identities(&self.db, unknown).await? {
+            users.insert(identity.id, self.learn(identity));
+        }
+        users.retain(|_, user| !user.deleted);
+        Ok(users)
+    }
+
+    /// The ids of some login names, without those of users who were deleted.
+    pub(crate) async fn ids_of(
+        &self,
+        usernames: HashSet<&str>,
+    ) -> Result<HashMap<String, UserId>> {
+        store::ids_of(&self.db, usernames).await
     }
 
     /// The user of a login name, unless he was deleted.
@@ -97,8 +130,14 @@ impl Directory {
         newest
     }
 
-    /// Takes in a balance after a commit, or as read from the database.
-    pub(crate) fn learn_balance(&self, id: UserId, balance: Balance) {
+    /// Takes in the balance that a committed entry left.
+    pub(crate) fn learn_posted(&self, entry: &Entry) {
+        let balance = Balance { amount: entry.balance_after, last_entry: entry.id };
+        self.learn_balance(entry.user, balance);
+    }
+
+    /// Takes in a balance as a commit left it, or as read from the database.
+    fn learn_balance(&self, id: UserId, balance: Balance) {
         let Some(memory) = &self.memory else { return };
         let mut known = memory.balances.entry(id).or_insert(balance);
         if known.last_entry < balance.last_entry {

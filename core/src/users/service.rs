@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 use super::{Identity, Role, record, store};
 use crate::{
     access::{Password, Principal, Scope, principal},
+    calls,
     context::Context,
     directions,
     error::{Error, Result},
@@ -148,6 +149,9 @@ impl Service {
             || store::is_responsible(&mut tx, id).await?;
         if needed {
             return Err(Error::UserInUse);
+        }
+        if calls::store::has_any(&mut tx, id).await? {
+            return Err(Error::UserHasCalls);
         }
         store::delete(&mut tx, id).await?;
         crate::access::store::delete_all_of(&mut tx, id).await?;

@@ -1,5 +1,7 @@
 //! Users in the database.
 
+use std::collections::{HashMap, HashSet};
+
 use prost_reflect::DynamicMessage;
 use tollbook_proto::v1 as pb;
 
@@ -8,6 +10,7 @@ use crate::{
     clock, contract,
     error::{Error, Result},
     ids::{CurrencyId, EntryId, ManagerGroupId, TariffId, UserId},
+    live,
     money::Money,
     store::{Db, Query, Row, Tx, Value},
 };
@@ -43,6 +46,46 @@ pub(super) async fn identity_by_username(db: &Db, username: &str) -> Result<Opti
     db.fetch_optional(query).await?.as_ref().map(read_identity).transpose()
 }
 
+/// Users of some ids, also deleted ones.
+pub(super) async fn identities(
+    db: &Db,
+    ids: impl IntoIterator<Item = UserId>,
+) -> Result<Vec<Identity>> {
+    let ids: Vec<UserId> = ids.into_iter().collect();
+    let mut identities = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(1000) {
+        let query = Query::new(IDENTITY).and(" WHERE id IN ").list(ids.iter().copied());
+        for row in db.fetch_all(query).await? {
+            identities.push(read_identity(&row)?);
+        }
+    }
+    Ok(identities)
+}
+
+/// The ids of some login names.
+pub(super) async fn ids_of(
+    db: &Db,
+    usernames: impl IntoIterator<Item = &str>,
+) -> Result<HashMap<String, UserId>> {
+    let usernames: Vec<&str> = usernames.into_iter().collect();
+    let mut ids = HashMap::with_capacity(usernames.len());
+    for usernames in usernames.chunks(1000) {
+        let query =
+            Query::new("SELECT username, id FROM users WHERE deleted_at IS NULL AND username IN ")
+                .list(usernames.iter().copied());
+        for row in db.fetch_all(query).await? {
+            ids.insert(row.get(0)?, UserId(row.get(1)?));
+        }
+    }
+    Ok(ids)
+}
+
+/// The login names of some ids, also of deleted users.
+pub(crate) async fn usernames(db: &Db, ids: HashSet<UserId>) -> Result<HashMap<UserId, String>> {
+    let users = identities(db, ids).await?;
+    Ok(users.into_iter().map(|user| (user.id, user.username)).collect())
+}
+
 /// The state of a user inside a transaction, which nobody else changes until its end.
 pub(super) async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<Identity>> {
     let lock = tx.lock_clause();
@@ -73,11 +116,21 @@ pub(super) struct Filter {
 /// Full users, by ascending id.
 pub(super) async fn list(db: &Db, filter: &Filter) -> Result<Vec<pb::User>> {
     let rows = db.fetch_all(select(filter)).await?;
-    rows.iter().map(read_user).collect()
+    let mut users = rows.iter().map(read_user).collect::<Result<Vec<_>>>()?;
+    let ids: Vec<UserId> = users.iter().map(|user| UserId(user.id)).collect();
+    if !ids.is_empty() {
+        let reserved = live::store::reserved(db, ids).await?;
+        for user in &mut users {
+            if let Some(reserved) = reserved.get(&UserId(user.id)) {
+                user.frozen_balance = Some((*reserved).into());
+            }
+        }
+    }
+    Ok(users)
 }
 
 /// A full user inside a transaction.
-pub(super) async fn get(tx: &mut Tx, id: UserId) -> Result<pb::User> {
+pub(crate) async fn get(tx: &mut Tx, id: UserId) -> Result<pb::User> {
     let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
     let row = tx.fetch_optional(select(&filter)).await?.ok_or(Error::UserNotFound)?;
     read_user(&row)

@@ -265,7 +265,10 @@ pub(super) const USER_DELETE: Method = Method {
     roles: STAFF,
     rpc: "/tollbook.v1.UsersService/DeleteUser",
     wrap: Wrap::Page,
-    errors: &[(ErrorReason::UserInUse, "Cannot delete user")],
+    errors: &[
+        (ErrorReason::UserInUse, "Cannot delete user"),
+        (ErrorReason::UserHasCalls, "Cannot delete user - he has some calls"),
+    ],
     handle: |call| Box::pin(user_delete(call)),
 };
 

@@ -1,0 +1,366 @@
+//! Taking calls into the books: rating, storing, charging and counting them.
+//!
+//! Calls are rated outside of any transaction. One transaction then looks which of them are
+//! known already, changes the balances of their users with one ledger entry for each user
+//! and side, stores the calls and adds them to the statistics. So a call is either in all of
+//! them or in none, and a second copy of it is in none.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{
+    Call, Disposition, Leg, Rejection, Reported, Side,
+    record::{Record, UserRef},
+    store,
+};
+use crate::{
+    access::Scope,
+    catalog::Snapshot,
+    context::Context,
+    error::{Error, Result},
+    ids::{EntryId, TariffId, UserId},
+    ledger::{
+        self, Kind,
+        posting::{self, Posted, Posting},
+    },
+    live,
+    money::Money,
+    rating::{CallTime, Rater},
+    settings,
+    stats::rollup::Rollup,
+    store::{Sequence, Tx, is_retriable, is_taken},
+    users::{Identity, Role},
+};
+
+/// How often a batch is tried again that lost to another core of the same database.
+const TRIES: u32 = 10;
+
+/// A call on its way in, with its position among those that were sent.
+pub(crate) struct Numbered<T> {
+    pub(crate) position: i64,
+    pub(crate) call: T,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) stored: Vec<Call>,
+    pub(crate) duplicates: i64,
+    /// By position.
+    pub(crate) rejected: Vec<Numbered<(String, Rejection)>>,
+}
+
+/// A batch, rated.
+#[derive(Default)]
+pub(crate) struct Rated {
+    calls: Vec<Numbered<Call>>,
+    rejected: Vec<Numbered<(String, Rejection)>>,
+}
+
+impl Rated {
+    fn reject(&mut self, position: i64, call_id: String, rejection: Rejection) {
+        self.rejected.push(Numbered { position, call: (call_id, rejection) });
+    }
+}
+
+/// Rates a batch. `scope` says whose calls the sender may bring.
+pub(crate) async fn rate(
+    context: &Context,
+    scope: Scope,
+    records: Vec<Numbered<Record>>,
+) -> Result<Rated> {
+    let snapshot = context.catalog.load_full();
+    let users = Users::load(context, scope, &records).await?;
+    let tariffs = users.by_id.values().map(|user| user.tariff).collect();
+    let rater = Rater::load(context, &snapshot, tariffs).await?;
+    let mut rated = Rated::default();
+    for Numbered { position, call: record } in records {
+        let call_id = record.reported.call_id.clone();
+        match users.price(record, &rater, &snapshot) {
+            Ok(call) => rated.calls.push(Numbered { position, call }),
+            Err(rejection) => rated.reject(position, call_id, rejection),
+        }
+    }
+    Ok(rated)
+}
+
+/// The users of a batch.
+struct Users {
+    scope: Scope,
+    by_id: HashMap<UserId, std::sync::Arc<Identity>>,
+    ids: HashMap<String, UserId>,
+}
+
+impl Users {
+    async fn load(context: &Context, scope: Scope, records: &[Numbered<Record>]) -> Result<Self> {
+        let named = |user: &UserRef| match user {
+            UserRef::Id(id) => Some(*id),
+            UserRef::Username(_) => None,
+        };
+        let users = || {
+            records.iter().flat_map(|record| {
+                std::iter::once(&record.call.originator).chain(&record.call.terminator)
+            })
+        };
+        let usernames: HashSet<&str> = users()
+            .filter_map(|user| match user {
+                UserRef::Id(_) => None,
+                UserRef::Username(name) => Some(name.as_str()),
+            })
+            .collect();
+        let ids = context.directory.ids_of(usernames).await?;
+        let wanted: HashSet<UserId> = users().filter_map(named).chain(ids.values().copied()).collect();
+        let by_id = context.directory.by_ids(wanted).await?;
+        Ok(Self { scope, by_id, ids })
+    }
+
+    /// A customer or supplier whose calls the sender may bring.
+    fn find(&self, user: &UserRef) -> Option<&Identity> {
+        let id = match user {
+            UserRef::Id(id) => id,
+            UserRef::Username(name) => self.ids.get(name)?,
+        };
+        let user = self.by_id.get(id)?;
+        (user.role == Role::User && self.scope.covers(user)).then_some(user)
+    }
+
+    fn price(
+        &self,
+        record: Record,
+        rater: &Rater,
+        snapshot: &Snapshot,
+    ) -> Result<Call, Rejection> {
+        let originator = self.find(&record.originator).ok_or(Rejection::UnknownOriginator)?;
+        let terminator = match &record.terminator {
+            Some(user) => Some(self.find(user).ok_or(Rejection::UnknownTerminator)?),
+            None => None,
+        };
+        price(
+            record.reported,
+            (originator.id, originator.tariff),
+            terminator.map(|user| (user.id, user.tariff)),
+            rater,
+            snapshot,
+        )
+    }
+}
+
+/// Prices a call by the tariffs of its users. Calls that were not answered cost nothing and
+/// need no rate.
+fn price(
+    reported: Reported,
+    originator: (UserId, TariffId),
+    terminator: Option<(UserId, TariffId)>,
+    rater: &Rater,
+    snapshot: &Snapshot,
+) -> Result<Call, Rejection> {
+    let mut call = Call {
+        id: 0,
+        originator: originator.0,
+        terminator: terminator.map(|(user, _)| user),
+        prefix: String::new(),
+        price: Leg::NONE,
+        self_cost: Leg::NONE,
+        reported,
+    };
+    if call.reported.disposition != Disposition::Answered || call.reported.billsec == 0 {
+        return Ok(call);
+    }
+    let (price, prefix) =
+        leg(&call.reported, originator.1, Side::Originator, rater, snapshot)?;
+    if let Some((_, tariff)) = terminator {
+        (call.self_cost, _) = leg(&call.reported, tariff, Side::Terminator, rater, snapshot)?;
+    }
+    call.price = price;
+    call.prefix = prefix;
+    Ok(call)
+}
+
+/// Prices one side of an answered call. Returns the prefix as well.
+pub(super) fn leg(
+    call: &Reported,
+    tariff: TariffId,
+    side: Side,
+    rater: &Rater,
+    snapshot: &Snapshot,
+) -> Result<(Leg, String), Rejection> {
+    let time = CallTime::new(call.start_time, &snapshot.settings.time_zone);
+    let offer = rater
+        .offer(tariff, &call.destination, time)
+        .map_err(|why| Rejection::unpriced(why, side))?;
+    let out_of_range = |_| Rejection::AmountOutOfRange;
+    let (billed, amount) = offer.price(call.billsec_seconds()).map_err(out_of_range)?;
+    let leg = Leg {
+        tariff,
+        rate: offer.rate().map_err(out_of_range)?,
+        billed_seconds: i64::try_from(billed).unwrap_or(i64::MAX),
+        amount,
+        entry: EntryId(0),
+    };
+    Ok((leg, call.destination.get(..offer.prefix_length).unwrap_or_default().to_owned()))
+}
+
+/// Takes a rated batch into the books: all that is left of it, or with an error nothing.
+pub(crate) async fn store(context: &Context, rated: Rated) -> Result<Taken> {
+    let Rated { calls, rejected } = rated;
+    if calls.is_empty() {
+        return Ok(Taken { rejected, ..Taken::default() });
+    }
+    let mut tries = 0;
+    let (mut taken, posted) = loop {
+        tries += 1;
+        match transaction(context, &calls).await {
+            Err(Error::Database(error))
+                if tries < TRIES && (is_retriable(&error) || is_taken(&error)) => {}
+            done => break done?,
+        }
+    };
+    for posted in posted {
+        context.directory.learn_posted(&posted.entry);
+    }
+    taken.rejected.extend(rejected);
+    taken.rejected.sort_by_key(|rejected| rejected.position);
+    Ok(taken)
+}
+
+async fn transaction(
+    context: &Context,
+    calls: &[Numbered<Call>],
+) -> Result<(Taken, Vec<Posted>)> {
+    let mut tx = context.db.begin().await?;
+    let ids: Vec<&str> = calls.iter().map(|call| call.call.reported.call_id.as_str()).collect();
+    let mut known = store::known(&mut tx, &ids).await?;
+    let mut taken = Taken::default();
+    let mut fresh = Vec::with_capacity(calls.len());
+    for call in calls {
+        if known.insert(call.call.reported.call_id.clone()) {
+            fresh.push(call);
+        } else {
+            taken.duplicates += 1;
+        }
+    }
+    // The zone of the stored days, not of a catalog that may be behind. Whoever changes it
+    // locks the calls first, which were looked at above.
+    let zone = settings::store::all(&mut tx).await?.time_zone;
+    let mut charges = Charges::lock(&mut tx, &fresh).await?;
+    for call in fresh {
+        match charges.add(&call.call) {
+            Ok(()) => taken.stored.push(call.call.clone()),
+            Err(rejection) => {
+                let call_id = call.call.reported.call_id.clone();
+                let rejected = Numbered { position: call.position, call: (call_id, rejection) };
+                taken.rejected.push(rejected);
+            }
+        }
+    }
+    let posted = charges.post(&mut tx).await?;
+    let entries: HashMap<(UserId, Side), EntryId> = posted
+        .iter()
+        .filter_map(|posted| {
+            let side = match posted.entry.kind {
+                Kind::Calls => Side::Originator,
+                Kind::Termination => Side::Terminator,
+                _ => return None,
+            };
+            Some(((posted.entry.user, side), posted.entry.id))
+        })
+        .collect();
+    let ids = tx.next_ids(Sequence::Calls, taken.stored.len()).await?;
+    let mut rollup = Rollup::new(zone);
+    for (call, id) in taken.stored.iter_mut().zip(ids) {
+        call.id = id;
+        if call.price.amount != Money::ZERO {
+            let entry = entries.get(&(call.originator, Side::Originator));
+            call.price.entry = entry.copied().unwrap_or(EntryId(0));
+        }
+        if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO) {
+            let entry = entries.get(&(user, Side::Terminator));
+            call.self_cost.entry = entry.copied().unwrap_or(EntryId(0));
+        }
+        rollup.add(call);
+    }
+    store::insert(&mut tx, &taken.stored).await?;
+    let stored: Vec<&str> =
+        taken.stored.iter().map(|call| call.reported.call_id.as_str()).collect();
+    live::store::settle(&mut tx, &stored).await?;
+    rollup.write(&mut tx).await?;
+    tx.commit().await?;
+    Ok((taken, posted))
+}
+
+/// What the calls of a batch do to balances: one posting for each user and side.
+struct Charges {
+    /// The balances as the calls so far leave them.
+    balances: HashMap<UserId, Money>,
+    sums: BTreeMap<(UserId, Side), (Money, i64)>,
+}
+
+impl Charges {
+    async fn lock(tx: &mut Tx, calls: &[&Numbered<Call>]) -> Result<Self> {
+        let mut users: Vec<UserId> = calls
+            .iter()
+            .flat_map(|call| std::iter::once(call.call.originator).chain(call.call.terminator))
+            .collect();
+        users.sort_unstable();
+        users.dedup();
+        let accounts = ledger::store::lock_accounts(tx, users).await?;
+        let balances = accounts.into_iter().map(|(user, account)| (user, account.balance));
+        Ok(Self { balances: balances.collect(), sums: BTreeMap::new() })
+    }
+
+    /// Adds a call, or says why its users cannot have it.
+    fn add(&mut self, call: &Call) -> Result<(), Rejection> {
+        let out_of_range = |_| Rejection::AmountOutOfRange;
+        let paid = *self.balances.get(&call.originator).ok_or(Rejection::UnknownOriginator)?;
+        let paid = paid.minus(call.price.amount).map_err(out_of_range)?;
+        let earned = match call.terminator {
+            None => None,
+            Some(user) => {
+                let before = match user == call.originator {
+                    true => paid,
+                    false => *self.balances.get(&user).ok_or(Rejection::UnknownTerminator)?,
+                };
+                Some((user, before.plus(call.self_cost.amount).map_err(out_of_range)?))
+            }
+        };
+        self.balances.insert(call.originator, paid);
+        self.sum(call.originator, Side::Originator, call.price.amount.negated());
+        if let Some((user, balance)) = earned {
+            self.balances.insert(user, balance);
+            self.sum(user, Side::Terminator, call.self_cost.amount);
+        }
+        Ok(())
+    }
+
+    fn sum(&mut self, user: UserId, side: Side, amount: Money) {
+        if amount == Money::ZERO {
+            return;
+        }
+        let (sum, calls) = self.sums.entry((user, side)).or_insert((Money::ZERO, 0));
+        // In range: each step of the balance was.
+        *sum = sum.plus(amount).unwrap_or(*sum);
+        *calls += 1;
+    }
+
+    async fn post(self, tx: &mut Tx) -> Result<Vec<Posted>> {
+        let postings: Vec<Posting> = self
+            .sums
+            .into_iter()
+            .map(|((user, side), (amount, calls))| Posting {
+                user,
+                amount,
+                kind: match side {
+                    Side::Originator => Kind::Calls,
+                    Side::Terminator => Kind::Termination,
+                },
+                actor: None,
+                note: if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") },
+                payment: None,
+                idempotency: None,
+            })
+            .collect();
+        if postings.is_empty() {
+            return Ok(Vec::new());
+        }
+        posting::apply(tx, &postings).await?.into_iter().collect()
+    }
+}

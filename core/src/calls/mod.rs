@@ -1,0 +1,264 @@
+//! Calls that have ended: stored, charged and counted once, in one transaction
+//! (spec: `domain.md` §§8, 13, `LESSONS.md` rows 1 to 16).
+
+pub(crate) mod hangup;
+pub(crate) mod ingest;
+pub(crate) mod record;
+mod rerate;
+mod service;
+pub(crate) mod store;
+
+use tollbook_proto::v1::{self as pb, CallRejection};
+
+pub(crate) use service::Service;
+
+use crate::{
+    clock,
+    ids::{EntryId, PointId, TariffId, UserId},
+    money::Money,
+    rating::NoOffer,
+};
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    Answered,
+    Busy,
+    NoAnswer,
+    Failed,
+}
+
+impl Disposition {
+    const ALL: [Self; 4] = [Self::Answered, Self::Busy, Self::NoAnswer, Self::Failed];
+
+    /// As the database names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no answer",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|disposition| disposition.name() == name)
+    }
+
+    /// None: unspecified, or of a newer contract.
+    fn from_proto(disposition: pb::Disposition) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.to_proto() == disposition)
+    }
+
+    fn to_proto(self) -> pb::Disposition {
+        match self {
+            Self::Answered => pb::Disposition::Answered,
+            Self::Busy => pb::Disposition::Busy,
+            Self::NoAnswer => pb::Disposition::NoAnswer,
+            Self::Failed => pb::Disposition::Failed,
+        }
+    }
+}
+
+/// The side of a call on which money moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// Pays the price.
+    Originator,
+    /// Earns the self-cost.
+    Terminator,
+}
+
+impl std::fmt::Display for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Originator => "originator",
+            Self::Terminator => "terminator",
+        })
+    }
+}
+
+/// What a switch says of a call, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reported {
+    /// The switch's own id.
+    pub(crate) call_id: String,
+    pub(crate) start_time: i64,
+    /// From INVITE to the end, milliseconds.
+    pub(crate) duration: i64,
+    /// From answer to the end, milliseconds.
+    pub(crate) billsec: i64,
+    pub(crate) disposition: Disposition,
+    pub(crate) hangup_cause: i64,
+    pub(crate) source: String,
+    pub(crate) destination: String,
+    pub(crate) origination_point: PointId,
+    pub(crate) termination_point: PointId,
+}
+
+impl Reported {
+    /// Seconds from answer to the end; parts of a second count as a whole one.
+    pub(crate) fn billsec_seconds(&self) -> u32 {
+        // Below a month, as checked.
+        u32::try_from(self.billsec.unsigned_abs().div_ceil(1000)).unwrap_or(u32::MAX)
+    }
+}
+
+/// One side of a call's price; all zero where it was not rated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leg {
+    pub(crate) tariff: TariffId,
+    /// Per minute, default currency.
+    pub(crate) rate: Money,
+    pub(crate) billed_seconds: i64,
+    /// Default currency.
+    pub(crate) amount: Money,
+    /// The ledger entry that it is part of; 0: none.
+    pub(crate) entry: EntryId,
+}
+
+impl Leg {
+    pub(crate) const NONE: Self = Self {
+        tariff: TariffId(0),
+        rate: Money::ZERO,
+        billed_seconds: 0,
+        amount: Money::ZERO,
+        entry: EntryId(0),
+    };
+
+    fn to_proto(self) -> pb::ChargedLeg {
+        pb::ChargedLeg {
+            tariff_id: self.tariff.0,
+            rate: Some(self.rate.into()),
+            billed_seconds: self.billed_seconds,
+            amount: Some(self.amount.into()),
+            ledger_entry_id: self.entry.0,
+        }
+    }
+}
+
+/// A call with its price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// 0 until it is stored.
+    pub(crate) id: i64,
+    pub(crate) reported: Reported,
+    pub(crate) originator: UserId,
+    pub(crate) terminator: Option<UserId>,
+    /// By which the originator is charged; empty: not rated.
+    pub(crate) prefix: String,
+    pub(crate) price: Leg,
+    pub(crate) self_cost: Leg,
+}
+
+/// A stored call with the names that go with it.
+pub(crate) struct Listed {
+    pub(crate) call: Call,
+    originator: String,
+    terminator: String,
+    destination_name: String,
+}
+
+impl Listed {
+    pub(crate) fn into_proto(self) -> pb::Call {
+        let Call { id, reported, originator, terminator, prefix, price, self_cost } = self.call;
+        let end = reported.start_time + reported.duration * 1_000;
+        let answered = reported.disposition == Disposition::Answered;
+        pb::Call {
+            id,
+            start_time: Some(clock::to_proto(reported.start_time)),
+            answer_time: answered.then(|| clock::to_proto(end - reported.billsec * 1_000)),
+            end_time: Some(clock::to_proto(end)),
+            duration_ms: reported.duration,
+            billsec_ms: reported.billsec,
+            disposition: reported.disposition.to_proto().into(),
+            hangup_cause: i32::try_from(reported.hangup_cause).unwrap_or_default(),
+            call_id: reported.call_id,
+            source: reported.source,
+            destination: reported.destination,
+            originator_id: originator.0,
+            originator: self.originator,
+            terminator_id: terminator.map(|user| user.0),
+            terminator: self.terminator,
+            origination_point_id: reported.origination_point.0,
+            termination_point_id: reported.termination_point.0,
+            prefix,
+            destination_name: self.destination_name,
+            price: Some(price.to_proto()),
+            self_cost: Some(self_cost.to_proto()),
+        }
+    }
+}
+
+/// Why a call cannot be taken into the books.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A field is missing or malformed.
+    #[error("{field} {problem}")]
+    InvalidField {
+        /// The field's name.
+        field: String,
+        /// What is wrong with it, as the end of a sentence.
+        problem: &'static str,
+    },
+    /// A duration is below zero.
+    #[error("{field} is below zero")]
+    NegativeDuration {
+        /// The field's name.
+        field: &'static str,
+    },
+    /// It ended before it began, or was answered outside of that.
+    #[error("{what}")]
+    EndsBeforeStart {
+        /// Which comes before which.
+        what: &'static str,
+    },
+    /// No such originator.
+    #[error("no such originator")]
+    UnknownOriginator,
+    /// No such terminator.
+    #[error("no such terminator")]
+    UnknownTerminator,
+    /// No tariff.
+    #[error("the {0} has no tariff")]
+    NoTariff(Side),
+    /// No rate.
+    #[error("the {0}'s tariff has no rate for the number")]
+    NoRate(Side),
+    /// Blocked.
+    #[error("the number is blocked in the {0}'s tariff")]
+    Blocked(Side),
+    /// Out of range.
+    #[error("the price or a balance would be out of range")]
+    AmountOutOfRange,
+}
+
+impl Rejection {
+    fn to_proto(&self) -> CallRejection {
+        match self {
+            Self::InvalidField { .. } => CallRejection::InvalidField,
+            Self::NegativeDuration { .. } => CallRejection::NegativeDuration,
+            Self::EndsBeforeStart { .. } => CallRejection::EndsBeforeStart,
+            Self::UnknownOriginator => CallRejection::UnknownOriginator,
+            Self::UnknownTerminator => CallRejection::UnknownTerminator,
+            Self::NoTariff(_) => CallRejection::NoTariff,
+            Self::NoRate(_) => CallRejection::NoRate,
+            Self::Blocked(_) => CallRejection::Blocked,
+            Self::AmountOutOfRange => CallRejection::AmountOutOfRange,
+        }
+    }
+
+    /// Its name in the contract, without the enum's prefix.
+    pub(crate) fn reason(&self) -> &'static str {
+        let name = self.to_proto().as_str_name();
+        name.strip_prefix("CALL_REJECTION_").unwrap_or(name)
+    }
+
+    pub(crate) fn unpriced(why: NoOffer, side: Side) -> Self {
+        match why {
+            NoOffer::NoTariff => Self::NoTariff(side),
+            NoOffer::NoRate => Self::NoRate(side),
+            NoOffer::Blocked => Self::Blocked(side),
+        }
+    }
+}

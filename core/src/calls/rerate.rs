@@ -1,0 +1,278 @@
+//! Pricing stored calls again, by the tariffs of today (spec: `domain.md` §13, rerating).
+//!
+//! What changes is reversed and charged anew: the ledger keeps both, and the balance moves
+//! by the difference. A call is compared with what is stored, so that a second run finds
+//! nothing to do.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use tollbook_proto::v1::{self as pb, RerateSide};
+
+use super::{Call, Leg, Side, ingest, store};
+use crate::{
+    clock,
+    context::Context,
+    error::{Error, Result},
+    ids::{EntryId, UserId},
+    ledger::{
+        Kind,
+        posting::{self, Posted, Posting},
+    },
+    money::{self, Money},
+    rating::Rater,
+    settings,
+    stats::{Total, rollup::Rollup},
+    store::{Tx, is_retriable},
+    users::Identity,
+};
+
+/// How many calls a transaction looks at.
+const BATCH: i64 = 1_000;
+/// How often a batch is tried again that lost to another core of the same database.
+const TRIES: u32 = 10;
+
+/// What has been done so far.
+#[derive(Clone, Copy, Default)]
+struct Done {
+    examined: i64,
+    changed: i64,
+    unratable: i64,
+    price_change: Total,
+    self_cost_change: Total,
+}
+
+pub(super) async fn rerate(
+    context: &Context,
+    request: &pb::RerateCallsRequest,
+) -> Result<pb::RerateCallsResponse> {
+    for (field, time) in [("from", &request.from), ("till", &request.till)] {
+        if time.is_none() {
+            return Err(Error::invalid(field, "is required"));
+        }
+    }
+    let zone = context.catalog.load().settings.time_zone.clone();
+    let period = clock::period(request.from.as_ref(), request.till.as_ref(), &zone)?;
+    let user = request.user_id.map(UserId);
+    if let Some(user) = user {
+        context.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
+    }
+    let sides: &[Side] = match request.side() {
+        RerateSide::Unspecified => &[Side::Originator, Side::Terminator],
+        RerateSide::Originator => &[Side::Originator],
+        RerateSide::Terminator => &[Side::Terminator],
+    };
+    let mut filter = store::Rerated {
+        period,
+        originator: user.filter(|_| sides.contains(&Side::Originator)),
+        terminator: user.filter(|_| sides.contains(&Side::Terminator)),
+        after: (period.0, i64::MIN),
+        limit: BATCH,
+    };
+    let rerating = Rerating { context, sides, user, dry_run: request.dry_run };
+    let mut done = Done::default();
+    loop {
+        let mut tries = 0;
+        let (last, after_batch) = loop {
+            tries += 1;
+            match rerating.batch(&filter, done).await {
+                Err(Error::Database(error)) if tries < TRIES && is_retriable(&error) => {}
+                batch => break batch?,
+            }
+        };
+        done = after_batch;
+        match last {
+            Some(position) => filter.after = position,
+            None => break,
+        }
+    }
+    Ok(pb::RerateCallsResponse {
+        examined: done.examined,
+        changed: done.changed,
+        unratable: done.unratable,
+        price_change: Some(money::to_proto(done.price_change.value()?)),
+        self_cost_change: Some(money::to_proto(done.self_cost_change.value()?)),
+    })
+}
+
+struct Rerating<'a> {
+    context: &'a Context,
+    sides: &'a [Side],
+    /// Only the prices of this user.
+    user: Option<UserId>,
+    dry_run: bool,
+}
+
+impl Rerating<'_> {
+    /// Rates a page again. Returns where the next one begins, if there is one.
+    async fn batch(
+        &self,
+        filter: &store::Rerated,
+        mut done: Done,
+    ) -> Result<(Option<(i64, i64)>, Done)> {
+        let snapshot = self.context.catalog.load_full();
+        let mut tx = match self.dry_run {
+            true => self.context.db.snapshot().await?,
+            false => self.context.db.begin().await?,
+        };
+        if !self.dry_run {
+            // Two at once would both take the old price back.
+            tx.lock_table("calls").await?;
+        }
+        let page = store::answered(&mut tx, filter).await?;
+        let Some(last) = page.last() else { return Ok((None, done)) };
+        let position = (last.reported.start_time, last.id);
+        let users: HashSet<UserId> =
+            page.iter().flat_map(|call| [Some(call.originator), call.terminator]).flatten().collect();
+        let users = self.context.directory.by_ids(users).await?;
+        let tariffs = users.values().map(|user| user.tariff).collect();
+        let rater = Rater::load(self.context, &snapshot, tariffs).await?;
+        let mut changes = Changes::default();
+        for before in page {
+            done.examined += 1;
+            let mut after = before.clone();
+            let mut unratable = false;
+            for side in self.sides {
+                unratable |= !self.again(*side, &mut after, &users, &rater, &snapshot);
+            }
+            done.unratable += i64::from(unratable);
+            if before != after {
+                done.changed += 1;
+                done.price_change += Total::from(after.price.amount) - before.price.amount.into();
+                done.self_cost_change +=
+                    Total::from(after.self_cost.amount) - before.self_cost.amount.into();
+                changes.add(before, after)?;
+            }
+        }
+        if !self.dry_run && !changes.calls.is_empty() {
+            // The zone of the stored days, not of a catalog that may be behind.
+            let zone = settings::store::all(&mut tx).await?.time_zone;
+            let posted = changes.write(&mut tx, Rollup::new(zone)).await?;
+            tx.commit().await?;
+            for posted in posted {
+                self.context.directory.learn_posted(&posted.entry);
+            }
+        }
+        Ok((Some(position), done))
+    }
+
+    /// Prices one side of a call again. Returns whether there is a price.
+    fn again(
+        &self,
+        side: Side,
+        call: &mut Call,
+        users: &HashMap<UserId, Arc<Identity>>,
+        rater: &Rater,
+        snapshot: &crate::catalog::Snapshot,
+    ) -> bool {
+        let whose = match side {
+            Side::Originator => Some(call.originator),
+            Side::Terminator => call.terminator,
+        };
+        let Some(whose) = whose.filter(|whose| self.user.is_none_or(|user| user == *whose)) else {
+            return true;
+        };
+        // A deleted user keeps his books as they are.
+        let Some(user) = users.get(&whose) else { return false };
+        let Ok((leg, prefix)) = ingest::leg(&call.reported, user.tariff, side, rater, snapshot)
+        else {
+            return false;
+        };
+        match side {
+            Side::Originator => {
+                call.price = Leg { entry: call.price.entry, ..leg };
+                call.prefix = prefix;
+            }
+            Side::Terminator => {
+                call.self_cost = Leg { entry: call.self_cost.entry, ..leg };
+            }
+        }
+        true
+    }
+}
+
+/// What a batch changes.
+#[derive(Default)]
+struct Changes {
+    calls: Vec<(Call, Call)>,
+    /// What is taken back and what is charged instead, as amounts of the calls.
+    sums: BTreeMap<(UserId, Side), (Money, Money)>,
+}
+
+impl Changes {
+    fn add(&mut self, before: Call, after: Call) -> Result<()> {
+        for (user, side, old, new) in [
+            (Some(before.originator), Side::Originator, before.price, after.price),
+            (before.terminator, Side::Terminator, before.self_cost, after.self_cost),
+        ] {
+            let Some(user) = user.filter(|_| old.amount != new.amount) else { continue };
+            let zero = (Money::ZERO, Money::ZERO);
+            let (taken_back, charged) = self.sums.entry((user, side)).or_insert(zero);
+            *taken_back = taken_back.plus(old.amount)?;
+            *charged = charged.plus(new.amount)?;
+        }
+        self.calls.push((before, after));
+        Ok(())
+    }
+
+    async fn write(self, tx: &mut Tx, mut rollup: Rollup) -> Result<Vec<Posted>> {
+        let posted = post(tx, &self.sums).await?;
+        let entries: HashMap<(UserId, Kind), EntryId> =
+            posted.iter().map(|posted| ((posted.entry.user, posted.entry.kind), posted.entry.id)).collect();
+        let mut calls = Vec::with_capacity(self.calls.len());
+        for (before, mut after) in self.calls {
+            if before.price.amount != after.price.amount {
+                let entry = entries.get(&(after.originator, Kind::Calls));
+                after.price.entry = entry.copied().unwrap_or(EntryId(0));
+            }
+            if let Some(user) = after.terminator
+                && before.self_cost.amount != after.self_cost.amount
+            {
+                let entry = entries.get(&(user, Kind::Termination));
+                after.self_cost.entry = entry.copied().unwrap_or(EntryId(0));
+            }
+            rollup.change(&before, &after);
+            calls.push(after);
+        }
+        store::reprice(tx, &calls).await?;
+        rollup.write(tx).await?;
+        Ok(posted)
+    }
+}
+
+async fn post(
+    tx: &mut Tx,
+    sums: &BTreeMap<(UserId, Side), (Money, Money)>,
+) -> Result<Vec<Posted>> {
+    let mut postings = Vec::new();
+    for ((user, side), (taken_back, charged)) in sums {
+        let entries = match side {
+            Side::Originator => {
+                [(Kind::CallsReversed, *taken_back), (Kind::Calls, charged.negated())]
+            }
+            Side::Terminator => [
+                (Kind::TerminationReversed, taken_back.negated()),
+                (Kind::Termination, *charged),
+            ],
+        };
+        for (kind, amount) in entries {
+            if amount != Money::ZERO {
+                postings.push(Posting {
+                    user: *user,
+                    amount,
+                    kind,
+                    actor: None,
+                    note: "rated again".to_owned(),
+                    payment: None,
+                    idempotency: None,
+                });
+            }
+        }
+    }
+    if postings.is_empty() {
+        return Ok(Vec::new());
+    }
+    posting::apply(tx, &postings).await?.into_iter().collect()
+}

@@ -1,0 +1,301 @@
+//! `CallsService`.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+use tollbook_proto::v1::{
+    self as pb, CallOrder, CallRecord, Disposition as PbDisposition, RejectedCall,
+    calls_service_server::CallsService,
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    Disposition, Listed, Rejection, hangup,
+    ingest::{self, Numbered, Taken},
+    record, rerate,
+    store::{self, After, Filter, Order},
+};
+use crate::{
+    access::{Principal, Scope, principal},
+    clock,
+    context::Context,
+    error::{Error, Result},
+    ids::{PointId, UserId},
+    money, paging,
+    stats::Total,
+    text::check_text,
+};
+
+/// How many calls go into the books at once, if they come fast enough.
+const BATCH: usize = 4_096;
+/// How long a call waits for others.
+const WAIT: Duration = Duration::from_millis(100);
+/// How many rejected calls a response describes.
+const MAX_REJECTED: usize = 1_000;
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+/// A stream of calls on its way into the books.
+struct Ingestion<'a> {
+    context: &'a Context,
+    scope: Scope,
+}
+
+/// What a stream has done so far.
+#[derive(Default)]
+struct Summary {
+    response: pb::IngestCallsResponse,
+    price: Total,
+    self_cost: Total,
+}
+
+impl Summary {
+    fn add(&mut self, taken: Taken) {
+        self.response.stored += i64::try_from(taken.stored.len()).unwrap_or_default();
+        self.response.duplicates += taken.duplicates;
+        for call in taken.stored {
+            self.price += call.price.amount.into();
+            self.self_cost += call.self_cost.amount.into();
+        }
+        for Numbered { position, call: (call_id, rejection) } in taken.rejected {
+            self.response.rejected += 1;
+            if self.response.rejected_calls.len() < MAX_REJECTED {
+                self.response.rejected_calls.push(RejectedCall {
+                    position,
+                    call_id,
+                    reason: rejection.to_proto().into(),
+                    message: rejection.to_string(),
+                });
+            }
+        }
+    }
+
+    fn into_response(self) -> Result<pb::IngestCallsResponse> {
+        Ok(pb::IngestCallsResponse {
+            price: Some(money::to_proto(self.price.value()?)),
+            self_cost: Some(money::to_proto(self.self_cost.value()?)),
+            ..self.response
+        })
+    }
+}
+
+/// A batch, checked and rated.
+struct Prepared {
+    rated: ingest::Rated,
+    malformed: Vec<Numbered<(String, Rejection)>>,
+}
+
+impl Ingestion<'_> {
+    /// Reads and rates one batch while the one before is being stored. The channel between
+    /// them holds one batch, so that a sender is never read far ahead of the database.
+    async fn run(
+        &self,
+        calls: Streaming<pb::IngestCallsRequest>,
+    ) -> Result<pb::IngestCallsResponse, Status> {
+        let (sender, receiver) = mpsc::channel(1);
+        let (received, summary) =
+            tokio::try_join!(self.read(calls, sender), self.store(receiver))?;
+        let mut response = summary.into_response()?;
+        response.received = received;
+        if response.rejected > 0 {
+            tracing::warn!(rejected = response.rejected, received, "calls were rejected");
+        }
+        Ok(response)
+    }
+
+    /// Returns how many calls came.
+    async fn read(
+        &self,
+        mut calls: Streaming<pb::IngestCallsRequest>,
+        sender: mpsc::Sender<Prepared>,
+    ) -> Result<i64, Status> {
+        let mut batch: Vec<Numbered<CallRecord>> = Vec::with_capacity(BATCH);
+        let mut received = 0;
+        loop {
+            let waiting = !batch.is_empty();
+            let message = match tokio::time::timeout(WAIT, calls.message()).await {
+                Ok(message) => message?,
+                Err(_) if waiting => {
+                    self.send(std::mem::take(&mut batch), &sender).await?;
+                    continue;
+                }
+                Err(_) => calls.message().await?,
+            };
+            let Some(message) = message else { break };
+            for call in message.calls {
+                received += 1;
+                batch.push(Numbered { position: received, call });
+                if batch.len() == BATCH {
+                    self.send(std::mem::take(&mut batch), &sender).await?;
+                }
+            }
+        }
+        if !batch.is_empty() {
+            self.send(batch, &sender).await?;
+        }
+        Ok(received)
+    }
+
+    async fn send(
+        &self,
+        batch: Vec<Numbered<CallRecord>>,
+        sender: &mpsc::Sender<Prepared>,
+    ) -> Result<()> {
+        let mut records = Vec::with_capacity(batch.len());
+        let mut malformed = Vec::new();
+        for Numbered { position, call } in batch {
+            let call_id = call.call_id.clone();
+            match record::read(call) {
+                Ok(call) => records.push(Numbered { position, call }),
+                Err(rejection) => {
+                    malformed.push(Numbered { position, call: (call_id, rejection) });
+                }
+            }
+        }
+        let rated = ingest::rate(self.context, self.scope, records).await?;
+        let prepared = Prepared { rated, malformed };
+        sender.send(prepared).await.map_err(|_| Error::Unavailable)
+    }
+
+    async fn store(&self, mut batches: mpsc::Receiver<Prepared>) -> Result<Summary, Status> {
+        let mut summary = Summary::default();
+        while let Some(Prepared { rated, malformed }) = batches.recv().await {
+            let mut taken = ingest::store(self.context, rated).await?;
+            taken.rejected.extend(malformed);
+            taken.rejected.sort_by_key(|rejected| rejected.position);
+            summary.add(taken);
+        }
+        Ok(summary)
+    }
+}
+
+impl Service {
+    async fn list(
+        &self,
+        caller: &Principal,
+        request: &pb::ListCallsRequest,
+    ) -> Result<pb::ListCallsResponse> {
+        let snapshot = self.0.catalog.load_full();
+        let zone = &snapshot.settings.time_zone;
+        let period = clock::period(request.from.as_ref(), request.till.as_ref(), zone)?;
+        check_text("destination_prefix", &request.destination_prefix)?;
+        let originator = match request.originator_id {
+            Some(id) => Some(caller.see(self.0.directory.by_id(UserId(id)).await?)?.id),
+            None => None,
+        };
+        let order = order(request.order());
+        let size = paging::size(request.page_size);
+        let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        let call_id = filled(request.call_id.as_str());
+        let filter = Filter {
+            scope: caller.scope(),
+            period: if call_id.is_some() { (i64::MIN, i64::MAX) } else { period },
+            call_id,
+            originator,
+            terminator: request.terminator_id.map(UserId),
+            origination_point: request.origination_point_id.map(PointId),
+            termination_point: request.termination_point_id.map(PointId),
+            disposition: match request.disposition() {
+                PbDisposition::Unspecified => None,
+                disposition => Disposition::from_proto(disposition),
+            },
+            hangup_cause: request.hangup_cause.map(i64::from),
+            destination_prefix: filled(request.destination_prefix.as_str()),
+            order,
+            descending: request.descending,
+            after: after(&request.page_token, order)?,
+            limit: size + 1,
+        };
+        let mut calls = store::list(&self.0.db, &filter).await?;
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let mut next_page_token = String::new();
+        if calls.len() > size {
+            calls.truncate(size);
+            next_page_token = match (filter.after, calls.last()) {
+                (After::Rows(rows), _) => (rows + i64::try_from(size).unwrap_or(0)).to_string(),
+                (_, Some(last)) => {
+                    format!("{}:{}", last.call.reported.start_time, last.call.id)
+                }
+                (_, None) => next_page_token,
+            };
+        }
+        Ok(pb::ListCallsResponse {
+            calls: calls.into_iter().map(Listed::into_proto).collect(),
+            next_page_token,
+            time_zone: snapshot.settings.time_zone_name().to_owned(),
+            currency: snapshot.currencies.default_currency()?.code.clone(),
+            from: Some(clock::to_proto(period.0)),
+            till: Some(clock::to_proto(period.1)),
+        })
+    }
+}
+
+/// What the database sorts by. Money is text in SQLite; as a number it is near enough to be
+/// sorted.
+fn order(order: CallOrder) -> Order {
+    Order::By(match order {
+        CallOrder::Unspecified => return Order::Time,
+        CallOrder::Source => "c.source",
+        CallOrder::Destination => "c.destination",
+        CallOrder::Prefix => "c.prefix",
+        CallOrder::Billsec => "c.billsec",
+        CallOrder::HangupCause => "c.hangup_cause",
+        CallOrder::Terminator => "t.username",
+        CallOrder::SelfCostRate => "CAST(c.self_cost_rate AS REAL)",
+        CallOrder::SelfCost => "CAST(c.self_cost AS REAL)",
+        CallOrder::Originator => "o.username",
+        CallOrder::Rate => "CAST(c.rate AS REAL)",
+        CallOrder::Price => "CAST(c.price AS REAL)",
+    })
+}
+
+fn after(token: &str, order: Order) -> Result<After> {
+    if order != Order::Time {
+        let rows = paging::decode(token)?.unwrap_or_default();
+        return if rows < 0 { Err(Error::InvalidPageToken) } else { Ok(After::Rows(rows)) };
+    }
+    if token.is_empty() {
+        return Ok(After::Start);
+    }
+    let (time, id) = token.split_once(':').ok_or(Error::InvalidPageToken)?;
+    let number = |text: &str| text.parse().map_err(|_| Error::InvalidPageToken);
+    Ok(After::Call(number(time)?, number(id)?))
+}
+
+#[tonic::async_trait]
+impl CallsService for Service {
+    async fn ingest_calls(
+        &self,
+        request: Request<Streaming<pb::IngestCallsRequest>>,
+    ) -> Result<Response<pb::IngestCallsResponse>, Status> {
+        let scope = principal(&request)?.scope();
+        let ingestion = Ingestion { context: &self.0, scope };
+        Ok(Response::new(ingestion.run(request.into_inner()).await?))
+    }
+
+    async fn list_calls(
+        &self,
+        request: Request<pb::ListCallsRequest>,
+    ) -> Result<Response<pb::ListCallsResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(self.list(&caller, request.get_ref()).await?))
+    }
+
+    async fn rerate_calls(
+        &self,
+        request: Request<pb::RerateCallsRequest>,
+    ) -> Result<Response<pb::RerateCallsResponse>, Status> {
+        Ok(Response::new(rerate::rerate(&self.0, request.get_ref()).await?))
+    }
+
+    async fn list_hangup_causes(
+        &self,
+        _request: Request<pb::ListHangupCausesRequest>,
+    ) -> Result<Response<pb::ListHangupCausesResponse>, Status> {
+        let hangup_causes = hangup::CAUSES.iter().map(|(code, description)| pb::HangupCause {
+            code: i32::try_from(*code).unwrap_or_default(),
+            description: (*description).to_owned(),
+        });
+        Ok(Response::new(pb::ListHangupCausesResponse { hangup_causes: hangup_causes.collect() }))
+    }
+}

@@ -1,0 +1,368 @@
+//! Calls in the database.
+
+use std::collections::HashSet;
+
+use super::{Call, Disposition, Leg, Listed, Reported};
+use crate::{
+    access::Scope,
+    error::{Error, Result},
+    ids::{EntryId, PointId, TariffId, UserId},
+    store::{Db, Insert, Query, Row, Tx, Value},
+};
+
+/// How many ids a statement looks for at once.
+const LOOKED_UP: usize = 1024;
+
+/// Which of some ids belong to stored calls.
+pub(super) async fn known(tx: &mut Tx, call_ids: &[&str]) -> Result<HashSet<String>> {
+    let mut known = HashSet::new();
+    for ids in call_ids.chunks(LOOKED_UP) {
+        let query = Query::new("SELECT call_id FROM calls WHERE call_id IN ")
+            .list(ids.iter().copied());
+        for row in tx.fetch_all(query).await? {
+            known.insert(row.get(0)?);
+        }
+    }
+    Ok(known)
+}
+
+/// Whether there is a call with this id.
+pub(crate) async fn exists(tx: &mut Tx, call_id: &str) -> Result<bool> {
+    Ok(!known(tx, &[call_id]).await?.is_empty())
+}
+
+const COLUMNS: [&str; 24] = [
+    "id",
+    "call_id",
+    "start_time",
+    "duration",
+    "billsec",
+    "disposition",
+    "hangup_cause",
+    "source",
+    "destination",
+    "originator_id",
+    "origination_point_id",
+    "terminator_id",
+    "termination_point_id",
+    "prefix",
+    "tariff_id",
+    "rate",
+    "billed_seconds",
+    "price",
+    "entry_id",
+    "self_cost_tariff_id",
+    "self_cost_rate",
+    "self_cost_billed_seconds",
+    "self_cost",
+    "self_cost_entry_id",
+];
+
+/// Stores new calls.
+pub(super) async fn insert(tx: &mut Tx, calls: &[Call]) -> Result<()> {
+    let rows = calls.iter().map(|call| {
+        let reported = &call.reported;
+        let (price, self_cost) = (&call.price, &call.self_cost);
+        vec![
+            Value::from(call.id),
+            reported.call_id.as_str().into(),
+            reported.start_time.into(),
+            reported.duration.into(),
+            reported.billsec.into(),
+            reported.disposition.name().into(),
+            reported.hangup_cause.into(),
+            reported.source.as_str().into(),
+            reported.destination.as_str().into(),
+            call.originator.into(),
+            reported.origination_point.into(),
+            call.terminator.map_or(0, |user| user.0).into(),
+            reported.termination_point.into(),
+            call.prefix.as_str().into(),
+            price.tariff.into(),
+            price.rate.into(),
+            price.billed_seconds.into(),
+            price.amount.into(),
+            price.entry.into(),
+            self_cost.tariff.into(),
+            self_cost.rate.into(),
+            self_cost.billed_seconds.into(),
+            self_cost.amount.into(),
+            self_cost.entry.into(),
+        ]
+    });
+    let rows = rows.collect();
+    tx.insert(Insert { table: "calls", columns: &COLUMNS, rows, on_conflict: "" }).await
+}
+
+/// A selection of all that a call has, and what comes behind the columns.
+macro_rules! select_calls {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.id, c.call_id, c.start_time, c.duration, c.billsec, c.disposition, \
+             c.hangup_cause, c.source, c.destination, c.originator_id, c.origination_point_id, \
+             c.terminator_id, c.termination_point_id, c.prefix, c.tariff_id, c.rate, \
+             c.billed_seconds, c.price, c.entry_id, c.self_cost_tariff_id, c.self_cost_rate, \
+             c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row) -> Result<Call> {
+    let disposition = Disposition::from_name(&row.get::<String>(5)?);
+    let leg = |first: usize| -> Result<Leg> {
+        Ok(Leg {
+            tariff: TariffId(row.get(first)?),
+            rate: row.get(first + 1)?,
+            billed_seconds: row.get(first + 2)?,
+            amount: row.get(first + 3)?,
+            entry: EntryId(row.get(first + 4)?),
+        })
+    };
+    let terminator: i64 = row.get(11)?;
+    Ok(Call {
+        id: row.get(0)?,
+        reported: Reported {
+            call_id: row.get(1)?,
+            start_time: row.get(2)?,
+            duration: row.get(3)?,
+            billsec: row.get(4)?,
+            disposition: disposition
+                .ok_or_else(|| Error::internal("a stored call has an unknown disposition"))?,
+            hangup_cause: row.get(6)?,
+            source: row.get(7)?,
+            destination: row.get(8)?,
+            origination_point: PointId(row.get(10)?),
+            termination_point: PointId(row.get(12)?),
+        },
+        originator: UserId(row.get(9)?),
+        terminator: (terminator != 0).then_some(UserId(terminator)),
+        prefix: row.get(13)?,
+        price: leg(14)?,
+        self_cost: leg(19)?,
+    })
+}
+
+/// Which calls a list shows.
+pub(super) struct Filter<'a> {
+    pub(super) scope: Scope,
+    /// Of the beginning, both inclusive.
+    pub(super) period: (i64, i64),
+    pub(super) call_id: Option<&'a str>,
+    pub(super) originator: Option<UserId>,
+    pub(super) terminator: Option<UserId>,
+    pub(super) origination_point: Option<PointId>,
+    pub(super) termination_point: Option<PointId>,
+    pub(super) disposition: Option<Disposition>,
+    pub(super) hangup_cause: Option<i64>,
+    pub(super) destination_prefix: Option<&'a str>,
+    pub(super) order: Order,
+    pub(super) descending: bool,
+    pub(super) after: After,
+    pub(super) limit: i64,
+}
+
+/// Where a page begins.
+#[derive(Clone, Copy)]
+pub(super) enum After {
+    Start,
+    /// After a call in the order of time: its beginning and its id.
+    Call(i64, i64),
+    /// After some rows, in other orders.
+    Rows(i64),
+}
+
+/// What a list is sorted by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Time,
+    /// A column, or an expression.
+    By(&'static str),
+}
+
+/// Calls with the names that go with them.
+pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<Listed>> {
+    let rows = db.fetch_all(select(filter)).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Listed {
+                call: read(row)?,
+                originator: row.get(24)?,
+                terminator: row.get::<Option<String>>(25)?.unwrap_or_default(),
+                destination_name: row.get::<Option<String>>(26)?.unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+fn select(filter: &Filter<'_>) -> Query {
+    let mut query = Query::new(select_calls!(
+        ", o.username, t.username, d.name FROM calls c JOIN users o ON o.id = c.originator_id \
+         LEFT JOIN users t ON t.id = c.terminator_id AND c.terminator_id <> 0 \
+         LEFT JOIN destinations d ON d.prefix = c.prefix WHERE c.start_time >= "
+    ))
+    .value(filter.period.0)
+    .and(" AND c.start_time <= ")
+    .value(filter.period.1);
+    query = match filter.scope {
+        Scope::All => query,
+        Scope::Customers => query.and(" AND o.role = 'user'"),
+        Scope::AssignedTo(manager) => query.and(" AND o.responsible_manager_id = ").value(manager),
+        Scope::Only(user) => query.and(" AND c.originator_id = ").value(user),
+    };
+    if let Some(id) = filter.call_id {
+        query = query.and(" AND c.call_id = ").value(id);
+    }
+    if let Some(user) = filter.originator {
+        query = query.and(" AND c.originator_id = ").value(user);
+    }
+    if let Some(user) = filter.terminator {
+        query = query.and(" AND c.terminator_id = ").value(user);
+    }
+    if let Some(point) = filter.origination_point {
+        query = query.and(" AND c.origination_point_id = ").value(point);
+    }
+    if let Some(point) = filter.termination_point {
+        query = query.and(" AND c.termination_point_id = ").value(point);
+    }
+    if let Some(disposition) = filter.disposition {
+        query = query.and(" AND c.disposition = ").value(disposition.name());
+    }
+    if let Some(cause) = filter.hangup_cause {
+        query = query.and(" AND c.hangup_cause = ").value(cause);
+    }
+    if let Some(prefix) = filter.destination_prefix {
+        let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+        query = query.and(" AND SUBSTR(c.destination, 1, ").value(length).and(") = ");
+        query = query.value(prefix);
+    }
+    if let After::Call(time, id) = filter.after {
+        let beyond = if filter.descending {
+            " AND (c.start_time, c.id) < ("
+        } else {
+            " AND (c.start_time, c.id) > ("
+        };
+        query = query.and(beyond).value(time).and(", ").value(id).and(")");
+    }
+    let direction = if filter.descending { " DESC" } else { "" };
+    query = query.and(" ORDER BY ");
+    if let Order::By(column) = filter.order {
+        query = query.and(column).and(direction).and(", ");
+    }
+    query = query.and("c.start_time").and(direction).and(", c.id").and(direction);
+    query = query.and(" LIMIT ").value(filter.limit);
+    match filter.after {
+        After::Rows(rows) => query.and(" OFFSET ").value(rows),
+        After::Start | After::Call(..) => query,
+    }
+}
+
+/// A stored call with the names that go with it, by the switch's id.
+pub(crate) async fn by_call_id(db: &Db, call_id: &str) -> Result<Option<Listed>> {
+    let filter = Filter {
+        scope: Scope::All,
+        period: (i64::MIN, i64::MAX),
+        call_id: Some(call_id),
+        originator: None,
+        terminator: None,
+        origination_point: None,
+        termination_point: None,
+        disposition: None,
+        hangup_cause: None,
+        destination_prefix: None,
+        order: Order::Time,
+        descending: false,
+        after: After::Start,
+        limit: 1,
+    };
+    Ok(list(db, &filter).await?.pop())
+}
+
+/// Answered calls of a period, to be rated again.
+pub(super) struct Rerated {
+    pub(super) period: (i64, i64),
+    pub(super) originator: Option<UserId>,
+    pub(super) terminator: Option<UserId>,
+    /// The beginning and the id of the last call of the page before.
+    pub(super) after: (i64, i64),
+    pub(super) limit: i64,
+}
+
+/// A page of calls to be rated again, in the order of time.
+pub(super) async fn answered(tx: &mut Tx, filter: &Rerated) -> Result<Vec<Call>> {
+    let mut query = Query::new(select_calls!(" FROM calls c WHERE c.start_time >= "))
+        .value(filter.period.0)
+        .and(" AND c.start_time <= ")
+        .value(filter.period.1)
+        .and(" AND c.disposition = 'answered' AND c.billsec > 0 AND (c.start_time, c.id) > (")
+        .value(filter.after.0)
+        .and(", ")
+        .value(filter.after.1)
+        .and(")");
+    query = match (filter.originator, filter.terminator) {
+        (Some(originator), Some(terminator)) => query
+            .and(" AND (c.originator_id = ")
+            .value(originator)
+            .and(" OR c.terminator_id = ")
+            .value(terminator)
+            .and(")"),
+        (Some(originator), None) => query.and(" AND c.originator_id = ").value(originator),
+        (None, Some(terminator)) => query.and(" AND c.terminator_id = ").value(terminator),
+        (None, None) => query,
+    };
+    let query = query.and(" ORDER BY c.start_time, c.id LIMIT ").value(filter.limit);
+    tx.fetch_all(query).await?.iter().map(read).collect()
+}
+
+/// Stores the new prices of calls. They are found by the switch's id, which both databases
+/// have an index of.
+pub(super) async fn reprice(tx: &mut Tx, calls: &[Call]) -> Result<()> {
+    for call in calls {
+        let (price, self_cost) = (&call.price, &call.self_cost);
+        let query = Query::new(
+            "UPDATE calls SET prefix = $1, tariff_id = $2, rate = $3, billed_seconds = $4, \
+             price = $5, entry_id = $6, self_cost_tariff_id = $7, self_cost_rate = $8, \
+             self_cost_billed_seconds = $9, self_cost = $10, self_cost_entry_id = $11 \
+             WHERE call_id = $12",
+        )
+        .bind(call.prefix.as_str())
+        .bind(price.tariff)
+        .bind(price.rate)
+        .bind(price.billed_seconds)
+        .bind(price.amount)
+        .bind(price.entry)
+        .bind(self_cost.tariff)
+        .bind(self_cost.rate)
+        .bind(self_cost.billed_seconds)
+        .bind(self_cost.amount)
+        .bind(self_cost.entry)
+        .bind(call.reported.call_id.as_str());
+        tx.execute(query).await?;
+    }
+    Ok(())
+}
+
+/// A page of all calls in the order in which they began, after a position.
+pub(crate) async fn after(tx: &mut Tx, position: (i64, i64), limit: i64) -> Result<Vec<Call>> {
+    let query = Query::new(select_calls!(" FROM calls c WHERE (c.start_time, c.id) > ("))
+        .value(position.0)
+        .and(", ")
+        .value(position.1)
+        .and(") ORDER BY c.start_time, c.id LIMIT ")
+        .value(limit);
+    tx.fetch_all(query).await?.iter().map(read).collect()
+}
+
+/// Whether a user has calls, also under way.
+pub(crate) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool> {
+    let query = Query::new(
+        "SELECT 1 FROM traffic_days WHERE side IN ('originator', 'terminator') AND user_id = ",
+    )
+    .value(user)
+    .and(" UNION ALL SELECT 1 FROM active_calls WHERE originator_id = ")
+    .value(user)
+    .and(" OR terminator_id = ")
+    .value(user)
+    .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}

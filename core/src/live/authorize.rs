@@ -1,0 +1,290 @@
+//! May a call be made, by whom, and for how long (spec: `domain.md` §§3, 7, 9).
+
+use rust_decimal::Decimal;
+use tollbook_proto::v1::{self as pb, RejectCode};
+
+use super::{ActiveCall, LONGEST, store};
+use crate::{
+    catalog::Snapshot,
+    error::Result,
+    ids::UserId,
+    money::{self, Money},
+    rating::{CallTime, NoOffer, Offer, Rater},
+    stats::{self, rollup::day_of},
+    store::Tx,
+};
+
+/// A user inside the transaction that decides, with his account locked.
+pub(super) struct Party {
+    pub(super) user: pb::User,
+    pub(super) balance: Money,
+    pub(super) usage: store::Usage,
+}
+
+/// What a call may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Allowance {
+    /// As much as it does.
+    Unlimited,
+    /// This much at most.
+    UpTo(Money),
+}
+
+impl Allowance {
+    fn at_most(self, limit: Money) -> Self {
+        match self {
+            Self::Unlimited => Self::UpTo(limit),
+            Self::UpTo(other) => Self::UpTo(other.min(limit)),
+        }
+    }
+
+    /// The longest allowed duration up to a limit, and its price.
+    pub(super) fn longest(self, offer: &Offer, limit: u32) -> Result<(u32, Money)> {
+        match self {
+            Self::Unlimited => Ok((limit, offer.price(limit)?.1)),
+            Self::UpTo(available) => offer.longest(available, limit),
+        }
+    }
+}
+
+impl Party {
+    fn amount(amount: Option<&pb::Decimal>) -> Option<Money> {
+        amount.and_then(|amount| money::parse(&amount.value)).and_then(Money::new)
+    }
+
+    /// The balance at which the user's calls end; none: there is none. Of several limits
+    /// the highest counts.
+    pub(super) fn floor(&self) -> Option<Money> {
+        let credit = Self::amount(self.user.credit.as_ref());
+        let by_contract = match (self.user.postpaid, credit) {
+            (false, _) => Some(Money::ZERO),
+            // -1: without limit.
+            (true, Some(credit)) if credit >= Money::ZERO => Some(credit.negated()),
+            (true, _) => None,
+        };
+        by_contract.max(Self::amount(self.user.balance_min.as_ref()))
+    }
+
+    /// What he can spend on one more call.
+    pub(super) async fn allowance(
+        &self,
+        tx: &mut Tx,
+        snapshot: &Snapshot,
+        now: i64,
+    ) -> Result<Allowance> {
+        let mut allowance = Allowance::Unlimited;
+        if let Some(floor) = self.floor() {
+            allowance =
+                allowance.at_most(self.balance.minus(floor)?.minus(self.usage.reserved)?);
+        }
+        if let Some(left) = self.left_of_day(tx, snapshot, now).await? {
+            allowance = allowance.at_most(left.minus(self.usage.reserved)?);
+        }
+        Ok(allowance)
+    }
+
+    /// What is left of his daily limit; none: there is no limit.
+    pub(super) async fn left_of_day(
+        &self,
+        tx: &mut Tx,
+        snapshot: &Snapshot,
+        now: i64,
+    ) -> Result<Option<Money>> {
+        let Some(limit) = self.user.daily_limit.as_ref().filter(|limit| limit.enforced) else {
+            return Ok(None);
+        };
+        let Some(limit) = Self::amount(limit.limit.as_ref()).filter(|limit| *limit > Money::ZERO)
+        else {
+            return Ok(None);
+        };
+        let (today, _) = day_of(now, &snapshot.settings.time_zone);
+        let spent = stats::store::spent_since(tx, UserId(self.user.id), today).await?.price;
+        limit.minus(Money::rounded(spent.value()?)?).map(Some)
+    }
+
+    fn has_call_limit(&self, calls: i64) -> bool {
+        self.user.call_limit > 0 && calls >= i64::from(self.user.call_limit)
+    }
+
+    /// Why he may not originate a call at all, whatever it costs.
+    pub(super) fn refused(&self) -> Option<RejectCode> {
+        if self.user.blocked {
+            return Some(RejectCode::UserBlocked);
+        }
+        if self.has_call_limit(self.usage.originated) {
+            return Some(RejectCode::UserCallLimit);
+        }
+        let at_limit = self.floor().is_some_and(|floor| self.balance <= floor);
+        at_limit.then_some(RejectCode::BalanceMin)
+    }
+
+    /// Why a call cannot go to him.
+    pub(super) fn unsuitable(
+        &self,
+        originator: &Self,
+        offer: &Offer,
+        own: Result<Offer, NoOffer>,
+    ) -> Result<Option<RejectCode>> {
+        if self.user.id == originator.user.id {
+            return Ok(Some(RejectCode::OwnTerminator));
+        }
+        let limit = Self::amount(self.user.balance_max.as_ref());
+        if limit.is_some_and(|limit| self.balance >= limit) {
+            return Ok(Some(RejectCode::TerminatorBalanceMax));
+        }
+        let own = match own {
+            Ok(own) => own,
+            Err(NoOffer::Blocked) => return Ok(Some(RejectCode::BlockedInTerminatorTariff)),
+            // M4 has no code for a terminator without a rate.
+            Err(NoOffer::NoTariff | NoOffer::NoRate) => {
+                return Ok(Some(RejectCode::NoSuitableTerminator));
+            }
+        };
+        if !has_margin(&originator.user, offer.rate()?, own.rate()?) {
+            return Ok(Some(RejectCode::RateMargin));
+        }
+        if self.has_call_limit(self.usage.terminated) {
+            return Ok(Some(RejectCode::TerminatorCallLimit));
+        }
+        Ok(None)
+    }
+}
+
+/// Whether the originator's rate is far enough above the terminator's.
+fn has_margin(originator: &pb::User, rate: Money, self_cost: Money) -> bool {
+    let protection = originator.loss_protection.clone().unwrap_or_default();
+    let margin = rate.value() - self_cost.value();
+    if !protection.allow_loss_calls && margin < Decimal::ZERO {
+        return false;
+    }
+    if !protection.price_protection {
+        return true;
+    }
+    let least = Party::amount(protection.min_rate_margin.as_ref());
+    let least_percent = Party::amount(protection.min_rate_margin_percent.as_ref());
+    let percent = margin
+        .checked_mul(Decimal::ONE_HUNDRED)
+        .and_then(|part| part.checked_div(rate.value()))
+        .unwrap_or_default();
+    least.is_none_or(|least| margin >= least.value())
+        && least_percent.is_none_or(|least| percent >= least.value())
+}
+
+/// Whether the rate is above what the originator may be charged.
+fn is_too_high(originator: &pb::User, rate: Money) -> bool {
+    let protection = originator.loss_protection.as_ref();
+    let most = protection.and_then(|protection| protection.max_call_rate.as_ref());
+    Party::amount(most).is_some_and(|most| most > Money::ZERO && rate > most)
+}
+
+/// What an originator is charged for a number, or why it may not be called.
+pub(super) fn offer(
+    originator: &Party,
+    rater: &Rater,
+    destination: &str,
+    time: CallTime,
+) -> Result<Result<Offer, RejectCode>> {
+    let tariff = crate::ids::TariffId(originator.user.tariff_id);
+    let offer = match rater.offer(tariff, destination, time) {
+        Ok(offer) => offer,
+        Err(NoOffer::Blocked) => return Ok(Err(RejectCode::BlockedInOriginatorTariff)),
+        Err(NoOffer::NoTariff | NoOffer::NoRate) => {
+            return Ok(Err(RejectCode::OriginatorRateNotFound));
+        }
+    };
+    if is_too_high(&originator.user, offer.rate()?) {
+        return Ok(Err(RejectCode::RateTooHigh));
+    }
+    Ok(Ok(offer))
+}
+
+/// The duration that a request asks for, within the limits.
+pub(super) fn wanted(max_duration: i32) -> u32 {
+    match u32::try_from(max_duration) {
+        Ok(0) | Err(_) => LONGEST,
+        Ok(seconds) => seconds.min(LONGEST),
+    }
+}
+
+/// Prolongs a call to a duration, or to as much of it as is affordable. What it has is never
+/// taken back.
+pub(super) fn prolong(
+    call: &mut ActiveCall,
+    allowance: Allowance,
+    offer: &Offer,
+    wanted: u32,
+) -> Result<()> {
+    let (duration, price) = allowance.longest(offer, wanted.max(call.max_duration))?;
+    if duration >= call.max_duration {
+        call.max_duration = duration;
+        call.reserved = price;
+    }
+    Ok(())
+}
+
+/// What M4's documentation says of a code.
+pub(super) fn reason(code: RejectCode) -> &'static str {
+    crate::calls::hangup::description(i64::from(i32::from(code))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn money(text: &str) -> Money {
+        Money::new(money::parse(text).unwrap()).unwrap()
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "every decimal field of the contract is optional")]
+    fn decimal(text: &str) -> Option<pb::Decimal> {
+        Some(pb::Decimal { value: text.to_owned() })
+    }
+
+    fn party(user: pb::User) -> Party {
+        let usage = store::Usage { originated: 0, reserved: Money::ZERO, terminated: 0 };
+        Party { user, balance: Money::ZERO, usage }
+    }
+
+    #[test]
+    fn the_highest_of_several_limits_is_the_floor() {
+        for (postpaid, credit, balance_min, floor) in [
+            (false, None, None, Some("0")),
+            (false, decimal("50"), None, Some("0")),
+            (false, None, decimal("-10"), Some("0")),
+            (false, None, decimal("3"), Some("3")),
+            (true, None, None, None),
+            (true, decimal("-1"), None, None),
+            (true, decimal("0"), None, Some("0")),
+            (true, decimal("50"), None, Some("-50")),
+            (true, decimal("50"), decimal("-20"), Some("-20")),
+            (true, decimal("50"), decimal("-80"), Some("-50")),
+            (true, None, decimal("0.0000"), Some("0")),
+        ] {
+            let user = pb::User { postpaid, credit, balance_min, ..Default::default() };
+            assert_eq!(party(user.clone()).floor(), floor.map(money), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn loss_protection() {
+        let with = |protection| pb::User { loss_protection: Some(protection), ..Default::default() };
+        let plain = pb::User::default();
+        assert!(has_margin(&plain, money("0.02"), money("0.02")));
+        assert!(!has_margin(&plain, money("0.02"), money("0.021")));
+        let reckless = with(pb::LossProtection { allow_loss_calls: true, ..Default::default() });
+        assert!(has_margin(&reckless, money("0.02"), money("0.021")));
+        let careful = with(pb::LossProtection {
+            price_protection: true,
+            min_rate_margin: decimal("0.01"),
+            min_rate_margin_percent: decimal("20"),
+            ..Default::default()
+        });
+        assert!(has_margin(&careful, money("0.05"), money("0.04")));
+        assert!(!has_margin(&careful, money("0.05"), money("0.041")));
+        assert!(!has_margin(&careful, money("0.06"), money("0.049")));
+        let capped = with(pb::LossProtection { max_call_rate: decimal("0.5"), ..Default::default() });
+        assert!(!is_too_high(&capped, money("0.5")));
+        assert!(is_too_high(&capped, money("0.500001")));
+    }
+}

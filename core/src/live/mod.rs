@@ -1,0 +1,80 @@
+//! Calls under way: authorising them, and reserving what they may cost
+//! (spec: `domain.md` §§3, 9, `LESSONS.md` rows 4 to 8).
+
+mod authorize;
+mod service;
+pub(crate) mod store;
+
+pub(crate) use service::{Service, watch};
+
+use tollbook_proto::v1 as pb;
+
+use crate::{
+    clock,
+    ids::{PointId, UserId},
+    money::Money,
+};
+
+/// A second, in microseconds.
+const SECOND: i64 = 1_000_000;
+/// The longest that a call may last, in seconds: M4's global limit.
+const LONGEST: u32 = 7_200;
+/// How long a call may ring before its reservation expires, in microseconds.
+const RINGING: i64 = 5 * 60 * SECOND;
+/// How long after its allowed duration the end of a call may be reported.
+const GRACE: i64 = 60 * SECOND;
+/// For how long an expired call that was never answered is shown.
+const FORGOTTEN: i64 = 24 * 3600 * SECOND;
+
+/// A call under way.
+#[derive(Clone, Debug)]
+pub(crate) struct ActiveCall {
+    pub(crate) id: i64,
+    pub(crate) call_id: String,
+    pub(crate) source: String,
+    pub(crate) destination: String,
+    pub(crate) originator: UserId,
+    pub(crate) origination_point: PointId,
+    pub(crate) terminator: Option<UserId>,
+    pub(crate) authorized_at: i64,
+    pub(crate) answered_at: Option<i64>,
+    pub(crate) expires_at: i64,
+    /// Seconds from the answer.
+    pub(crate) max_duration: u32,
+    pub(crate) reserved: Money,
+}
+
+impl ActiveCall {
+    /// When the reservation expires: after the time for ringing, and once it is answered
+    /// after the allowed duration.
+    fn expiry(&self, now: i64) -> i64 {
+        match self.answered_at {
+            None => now + RINGING,
+            Some(answered) => answered + i64::from(self.max_duration) * SECOND + GRACE,
+        }
+    }
+
+    fn is_expired(&self, now: i64) -> bool {
+        self.expires_at <= now
+    }
+
+    fn to_proto(&self, originator: String, now: i64) -> pb::ActiveCall {
+        let expired = self.is_expired(now);
+        let reserved = if expired { Money::ZERO } else { self.reserved };
+        pb::ActiveCall {
+            call_id: self.call_id.clone(),
+            source: self.source.clone(),
+            destination: self.destination.clone(),
+            originator_id: self.originator.0,
+            originator,
+            terminator_id: self.terminator.map(|user| user.0),
+            origination_point_id: self.origination_point.0,
+            authorized_at: Some(clock::to_proto(self.authorized_at)),
+            answered_at: self.answered_at.map(clock::to_proto),
+            max_duration: i32::try_from(self.max_duration).unwrap_or(i32::MAX),
+            reserved: Some(reserved.into()),
+            expires_at: Some(clock::to_proto(self.expires_at)),
+            expired,
+        }
+    }
+}

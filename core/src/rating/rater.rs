@@ -1,0 +1,103 @@
+//! Prices calls by the tariffs of the database, many at a time.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{CallTime, Deck, Terms};
+use crate::{
+    catalog::Snapshot,
+    context::Context,
+    error::{Error, Result},
+    ids::TariffId,
+    money::{ExchangeRate, Money},
+};
+
+/// The compiled decks of the tariffs that some calls need, with their currencies.
+pub(crate) struct Rater(HashMap<TariffId, (Arc<Deck>, ExchangeRate)>);
+
+/// The rate that decides about a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer {
+    pub(crate) prefix_length: usize,
+    terms: Terms,
+    exchange_rate: ExchangeRate,
+}
+
+/// Why there is no price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoOffer {
+    /// The user has no tariff.
+    NoTariff,
+    /// No prefix has a rate at that time.
+    NoRate,
+    /// The prefix is blocked.
+    Blocked,
+}
+
+impl Rater {
+    /// Loads the decks of some tariffs; 0 is none.
+    pub(crate) async fn load(
+        context: &Context,
+        snapshot: &Snapshot,
+        tariffs: HashSet<TariffId>,
+    ) -> Result<Self> {
+        let mut decks = HashMap::new();
+        for id in tariffs {
+            let Ok(tariff) = snapshot.tariffs.by_id(id) else { continue };
+            let deck = context.decks.get(&context.db, tariff).await?;
+            let currency = snapshot.currencies.stored(tariff.currency)?;
+            decks.insert(id, (deck, currency.exchange_rate));
+        }
+        Ok(Self(decks))
+    }
+
+    /// The rate of a tariff for a call.
+    pub(crate) fn offer(
+        &self,
+        tariff: TariffId,
+        number: &str,
+        time: CallTime,
+    ) -> Result<Offer, NoOffer> {
+        let (deck, exchange_rate) = self.0.get(&tariff).ok_or(NoOffer::NoTariff)?;
+        let found = deck.find(number, time).ok_or(NoOffer::NoRate)?;
+        if found.blocked {
+            return Err(NoOffer::Blocked);
+        }
+        Ok(Offer {
+            prefix_length: found.prefix_length,
+            terms: found.terms,
+            exchange_rate: *exchange_rate,
+        })
+    }
+}
+
+impl Offer {
+    /// The price per minute in the default currency.
+    pub(crate) fn rate(&self) -> Result<Money> {
+        Money::new(self.terms.rate).ok_or(Error::InvalidAmount)?.to_default(self.exchange_rate)
+    }
+
+    /// Seconds billed of an answered call, and their price in the default currency.
+    pub(crate) fn price(&self, seconds: u32) -> Result<(u64, Money)> {
+        let billed = self.terms.billed_seconds(seconds, 0);
+        let price = self.terms.price(billed).and_then(Money::new).ok_or(Error::InvalidAmount)?;
+        Ok((billed, price.to_default(self.exchange_rate)?))
+    }
+
+    /// The longest duration up to `limit` seconds that costs at most `available`, and its
+    /// price. Prices grow with the duration, so it is found by halving.
+    pub(crate) fn longest(&self, available: Money, limit: u32) -> Result<(u32, Money)> {
+        let affordable = |seconds| Ok::<_, Error>(self.price(seconds)?.1 <= available);
+        let (mut most, mut too_long) = (0, limit.saturating_add(1));
+        if affordable(limit)? {
+            most = limit;
+        }
+        while most + 1 < too_long && most < limit {
+            let middle = most + (too_long - most) / 2;
+            if affordable(middle)? { most = middle } else { too_long = middle }
+        }
+        Ok((most, self.price(most)?.1))
+    }
+}

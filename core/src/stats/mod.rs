@@ -1,0 +1,187 @@
+//! Statistics: what calls add up to (spec: `domain.md` §13).
+//!
+//! [`rollup`] adds calls to sums in the transaction that stores them; [`aggregate`] answers
+//! questions from the coarsest sums that hold the answer, and from the calls for the rest.
+
+mod aggregate;
+pub(crate) mod rollup;
+mod service;
+pub(crate) mod store;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use tollbook_proto::v1 as pb;
+
+pub(crate) use service::Service;
+
+use crate::{
+    calls::{Call, Disposition},
+    error::{Error, Result},
+    money::{self, ExchangeRate, Money},
+    rating::margin_percent,
+};
+
+/// An exact sum of money that never runs out of range: a count of 10^-15.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total(i128);
+
+/// How many units of [`Total`] a millionth has.
+const MILLIONTH: i128 = 1_000_000_000;
+
+impl Total {
+    /// The two integers that the database adds up: millionths, and the rest.
+    fn to_columns(self) -> Result<(i64, i64)> {
+        let millionths = i64::try_from(self.0.div_euclid(MILLIONTH));
+        let rest = i64::try_from(self.0.rem_euclid(MILLIONTH));
+        millionths.ok().zip(rest.ok()).ok_or(Error::InvalidAmount)
+    }
+
+    fn from_columns(millionths: i64, rest: i64) -> Self {
+        Self(i128::from(millionths) * MILLIONTH + i128::from(rest))
+    }
+
+    pub(crate) fn value(self) -> Result<Decimal> {
+        Decimal::try_from_i128_with_scale(self.0, money::SCALE)
+            .map(|value| value.normalize())
+            .map_err(|_| Error::InvalidAmount)
+    }
+}
+
+impl From<Money> for Total {
+    fn from(money: Money) -> Self {
+        let value = money.value();
+        // An amount has at most 15 places and 27 digits.
+        Self(value.mantissa() * 10_i128.pow(money::SCALE.saturating_sub(value.scale())))
+    }
+}
+
+impl std::ops::AddAssign for Total {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+impl std::ops::Sub for Total {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+/// What some calls add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) calls: i64,
+    pub(crate) answered_calls: i64,
+    /// Whole seconds, each call rounded up.
+    pub(crate) billsec: i64,
+    pub(crate) originator_billed: i64,
+    pub(crate) terminator_billed: i64,
+    pub(crate) price: Total,
+    pub(crate) self_cost: Total,
+}
+
+impl Sums {
+    pub(crate) fn of(call: &Call) -> Self {
+        Self {
+            calls: 1,
+            answered_calls: i64::from(call.reported.disposition == Disposition::Answered),
+            billsec: i64::from(call.reported.billsec_seconds()),
+            originator_billed: call.price.billed_seconds,
+            terminator_billed: call.self_cost.billed_seconds,
+            price: call.price.amount.into(),
+            self_cost: call.self_cost.amount.into(),
+        }
+    }
+
+    /// What has to be added where a call was counted that now has another price.
+    pub(crate) fn change(before: &Call, after: &Call) -> Self {
+        let mut change = Self::of(after);
+        change += Self::of(before).negated();
+        change
+    }
+
+    /// What takes the sums back.
+    fn negated(self) -> Self {
+        Self {
+            calls: -self.calls,
+            answered_calls: -self.answered_calls,
+            billsec: -self.billsec,
+            originator_billed: -self.originator_billed,
+            terminator_billed: -self.terminator_billed,
+            price: Total::default() - self.price,
+            self_cost: Total::default() - self.self_cost,
+        }
+    }
+
+    /// The sums in a currency, with what follows from them.
+    fn to_proto(self, rate: ExchangeRate) -> Result<pb::Traffic> {
+        let converted = |total: Total| {
+            let value = total.value()?.checked_mul(rate.value()).ok_or(Error::InvalidAmount)?;
+            Ok::<_, Error>(
+                value
+                    .round_dp_with_strategy(money::SCALE, RoundingStrategy::MidpointNearestEven)
+                    .normalize(),
+            )
+        };
+        let (price, self_cost) = (converted(self.price)?, converted(self.self_cost)?);
+        let ratio = |part: i64, whole: i64| {
+            let ratio = Decimal::from(part).checked_div(Decimal::from(whole)).unwrap_or_default();
+            let rounded = ratio.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+            money::to_proto(rounded.normalize())
+        };
+        Ok(pb::Traffic {
+            calls: self.calls,
+            answered_calls: self.answered_calls,
+            billsec: self.billsec,
+            originator_billed: self.originator_billed,
+            terminator_billed: self.terminator_billed,
+            profit: Some(money::to_proto((price - self_cost).normalize())),
+            margin_percent: margin_percent(price, self_cost),
+            price: Some(money::to_proto(price)),
+            self_cost: Some(money::to_proto(self_cost)),
+            asr: Some(ratio(self.answered_calls * 100, self.calls)),
+            acd: Some(ratio(self.billsec, self.answered_calls)),
+        })
+    }
+}
+
+impl std::ops::AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.answered_calls += other.answered_calls;
+        self.billsec += other.billsec;
+        self.originator_billed += other.originator_billed;
+        self.terminator_billed += other.terminator_billed;
+        self.price += other.price;
+        self.self_cost += other.self_cost;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_total_survives_its_columns(amounts in prop::collection::vec((-10_i128.pow(26)..10_i128.pow(26), 0_u32..=15), 0..50)) {
+            let (mut total, mut columns) = (Total::default(), (0, 0));
+            let mut exact = 0_i128;
+            for (mantissa, scale) in amounts {
+                // In range: below 10^12.
+                let money = Money::new(Decimal::from_i128_with_scale(mantissa / 10_i128.pow(15 - scale), scale));
+                let Some(money) = money else { continue };
+                total += money.into();
+                exact += mantissa / 10_i128.pow(15 - scale) * 10_i128.pow(15 - scale);
+                let (millionths, rest) = Total::from(money).to_columns().unwrap();
+                columns = (columns.0 + millionths, columns.1 + rest);
+            }
+            prop_assert_eq!(total, Total(exact));
+            // The database adds the columns up without carrying over.
+            prop_assert_eq!(Total::from_columns(columns.0, columns.1), total);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! `StatisticsService`.
+
+use std::{collections::HashMap, pin::Pin, sync::Arc};
+
+use futures_util::{Stream, stream};
+use tollbook_proto::v1::{
+    self as pb, AggregateGrouping, statistics_service_server::StatisticsService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{
+    Sums,
+    aggregate::{self, Filter, Group, Grouping},
+    rollup::Party,
+    store,
+};
+use crate::{
+    access::{Principal, Scope, principal},
+    clock,
+    context::Context,
+    error::{Error, Result},
+    ids::{PointId, UserId},
+    live,
+    money::ExchangeRate,
+    text::check_text,
+    users,
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+/// How many groups a message holds.
+const CHUNK: usize = 1_000;
+
+impl Service {
+    async fn quick_stats(&self, caller: &Principal) -> Result<pb::GetQuickStatsResponse> {
+        let snapshot = self.0.catalog.load_full();
+        let (today, month) = clock::today_and_month(&snapshot.settings.time_zone);
+        let db = &self.0.db;
+        let scope = caller.scope();
+        let days = match scope {
+            Scope::All | Scope::Customers => store::days(db, Party::All, month).await?,
+            Scope::AssignedTo(manager) => store::days_of_assigned(db, manager, month).await?,
+            Scope::Only(user) => {
+                let mut days = store::days(db, Party::Originator(user), month).await?;
+                for (day, earned) in store::days(db, Party::Terminator(user), month).await? {
+                    // What he earns stands where others have what they pay.
+                    days.push((day, Sums { price: earned.self_cost, ..earned }));
+                }
+                for (_, sums) in &mut days {
+                    sums.self_cost = super::Total::default();
+                }
+                days
+            }
+        };
+        let since = |start: i64| {
+            let mut total = Sums::default();
+            for (_, sums) in days.iter().filter(|(day, _)| *day >= start) {
+                total += *sums;
+            }
+            total.to_proto(ExchangeRate::ONE)
+        };
+        let own = match scope {
+            Scope::Only(user) => Some(user),
+            _ => None,
+        };
+        let shown = own.is_none() || snapshot.settings.show_active_calls_for_users;
+        Ok(pb::GetQuickStatsResponse {
+            today: Some(since(today)?),
+            month: Some(since(month)?),
+            active_calls: match shown {
+                true => Some(live::store::count(db, scope).await?),
+                false => None,
+            },
+            balance: match own {
+                Some(user) => Some(self.0.directory.balance(user).await?.into()),
+                None => None,
+            },
+        })
+    }
+
+    async fn aggregates(
+        &self,
+        caller: &Principal,
+        request: &pb::AggregateCallsRequest,
+    ) -> Result<(String, Vec<pb::Aggregate>)> {
+        let snapshot = self.0.catalog.load_full();
+        let currency = match request.currency.as_str() {
+            "" => snapshot.currencies.default_currency()?,
+            code => snapshot
+                .currencies
+                .by_code(&code.to_uppercase())
+                .ok_or(Error::CurrencyNotFound)?,
+        };
+        let zone = &snapshot.settings.time_zone;
+        let (from, till) = clock::period(request.from.as_ref(), request.till.as_ref(), zone)?;
+        for (field, pattern) in [
+            ("source", &request.source),
+            ("destination", &request.destination),
+            ("destination_group", &request.destination_group),
+        ] {
+            check_text(field, pattern)?;
+        }
+        let grouping = grouping(request)?;
+        let filter = Filter {
+            scope: caller.scope(),
+            originator: request.originator_id.map(UserId),
+            terminator: request.terminator_id.map(UserId),
+            origination_point: request.origination_point_id.map(PointId),
+            termination_point: request.termination_point_id.map(PointId),
+            source: &request.source,
+            destination: &request.destination,
+            destination_group: &request.destination_group,
+        };
+        let groups =
+            aggregate::aggregate(&self.0.db, (from, till + 1), grouping, &filter, zone).await?;
+        let users = groups.keys().flat_map(|group| [group.originator, group.terminator]);
+        let names = users::store::usernames(&self.0.db, users.map(UserId).collect()).await?;
+        let aggregates = groups
+            .into_iter()
+            .filter(|(_, sums)| sums.answered_calls >= request.answered_calls)
+            .map(|(group, sums)| {
+                let traffic = sums.to_proto(currency.exchange_rate)?;
+                Ok(to_proto(group, grouping, &names, traffic))
+            })
+            .collect::<Result<_>>()?;
+        Ok((currency.code.clone(), aggregates))
+    }
+}
+
+fn grouping(request: &pb::AggregateCallsRequest) -> Result<Grouping> {
+    if request.group_by.is_empty() {
+        return Ok(Grouping {
+            originator: true,
+            terminator: true,
+            destination_group: true,
+            ..Grouping::default()
+        });
+    }
+    let mut grouping = Grouping::default();
+    for group in request.group_by() {
+        match group {
+            AggregateGrouping::Originator => grouping.originator = true,
+            AggregateGrouping::OriginationPoint => grouping.origination_point = true,
+            AggregateGrouping::Terminator => grouping.terminator = true,
+            AggregateGrouping::TerminationPoint => grouping.termination_point = true,
+            AggregateGrouping::DestinationGroup => grouping.destination_group = true,
+            AggregateGrouping::Destination => grouping.destination = true,
+            AggregateGrouping::Unspecified => {
+                return Err(Error::invalid("group_by", "is unknown"));
+            }
+        }
+    }
+    Ok(grouping)
+}
+
+fn to_proto(
+    group: Group,
+    grouping: Grouping,
+    names: &HashMap<UserId, String>,
+    traffic: pb::Traffic,
+) -> pb::Aggregate {
+    let name = |wanted: bool, id: i64| {
+        let name = names.get(&UserId(id)).filter(|_| wanted && id != 0);
+        name.cloned().unwrap_or_default()
+    };
+    pb::Aggregate {
+        originator: name(grouping.originator, group.originator),
+        originator_id: grouping.originator.then_some(group.originator),
+        origination_point_id: grouping.origination_point.then_some(group.origination_point),
+        terminator: name(grouping.terminator, group.terminator),
+        terminator_id: grouping.terminator.then_some(group.terminator),
+        termination_point_id: grouping.termination_point.then_some(group.termination_point),
+        destination_group: group.destination_group,
+        prefix: group.destination,
+        traffic: Some(traffic),
+    }
+}
+
+#[tonic::async_trait]
+impl StatisticsService for Service {
+    async fn get_quick_stats(
+        &self,
+        request: Request<pb::GetQuickStatsRequest>,
+    ) -> Result<Response<pb::GetQuickStatsResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(self.quick_stats(&caller).await?))
+    }
+
+    type AggregateCallsStream =
+        Pin<Box<dyn Stream<Item = Result<pb::AggregateCallsResponse, Status>> + Send>>;
+
+    async fn aggregate_calls(
+        &self,
+        request: Request<pb::AggregateCallsRequest>,
+    ) -> Result<Response<Self::AggregateCallsStream>, Status> {
+        let caller = principal(&request)?;
+        let (currency, aggregates) = self.aggregates(&caller, request.get_ref()).await?;
+        let first = pb::AggregateCallsResponse { currency, aggregates: Vec::new() };
+        let mut aggregates = aggregates.into_iter();
+        let rest = std::iter::from_fn(move || {
+            let aggregates: Vec<_> = aggregates.by_ref().take(CHUNK).collect();
+            (!aggregates.is_empty()).then_some(pb::AggregateCallsResponse {
+                aggregates,
+                ..Default::default()
+            })
+        });
+        let all = std::iter::once(first).chain(rest).map(Ok);
+        Ok(Response::new(Box::pin(stream::iter(all))))
+    }
+}
