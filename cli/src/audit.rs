@@ -12,10 +12,11 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         println!("{finding}");
     }
     println!(
-        "{} accounts, {} ledger entries, {} payments: {}",
+        "{} accounts, {} ledger entries, {} payments, {} calls: {}",
         report.accounts,
         report.entries,
         report.payments,
+        report.calls,
         match report.findings.len() {
             0 => "the books are right".to_owned(),
             findings => format!("{findings} findings"),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod calls;
 mod client;
 mod config;
 mod lock;
@@ -48,8 +49,13 @@ enum Command {
     /// Export from a running core to standard output
     #[command(subcommand)]
     Export(Export),
+    /// Make up data to try an installation with, on standard output
+    #[command(subcommand)]
+    Generate(Generate),
     /// Rate a call, and explain its price
     Rate(rate::Args),
+    /// Price stored calls again, by the tariffs of today
+    Rerate(calls::rerate::Args),
     /// Print the legacy methods of the dialect, as Markdown
     Methods,
     /// Measure ratios against bare servers and bare databases on this machine
@@ -60,6 +66,14 @@ enum Command {
 enum Import {
     /// A rate deck, as CSV
     Rates(rates::import::Args),
+    /// Calls, as Asterisk, FreeSWITCH or Tollbook write them
+    Calls(calls::import::Args),
+}
+
+#[derive(Subcommand)]
+enum Generate {
+    /// A day of calls, as CSV
+    Calls(calls::generate::Args),
 }
 
 #[derive(Subcommand)]
@@ -90,6 +104,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(args) => token::create(&config, &args).await,
         Command::Audit => return audit::run(&config).await,
         Command::Import(Import::Rates(args)) => return rates::import::run(&config, &args).await,
+        Command::Import(Import::Calls(args)) => return calls::import::run(&config, &args).await,
+        Command::Generate(Generate::Calls(args)) => calls::generate::run(&config, args).await,
+        Command::Rerate(args) => calls::rerate::run(&config, &args).await,
         Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,
         Command::Rate(args) => rate::run(&config, args).await,
         Command::Methods => methods::print(config.dialect),

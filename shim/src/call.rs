@@ -13,9 +13,11 @@ use tollbook_proto::{
     HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA,
     v1::{
         CheckAccessRequest, accounts_service_client::AccountsServiceClient,
+        calls_service_client::CallsServiceClient,
         currencies_service_client::CurrenciesServiceClient,
         legacy_service_client::LegacyServiceClient, payments_service_client::PaymentsServiceClient,
         sessions_service_client::SessionsServiceClient,
+        statistics_service_client::StatisticsServiceClient,
         tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
     },
 };
@@ -44,6 +46,10 @@ impl Call {
         AccountsServiceClient::new(self.core.clone())
     }
 
+    pub(crate) fn calls(&self) -> CallsServiceClient<Signed> {
+        CallsServiceClient::new(self.core.clone())
+    }
+
     pub(crate) fn currencies(&self) -> CurrenciesServiceClient<Signed> {
         CurrenciesServiceClient::new(self.core.clone())
     }
@@ -54,6 +60,10 @@ impl Call {
 
     pub(crate) fn sessions(&self) -> SessionsServiceClient<Signed> {
         SessionsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn statistics(&self) -> StatisticsServiceClient<Signed> {
+        StatisticsServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn tariffs(&self) -> TariffsServiceClient<Signed> {

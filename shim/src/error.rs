@@ -18,6 +18,13 @@ pub(crate) enum Failure {
     Parameters(Answer),
 }
 
+impl Failure {
+    /// A parameter that cannot be what it should be.
+    pub(crate) fn invalid(wrap: Wrap, param: &str) -> Self {
+        Self::Parameters(wrap.error(&format!("{param} is not valid")))
+    }
+}
+
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         Self::Core(status)

@@ -26,6 +26,8 @@ pub struct Method {
     /// The accepted inputs of the hash: lists of parameters, whose values are concatenated.
     /// The documented one comes first.
     pub hash: &'static [&'static [&'static str]],
+    /// Whether an empty input counts for the admin only.
+    pub only_admin_signs_nothing: bool,
     /// Its parameters beyond `u` and `hash`.
     pub params: &'static [Param],
     /// The roles that it admits; empty: it needs no caller.

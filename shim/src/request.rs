@@ -3,9 +3,12 @@
 //! the last of duplicates wins. Values are kept exactly as sent: they are hashed.
 
 use axum::body::Bytes;
+use jiff::Timestamp;
 use percent_encoding::percent_decode;
 use serde_json::Value;
 use tollbook_proto::v1::Decimal;
+
+use crate::error::{Failure, Wrap};
 
 /// The parameters, in the order in which their names first came.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,6 +71,20 @@ impl Params {
     /// A decimal for the core to read; none where it is empty or was not sent.
     pub(crate) fn decimal(&self, name: &str) -> Option<Decimal> {
         self.filled(name).map(|value| Decimal { value: value.to_owned() })
+    }
+
+    /// A unix time; none where it is empty or was not sent. `wrap` is of the method's errors.
+    pub(crate) fn time(
+        &self,
+        name: &str,
+        wrap: Wrap,
+    ) -> Result<Option<prost_types::Timestamp>, Failure> {
+        let Some(text) = self.filled(name) else {
+            return Ok(None);
+        };
+        let seconds = text.parse().ok().filter(|seconds| Timestamp::from_second(*seconds).is_ok());
+        let seconds = seconds.ok_or_else(|| Failure::invalid(wrap, name))?;
+        Ok(Some(prost_types::Timestamp { seconds, nanos: 0 }))
     }
 
     /// A switch: "1" is on, everything else off.

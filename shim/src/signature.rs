@@ -27,6 +27,7 @@ pub(crate) fn of(
         client_address: client.to_string(),
         hash: params.text("hash").to_owned(),
         candidates: candidates(method, params),
+        only_admin_signs_nothing: method.only_admin_signs_nothing,
         roles: method.roles.iter().map(|role| i32::from(*role)).collect(),
     };
     let mut value = MetadataValue::from_bytes(&signature.encode_to_vec());

@@ -7,13 +7,17 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 use tollbook_proto::v1::{
-    AdjustBalanceRequest, CreateCurrencyRequest, CreateManagerGroupRequest, CreateUserRequest,
-    Currency, Decimal, ManagerGroup, Permission, Role, Settings, Tax, TaxSettings,
-    UpdateSettingsRequest, User, accounts_service_client::AccountsServiceClient,
-    currencies_service_client::CurrenciesServiceClient,
+    AdjustBalanceRequest, CallRecord, CreateCurrencyRequest, CreateManagerGroupRequest,
+    CreateTariffRequest, CreateUserRequest, Currency, Decimal, Disposition, ImportRatesOptions,
+    ImportRatesRequest, IngestCallsRequest, ManagerGroup, Permission, RateLine, RateLines, Role,
+    Settings, Tariff, TariffPurpose, Tax, TaxSettings, UpdateSettingsRequest, UpdateUserRequest,
+    User, accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
+    currencies_service_client::CurrenciesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
-    settings_service_client::SettingsServiceClient, users_service_client::UsersServiceClient,
+    settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
+    users_service_client::UsersServiceClient,
 };
+use tonic::codegen::tokio_stream;
 
 use crate::{
     legacy_hash,
@@ -26,6 +30,9 @@ use crate::{
 pub struct File {
     /// The method's name.
     pub method: String,
+    /// The server holds tariffs and calls, too: see [`Fixture::fill_calls`].
+    #[serde(default)]
+    pub calls: bool,
     /// The cases, in order.
     pub case: Vec<Case>,
 }
@@ -248,6 +255,91 @@ impl Fixture {
         fixture
     }
 
+    /// Gives `alice` and `user6` the selling tariff 1 and `bob` the buying tariff 2, and takes
+    /// in their calls: `alice`'s four of today, which are those of the documented example of
+    /// `quickstats_get`, and some of 15 January 2026.
+    pub async fn fill_calls(&self) {
+        self.fill_tariffs().await;
+        let call = |call_id: &str, start: i64, destination: &str, billsec: i64| CallRecord {
+            call_id: call_id.to_owned(),
+            start_time: Some(prost_types::Timestamp { seconds: start, nanos: 0 }),
+            duration_ms: Some(billsec + 5_000),
+            billsec_ms: Some(billsec),
+            source: "37060000001".to_owned(),
+            destination: destination.to_owned(),
+            originator: "alice".to_owned(),
+            terminator: "bob".to_owned(),
+            origination_point_id: 7,
+            termination_point_id: 8,
+            ..Default::default()
+        };
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = i64::try_from(now.as_secs()).unwrap();
+        // 2026-01-15 10:00 UTC.
+        let then = 1_768_471_200;
+        let busy = CallRecord {
+            disposition: Disposition::Busy.into(),
+            hangup_cause: 17,
+            ..call("c", then + 60, "442071234567", 0)
+        };
+        let calls = vec![
+            call("today-1", now, "37061234567", 45_000),
+            call("today-2", now, "442071234567", 100_000),
+            call("today-3", now, "442071234567", 100_000),
+            call("today-4", now, "442071234567", 100_000),
+            call("a", then, "37061234567", 45_000),
+            call("b", then + 3_600, "442071234567", 99_500),
+            busy,
+            CallRecord {
+                originator: "user6".to_owned(),
+                terminator: String::new(),
+                origination_point_id: 0,
+                termination_point_id: 0,
+                ..call("d", then + 7_200, "37061234567", 60_000)
+            },
+        ];
+        let count = i64::try_from(calls.len()).unwrap();
+        let messages = tokio_stream::iter([IngestCallsRequest { calls }]);
+        let taken = CallsServiceClient::new(self.admin.clone()).ingest_calls(messages).await;
+        assert_eq!(taken.unwrap().into_inner().stored, count);
+    }
+
+    async fn fill_tariffs(&self) {
+        let mut tariffs = TariffsServiceClient::new(self.admin.clone());
+        let decks = [
+            ("sell", TariffPurpose::UserWholesale, [("370", "0.33", "0"), ("44", "0.24", "0")]),
+            ("buy", TariffPurpose::Provider, [("370", "0.09", "0.005"), ("44", "0.12", "0")]),
+        ];
+        for (name, purpose, rates) in decks {
+            let tariff =
+                Tariff { name: name.to_owned(), purpose: purpose.into(), ..Default::default() };
+            let created = tariffs.create_tariff(CreateTariffRequest { tariff: Some(tariff) }).await;
+            let tariff_id = created.unwrap().into_inner().tariff.unwrap().id;
+            let lines = rates.map(|(prefix, rate, connection_fee)| RateLine {
+                prefix: prefix.to_owned(),
+                destination: if prefix == "44" { "United Kingdom" } else { "Lithuania" }.to_owned(),
+                rate: rate.to_owned(),
+                connection_fee: connection_fee.to_owned(),
+                ..Default::default()
+            });
+            let options = ImportRatesOptions { tariff_id, ..Default::default() };
+            let parts = [Part::Options(options), Part::Lines(RateLines { lines: lines.to_vec() })]
+                .map(|part| ImportRatesRequest { part: Some(part) });
+            let imported = tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
+            assert!(imported.into_inner().applied);
+        }
+        for (id, tariff_id) in [(4, 1), (5, 2), (6, 1)] {
+            let user = User { id, tariff_id, ..Default::default() };
+            let mask = prost_types::FieldMask { paths: vec!["tariff_id".to_owned()] };
+            let request = UpdateUserRequest {
+                user: Some(user),
+                update_mask: Some(mask),
+                ..Default::default()
+            };
+            UsersServiceClient::new(self.admin.clone()).update_user(request).await.unwrap();
+        }
+    }
+
     async fn fill_currencies(&self) {
         for (code, rate, automatic_update) in
             [("EUR", "0.7351", false), ("GBP", "0.5", true), ("AMD", "480", false)]
@@ -343,6 +435,7 @@ impl Fixture {
                 "disable_hash_checking" => settings.disable_hash_checking = on,
                 "xml_api_extension" => settings.xml_api_extension = on,
                 "allow_api_login_redirect" => settings.allow_api_login_redirect = on,
+                "show_active_calls_for_users" => settings.show_active_calls_for_users = on,
                 _ => panic!("unknown setting {name}"),
             }
         }
@@ -355,6 +448,7 @@ impl Fixture {
             "disable_hash_checking",
             "xml_api_extension",
             "allow_api_login_redirect",
+            "show_active_calls_for_users",
             "login_redirect_url",
             "time_zone",
         ];

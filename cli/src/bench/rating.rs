@@ -7,57 +7,12 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use tollbook_core::rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Terms};
 
+use crate::calls::traffic::Numbers;
+
 /// How many prefixes the deck has.
 const PREFIXES: usize = 300_000;
 /// How many calls are rated in a round.
 const CALLS: usize = 1_000_000;
-
-/// A generator that gives the same numbers on every run (splitmix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut number = self.0;
-        number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        number ^ (number >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    /// From 0 up to, not including, 1.
-    #[allow(clippy::cast_precision_loss, reason = "53 bits fit")]
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// Which of `count` destinations a call goes to: the one of rank n gets a share of 1/n.
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a position among some hundred thousands"
-    )]
-    fn zipf(&mut self, count: usize) -> usize {
-        let rank = (count as f64).powf(self.unit()) as usize;
-        // Popular destinations do not stand side by side.
-        rank.wrapping_mul(2_654_435_761) % count
-    }
-
-    /// The billed seconds of a call: four of ten are answered, for a minute in the median.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "capped at hours")]
-    fn seconds(&mut self) -> u32 {
-        if self.unit() >= 0.4 {
-            return 0;
-        }
-        let normal =
-            (-2.0 * (1.0 - self.unit()).ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos();
-        (60.0 * (1.2 * normal).exp()).min(14_400.0) as u32
-    }
-}
 
 /// What is compared.
 pub(super) struct Rating {
@@ -69,10 +24,10 @@ pub(super) struct Rating {
 
 impl Rating {
     /// A deck of distinct prefixes of 1 to 9 digits, most of them long as in real decks, and
-    /// calls to numbers behind them, in
-    /// the shares of real traffic.
+    /// calls to numbers behind them, in the
+    /// shares of real traffic.
     pub(super) fn new() -> Self {
-        let mut numbers = Numbers(4711);
+        let mut numbers = Numbers::new(4711);
         let mut map = HashMap::with_capacity(PREFIXES);
         while map.len() < PREFIXES {
             let length = 9 - (numbers.below(64).trailing_zeros().min(8) as usize);

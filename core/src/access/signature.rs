@@ -28,15 +28,18 @@ pub(super) async fn verify(
     if claim.http_get && !settings.allow_get_api {
         return Err(Error::GetDisabled);
     }
-    let hash_fits = settings.disable_hash_checking || hash_fits(claim, &settings.api_secret_key);
+    let fits = |may_sign_nothing| {
+        settings.disable_hash_checking
+            || hash_fits(claim, &settings.api_secret_key, may_sign_nothing)
+    };
     if rule.legacy_anonymous {
-        return match hash_fits {
+        return match fits(!claim.only_admin_signs_nothing) {
             true => Ok(Principal { caller: Caller::Anonymous, via: Via::Legacy }),
             false => Err(Error::IncorrectHash),
         };
     }
     let caller = directory.by_username(&claim.username).await?.ok_or(Error::BadLogin)?;
-    if !hash_fits {
+    if !fits(!claim.only_admin_signs_nothing || caller.role == Role::Admin) {
         return Err(Error::IncorrectHash);
     }
     let mut admitted = claim.roles.iter().copied().filter_map(Role::from_proto);
@@ -49,8 +52,9 @@ pub(super) async fn verify(
 
 /// Whether the hash is that of one of the candidates followed by the secret key. Every
 /// candidate is tried, and compared in constant time, whatever the ones before gave.
-fn hash_fits(claim: &LegacySignature, key: &Secret) -> bool {
-    let fits = claim.candidates.iter().fold(Choice::from(0), |fits, candidate| {
+fn hash_fits(claim: &LegacySignature, key: &Secret, may_sign_nothing: bool) -> bool {
+    let counts = |candidate: &&String| may_sign_nothing || !candidate.is_empty();
+    let fits = claim.candidates.iter().filter(counts).fold(Choice::from(0), |fits, candidate| {
         let digest = Sha1::new().chain_update(candidate).chain_update(&key.0).finalize();
         let mut hash = [0; 40];
         // Cannot fail: 20 bytes are 40 digits.
@@ -89,9 +93,9 @@ mod tests {
             ("AMD45.5", "secret", "cd4e5e92a0fe326d6f5c1d40a7952bb4442e1b5d"),
             ("adminadmin1", "secret", "c420ef706a02e6449994b7575b25ef5f74cc722b"),
         ] {
-            assert!(hash_fits(&claim(&["other", candidate], hash), &Secret(key.to_owned())));
-            assert!(!hash_fits(&claim(&[candidate], hash), &Secret("wrong".to_owned())));
-            assert!(!hash_fits(&claim(&["other"], hash), &Secret(key.to_owned())));
+            assert!(hash_fits(&claim(&["other", candidate], hash), &Secret(key.to_owned()), true));
+            assert!(!hash_fits(&claim(&[candidate], hash), &Secret("wrong".to_owned()), true));
+            assert!(!hash_fits(&claim(&["other"], hash), &Secret(key.to_owned()), true));
         }
     }
 
@@ -100,9 +104,9 @@ mod tests {
         fn only_the_right_hash_fits(candidate in ".{0,20}", key in ".{1,20}", hash in "[0-9a-f]{0,41}") {
             let right = hex::encode(Sha1::digest(format!("{candidate}{key}")));
             let key = Secret(key);
-            prop_assert!(hash_fits(&claim(&[&candidate], &right), &key));
-            prop_assert_eq!(hash_fits(&claim(&[&candidate], &hash), &key), hash == right);
-            prop_assert!(!hash_fits(&claim(&[], &right), &key));
+            prop_assert!(hash_fits(&claim(&[&candidate], &right), &key, true));
+            prop_assert_eq!(hash_fits(&claim(&[&candidate], &hash), &key, true), hash == right);
+            prop_assert!(!hash_fits(&claim(&[], &right), &key, true));
         }
     }
 }

@@ -95,8 +95,7 @@ mod tests {
     #[test]
     fn every_reject_code_has_a_description() {
         assert!(CAUSES.is_sorted());
-        let codes: Vec<i32> =
-            (1..400).filter(|code| RejectCode::try_from(*code).is_ok()).collect();
+        let codes: Vec<i32> = (1..400).filter(|code| RejectCode::try_from(*code).is_ok()).collect();
         assert_eq!(codes.len(), 37);
         for code in codes {
             assert!(description(i64::from(code)).is_some(), "{code}");

@@ -71,11 +71,11 @@ pub(crate) async fn rate(
     let snapshot = context.catalog.load_full();
     let users = Users::load(context, scope, &records).await?;
     let tariffs = users.by_id.values().map(|user| user.tariff).collect();
-    let rater = Rater::load(context, &snapshot, tariffs).await?;
+    let decks = Rater::load(context, &snapshot, tariffs).await?;
     let mut rated = Rated::default();
     for Numbered { position, call: record } in records {
         let call_id = record.reported.call_id.clone();
-        match users.price(record, &rater, &snapshot) {
+        match users.price(record, &decks, &snapshot) {
             Ok(call) => rated.calls.push(Numbered { position, call }),
             Err(rejection) => rated.reject(position, call_id, rejection),
         }
@@ -108,7 +108,8 @@ impl Users {
             })
             .collect();
         let ids = context.directory.ids_of(usernames).await?;
-        let wanted: HashSet<UserId> = users().filter_map(named).chain(ids.values().copied()).collect();
+        let wanted: HashSet<UserId> =
+            users().filter_map(named).chain(ids.values().copied()).collect();
         let by_id = context.directory.by_ids(wanted).await?;
         Ok(Self { scope, by_id, ids })
     }
@@ -123,12 +124,7 @@ impl Users {
         (user.role == Role::User && self.scope.covers(user)).then_some(user)
     }
 
-    fn price(
-        &self,
-        record: Record,
-        rater: &Rater,
-        snapshot: &Snapshot,
-    ) -> Result<Call, Rejection> {
+    fn price(&self, record: Record, rater: &Rater, snapshot: &Snapshot) -> Result<Call, Rejection> {
         let originator = self.find(&record.originator).ok_or(Rejection::UnknownOriginator)?;
         let terminator = match &record.terminator {
             Some(user) => Some(self.find(user).ok_or(Rejection::UnknownTerminator)?),
@@ -165,8 +161,7 @@ fn price(
     if call.reported.disposition != Disposition::Answered || call.reported.billsec == 0 {
         return Ok(call);
     }
-    let (price, prefix) =
-        leg(&call.reported, originator.1, Side::Originator, rater, snapshot)?;
+    let (price, prefix) = leg(&call.reported, originator.1, Side::Originator, rater, snapshot)?;
     if let Some((_, tariff)) = terminator {
         (call.self_cost, _) = leg(&call.reported, tariff, Side::Terminator, rater, snapshot)?;
     }
@@ -222,10 +217,7 @@ pub(crate) async fn store(context: &Context, rated: Rated) -> Result<Taken> {
     Ok(taken)
 }
 
-async fn transaction(
-    context: &Context,
-    calls: &[Numbered<Call>],
-) -> Result<(Taken, Vec<Posted>)> {
+async fn transaction(context: &Context, calls: &[Numbered<Call>]) -> Result<(Taken, Vec<Posted>)> {
     let mut tx = context.db.begin().await?;
     let ids: Vec<&str> = calls.iter().map(|call| call.call.reported.call_id.as_str()).collect();
     let mut known = store::known(&mut tx, &ids).await?;

@@ -160,6 +160,17 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// What a customer sees of his call: nothing of the terminator's side.
+    fn into_customers(self) -> pb::Call {
+        pb::Call {
+            terminator_id: None,
+            terminator: String::new(),
+            termination_point_id: 0,
+            self_cost: None,
+            ..self.into_proto()
+        }
+    }
+
     pub(crate) fn into_proto(self) -> pb::Call {
         let Call { id, reported, originator, terminator, prefix, price, self_cost } = self.call;
         let end = reported.start_time + reported.duration * 1_000;

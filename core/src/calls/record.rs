@@ -177,6 +177,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "every time of the contract is optional")]
     fn at(seconds: i64) -> Option<prost_types::Timestamp> {
         Some(prost_types::Timestamp { seconds, nanos: 0 })
     }
@@ -200,14 +201,11 @@ mod tests {
     fn what_a_record_leaves_out_follows_from_the_rest() {
         use Disposition::{Answered, Failed};
         assert_eq!(summary(record()), (0, 0, Failed));
-        let times =
-            CallRecord { answer_time: at(1_010), end_time: at(1_070), ..record() };
+        let times = CallRecord { answer_time: at(1_010), end_time: at(1_070), ..record() };
         assert_eq!(summary(times), (70_000, 60_000, Answered));
-        let durations =
-            CallRecord { duration_ms: Some(9_500), billsec_ms: Some(1), ..record() };
+        let durations = CallRecord { duration_ms: Some(9_500), billsec_ms: Some(1), ..record() };
         assert_eq!(summary(durations), (9_500, 1, Answered));
-        let mixed =
-            CallRecord { answer_time: at(1_002), duration_ms: Some(5_000), ..record() };
+        let mixed = CallRecord { answer_time: at(1_002), duration_ms: Some(5_000), ..record() };
         assert_eq!(summary(mixed), (5_000, 3_000, Answered));
         let billsec = CallRecord { billsec_ms: Some(7), ..record() };
         assert_eq!(summary(billsec), (7, 7, Answered));
@@ -237,10 +235,7 @@ mod tests {
                 CallRecord { answer_time: at(1_009), duration_ms: Some(5), ..record() },
                 EndsBeforeStart,
             ),
-            (
-                CallRecord { duration_ms: Some(1), billsec_ms: Some(2), ..record() },
-                InvalidField,
-            ),
+            (CallRecord { duration_ms: Some(1), billsec_ms: Some(2), ..record() }, InvalidField),
             (CallRecord { duration_ms: Some(i64::MAX), ..record() }, InvalidField),
             (
                 CallRecord {

@@ -124,8 +124,11 @@ impl Rerating<'_> {
         let page = store::answered(&mut tx, filter).await?;
         let Some(last) = page.last() else { return Ok((None, done)) };
         let position = (last.reported.start_time, last.id);
-        let users: HashSet<UserId> =
-            page.iter().flat_map(|call| [Some(call.originator), call.terminator]).flatten().collect();
+        let users: HashSet<UserId> = page
+            .iter()
+            .flat_map(|call| [Some(call.originator), call.terminator])
+            .flatten()
+            .collect();
         let users = self.context.directory.by_ids(users).await?;
         let tariffs = users.values().map(|user| user.tariff).collect();
         let rater = Rater::load(self.context, &snapshot, tariffs).await?;
@@ -219,8 +222,10 @@ impl Changes {
 
     async fn write(self, tx: &mut Tx, mut rollup: Rollup) -> Result<Vec<Posted>> {
         let posted = post(tx, &self.sums).await?;
-        let entries: HashMap<(UserId, Kind), EntryId> =
-            posted.iter().map(|posted| ((posted.entry.user, posted.entry.kind), posted.entry.id)).collect();
+        let entries: HashMap<(UserId, Kind), EntryId> = posted
+            .iter()
+            .map(|posted| ((posted.entry.user, posted.entry.kind), posted.entry.id))
+            .collect();
         let mut calls = Vec::with_capacity(self.calls.len());
         for (before, mut after) in self.calls {
             if before.price.amount != after.price.amount {
@@ -242,20 +247,16 @@ impl Changes {
     }
 }
 
-async fn post(
-    tx: &mut Tx,
-    sums: &BTreeMap<(UserId, Side), (Money, Money)>,
-) -> Result<Vec<Posted>> {
+async fn post(tx: &mut Tx, sums: &BTreeMap<(UserId, Side), (Money, Money)>) -> Result<Vec<Posted>> {
     let mut postings = Vec::new();
     for ((user, side), (taken_back, charged)) in sums {
         let entries = match side {
             Side::Originator => {
                 [(Kind::CallsReversed, *taken_back), (Kind::Calls, charged.negated())]
             }
-            Side::Terminator => [
-                (Kind::TerminationReversed, taken_back.negated()),
-                (Kind::Termination, *charged),
-            ],
+            Side::Terminator => {
+                [(Kind::TerminationReversed, taken_back.negated()), (Kind::Termination, *charged)]
+            }
         };
         for (kind, amount) in entries {
             if amount != Money::ZERO {

@@ -10,7 +10,7 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Disposition, Listed, Rejection, hangup,
+    Disposition, Rejection, hangup,
     ingest::{self, Numbered, Taken},
     record, rerate,
     store::{self, After, Filter, Order},
@@ -92,9 +92,8 @@ impl Ingestion<'_> {
         &self,
         calls: Streaming<pb::IngestCallsRequest>,
     ) -> Result<pb::IngestCallsResponse, Status> {
-        let (sender, receiver) = mpsc::channel(1);
-        let (received, summary) =
-            tokio::try_join!(self.read(calls, sender), self.store(receiver))?;
+        let (sender, batches) = mpsc::channel(1);
+        let (received, summary) = tokio::try_join!(self.read(calls, sender), self.store(batches))?;
         let mut response = summary.into_response()?;
         response.received = received;
         if response.rejected > 0 {
@@ -183,6 +182,8 @@ impl Service {
             Some(id) => Some(caller.see(self.0.directory.by_id(UserId(id)).await?)?.id),
             None => None,
         };
+        // Who terminates his calls, and what that costs, is none of a customer's business.
+        let own = matches!(caller.scope(), Scope::Only(_));
         let order = order(request.order());
         let size = paging::size(request.page_size);
         let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
@@ -192,14 +193,14 @@ impl Service {
             period: if call_id.is_some() { (i64::MIN, i64::MAX) } else { period },
             call_id,
             originator,
-            terminator: request.terminator_id.map(UserId),
+            terminator: request.terminator_id.map(UserId).filter(|_| !own),
             origination_point: request.origination_point_id.map(PointId),
-            termination_point: request.termination_point_id.map(PointId),
+            termination_point: request.termination_point_id.map(PointId).filter(|_| !own),
             disposition: match request.disposition() {
                 PbDisposition::Unspecified => None,
                 disposition => Disposition::from_proto(disposition),
             },
-            hangup_cause: request.hangup_cause.map(i64::from),
+            hangup_cause: request.hangup_cause.map(i64::from).filter(|_| !own),
             destination_prefix: filled(request.destination_prefix.as_str()),
             order,
             descending: request.descending,
@@ -220,7 +221,10 @@ impl Service {
             };
         }
         Ok(pb::ListCallsResponse {
-            calls: calls.into_iter().map(Listed::into_proto).collect(),
+            calls: calls
+                .into_iter()
+                .map(|call| if own { call.into_customers() } else { call.into_proto() })
+                .collect(),
             next_page_token,
             time_zone: snapshot.settings.time_zone_name().to_owned(),
             currency: snapshot.currencies.default_currency()?.code.clone(),

@@ -17,8 +17,8 @@ const LOOKED_UP: usize = 1024;
 pub(super) async fn known(tx: &mut Tx, call_ids: &[&str]) -> Result<HashSet<String>> {
     let mut known = HashSet::new();
     for ids in call_ids.chunks(LOOKED_UP) {
-        let query = Query::new("SELECT call_id FROM calls WHERE call_id IN ")
-            .list(ids.iter().copied());
+        let query =
+            Query::new("SELECT call_id FROM calls WHERE call_id IN ").list(ids.iter().copied());
         for row in tx.fetch_all(query).await? {
             known.insert(row.get(0)?);
         }
@@ -233,7 +233,8 @@ fn select(filter: &Filter<'_>) -> Query {
     }
     if let Some(prefix) = filter.destination_prefix {
         let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
-        query = query.and(" AND SUBSTR(c.destination, 1, ").value(length).and(") = ");
+        query =
+            query.and(" AND SUBSTR(c.destination, 1, CAST(").value(length).and(" AS INTEGER)) = ");
         query = query.value(prefix);
     }
     if let After::Call(time, id) = filter.after {

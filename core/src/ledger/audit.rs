@@ -141,9 +141,10 @@ async fn check_calls(
 
     compare(&counted.by_day, &stats::store::all_days(tx).await?, "a day", report);
     compare(&counted.by_hour, &stats::store::all_hours(tx).await?, "an hour", report);
-    let all_calls = counted.by_day.into_iter().filter_map(|((party, day), sums)| {
-        (party == Party::All).then_some((day, sums))
-    });
+    let all_calls = counted
+        .by_day
+        .into_iter()
+        .filter_map(|((party, day), sums)| (party == Party::All).then_some((day, sums)));
     let destinations = stats::store::destinations_by_day(tx).await?;
     compare(&all_calls.collect(), &destinations, "the destinations of a day", report);
     Ok(())

@@ -74,8 +74,7 @@ impl Party {
     ) -> Result<Allowance> {
         let mut allowance = Allowance::Unlimited;
         if let Some(floor) = self.floor() {
-            allowance =
-                allowance.at_most(self.balance.minus(floor)?.minus(self.usage.reserved)?);
+            allowance = allowance.at_most(self.balance.minus(floor)?.minus(self.usage.reserved)?);
         }
         if let Some(left) = self.left_of_day(tx, snapshot, now).await? {
             allowance = allowance.at_most(left.minus(self.usage.reserved)?);
@@ -268,7 +267,8 @@ mod tests {
 
     #[test]
     fn loss_protection() {
-        let with = |protection| pb::User { loss_protection: Some(protection), ..Default::default() };
+        let with =
+            |protection| pb::User { loss_protection: Some(protection), ..Default::default() };
         let plain = pb::User::default();
         assert!(has_margin(&plain, money("0.02"), money("0.02")));
         assert!(!has_margin(&plain, money("0.02"), money("0.021")));
@@ -283,7 +283,8 @@ mod tests {
         assert!(has_margin(&careful, money("0.05"), money("0.04")));
         assert!(!has_margin(&careful, money("0.05"), money("0.041")));
         assert!(!has_margin(&careful, money("0.06"), money("0.049")));
-        let capped = with(pb::LossProtection { max_call_rate: decimal("0.5"), ..Default::default() });
+        let capped =
+            with(pb::LossProtection { max_call_rate: decimal("0.5"), ..Default::default() });
         assert!(!is_too_high(&capped, money("0.5")));
         assert!(is_too_high(&capped, money("0.500001")));
     }

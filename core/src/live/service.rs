@@ -70,8 +70,8 @@ impl Service {
             Some(UserRef::Id(id)) => self.0.directory.by_id(id).await?,
             Some(UserRef::Username(name)) => self.0.directory.by_username(&name).await?,
         };
-        let originator = originator
-            .filter(|user| user.role == users::Role::User && caller.scope().covers(user));
+        let originator =
+            originator.filter(|user| user.role == users::Role::User && caller.scope().covers(user));
         let Some(originator) = originator else {
             return Ok(refusal(RejectCode::OriginatorNotFound));
         };
@@ -141,10 +141,9 @@ impl Service {
                     answer.terminator_id = Some(*id);
                     break;
                 }
-                Some(code) => answer.skipped_terminators.push(SkippedTerminator {
-                    terminator_id: *id,
-                    reject_code: code.into(),
-                }),
+                Some(code) => answer
+                    .skipped_terminators
+                    .push(SkippedTerminator { terminator_id: *id, reject_code: code.into() }),
             }
         }
         if answer.terminator_id.is_none() && !request.terminator_ids.is_empty() {
@@ -217,7 +216,8 @@ impl Service {
     async fn start(&self, scope: Scope, request: &pb::StartCallRequest) -> Result<pb::ActiveCall> {
         let now = clock::now();
         let answer_time = request.answer_time.as_ref();
-        let answered = answer_time.map(|time| clock::from_proto("answer_time", time)).transpose()?;
+        let answered =
+            answer_time.map(|time| clock::from_proto("answer_time", time)).transpose()?;
         let mut tx = self.0.db.begin().await?;
         let (mut call, username) = self.locked(&mut tx, scope, &request.call_id).await?;
         let answered = answered.unwrap_or(now);
@@ -292,11 +292,7 @@ impl Service {
         Ok((call, user.map(|user| user.username.clone()).unwrap_or_default()))
     }
 
-    async fn finish(
-        &self,
-        scope: Scope,
-        record: CallRecord,
-    ) -> Result<pb::FinishCallResponse> {
+    async fn finish(&self, scope: Scope, record: CallRecord) -> Result<pb::FinishCallResponse> {
         let mut tx = self.0.db.snapshot().await?;
         let active = store::get(&mut tx, &record.call_id).await?;
         drop(tx);
@@ -365,9 +361,8 @@ fn completed(record: CallRecord, active: ActiveCall) -> CallRecord {
     let names_originator = record.originator_id.is_some() || !record.originator.is_empty();
     let names_terminator = record.terminator_id.is_some() || !record.terminator.is_empty();
     // A switch that says neither how long it was nor when it ended says it as it ends.
-    let just_ended = record.end_time.is_none()
-        && record.duration_ms.is_none()
-        && record.billsec_ms.is_none();
+    let just_ended =
+        record.end_time.is_none() && record.duration_ms.is_none() && record.billsec_ms.is_none();
     let may_be_answered =
         matches!(record.disposition(), Disposition::Unspecified | Disposition::Answered);
     CallRecord {

@@ -39,8 +39,7 @@ fn read(row: &Row) -> Result<ActiveCall> {
 
 /// A call by the switch's id.
 pub(super) async fn get(tx: &mut Tx, call_id: &str) -> Result<Option<ActiveCall>> {
-    let query =
-        Query::new(COLUMNS).and(" FROM active_calls a WHERE a.call_id = ").value(call_id);
+    let query = Query::new(COLUMNS).and(" FROM active_calls a WHERE a.call_id = ").value(call_id);
     tx.fetch_optional(query).await?.as_ref().map(read).transpose()
 }
 
@@ -111,14 +110,16 @@ pub(super) struct Usage {
 /// The calls of a user, without those that have expired and without the one that is just
 /// looked at.
 pub(super) async fn usage(tx: &mut Tx, user: UserId, except: &str, now: i64) -> Result<Usage> {
-    let query = Query::new("SELECT a.originator_id, a.reserved FROM active_calls a WHERE (a.originator_id = ")
-        .value(user)
-        .and(" OR a.terminator_id = ")
-        .value(user)
-        .and(") AND a.expires_at > ")
-        .value(now)
-        .and(" AND a.call_id <> ")
-        .value(except);
+    let query = Query::new(
+        "SELECT a.originator_id, a.reserved FROM active_calls a WHERE (a.originator_id = ",
+    )
+    .value(user)
+    .and(" OR a.terminator_id = ")
+    .value(user)
+    .and(") AND a.expires_at > ")
+    .value(now)
+    .and(" AND a.call_id <> ")
+    .value(except);
     let mut usage = Usage { originated: 0, reserved: Money::ZERO, terminated: 0 };
     for row in tx.fetch_all(query).await? {
         if row.get::<i64>(0)? == user.0 {
@@ -194,10 +195,11 @@ pub(crate) async fn reserved(
     db: &Db,
     users: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, Money>> {
-    let query = Query::new("SELECT a.originator_id, a.reserved FROM active_calls a WHERE a.expires_at > ")
-        .value(clock::now())
-        .and(" AND a.originator_id IN ")
-        .list(users);
+    let query =
+        Query::new("SELECT a.originator_id, a.reserved FROM active_calls a WHERE a.expires_at > ")
+            .value(clock::now())
+            .and(" AND a.originator_id IN ")
+            .list(users);
     let mut reserved = HashMap::new();
     for row in db.fetch_all(query).await? {
         let sum = reserved.entry(UserId(row.get(0)?)).or_insert(Money::ZERO);

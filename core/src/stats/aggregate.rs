@@ -9,9 +9,11 @@ use super::{
     Sums, Total,
     rollup::{HOUR, day_of},
     store::{SUMMED, read_sums},
+    whole_seconds,
 };
 use crate::{
     access::Scope,
+    calls::Disposition,
     error::Result,
     ids::{PointId, UserId},
     money::Money,
@@ -54,8 +56,9 @@ pub(super) struct Group {
     pub(super) origination_point: i64,
     pub(super) terminator: i64,
     pub(super) termination_point: i64,
-    pub(super) destination_group: String,
+    /// Name of the destination.
     pub(super) destination: String,
+    pub(super) prefix: String,
 }
 
 impl Group {
@@ -66,8 +69,8 @@ impl Group {
             origination_point: row.get(1)?,
             terminator: row.get(2)?,
             termination_point: row.get(3)?,
-            destination_group: row.get(4)?,
-            destination: row.get(5)?,
+            destination: row.get(4)?,
+            prefix: row.get(5)?,
         })
     }
 }
@@ -153,7 +156,7 @@ async fn counted(
     let mut after = (from, i64::MIN);
     loop {
         let query = select_group(grouping).and(
-            "t.start_time, t.id, t.disposition, t.billsec, t.billed_seconds, \
+            "t.start_time, t.id, t.disposition, t.duration, t.billsec, t.billed_seconds, \
              t.self_cost_billed_seconds, t.price, t.self_cost FROM calls t",
         );
         let query = joins(query, grouping, filter)
@@ -178,15 +181,15 @@ async fn counted(
 }
 
 fn read_call(row: &Row) -> Result<Sums> {
-    let billsec: i64 = row.get(9)?;
     Ok(Sums {
         calls: 1,
-        answered_calls: i64::from(row.get::<String>(8)? == "answered"),
-        billsec: billsec.div_euclid(1000) + i64::from(billsec.rem_euclid(1000) > 0),
-        originator_billed: row.get(10)?,
-        terminator_billed: row.get(11)?,
-        price: Total::from(row.get::<Money>(12)?),
-        self_cost: Total::from(row.get::<Money>(13)?),
+        answered_calls: i64::from(row.get::<String>(8)? == Disposition::Answered.name()),
+        duration: whole_seconds(row.get(9)?),
+        billsec: whole_seconds(row.get(10)?),
+        originator_billed: row.get(11)?,
+        terminator_billed: row.get(12)?,
+        price: Total::from(row.get::<Money>(13)?),
+        self_cost: Total::from(row.get::<Money>(14)?),
     })
 }
 
@@ -257,7 +260,8 @@ fn conditions(mut query: Query, filter: &Filter<'_>) -> Query {
         query = like(query.and(" AND t.prefix LIKE "), filter.destination);
     }
     if !filter.destination_group.is_empty() {
-        query = like(query.and(" AND LOWER(d.name) LIKE "), &filter.destination_group.to_lowercase());
+        query =
+            like(query.and(" AND LOWER(d.name) LIKE "), &filter.destination_group.to_lowercase());
     }
     query
 }

@@ -73,7 +73,8 @@ impl std::ops::Sub for Total {
 pub(crate) struct Sums {
     pub(crate) calls: i64,
     pub(crate) answered_calls: i64,
-    /// Whole seconds, each call rounded up.
+    /// From INVITE and from answer to the end: whole seconds, each call rounded up.
+    pub(crate) duration: i64,
     pub(crate) billsec: i64,
     pub(crate) originator_billed: i64,
     pub(crate) terminator_billed: i64,
@@ -81,12 +82,18 @@ pub(crate) struct Sums {
     pub(crate) self_cost: Total,
 }
 
+/// Milliseconds as seconds, rounded up.
+fn whole_seconds(milliseconds: i64) -> i64 {
+    milliseconds.div_euclid(1000) + i64::from(milliseconds.rem_euclid(1000) > 0)
+}
+
 impl Sums {
     pub(crate) fn of(call: &Call) -> Self {
         Self {
             calls: 1,
             answered_calls: i64::from(call.reported.disposition == Disposition::Answered),
-            billsec: i64::from(call.reported.billsec_seconds()),
+            duration: whole_seconds(call.reported.duration),
+            billsec: whole_seconds(call.reported.billsec),
             originator_billed: call.price.billed_seconds,
             terminator_billed: call.self_cost.billed_seconds,
             price: call.price.amount.into(),
@@ -106,6 +113,7 @@ impl Sums {
         Self {
             calls: -self.calls,
             answered_calls: -self.answered_calls,
+            duration: -self.duration,
             billsec: -self.billsec,
             originator_billed: -self.originator_billed,
             terminator_billed: -self.terminator_billed,
@@ -133,6 +141,7 @@ impl Sums {
         Ok(pb::Traffic {
             calls: self.calls,
             answered_calls: self.answered_calls,
+            duration: self.duration,
             billsec: self.billsec,
             originator_billed: self.originator_billed,
             terminator_billed: self.terminator_billed,
@@ -150,6 +159,7 @@ impl std::ops::AddAssign for Sums {
     fn add_assign(&mut self, other: Self) {
         self.calls += other.calls;
         self.answered_calls += other.answered_calls;
+        self.duration += other.duration;
         self.billsec += other.billsec;
         self.originator_billed += other.originator_billed;
         self.terminator_billed += other.terminator_billed;

@@ -86,10 +86,9 @@ impl Service {
         let snapshot = self.0.catalog.load_full();
         let currency = match request.currency.as_str() {
             "" => snapshot.currencies.default_currency()?,
-            code => snapshot
-                .currencies
-                .by_code(&code.to_uppercase())
-                .ok_or(Error::CurrencyNotFound)?,
+            code => {
+                snapshot.currencies.by_code(&code.to_uppercase()).ok_or(Error::CurrencyNotFound)?
+            }
         };
         let zone = &snapshot.settings.time_zone;
         let (from, till) = clock::period(request.from.as_ref(), request.till.as_ref(), zone)?;
@@ -170,8 +169,8 @@ fn to_proto(
         terminator: name(grouping.terminator, group.terminator),
         terminator_id: grouping.terminator.then_some(group.terminator),
         termination_point_id: grouping.termination_point.then_some(group.termination_point),
-        destination_group: group.destination_group,
-        prefix: group.destination,
+        destination_group: group.destination,
+        prefix: group.prefix,
         traffic: Some(traffic),
     }
 }
@@ -199,10 +198,8 @@ impl StatisticsService for Service {
         let mut aggregates = aggregates.into_iter();
         let rest = std::iter::from_fn(move || {
             let aggregates: Vec<_> = aggregates.by_ref().take(CHUNK).collect();
-            (!aggregates.is_empty()).then_some(pb::AggregateCallsResponse {
-                aggregates,
-                ..Default::default()
-            })
+            (!aggregates.is_empty())
+                .then_some(pb::AggregateCallsResponse { aggregates, ..Default::default() })
         });
         let all = std::iter::once(first).chain(rest).map(Ok);
         Ok(Response::new(Box::pin(stream::iter(all))))

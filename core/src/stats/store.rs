@@ -18,6 +18,7 @@ macro_rules! sum_columns {
             $($key,)*
             "calls",
             "answered_calls",
+            "duration",
             "billsec",
             "originator_billed",
             "terminator_billed",
@@ -38,7 +39,9 @@ macro_rules! add_to {
             $table,
             ".calls + excluded.calls, answered_calls = ",
             $table,
-            ".answered_calls + excluded.answered_calls, billsec = ",
+            ".answered_calls + excluded.answered_calls, duration = ",
+            $table,
+            ".duration + excluded.duration, billsec = ",
             $table,
             ".billsec + excluded.billsec, originator_billed = ",
             $table,
@@ -61,6 +64,7 @@ macro_rules! add_to {
 /// type the databases would choose one that is not an integer of ours.
 pub(super) const SUMMED: &str = "CAST(COALESCE(SUM(t.calls), 0) AS BIGINT), \
      CAST(COALESCE(SUM(t.answered_calls), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(t.duration), 0) AS BIGINT), \
      CAST(COALESCE(SUM(t.billsec), 0) AS BIGINT), \
      CAST(COALESCE(SUM(t.originator_billed), 0) AS BIGINT), \
      CAST(COALESCE(SUM(t.terminator_billed), 0) AS BIGINT), \
@@ -74,11 +78,12 @@ pub(super) fn read_sums(row: &Row, first: usize) -> Result<Sums> {
     Ok(Sums {
         calls: row.get(first)?,
         answered_calls: row.get(first + 1)?,
-        billsec: row.get(first + 2)?,
-        originator_billed: row.get(first + 3)?,
-        terminator_billed: row.get(first + 4)?,
-        price: Total::from_columns(row.get(first + 5)?, row.get(first + 6)?),
-        self_cost: Total::from_columns(row.get(first + 7)?, row.get(first + 8)?),
+        duration: row.get(first + 2)?,
+        billsec: row.get(first + 3)?,
+        originator_billed: row.get(first + 4)?,
+        terminator_billed: row.get(first + 5)?,
+        price: Total::from_columns(row.get(first + 6)?, row.get(first + 7)?),
+        self_cost: Total::from_columns(row.get(first + 8)?, row.get(first + 9)?),
     })
 }
 
@@ -89,6 +94,7 @@ fn row(mut key: Vec<Value>, sums: &Sums) -> Result<Vec<Value>> {
     key.extend([
         sums.calls.into(),
         sums.answered_calls.into(),
+        sums.duration.into(),
         sums.billsec.into(),
         sums.originator_billed.into(),
         sums.terminator_billed.into(),
@@ -284,8 +290,7 @@ pub(crate) async fn all_hours(tx: &mut Tx) -> Result<BTreeMap<(i64, Route), Sums
 
 /// The sums of all destinations per day, for the audit.
 pub(crate) async fn destinations_by_day(tx: &mut Tx) -> Result<BTreeMap<i64, Sums>> {
-    let query = Query::new("SELECT t.day, ")
-        .and(SUMMED)
-        .and(" FROM traffic_destinations t GROUP BY t.day");
+    let query =
+        Query::new("SELECT t.day, ").and(SUMMED).and(" FROM traffic_destinations t GROUP BY t.day");
     Ok(read_days(&tx.fetch_all(query).await?)?.into_iter().collect())
 }

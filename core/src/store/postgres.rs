@@ -40,8 +40,7 @@ pub(super) async fn insert(tx: &mut Transaction<'static, Postgres>, insert: Inse
 
 /// New rows go in by `COPY`, a fraction of the work of a statement.
 async fn copy(tx: &mut Transaction<'static, Postgres>, insert: Insert) -> Result<()> {
-    let statement =
-        format!("COPY {} ({}) FROM STDIN", insert.table, insert.columns.join(", "));
+    let statement = format!("COPY {} ({}) FROM STDIN", insert.table, insert.columns.join(", "));
     let mut data = String::with_capacity(insert.rows.len() * insert.columns.len() * 8);
     for row in insert.rows {
         let mut separator = "";

@@ -79,10 +79,7 @@ impl Directory {
     }
 
     /// The ids of some login names, without those of users who were deleted.
-    pub(crate) async fn ids_of(
-        &self,
-        usernames: HashSet<&str>,
-    ) -> Result<HashMap<String, UserId>> {
+    pub(crate) async fn ids_of(&self, usernames: HashSet<&str>) -> Result<HashMap<String, UserId>> {
         store::ids_of(&self.db, usernames).await
     }
 

@@ -19,6 +19,7 @@ pub(super) const USER_BALANCE_UPDATE: Method = Method {
     group: "Balance",
     summary: "Adds a signed amount to a user's balance",
     hash: &[&["user_id", "balance"]],
+    only_admin_signs_nothing: false,
     params: &[
         required("user_id", "whose balance"),
         required("balance", "amount to add, default currency; negative takes away"),
@@ -75,6 +76,7 @@ pub(super) const USER_BALANCE_GET: Method = Method {
     group: "Balance",
     summary: "A user's balance, while checking it over HTTP is allowed",
     hash: &[&["username", "currency"]],
+    only_admin_signs_nothing: false,
     params: &[
         required("username", "whose balance"),
         optional(
@@ -114,6 +116,7 @@ pub(super) const USER_SIMPLE_BALANCE_GET: Method = Method {
     group: "Balance",
     summary: "The same balance as bare text",
     hash: &[&["username", "currency"]],
+    only_admin_signs_nothing: false,
     params: &[
         required("username", "whose balance"),
         optional(

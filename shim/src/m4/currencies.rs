@@ -15,6 +15,7 @@ pub(super) const EXCHANGE_RATE_UPDATE: Method = Method {
     group: "Currencies",
     summary: "Sets the exchange rate of a currency that is not updated automatically",
     hash: &[&["currency", "rate"]],
+    only_admin_signs_nothing: false,
     params: &[required("currency", "code, case sensitive"), required("rate", "the new rate")],
     roles: STAFF,
     rpc: "/tollbook.v1.CurrenciesService/SetExchangeRate",

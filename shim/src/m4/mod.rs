@@ -2,10 +2,12 @@
 //! typos included (spec: `m4.yaml`).
 
 mod balance;
+mod calls;
 mod currencies;
 mod login;
 mod payments;
 mod rates;
+mod statistics;
 mod user;
 mod user_raw;
 mod user_update;
@@ -17,6 +19,7 @@ pub(crate) const METHODS: &[Method] = &[
     balance::USER_BALANCE_UPDATE,
     balance::USER_BALANCE_GET,
     balance::USER_SIMPLE_BALANCE_GET,
+    calls::USER_CALLS_GET,
     currencies::EXCHANGE_RATE_UPDATE,
     login::USER_LOGIN,
     login::USER_LOGOUT,
@@ -24,6 +27,8 @@ pub(crate) const METHODS: &[Method] = &[
     payments::PAYMENTS_GET,
     rates::TARIFF_RATES_GET,
     rates::TARIFF_WHOLESALE_UPDATE,
+    statistics::QUICKSTATS_GET,
+    statistics::AGGREGATES_GET,
     user::USERS_GET,
     user_update::USER_CREATE,
     user::USER_DETAILS_GET,

@@ -1,6 +1,6 @@
 //! Group "payments": `payment_create`, `payments_get`.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollbook_proto::v1::{
     Decimal, ErrorReason, ListPaymentsRequest, Payment, PaymentDirection, RecordPaymentRequest,
@@ -11,7 +11,6 @@ use crate::{
     error::{Failure, Wrap},
     method::{EVERYBODY, Method, STAFF, optional, required},
     number,
-    request::Params,
     xml::Answer,
 };
 
@@ -25,6 +24,7 @@ pub(super) const PAYMENT_CREATE: Method = Method {
         &["user_id", "currency", "amount"],
         &["user_id", "p_currency", "amount"],
     ],
+    only_admin_signs_nothing: false,
     params: &[
         required("user_id", "whose payment"),
         required("amount", "the amount, in currency"),
@@ -122,6 +122,7 @@ pub(super) const PAYMENTS_GET: Method = Method {
             "currency_s",
         ],
     ],
+    only_admin_signs_nothing: false,
     params: &[
         optional("user_id_s", "only of this user"),
         optional("from_s", "unix time; default: today 00:00"),
@@ -167,12 +168,14 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
     let user_id = match params.filled("user_id_s") {
         None => None,
-        Some(_) => Some(params.id("user_id_s").ok_or_else(|| unusable("user_id_s"))?),
+        Some(_) => {
+            Some(params.id("user_id_s").ok_or_else(|| Failure::invalid(Wrap::Page, "user_id_s"))?)
+        }
     };
     let mut request = ListPaymentsRequest {
         user_id,
-        from: time(params, "from_s")?,
-        till: time(params, "till_s")?,
+        from: params.time("from_s", Wrap::Page)?,
+        till: params.time("till_s", Wrap::Page)?,
         default_today: true,
         username: params.text("username_s").to_owned(),
         first_name: params.text("first_name_s").to_owned(),
@@ -208,18 +211,4 @@ fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
         user_balance_before_payment: number::plain(payment.balance_before.as_ref()),
         user_balance_after_payment: number::plain(payment.balance_after.as_ref()),
     }
-}
-
-/// A unix time; none where it is empty or was not sent.
-fn time(params: &Params, name: &str) -> Result<Option<prost_types::Timestamp>, Failure> {
-    let Some(text) = params.filled(name) else {
-        return Ok(None);
-    };
-    let seconds = text.parse().ok().filter(|seconds| Timestamp::from_second(*seconds).is_ok());
-    let seconds = seconds.ok_or_else(|| unusable(name))?;
-    Ok(Some(prost_types::Timestamp { seconds, nanos: 0 }))
-}
-
-fn unusable(name: &str) -> Failure {
-    Failure::Parameters(Wrap::Page.error(&format!("{name} is not valid")))
 }

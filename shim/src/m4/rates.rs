@@ -21,6 +21,7 @@ pub(super) const TARIFF_RATES_GET: Method = Method {
     group: "Rates",
     summary: "A tariff with all its rates; a simple user sees his own",
     hash: &[&["tariff_id", "device_id"]],
+    only_admin_signs_nothing: false,
     params: &[
         required("tariff_id", "which tariff"),
         optional("device_id", "the tariff of a device (there are no devices yet)"),
@@ -114,6 +115,7 @@ pub(super) const TARIFF_WHOLESALE_UPDATE: Method = Method {
     group: "Rates",
     summary: "Changes the name and currency of a tariff, or creates one",
     hash: &[&["id", "currency"], &["id", "name", "currency"]],
+    only_admin_signs_nothing: false,
     params: &[
         optional("id", "which tariff; without it a new one is made"),
         optional("name", "name"),

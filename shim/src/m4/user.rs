@@ -19,6 +19,7 @@ pub(super) const USERS_GET: Method = Method {
     group: "User",
     summary: "Lists the users that the caller may see, or one of them",
     hash: &[&["u", "user_id"], &["u", "p"], &["u"]],
+    only_admin_signs_nothing: false,
     params: &[required("user_id", "\"all\", or an id")],
     roles: STAFF,
     rpc: "/tollbook.v1.UsersService/ListUsers",
@@ -123,6 +124,7 @@ pub(super) const USER_DETAILS_GET: Method = Method {
     group: "User",
     summary: "A user's details; a simple user sees his own",
     hash: &[&["user_id", "username"]],
+    only_admin_signs_nothing: false,
     params: &[
         optional("user_id", "whose details: this or username"),
         optional("username", "whose details: this or user_id"),
@@ -261,6 +263,7 @@ pub(super) const USER_DELETE: Method = Method {
     group: "User",
     summary: "Deletes a user",
     hash: &[&["user_id"]],
+    only_admin_signs_nothing: false,
     params: &[required("user_id", "who")],
     roles: STAFF,
     rpc: "/tollbook.v1.UsersService/DeleteUser",

@@ -18,6 +18,7 @@ pub(super) const USER_DETAILS_RAW_GET: Method = Method {
     group: "User",
     summary: "A user's row of the legacy database; not the caller's own",
     hash: &[&["u", "user_id"], &["user_id"]],
+    only_admin_signs_nothing: false,
     params: &[required("user_id", "whose row")],
     roles: STAFF,
     rpc: "/tollbook.v1.UsersService/GetUser",

@@ -28,6 +28,9 @@ async fn run_file(backend: Backend, file: File) -> Vec<String> {
     };
     let server = Server::start(&data);
     let fixture = Fixture::fill(&server).await;
+    if file.calls {
+        fixture.fill_calls().await;
+    }
     let mut failures = Vec::new();
     for case in &file.case {
         failures.extend(case.run(&server, &fixture, &file.method).await.err());

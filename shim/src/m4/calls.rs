@@ -1,0 +1,266 @@
+//! Group "calls": `user_calls_get`.
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use tollbook_proto::v1::{
+    Call as PricedCall, CallOrder, ChargedLeg, Decimal, Disposition, GetUserRequest,
+    ListCallsRequest, Role,
+};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap},
+    method::{EVERYBODY, Method, optional, required},
+    number,
+    request::Params,
+    xml::Answer,
+};
+
+pub(super) const USER_CALLS_GET: Method = Method {
+    name: "user_calls_get",
+    aliases: &["user_calls"],
+    group: "Calls",
+    summary: "Calls of a user in a period; a simple user sees his own",
+    hash: &[&[
+        "period_start",
+        "period_end",
+        "s_user",
+        "s_call_type",
+        "s_origination_point",
+        "s_termination_point",
+        "s_hgc",
+        "s_destination",
+        "order_desc",
+        "only_did",
+    ]],
+    only_admin_signs_nothing: false,
+    params: &[
+        optional("period_start", "unix time; default: today 00:00"),
+        optional("period_end", "unix time; default: today 23:59"),
+        required("s_user", "whose calls; default for a simple user: his own"),
+        optional("s_call_type", "all (default), answered, no answer, failed or busy"),
+        optional("s_origination_point", "all (default), or an id"),
+        optional("s_termination_point", "all (default), or an id; not for simple users"),
+        optional("s_hgc", "all (default), or a hangup cause; not for simple users"),
+        optional("s_destination", "the number called begins like this"),
+        optional("order_desc", "1: from the last to the first; default 0"),
+        optional("only_did", "1: only calls through a DID, of which there are none; default 0"),
+        optional(
+            "order_by",
+            "time (default), src, dst, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
+        ),
+    ],
+    roles: EVERYBODY,
+    rpc: "/tollbook.v1.CallsService/ListCalls",
+    wrap: Wrap::Page,
+    errors: &[],
+    handle: |call| Box::pin(user_calls_get(call)),
+};
+
+#[derive(Serialize)]
+struct Page {
+    pagename: &'static str,
+    language: &'static str,
+    error_msg: &'static str,
+    username: String,
+    total_calls: usize,
+    currency: String,
+    calls_stat: CallsStat,
+}
+
+/// What was asked for, and the calls.
+#[derive(Serialize)]
+struct CallsStat {
+    period: Period,
+    show_user: String,
+    show_origination_point: String,
+    show_termination_point: String,
+    show_status: String,
+    show_hgc: String,
+    show_destination: String,
+    calls: Calls,
+}
+
+#[derive(Serialize)]
+struct Period {
+    period_start: String,
+    period_end: String,
+}
+
+#[derive(Serialize)]
+struct Calls {
+    call: Vec<ListedCall>,
+}
+
+#[derive(Serialize)]
+struct ListedCall {
+    calldate2: String,
+    clid: String,
+    dst: String,
+    prefix: String,
+    destination: String,
+    nice_billsec: i64,
+    dispod: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_rate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_billsec: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_price: Option<String>,
+    user_id: i64,
+    user: String,
+    user_rate: String,
+    user_billsec: i64,
+    user_price: String,
+}
+
+async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
+    let params = &call.params;
+    let not_found = || Failure::Parameters(Wrap::Page.error("User was not found"));
+    let originator_id = match params.filled("s_user") {
+        Some(_) => params.id("s_user").ok_or_else(not_found)?,
+        None => own_id(&call).await?.ok_or_else(not_found)?,
+    };
+    let hangup_cause = match choice(params, "s_hgc")? {
+        None => None,
+        Some(code) => Some(i32::try_from(code).map_err(|_| Failure::invalid(Wrap::Page, "s_hgc"))?),
+    };
+    let mut request = ListCallsRequest {
+        from: params.time("period_start", Wrap::Page)?,
+        till: params.time("period_end", Wrap::Page)?,
+        originator_id: Some(originator_id),
+        origination_point_id: choice(params, "s_origination_point")?,
+        termination_point_id: choice(params, "s_termination_point")?,
+        disposition: disposition(params.text("s_call_type"))?.into(),
+        hangup_cause,
+        destination_prefix: params.text("s_destination").to_owned(),
+        order: order(params.text("order_by")).into(),
+        descending: params.switch("order_desc"),
+        page_size: 1000,
+        ..Default::default()
+    };
+    let mut listed = Vec::new();
+    let mut page = call.calls().list_calls(request.clone()).await?.into_inner();
+    let zone = number::zone(&page.time_zone);
+    let shown_time =
+        |time: &Option<_>| time.as_ref().map(|time| number::time(time, &zone)).unwrap_or_default();
+    let period =
+        Period { period_start: shown_time(&page.from), period_end: shown_time(&page.till) };
+    loop {
+        let calls = std::mem::take(&mut page.calls);
+        listed.extend(calls.into_iter().map(|call| listed_call(call, &zone)));
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = std::mem::take(&mut page.next_page_token);
+        page = call.calls().list_calls(request.clone()).await?.into_inner();
+    }
+    // There are no DIDs: no call came through one.
+    if params.switch("only_did") {
+        listed.clear();
+    }
+    let shown = |name| params.filled(name).unwrap_or("all").to_owned();
+    let page = Page {
+        pagename: "Calls",
+        language: "en",
+        error_msg: "",
+        username: params.text("u").to_owned(),
+        total_calls: listed.len(),
+        currency: page.currency,
+        calls_stat: CallsStat {
+            period,
+            show_user: shown("s_user"),
+            show_origination_point: shown("s_origination_point"),
+            show_termination_point: shown("s_termination_point"),
+            show_status: shown("s_call_type"),
+            show_hgc: shown("s_hgc"),
+            show_destination: params.text("s_destination").to_owned(),
+            calls: Calls { call: listed },
+        },
+    };
+    Ok(Answer::xml("page", &page))
+}
+
+/// The id of the caller, if he is a simple user.
+async fn own_id(call: &Call) -> Result<Option<i64>, Failure> {
+    let username = call.params.text("u").to_owned();
+    let request = GetUserRequest { username, ..Default::default() };
+    let user = call.users().get_user(request).await?.into_inner().user.unwrap_or_default();
+    Ok((user.role() == Role::User).then_some(user.id))
+}
+
+/// An id to choose by; none: all.
+fn choice(params: &Params, name: &str) -> Result<Option<i64>, Failure> {
+    match params.filled(name) {
+        None | Some("all") => Ok(None),
+        Some(_) => params.id(name).map(Some).ok_or_else(|| Failure::invalid(Wrap::Page, name)),
+    }
+}
+
+fn disposition(call_type: &str) -> Result<Disposition, Failure> {
+    Ok(match call_type {
+        "" | "all" => Disposition::Unspecified,
+        "answered" => Disposition::Answered,
+        "no answer" => Disposition::NoAnswer,
+        "failed" => Disposition::Failed,
+        "busy" => Disposition::Busy,
+        _ => return Err(Failure::invalid(Wrap::Page, "s_call_type")),
+    })
+}
+
+/// Columns that there are not leave the order of time.
+fn order(order_by: &str) -> CallOrder {
+    match order_by {
+        "src" => CallOrder::Source,
+        "dst" | "number" => CallOrder::Destination,
+        "prefix" => CallOrder::Prefix,
+        "nice_billsec" => CallOrder::Billsec,
+        "hgc" => CallOrder::HangupCause,
+        "p_name" => CallOrder::Terminator,
+        "p_rate" => CallOrder::SelfCostRate,
+        "p_price" => CallOrder::SelfCost,
+        "user" => CallOrder::Originator,
+        "u_rate" => CallOrder::Rate,
+        "u_price" => CallOrder::Price,
+        _ => CallOrder::Unspecified,
+    }
+}
+
+fn listed_call(call: PricedCall, zone: &TimeZone) -> ListedCall {
+    let disposition = match call.disposition() {
+        Disposition::Answered => "ANSWERED",
+        Disposition::Busy => "BUSY",
+        Disposition::NoAnswer => "NO ANSWER",
+        Disposition::Failed | Disposition::Unspecified => "FAILED",
+    };
+    let price = call.price.unwrap_or_default();
+    // The core tells customers nothing of it.
+    let self_cost = call.self_cost.as_ref();
+    let amount = |amount: fn(&ChargedLeg) -> Option<&Decimal>| {
+        self_cost.map(|leg| number::plain(amount(leg)))
+    };
+    ListedCall {
+        calldate2: call
+            .start_time
+            .as_ref()
+            .map(|time| number::time(time, zone))
+            .unwrap_or_default(),
+        clid: call.source,
+        dst: call.destination,
+        prefix: call.prefix,
+        destination: call.destination_name,
+        nice_billsec: call.billsec_ms.div_euclid(1000) + i64::from(call.billsec_ms % 1000 > 0),
+        dispod: format!("{disposition}({})", call.hangup_cause),
+        provider_rate: amount(|leg| leg.rate.as_ref()),
+        provider_billsec: self_cost.map(|leg| leg.billed_seconds),
+        provider_price: amount(|leg| leg.amount.as_ref()),
+        provider_name: self_cost.is_some().then_some(call.terminator),
+        user_id: call.originator_id,
+        user: call.originator,
+        user_rate: number::plain(price.rate.as_ref()),
+        user_billsec: price.billed_seconds,
+        user_price: number::plain(price.amount.as_ref()),
+    }
+}

@@ -1,0 +1,272 @@
+//! Group "statistics": `quickstats_get`, `aggregates_get`.
+
+use serde::Serialize;
+use tollbook_proto::v1::{
+    Aggregate, AggregateCallsRequest, AggregateGrouping, ErrorReason, GetQuickStatsRequest, Traffic,
+};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap},
+    method::{EVERYBODY, Method, STAFF, optional},
+    number,
+    request::Params,
+    xml::Answer,
+};
+
+pub(super) const QUICKSTATS_GET: Method = Method {
+    name: "quickstats_get",
+    aliases: &[],
+    group: "Statistics",
+    summary: "Calls and money of today and of this month, and the calls under way",
+    hash: &[&["u"], &[]],
+    only_admin_signs_nothing: true,
+    params: &[],
+    roles: EVERYBODY,
+    rpc: "/tollbook.v1.StatisticsService/GetQuickStats",
+    wrap: Wrap::Page,
+    errors: &[],
+    handle: |call| Box::pin(quickstats_get(call)),
+};
+
+#[derive(Serialize)]
+struct QuickStatsPage {
+    quickstats: QuickStats,
+}
+
+#[derive(Serialize)]
+struct QuickStats {
+    today: Period,
+    month: Period,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_calls: Option<ActiveCalls>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Period {
+    /// As operators see it.
+    Operator {
+        calls: i64,
+        duration: i64,
+        revenue: String,
+        self_cost: String,
+        profit: String,
+        margin: i64,
+    },
+    /// As a simple user sees it.
+    User { calls: i64, duration: i64, price: String },
+}
+
+#[derive(Serialize)]
+struct ActiveCalls {
+    total: i64,
+    answered_calls: i64,
+}
+
+async fn quickstats_get(call: Call) -> Result<Answer, Failure> {
+    let stats = call.statistics().get_quick_stats(GetQuickStatsRequest {}).await?.into_inner();
+    // Only simple users are told a balance.
+    let is_user = stats.balance.is_some();
+    let period = |traffic: Option<Traffic>| {
+        let traffic = traffic.unwrap_or_default();
+        let (calls, duration) = (traffic.calls, traffic.billsec);
+        if is_user {
+            return Period::User { calls, duration, price: number::plain(traffic.price.as_ref()) };
+        }
+        Period::Operator {
+            calls,
+            duration,
+            revenue: number::plain(traffic.price.as_ref()),
+            self_cost: number::plain(traffic.self_cost.as_ref()),
+            profit: number::plain(traffic.profit.as_ref()),
+            margin: traffic.margin_percent,
+        }
+    };
+    let quickstats = QuickStats {
+        today: period(stats.today),
+        month: period(stats.month),
+        balance: is_user.then(|| number::plain(stats.balance.as_ref())),
+        active_calls: stats.active_calls.map(|active| ActiveCalls {
+            total: active.total,
+            answered_calls: active.answered_calls,
+        }),
+    };
+    Ok(Answer::xml("page", &QuickStatsPage { quickstats }))
+}
+
+pub(super) const AGGREGATES_GET: Method = Method {
+    name: "aggregates_get",
+    aliases: &["aggregate_get"],
+    group: "Statistics",
+    summary: "Calls and money of a period, in groups",
+    hash: &[&[]],
+    only_admin_signs_nothing: false,
+    params: &[
+        optional("from", "unix time; default: today 00:00:00"),
+        optional("till", "unix time; default: today 23:59:59"),
+        optional("a_currency", "currency code, in any case; default: the default currency"),
+        optional("group_by_originator", "1: group by originator"),
+        optional("group_by_op", "1: group by origination point"),
+        optional("group_by_terminator", "1: group by terminator"),
+        optional("group_by_tp", "1: group by termination point"),
+        optional("group_by_dst_group", "1: group by destination group"),
+        optional(
+            "group_by_dst",
+            "1: group by destination; without any of these: by originator, terminator and destination group",
+        ),
+        optional("s_originator_id", "only of this originator"),
+        optional("s_terminator_id", "only of this terminator"),
+        optional("s_op_device", "only of this origination point"),
+        optional("s_tp_device", "only of this termination point"),
+        optional("a_src", "only from this caller id; % stands for anything"),
+        optional("a_dst", "only to this prefix; % stands for anything"),
+        optional("dst_group", "only to destinations of this name; % stands for anything"),
+        optional("use_real_billsec", "1: duration is from answer to end, not from INVITE"),
+        optional(
+            "from_user_perspective",
+            "without effect: attempts at other terminators are not counted as calls",
+        ),
+        optional("answered_calls", "only groups with at least this many answered calls"),
+    ],
+    roles: STAFF,
+    rpc: "/tollbook.v1.StatisticsService/AggregateCalls",
+    wrap: Wrap::Page,
+    errors: &[(ErrorReason::CurrencyNotFound, "Currency was not found")],
+    handle: |call| Box::pin(aggregates_get(call)),
+};
+
+#[derive(Serialize)]
+struct AggregatesPage {
+    pagename: &'static str,
+    currency: String,
+    aggregates: Aggregates,
+}
+
+#[derive(Serialize)]
+struct Aggregates {
+    aggregate: Vec<ListedAggregate>,
+}
+
+/// A group; what is not grouped by is left out.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+struct ListedAggregate {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    originator_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    originator: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    op_device: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminator_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminator: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tp_device: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dst_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dst: Option<String>,
+    originator_price: String,
+    terminator_price: String,
+    originator_billed_time: i64,
+    terminator_billed_time: i64,
+    duration: i64,
+    answered_calls: i64,
+    total_calls: i64,
+    asr: String,
+    acd: String,
+    profit: String,
+    margin: i64,
+}
+
+/// The switches of groupings with what they mean.
+const GROUPINGS: [(&str, AggregateGrouping); 6] = [
+    ("group_by_originator", AggregateGrouping::Originator),
+    ("group_by_op", AggregateGrouping::OriginationPoint),
+    ("group_by_terminator", AggregateGrouping::Terminator),
+    ("group_by_tp", AggregateGrouping::TerminationPoint),
+    ("group_by_dst_group", AggregateGrouping::DestinationGroup),
+    ("group_by_dst", AggregateGrouping::Destination),
+];
+
+async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
+    let params = &call.params;
+    let group_by: Vec<AggregateGrouping> = GROUPINGS
+        .into_iter()
+        .filter(|(name, _)| params.switch(name))
+        .map(|(_, grouping)| grouping)
+        .collect();
+    let request = AggregateCallsRequest {
+        from: params.time("from", Wrap::Page)?,
+        till: params.time("till", Wrap::Page)?,
+        group_by: group_by.iter().map(|grouping| i32::from(*grouping)).collect(),
+        originator_id: id(params, "s_originator_id")?,
+        terminator_id: id(params, "s_terminator_id")?,
+        origination_point_id: id(params, "s_op_device")?,
+        termination_point_id: id(params, "s_tp_device")?,
+        source: params.text("a_src").to_owned(),
+        destination: params.text("a_dst").to_owned(),
+        destination_group: params.text("dst_group").to_owned(),
+        answered_calls: id(params, "answered_calls")?.unwrap_or_default(),
+        currency: params.text("a_currency").to_owned(),
+    };
+    let by_group = group_by.is_empty()
+        || group_by.contains(&AggregateGrouping::DestinationGroup)
+        || group_by.contains(&AggregateGrouping::Destination);
+    let by_prefix = group_by.contains(&AggregateGrouping::Destination);
+    let real_billsec = params.switch("use_real_billsec");
+    let mut parts = call.statistics().aggregate_calls(request).await?.into_inner();
+    let mut currency = String::new();
+    let mut aggregate = Vec::new();
+    while let Some(part) = parts.message().await? {
+        if currency.is_empty() {
+            currency = part.currency;
+        }
+        let groups = part.aggregates.into_iter();
+        aggregate.extend(groups.map(|group| listed(group, by_group, by_prefix, real_billsec)));
+    }
+    let aggregates = Aggregates { aggregate };
+    Ok(Answer::xml("page", &AggregatesPage { pagename: "Aggregates", currency, aggregates }))
+}
+
+/// A number to choose by; none: it was not sent.
+fn id(params: &Params, name: &str) -> Result<Option<i64>, Failure> {
+    match params.filled(name) {
+        None => Ok(None),
+        Some(_) => params.id(name).map(Some).ok_or_else(|| Failure::invalid(Wrap::Page, name)),
+    }
+}
+
+fn listed(
+    group: Aggregate,
+    by_group: bool,
+    by_prefix: bool,
+    real_billsec: bool,
+) -> ListedAggregate {
+    let traffic = group.traffic.unwrap_or_default();
+    ListedAggregate {
+        originator: group.originator_id.map(|_| group.originator),
+        originator_id: group.originator_id,
+        op_device: group.origination_point_id,
+        terminator: group.terminator_id.map(|_| group.terminator),
+        terminator_id: group.terminator_id,
+        tp_device: group.termination_point_id,
+        dst_group: by_group.then_some(group.destination_group),
+        dst: by_prefix.then_some(group.prefix),
+        originator_price: number::plain(traffic.price.as_ref()),
+        terminator_price: number::plain(traffic.self_cost.as_ref()),
+        originator_billed_time: traffic.originator_billed,
+        terminator_billed_time: traffic.terminator_billed,
+        duration: if real_billsec { traffic.billsec } else { traffic.duration },
+        answered_calls: traffic.answered_calls,
+        total_calls: traffic.calls,
+        asr: number::plain(traffic.asr.as_ref()),
+        acd: number::plain(traffic.acd.as_ref()),
+        profit: number::plain(traffic.profit.as_ref()),
+        margin: traffic.margin_percent,
+    }
+}
