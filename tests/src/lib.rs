@@ -8,6 +8,7 @@
     reason = "in a test, a panic is the report"
 )]
 
+pub mod books;
 pub mod contract;
 pub mod postgres;
 pub mod server;

@@ -47,6 +47,15 @@ impl Data {
         Some(Self { directory: tempfile::tempdir().unwrap(), database_url })
     }
 
+    /// New data on the same backend.
+    #[must_use]
+    pub fn like(&self) -> Option<Self> {
+        Self::new(match self.database_url {
+            None => Backend::Sqlite,
+            Some(_) => Backend::Postgres,
+        })
+    }
+
     /// The directory of the embedded database.
     #[must_use]
     pub fn directory(&self) -> &Path {

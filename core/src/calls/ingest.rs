@@ -7,9 +7,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use tollbook_proto::v1::CallRecord;
+
 use super::{
     Call, Disposition, Leg, Rejection, Reported, Side,
-    record::{Record, UserRef},
+    record::{self, Record, UserRef},
     store,
 };
 use crate::{
@@ -35,6 +37,7 @@ use crate::{
 const TRIES: u32 = 10;
 
 /// A call on its way in, with its position among those that were sent.
+#[derive(Clone)]
 pub(crate) struct Numbered<T> {
     pub(crate) position: i64,
     pub(crate) call: T,
@@ -49,7 +52,7 @@ pub(crate) struct Taken {
     pub(crate) rejected: Vec<Numbered<(String, Rejection)>>,
 }
 
-/// A batch, rated.
+/// A batch, rated, and what of it cannot be.
 #[derive(Default)]
 pub(crate) struct Rated {
     calls: Vec<Numbered<Call>>,
@@ -62,17 +65,25 @@ impl Rated {
     }
 }
 
-/// Rates a batch. `scope` says whose calls the sender may bring.
+/// Checks and rates a batch. `scope` says whose calls the sender may bring.
 pub(crate) async fn rate(
     context: &Context,
     scope: Scope,
-    records: Vec<Numbered<Record>>,
+    batch: Vec<Numbered<CallRecord>>,
 ) -> Result<Rated> {
     let snapshot = context.catalog.load_full();
+    let mut rated = Rated::default();
+    let mut records = Vec::with_capacity(batch.len());
+    for Numbered { position, call } in batch {
+        let call_id = call.call_id.clone();
+        match record::read(call) {
+            Ok(call) => records.push(Numbered { position, call }),
+            Err(rejection) => rated.reject(position, call_id, rejection),
+        }
+    }
     let users = Users::load(context, scope, &records).await?;
     let tariffs = users.by_id.values().map(|user| user.tariff).collect();
     let decks = Rater::load(context, &snapshot, tariffs).await?;
-    let mut rated = Rated::default();
     for Numbered { position, call: record } in records {
         let call_id = record.reported.call_id.clone();
         match users.price(record, &decks, &snapshot) {
@@ -196,14 +207,10 @@ pub(super) fn leg(
 
 /// Takes a rated batch into the books: all that is left of it, or with an error nothing.
 pub(crate) async fn store(context: &Context, rated: Rated) -> Result<Taken> {
-    let Rated { calls, rejected } = rated;
-    if calls.is_empty() {
-        return Ok(Taken { rejected, ..Taken::default() });
-    }
     let mut tries = 0;
     let (mut taken, posted) = loop {
         tries += 1;
-        match transaction(context, &calls).await {
+        match transaction(context, &rated).await {
             Err(Error::Database(error))
                 if tries < TRIES && (is_retriable(&error) || is_taken(&error)) => {}
             done => break done?,
@@ -212,23 +219,35 @@ pub(crate) async fn store(context: &Context, rated: Rated) -> Result<Taken> {
     for posted in posted {
         context.directory.learn_posted(&posted.entry);
     }
-    taken.rejected.extend(rejected);
     taken.rejected.sort_by_key(|rejected| rejected.position);
     Ok(taken)
 }
 
-async fn transaction(context: &Context, calls: &[Numbered<Call>]) -> Result<(Taken, Vec<Posted>)> {
+async fn transaction(context: &Context, rated: &Rated) -> Result<(Taken, Vec<Posted>)> {
     let mut tx = context.db.begin().await?;
-    let ids: Vec<&str> = calls.iter().map(|call| call.call.reported.call_id.as_str()).collect();
+    let fine = rated.calls.iter().map(|call| call.call.reported.call_id.as_str());
+    let faulty = rated.rejected.iter().map(|rejected| rejected.call.0.as_str());
+    let ids: Vec<&str> = fine.chain(faulty).collect();
     let mut known = store::known(&mut tx, &ids).await?;
     let mut taken = Taken::default();
-    let mut fresh = Vec::with_capacity(calls.len());
-    for call in calls {
+    let mut fresh = Vec::with_capacity(rated.calls.len());
+    for call in &rated.calls {
         if known.insert(call.call.reported.call_id.clone()) {
             fresh.push(call);
         } else {
             taken.duplicates += 1;
         }
+    }
+    // What is in the books needs no rate any more.
+    for rejected in &rated.rejected {
+        if known.contains(&rejected.call.0) {
+            taken.duplicates += 1;
+        } else {
+            taken.rejected.push(rejected.clone());
+        }
+    }
+    if fresh.is_empty() {
+        return Ok((taken, Vec::new()));
     }
     // The zone of the stored days, not of a catalog that may be behind. Whoever changes it
     // locks the calls first, which were looked at above.

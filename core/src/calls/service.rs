@@ -10,9 +10,9 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Disposition, Rejection, hangup,
-    ingest::{self, Numbered, Taken},
-    record, rerate,
+    Disposition, hangup,
+    ingest::{self, Numbered, Rated, Taken},
+    rerate,
     store::{self, After, Filter, Order},
 };
 use crate::{
@@ -79,12 +79,6 @@ impl Summary {
     }
 }
 
-/// A batch, checked and rated.
-struct Prepared {
-    rated: ingest::Rated,
-    malformed: Vec<Numbered<(String, Rejection)>>,
-}
-
 impl Ingestion<'_> {
     /// Reads and rates one batch while the one before is being stored. The channel between
     /// them holds one batch, so that a sender is never read far ahead of the database.
@@ -106,7 +100,7 @@ impl Ingestion<'_> {
     async fn read(
         &self,
         mut calls: Streaming<pb::IngestCallsRequest>,
-        sender: mpsc::Sender<Prepared>,
+        sender: mpsc::Sender<Rated>,
     ) -> Result<i64, Status> {
         let mut batch: Vec<Numbered<CallRecord>> = Vec::with_capacity(BATCH);
         let mut received = 0;
@@ -138,31 +132,16 @@ impl Ingestion<'_> {
     async fn send(
         &self,
         batch: Vec<Numbered<CallRecord>>,
-        sender: &mpsc::Sender<Prepared>,
+        sender: &mpsc::Sender<Rated>,
     ) -> Result<()> {
-        let mut records = Vec::with_capacity(batch.len());
-        let mut malformed = Vec::new();
-        for Numbered { position, call } in batch {
-            let call_id = call.call_id.clone();
-            match record::read(call) {
-                Ok(call) => records.push(Numbered { position, call }),
-                Err(rejection) => {
-                    malformed.push(Numbered { position, call: (call_id, rejection) });
-                }
-            }
-        }
-        let rated = ingest::rate(self.context, self.scope, records).await?;
-        let prepared = Prepared { rated, malformed };
-        sender.send(prepared).await.map_err(|_| Error::Unavailable)
+        let rated = ingest::rate(self.context, self.scope, batch).await?;
+        sender.send(rated).await.map_err(|_| Error::Unavailable)
     }
 
-    async fn store(&self, mut batches: mpsc::Receiver<Prepared>) -> Result<Summary, Status> {
+    async fn store(&self, mut batches: mpsc::Receiver<Rated>) -> Result<Summary, Status> {
         let mut summary = Summary::default();
-        while let Some(Prepared { rated, malformed }) = batches.recv().await {
-            let mut taken = ingest::store(self.context, rated).await?;
-            taken.rejected.extend(malformed);
-            taken.rejected.sort_by_key(|rejected| rejected.position);
-            summary.add(taken);
+        while let Some(rated) = batches.recv().await {
+            summary.add(ingest::store(self.context, rated).await?);
         }
         Ok(summary)
     }

@@ -301,9 +301,8 @@ impl Service {
             None => record,
         };
         let call_id = record.call_id.clone();
-        let record = record::read(record).map_err(Error::CallRejected)?;
-        let records = vec![Numbered { position: 1, call: record }];
-        let rated = ingest::rate(&self.0, scope, records).await?;
+        let batch = vec![Numbered { position: 1, call: record }];
+        let rated = ingest::rate(&self.0, scope, batch).await?;
         let taken = ingest::store(&self.0, rated).await?;
         if let Some(rejected) = taken.rejected.into_iter().next() {
             return Err(Error::CallRejected(rejected.call.1));
@@ -365,9 +364,11 @@ fn completed(record: CallRecord, active: ActiveCall) -> CallRecord {
         record.end_time.is_none() && record.duration_ms.is_none() && record.billsec_ms.is_none();
     let may_be_answered =
         matches!(record.disposition(), Disposition::Unspecified | Disposition::Answered);
+    // The clock of a switch may be behind.
+    let start = active.answered_at.unwrap_or(active.authorized_at).min(active.authorized_at);
     CallRecord {
         end_time: record.end_time.or(just_ended.then(|| clock::to_proto(clock::now()))),
-        start_time: record.start_time.or(Some(clock::to_proto(active.authorized_at))),
+        start_time: record.start_time.or(Some(clock::to_proto(start))),
         answer_time: record
             .answer_time
             .or(active.answered_at.filter(|_| may_be_answered).map(clock::to_proto)),

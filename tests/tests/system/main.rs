@@ -1,12 +1,16 @@
 //! System tests: the real binary, over real sockets, on both backends.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is the report")]
+#![allow(clippy::large_futures, reason = "a test has one, and a stack of megabytes")]
 
 mod apart;
 mod bad_input;
+mod call_files;
+mod calls;
 mod contract;
 mod crash;
 mod grpc;
+mod live_calls;
 mod rates;
 mod shared_rules;
 

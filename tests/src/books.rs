@@ -1,0 +1,141 @@
+//! A server with tariffs and users that calls can be sent to, and questions to ask it.
+
+use std::collections::BTreeMap;
+
+use tollbook_proto::v1::{
+    Aggregate, AggregateCallsRequest, AuditAccountsRequest, Call, CallRecord, GetBalanceRequest,
+    IngestCallsRequest, IngestCallsResponse, ListCallsRequest,
+    accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
+    statistics_service_client::StatisticsServiceClient,
+};
+use tonic::{Status, codegen::tokio_stream};
+
+use crate::{
+    contract::Fixture,
+    server::{Authorized, Data, SECRET, Server, bearer},
+};
+
+/// 2026-01-20 10:00 UTC: a day on which the fixture has no calls.
+pub const START: i64 = 1_768_903_200;
+
+/// A server whose `alice` and `user6` make calls that `bob` terminates.
+pub struct Books {
+    /// The server.
+    pub server: Server,
+    /// Its gRPC service, called as the admin.
+    pub admin: Authorized,
+    /// A token of the admin.
+    pub token: String,
+}
+
+impl Books {
+    /// Starts and fills a server.
+    pub async fn open(data: &Data) -> Self {
+        let server = Server::start(data);
+        let fixture = Fixture::fill(&server).await;
+        fixture.settings(SECRET, &BTreeMap::new()).await;
+        fixture.fill_calls().await;
+        let output = data.command().args(["token", "books"]).output().unwrap();
+        let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let admin = bearer(server.channel().await, &token);
+        Self { server, admin, token }
+    }
+
+    /// Starts the server again on the same data.
+    pub async fn reopen(self, data: &Data) -> Self {
+        let token = self.token;
+        drop(self.server);
+        let server = Server::start(data);
+        let admin = bearer(server.channel().await, &token);
+        Self { server, admin, token }
+    }
+
+    /// Sends calls in one stream, a message for each list.
+    pub async fn send(
+        &self,
+        messages: Vec<Vec<CallRecord>>,
+    ) -> Result<IngestCallsResponse, Status> {
+        let messages = messages.into_iter().map(|calls| IngestCallsRequest { calls });
+        let messages = tokio_stream::iter(messages.collect::<Vec<_>>());
+        let mut client = CallsServiceClient::new(self.admin.clone());
+        Ok(client.ingest_calls(messages).await?.into_inner())
+    }
+
+    /// All calls that began on the day of [`START`], in the order of time.
+    pub async fn calls(&self) -> Vec<Call> {
+        let mut request = ListCallsRequest {
+            from: at(START - 36_000),
+            till: at(START + 50_399),
+            page_size: 700,
+            ..Default::default()
+        };
+        let mut calls = Vec::new();
+        loop {
+            let mut client = CallsServiceClient::new(self.admin.clone());
+            let page = client.list_calls(request.clone()).await.unwrap().into_inner();
+            calls.extend(page.calls);
+            if page.next_page_token.is_empty() {
+                return calls;
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// What the calls of the day of [`START`] add up to, or what `request` asks for.
+    pub async fn aggregates(&self, request: AggregateCallsRequest) -> Vec<Aggregate> {
+        let request = AggregateCallsRequest {
+            from: request.from.or(at(START - 36_000)),
+            till: request.till.or(at(START + 50_399)),
+            ..request
+        };
+        let mut client = StatisticsServiceClient::new(self.admin.clone());
+        let mut parts = client.aggregate_calls(request).await.unwrap().into_inner();
+        let mut aggregates = Vec::new();
+        while let Some(part) = parts.message().await.unwrap() {
+            aggregates.extend(part.aggregates);
+        }
+        aggregates
+    }
+
+    /// A user's balance.
+    pub async fn balance(&self, user: i64) -> String {
+        let request = GetBalanceRequest { user_id: Some(user), ..Default::default() };
+        let mut accounts = AccountsServiceClient::new(self.admin.clone());
+        accounts.get_balance(request).await.unwrap().into_inner().balance.unwrap().value
+    }
+
+    /// The books are right, and hold this many calls.
+    pub async fn check(&self, calls: i64) {
+        let mut accounts = AccountsServiceClient::new(self.admin.clone());
+        let audit = accounts.audit_accounts(AuditAccountsRequest {}).await.unwrap().into_inner();
+        assert_eq!(audit.findings, Vec::<String>::new());
+        assert_eq!(audit.calls, calls);
+    }
+}
+
+/// A time.
+#[must_use]
+#[allow(clippy::unnecessary_wraps, reason = "every time of the contract is optional")]
+pub fn at(seconds: i64) -> Option<prost_types::Timestamp> {
+    Some(prost_types::Timestamp { seconds, nanos: 0 })
+}
+
+/// The n-th of some calls that differ in all that counts: two originators, answered or
+/// not, with and without a terminator, over 13 hours.
+#[must_use]
+pub fn call(n: i64) -> CallRecord {
+    let billsec = if n % 5 < 2 { 1_000 + n * 77_777 % 600_000 } else { 0 };
+    CallRecord {
+        call_id: format!("call-{n}"),
+        start_time: at(START + n * 31 % 46_800),
+        duration_ms: Some(billsec + 4_321),
+        billsec_ms: Some(billsec),
+        source: format!("3706{:07}", n * 13 % 10_000_000),
+        destination: format!("{}{:07}", ["370", "44"][usize::try_from(n % 2).unwrap()], n),
+        originator: ["alice", "user6"][usize::from(n % 3 == 0)].to_owned(),
+        terminator: if n % 7 == 0 { "" } else { "bob" }.to_owned(),
+        origination_point_id: n % 4,
+        termination_point_id: n % 3,
+        ..Default::default()
+    }
+}
