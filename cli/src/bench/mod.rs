@@ -7,6 +7,7 @@
 #![allow(clippy::float_arithmetic, reason = "rates and ratios of measurements, not money")]
 
 mod bare;
+mod calls;
 mod load;
 mod process;
 mod rating;
@@ -32,7 +33,11 @@ pub(crate) struct Args {
     /// How many rounds
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// An empty PostgreSQL database to measure updates on, too
+    /// How many calls are streamed in, and the larger number of stored calls that quick stats
+    /// are measured at
+    #[arg(long, default_value_t = 1_000_000)]
+    calls: u64,
+    /// An empty PostgreSQL database to measure updates and calls on, too
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
     /// (for the command's own use) be a bare server
@@ -53,6 +58,10 @@ enum What {
     Memory,
     /// Rating in memory, on one core, against a hash map probed by every prefix length
     Rating,
+    /// `IngestCalls`, and on PostgreSQL `COPY` of the same rows into a table without indexes
+    Calls,
+    /// Legacy `quickstats_get` at ten thousand and at --calls stored calls
+    Quickstats,
 }
 
 /// How many clients there are at once.
@@ -62,7 +71,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(bare) = args.bare {
         return bare::serve(bare).await;
     }
-    let all = [What::Http, What::Grpc, What::Updates, What::Memory, What::Rating];
+    let all = [
+        What::Http,
+        What::Grpc,
+        What::Updates,
+        What::Memory,
+        What::Rating,
+        What::Calls,
+        What::Quickstats,
+    ];
     let what = if args.what.is_empty() { all.to_vec() } else { args.what.clone() };
     for what in what {
         match what {
@@ -74,6 +91,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
                 rating(&args);
                 Ok(())
             }
+            What::Calls => ingestion(&args).await,
+            What::Quickstats => quick_stats(&args).await,
         }?;
     }
     Ok(())
@@ -219,6 +238,53 @@ fn rating(args: &Args) {
     }
     report("(e) rating alone, 300,000 prefixes, one core", &sides);
     println!("  {:.1} bytes per prefix", rating.bytes_per_prefix());
+}
+
+async fn ingestion(args: &Args) -> anyhow::Result<()> {
+    let days = calls::days_of_month()?;
+    let today = days.last().copied().context("a month has days")?;
+    let title = format!("(f) IngestCalls, {} calls of a day", args.calls);
+    let server = Process::serve(None)?;
+    let books = calls::Books::open(server.grpc()?).await?;
+    let mut sqlite = Side::new("on SQLite");
+    sqlite.rates.push(books.send(books.day(1, today, args.calls)).await?);
+    report(&title, &[sqlite]);
+    let Some(url) = &args.postgres else { return Ok(()) };
+    let server = Process::serve(Some(url))?;
+    let books = calls::Books::open(server.grpc()?).await?;
+    let mut sides = [Side::new("COPY into a table without indexes"), Side::new("on PostgreSQL")];
+    sides[1].rates.push(books.send(books.day(1, today, args.calls)).await?);
+    let mut copy = calls::Copy::of(url).await?;
+    for _ in 0..args.rounds {
+        sides[0].rates.push(copy.run().await?);
+    }
+    report(&title, &sides);
+    Ok(())
+}
+
+async fn quick_stats(args: &Args) -> anyhow::Result<()> {
+    const FEW: u64 = 10_000;
+    let days = calls::days_of_month()?;
+    let mut servers = Vec::new();
+    for count in [FEW, args.calls] {
+        let server = Process::serve(None)?;
+        let books = calls::Books::open(server.grpc()?).await?;
+        let per_day = count / u64::try_from(days.len())?;
+        for (seed, day) in (1..).zip(&days) {
+            books.send(books.day(seed, *day, per_day)).await?;
+        }
+        servers.push(server);
+    }
+    let mut sides = [Side::new("at 10,000 stored calls"), Side::new("at --calls stored calls")];
+    for _ in 0..args.rounds {
+        for (side, server) in sides.iter_mut().zip(&servers) {
+            side.rates.push(calls::quick_stats(server, args.duration()).await?);
+        }
+    }
+    report(&format!("(g) quickstats_get, one client, {FEW} and {} calls", args.calls), &sides);
+    let slower = sides[0].median() / sides[1].median();
+    println!("  latency at the larger number: {slower:.2} times");
+    Ok(())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "far below 2^52 KiB")]

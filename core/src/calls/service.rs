@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How many calls go into the books at once, if they come fast enough.
-const BATCH: usize = 4_096;
+const BATCH: usize = 8_192;
 /// How long a call waits for others.
 const WAIT: Duration = Duration::from_millis(100);
 /// How many rejected calls a response describes.

@@ -28,10 +28,11 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
+        .pragma("temp_store", "MEMORY")
         // Batches of every size have a statement of their own.
         .statement_cache_capacity(1024);
     // The indexes that new calls go into do not fit the small default cache.
-    let writing = options.clone().pragma("cache_size", "-65536");
+    let writing = options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "16384");
     let write = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
     let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
@@ -73,7 +74,10 @@ const INSERTED_VALUES: usize = 4096;
 
 pub(super) async fn insert(tx: &mut Transaction<'static, Sqlite>, insert: Insert) -> Result<()> {
     let at_once = (INSERTED_VALUES / insert.columns.len()).max(1);
-    let head = format!("INSERT INTO {} ({}) VALUES ", insert.table, insert.columns.join(", "));
+    // FAIL: who fails half way rolls the transaction back as a whole; SQLite need not keep a
+    // copy of every page to take back the statement alone.
+    let head =
+        format!("INSERT OR FAIL INTO {} ({}) VALUES ", insert.table, insert.columns.join(", "));
     let row = format!("({})", vec!["?"; insert.columns.len()].join(", "));
     let mut rows = insert.rows.into_iter();
     while rows.len() > 0 {

@@ -1,0 +1,190 @@
+//! Calls end to end: streamed in, rated, stored, charged and counted, all of it durable.
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use futures_util::{StreamExt, stream};
+use sqlx::{PgConnection, Row, postgres::PgPoolOptions};
+use tollbook_proto::v1::{
+    CallRecord, CreateTariffRequest, CreateUserRequest, ImportRatesOptions, ImportRatesRequest,
+    IngestCallsRequest, RateLine, RateLines, Tariff, User,
+    calls_service_client::CallsServiceClient, import_rates_request::Part,
+    tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
+};
+use tonic::{
+    Request, Status,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+use super::{
+    load::{self, Http},
+    process::{Process, legacy_hash},
+};
+use crate::calls::traffic::{Numbers, Traffic};
+
+/// How many prefixes each tariff has.
+const PREFIXES: usize = 50_000;
+const ORIGINATORS: usize = 50;
+const TERMINATORS: usize = 10;
+/// Calls per message.
+const CHUNK: usize = 500;
+
+type Core = InterceptedService<Channel, Admin>;
+
+/// Adds the token of the demo data set's admin.
+#[derive(Clone)]
+struct Admin;
+
+impl Interceptor for Admin {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let token = tonic::metadata::MetadataValue::from_static("Bearer tb_demo");
+        request.metadata_mut().insert("authorization", token);
+        Ok(request)
+    }
+}
+
+/// A server with users and tariffs for calls.
+pub(super) struct Books {
+    core: Core,
+    prefixes: Vec<String>,
+}
+
+impl Books {
+    pub(super) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+        let core = Core::new(endpoint.connect().await?, Admin);
+        let mut numbers = Numbers::new(815);
+        let mut prefixes = BTreeSet::new();
+        while prefixes.len() < PREFIXES {
+            prefixes.insert(format!("{}", 10_000 + numbers.below(9_990_000)));
+        }
+        let books = Self { core, prefixes: prefixes.into_iter().collect() };
+        for (side, count) in [("originator", ORIGINATORS), ("terminator", TERMINATORS)] {
+            let tariff_id = books.tariff(side, &mut numbers).await?;
+            for number in 0..count {
+                let user = User {
+                    username: format!("{side}{number}"),
+                    tariff_id,
+                    postpaid: true,
+                    ..Default::default()
+                };
+                let request = CreateUserRequest { user: Some(user), ..Default::default() };
+                UsersServiceClient::new(books.core.clone()).create_user(request).await?;
+            }
+        }
+        Ok(books)
+    }
+
+    async fn tariff(&self, name: &str, numbers: &mut Numbers) -> anyhow::Result<i64> {
+        let mut tariffs = TariffsServiceClient::new(self.core.clone());
+        let tariff = Tariff { name: name.to_owned(), ..Default::default() };
+        let created = tariffs.create_tariff(CreateTariffRequest { tariff: Some(tariff) }).await?;
+        let tariff_id = created.into_inner().tariff.unwrap_or_default().id;
+        let lines = self.prefixes.iter().map(|prefix| RateLine {
+            prefix: prefix.clone(),
+            rate: format!("0.{:04}", numbers.below(10_000)),
+            increment: ["1", "6", "60"][usize::try_from(numbers.below(3)).unwrap_or(0)].to_owned(),
+            ..Default::default()
+        });
+        let lines: Vec<RateLine> = lines.collect();
+        let options = ImportRatesOptions { tariff_id, ..Default::default() };
+        let first = ImportRatesRequest { part: Some(Part::Options(options)) };
+        let rest = lines.chunks(1_000).map(|lines| ImportRatesRequest {
+            part: Some(Part::Lines(RateLines { lines: lines.to_vec() })),
+        });
+        let parts = stream::iter([first]).chain(stream::iter(rest.collect::<Vec<_>>()));
+        tariffs.import_rates(parts).await?;
+        Ok(tariff_id)
+    }
+
+    /// Calls of the day that begins at `start`.
+    pub(super) fn day(&self, seed: u64, start: i64, count: u64) -> Traffic {
+        let users = |side, count| (0..count).map(|number| format!("{side}{number}")).collect();
+        Traffic::new(
+            seed,
+            start,
+            count,
+            users("originator", ORIGINATORS),
+            users("terminator", TERMINATORS),
+            self.prefixes.clone(),
+        )
+    }
+
+    /// Streams calls in; returns how many were taken per second.
+    #[allow(clippy::cast_precision_loss, reason = "millions")]
+    pub(super) async fn send(
+        &self,
+        calls: impl Iterator<Item = CallRecord> + Send + 'static,
+    ) -> anyhow::Result<f64> {
+        let start = Instant::now();
+        let messages = stream::iter(calls).chunks(CHUNK).map(|calls| IngestCallsRequest { calls });
+        let taken = CallsServiceClient::new(self.core.clone()).ingest_calls(messages).await?;
+        let taken = taken.into_inner();
+        ensure!(taken.stored == taken.received, "calls were not taken: {:?}", taken.rejected_calls);
+        Ok(taken.stored as f64 / start.elapsed().as_secs_f64())
+    }
+}
+
+/// The calls of a PostgreSQL database, copied into a table without indexes.
+pub(super) struct Copy {
+    connection: sqlx::pool::PoolConnection<sqlx::Postgres>,
+    rows: Vec<u8>,
+    count: i64,
+}
+
+impl Copy {
+    /// Reads all calls.
+    pub(super) async fn of(url: &str) -> anyhow::Result<Self> {
+        let pool = PgPoolOptions::new().max_connections(1).connect(url).await?;
+        let mut connection = pool.acquire().await?;
+        let count = sqlx::query("SELECT COUNT(*) FROM calls").fetch_one(&mut *connection).await?;
+        let mut rows = Vec::new();
+        let mut copied = connection.copy_out_raw("COPY calls TO STDOUT").await?;
+        while let Some(bytes) = copied.next().await {
+            rows.extend_from_slice(&bytes?);
+        }
+        drop(copied);
+        Ok(Self { connection, rows, count: count.try_get(0)? })
+    }
+
+    /// Copies them in; returns how many rows per second.
+    #[allow(clippy::cast_precision_loss, reason = "millions")]
+    pub(super) async fn run(&mut self) -> anyhow::Result<f64> {
+        let connection: &mut PgConnection = &mut self.connection;
+        sqlx::query("DROP TABLE IF EXISTS bench_calls").execute(&mut *connection).await?;
+        let create = "CREATE TABLE bench_calls AS SELECT * FROM calls WHERE FALSE";
+        sqlx::query(create).execute(&mut *connection).await?;
+        let start = Instant::now();
+        let mut copy = connection.copy_in_raw("COPY bench_calls FROM STDIN").await?;
+        for part in self.rows.chunks(1 << 20) {
+            copy.send(part).await?;
+        }
+        copy.finish().await?;
+        Ok(self.count as f64 / start.elapsed().as_secs_f64())
+    }
+}
+
+/// Answers of `quickstats_get` per second, to one client that asks one after the other.
+pub(super) async fn quick_stats(server: &Process, duration: Duration) -> anyhow::Result<f64> {
+    let form = format!("u=admin&hash={}", legacy_hash(""));
+    let request = load::post("/billing/api/quickstats_get", &form);
+    Http::connect(server.http()?, 1, request).await?.run(duration).await
+}
+
+/// When the days of this month began in UTC, up to today.
+pub(super) fn days_of_month() -> anyhow::Result<Vec<i64>> {
+    let now = jiff::Timestamp::now();
+    let date = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    (1..=date.day())
+        .map(|day| {
+            let start = jiff::civil::Date::new(date.year(), date.month(), day)?;
+            let start = start.to_datetime(jiff::civil::Time::midnight());
+            Ok(jiff::tz::TimeZone::UTC.to_timestamp(start).context("a day")?.as_second())
+        })
+        .collect()
+}
