@@ -23,7 +23,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Begins a change of settings, currencies, manager groups or tariffs. Such changes take turns.
+    /// Begins a change of what the catalog holds. Such changes take turns.
     pub(crate) async fn begin_catalog_change(&self) -> Result<Tx> {
         let mut tx = self.db.begin().await?;
         catalog::lock_for_change(&mut tx).await?;

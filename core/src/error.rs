@@ -121,10 +121,13 @@ pub enum Error {
     #[error("the manager group still has managers")]
     ManagerGroupInUse,
 
-    /// Users have the tariff.
-    #[error("a user has the tariff")]
+    /// Users or points have the tariff.
+    #[error("a user or a connection point has the tariff")]
     TariffInUse,
 
+    /// No such connection point, or not for this caller to see.
+    #[error("no such connection point")]
+    ConnectionPointNotFound,
     /// No such call under way.
     #[error("no such call is under way")]
     CallNotFound,
@@ -186,6 +189,7 @@ impl Error {
             Self::TariffNotFound => ErrorReason::TariffNotFound,
             Self::TariffInUse => ErrorReason::TariffInUse,
             Self::CallNotFound => ErrorReason::CallNotFound,
+            Self::ConnectionPointNotFound => ErrorReason::ConnectionPointNotFound,
             Self::CallFinished => ErrorReason::CallFinished,
             Self::CallRejected(_) => ErrorReason::CallRejected,
             Self::UsernameTaken => ErrorReason::UsernameTaken,
@@ -232,6 +236,7 @@ impl Error {
             | Self::AccessTokenNotFound
             | Self::DirectionNotFound
             | Self::CallNotFound
+            | Self::ConnectionPointNotFound
             | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused
             | Self::UsernameTaken

@@ -23,6 +23,7 @@ mod managers;
 mod money;
 mod paging;
 mod payments;
+mod points;
 pub mod rating;
 mod server;
 mod settings;

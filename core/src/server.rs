@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tollbook_proto::v1::{
     access_tokens_service_server::AccessTokensServiceServer,
     accounts_service_server::AccountsServiceServer, calls_service_server::CallsServiceServer,
+    connection_points_service_server::ConnectionPointsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
     directions_service_server::DirectionsServiceServer, legacy_service_server::LegacyServiceServer,
     live_calls_service_server::LiveCallsServiceServer,
@@ -27,7 +28,7 @@ use crate::{
     context::Context,
     currencies, directions,
     error::{Error, Result},
-    ledger, live, managers, payments, rating, settings, stats, tariffs, users,
+    ledger, live, managers, payments, points, rating, settings, stats, tariffs, users,
 };
 
 /// All services behind the gate, to be called in the same process.
@@ -80,6 +81,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(CurrenciesServiceServer::new(currencies::Service(context.clone())))
         .add_service(TariffsServiceServer::new(tariffs::Service(context.clone())))
         .add_service(RatingServiceServer::new(rating::Service(context.clone())))
+        .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
         .add_service(CallsServiceServer::new(calls::Service(context.clone())))
         .add_service(LiveCallsServiceServer::new(live::Service(context.clone())))
         .add_service(StatisticsServiceServer::new(stats::Service(context.clone())))

@@ -125,6 +125,8 @@ pub fn at(seconds: i64) -> Option<prost_types::Timestamp> {
 #[must_use]
 pub fn call(n: i64) -> CallRecord {
     let billsec = if n % 5 < 2 { 1_000 + n * 77_777 % 600_000 } else { 0 };
+    let (originator, origination_point) = [("alice", 1), ("user6", 2)][usize::from(n % 3 == 0)];
+    let terminated = n % 7 > 0;
     CallRecord {
         call_id: format!("call-{n}"),
         start_time: at(START + n * 31 % 46_800),
@@ -132,10 +134,11 @@ pub fn call(n: i64) -> CallRecord {
         billsec_ms: Some(billsec),
         source: format!("3706{:07}", n * 13 % 10_000_000),
         destination: format!("{}{:07}", ["370", "44"][usize::try_from(n % 2).unwrap()], n),
-        originator: ["alice", "user6"][usize::from(n % 3 == 0)].to_owned(),
-        terminator: if n % 7 == 0 { "" } else { "bob" }.to_owned(),
-        origination_point_id: n % 4,
-        termination_point_id: n % 3,
+        originator: if n % 4 == 0 { originator } else { "" }.to_owned(),
+        terminator: if terminated && n % 5 == 0 { "bob" } else { "" }.to_owned(),
+        // A point is as good as its user, and both may be named.
+        origination_point_id: if n % 8 == 0 { 0 } else { origination_point },
+        termination_point_id: if terminated && n % 10 > 0 { 3 + n % 2 } else { 0 },
         ..Default::default()
     }
 }

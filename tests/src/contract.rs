@@ -7,11 +7,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
 use tollbook_proto::v1::{
-    AdjustBalanceRequest, CallRecord, CreateCurrencyRequest, CreateManagerGroupRequest,
-    CreateTariffRequest, CreateUserRequest, Currency, Decimal, Disposition, ImportRatesOptions,
-    ImportRatesRequest, IngestCallsRequest, ManagerGroup, Permission, RateLine, RateLines, Role,
-    Settings, Tariff, TariffPurpose, Tax, TaxSettings, UpdateSettingsRequest, UpdateUserRequest,
+    AdjustBalanceRequest, CallRecord, ConnectionPoint, CreateConnectionPointRequest,
+    CreateCurrencyRequest, CreateManagerGroupRequest, CreateTariffRequest, CreateUserRequest,
+    Currency, Decimal, Disposition, ImportRatesOptions, ImportRatesRequest, IngestCallsRequest,
+    ManagerGroup, OriginationPoint, Permission, RateLine, RateLines, Role, Settings, Tariff,
+    TariffPurpose, Tax, TaxSettings, TerminationPoint, UpdateSettingsRequest, UpdateUserRequest,
     User, accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
+    connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
@@ -260,6 +262,7 @@ impl Fixture {
     /// `quickstats_get`, and some of 15 January 2026.
     pub async fn fill_calls(&self) {
         self.fill_tariffs().await;
+        self.fill_points().await;
         let call = |call_id: &str, start: i64, destination: &str, billsec: i64| CallRecord {
             call_id: call_id.to_owned(),
             start_time: Some(prost_types::Timestamp { seconds: start, nanos: 0 }),
@@ -269,8 +272,8 @@ impl Fixture {
             destination: destination.to_owned(),
             originator: "alice".to_owned(),
             terminator: "bob".to_owned(),
-            origination_point_id: 7,
-            termination_point_id: 8,
+            origination_point_id: 1,
+            termination_point_id: 3,
             ..Default::default()
         };
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -302,6 +305,24 @@ impl Fixture {
         let messages = tokio_stream::iter([IngestCallsRequest { calls }]);
         let taken = CallsServiceClient::new(self.admin.clone()).ingest_calls(messages).await;
         assert_eq!(taken.unwrap().into_inner().stored, count);
+    }
+
+    /// Points 1 and 2 of `alice` and `user6`, from which calls come, and 3 and 4 of `bob`, to
+    /// which they go. All leave the tariff to the user.
+    async fn fill_points(&self) {
+        for (user_id, from) in [(4, true), (6, true), (5, false), (5, false)] {
+            let op = OriginationPoint { active: true, ..Default::default() };
+            let tp = TerminationPoint { active: true, ..Default::default() };
+            let point = ConnectionPoint {
+                user_id,
+                origination: from.then_some(op),
+                termination: (!from).then_some(tp),
+                ..Default::default()
+            };
+            let request = CreateConnectionPointRequest { connection_point: Some(point) };
+            let mut points = ConnectionPointsServiceClient::new(self.admin.clone());
+            points.create_connection_point(request).await.unwrap();
+        }
     }
 
     async fn fill_tariffs(&self) {

@@ -1,11 +1,28 @@
--- Calls, what they add up to, and calls under way. Money is NUMERIC and in the default
+-- Connection points, calls, what they add up to, and calls under way. Money is NUMERIC and in the default
 -- currency; times are microseconds since 1970-01-01 UTC.
+
+CREATE TABLE connection_points (
+    id BIGINT PRIMARY KEY,
+    user_id BIGINT NOT NULL REFERENCES users (id),
+    description TEXT NOT NULL,
+    -- As origination point. Tariff 0: that of the user; capacity 0: without limit.
+    op BOOLEAN NOT NULL,
+    op_active BOOLEAN NOT NULL,
+    op_tariff_id BIGINT NOT NULL,
+    op_custom_tariff_id BIGINT NOT NULL,
+    op_capacity BIGINT NOT NULL,
+    -- As termination point.
+    tp BOOLEAN NOT NULL,
+    tp_active BOOLEAN NOT NULL,
+    tp_tariff_id BIGINT NOT NULL,
+    tp_capacity BIGINT NOT NULL
+);
 
 CREATE TABLE calls (
     -- Ascending; nobody looks a call up by it.
     id BIGINT NOT NULL,
     -- The switch's own id: what makes a call be charged once.
-    call_id TEXT NOT NULL UNIQUE,
+    call_id TEXT COLLATE "C" NOT NULL UNIQUE,
     start_time BIGINT NOT NULL,
     -- From INVITE and from answer to the end, milliseconds.
     duration BIGINT NOT NULL,
@@ -78,7 +95,9 @@ CREATE TABLE traffic_hours (
     PRIMARY KEY (hour, originator_id, origination_point_id, terminator_id, termination_point_id)
 );
 
--- Per day of the settings' time zone, users, points and destination.
+-- Per day of the settings' time zone, users, points and destination. Each batch of calls adds
+-- its own sums, as most of its calls have a destination of their own: of the same key there
+-- are several rows, which whoever reads them adds up.
 CREATE TABLE traffic_destinations (
     day BIGINT NOT NULL,
     originator_id BIGINT NOT NULL,
@@ -95,19 +114,21 @@ CREATE TABLE traffic_destinations (
     price_millionths BIGINT NOT NULL,
     price_rest BIGINT NOT NULL,
     self_cost_millionths BIGINT NOT NULL,
-    self_cost_rest BIGINT NOT NULL,
-    PRIMARY KEY (day, originator_id, origination_point_id, terminator_id, termination_point_id, prefix)
+    self_cost_rest BIGINT NOT NULL
 );
+-- Days come nearly in order.
+CREATE INDEX traffic_destinations_by_day ON traffic_destinations USING brin (day) WITH (pages_per_range = 16);
 
 -- Calls under way, with what is reserved for them.
 CREATE TABLE active_calls (
     id BIGINT PRIMARY KEY,
-    call_id TEXT NOT NULL UNIQUE,
+    call_id TEXT COLLATE "C" NOT NULL UNIQUE,
     source TEXT NOT NULL,
     destination TEXT NOT NULL,
     originator_id BIGINT NOT NULL,
     origination_point_id BIGINT NOT NULL,
     terminator_id BIGINT NOT NULL,
+    termination_point_id BIGINT NOT NULL,
     authorized_at BIGINT NOT NULL,
     answered_at BIGINT,
     expires_at BIGINT NOT NULL,
@@ -117,5 +138,6 @@ CREATE TABLE active_calls (
 );
 CREATE INDEX active_calls_by_originator ON active_calls (originator_id);
 CREATE INDEX active_calls_by_terminator ON active_calls (terminator_id);
+CREATE SEQUENCE connection_points_ids;
 CREATE SEQUENCE calls_ids;
 CREATE SEQUENCE active_calls_ids;

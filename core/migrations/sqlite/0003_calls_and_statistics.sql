@@ -1,5 +1,22 @@
--- Calls, what they add up to, and calls under way. Money is canonical decimal text and in
+-- Connection points, calls, what they add up to, and calls under way. Money is canonical decimal text and in
 -- the default currency; times are microseconds since 1970-01-01 UTC.
+
+CREATE TABLE connection_points (
+    id INTEGER PRIMARY KEY,
+    user_id BIGINT NOT NULL REFERENCES users (id),
+    description TEXT NOT NULL,
+    -- As origination point. Tariff 0: that of the user; capacity 0: without limit.
+    op BOOLEAN NOT NULL,
+    op_active BOOLEAN NOT NULL,
+    op_tariff_id BIGINT NOT NULL,
+    op_custom_tariff_id BIGINT NOT NULL,
+    op_capacity BIGINT NOT NULL,
+    -- As termination point.
+    tp BOOLEAN NOT NULL,
+    tp_active BOOLEAN NOT NULL,
+    tp_tariff_id BIGINT NOT NULL,
+    tp_capacity BIGINT NOT NULL
+);
 
 CREATE TABLE calls (
     id INTEGER PRIMARY KEY,
@@ -77,7 +94,9 @@ CREATE TABLE traffic_hours (
     PRIMARY KEY (hour, originator_id, origination_point_id, terminator_id, termination_point_id)
 ) WITHOUT ROWID;
 
--- Per day of the settings' time zone, users, points and destination.
+-- Per day of the settings' time zone, users, points and destination. Each batch of calls adds
+-- its own sums, as most of its calls have a destination of their own: of the same key there
+-- are several rows, which whoever reads them adds up.
 CREATE TABLE traffic_destinations (
     day BIGINT NOT NULL,
     originator_id BIGINT NOT NULL,
@@ -94,9 +113,9 @@ CREATE TABLE traffic_destinations (
     price_millionths BIGINT NOT NULL,
     price_rest BIGINT NOT NULL,
     self_cost_millionths BIGINT NOT NULL,
-    self_cost_rest BIGINT NOT NULL,
-    PRIMARY KEY (day, originator_id, origination_point_id, terminator_id, termination_point_id, prefix)
-) WITHOUT ROWID;
+    self_cost_rest BIGINT NOT NULL
+);
+CREATE INDEX traffic_destinations_by_day ON traffic_destinations (day);
 
 -- Calls under way, with what is reserved for them.
 CREATE TABLE active_calls (
@@ -107,6 +126,7 @@ CREATE TABLE active_calls (
     originator_id BIGINT NOT NULL,
     origination_point_id BIGINT NOT NULL,
     terminator_id BIGINT NOT NULL,
+    termination_point_id BIGINT NOT NULL,
     authorized_at BIGINT NOT NULL,
     answered_at BIGINT,
     expires_at BIGINT NOT NULL,
@@ -116,4 +136,4 @@ CREATE TABLE active_calls (
 );
 CREATE INDEX active_calls_by_originator ON active_calls (originator_id);
 CREATE INDEX active_calls_by_terminator ON active_calls (terminator_id);
-INSERT INTO sequences (name, next_id) VALUES ('calls', 1), ('active_calls', 1);
+INSERT INTO sequences (name, next_id) VALUES ('connection_points', 1), ('calls', 1), ('active_calls', 1);

@@ -11,7 +11,8 @@ use tollbook_proto::v1::CallRecord;
 
 use super::{
     Call, Disposition, Leg, Rejection, Reported, Side,
-    record::{self, Record, UserRef},
+    parties::{Parties, Party},
+    record::{self, Record},
     store,
 };
 use crate::{
@@ -26,11 +27,11 @@ use crate::{
     },
     live,
     money::Money,
+    points::SideTariffs,
     rating::{CallTime, Rater},
     settings,
     stats::rollup::Rollup,
     store::{Sequence, Tx, is_retriable, is_taken},
-    users::{Identity, Role},
 };
 
 /// How often a batch is tried again that lost to another core of the same database.
@@ -81,12 +82,22 @@ pub(crate) async fn rate(
             Err(rejection) => rated.reject(position, call_id, rejection),
         }
     }
-    let users = Users::load(context, scope, &records).await?;
-    let tariffs = users.by_id.values().map(|user| user.tariff).collect();
-    let decks = Rater::load(context, &snapshot, tariffs).await?;
+    let parties = Parties::of(context, &snapshot, scope, &records).await?;
+    let mut sided = Vec::with_capacity(records.len());
+    let mut tariffs = HashSet::new();
     for Numbered { position, call: record } in records {
-        let call_id = record.reported.call_id.clone();
-        match users.price(record, &decks, &snapshot) {
+        match Sided::of(record, &parties) {
+            Ok(call) => {
+                tariffs.extend(call.tariffs());
+                sided.push(Numbered { position, call });
+            }
+            Err((call_id, rejection)) => rated.reject(position, call_id, rejection),
+        }
+    }
+    let decks = Rater::load(context, &snapshot, tariffs).await?;
+    for Numbered { position, call } in sided {
+        let call_id = call.reported.call_id.clone();
+        match call.price(&decks, &snapshot) {
             Ok(call) => rated.calls.push(Numbered { position, call }),
             Err(rejection) => rated.reject(position, call_id, rejection),
         }
@@ -94,109 +105,74 @@ pub(crate) async fn rate(
     Ok(rated)
 }
 
-/// The users of a batch.
-struct Users {
-    scope: Scope,
-    by_id: HashMap<UserId, std::sync::Arc<Identity>>,
-    ids: HashMap<String, UserId>,
-}
-
-impl Users {
-    async fn load(context: &Context, scope: Scope, records: &[Numbered<Record>]) -> Result<Self> {
-        let named = |user: &UserRef| match user {
-            UserRef::Id(id) => Some(*id),
-            UserRef::Username(_) => None,
-        };
-        let users = || {
-            records.iter().flat_map(|record| {
-                std::iter::once(&record.call.originator).chain(&record.call.terminator)
-            })
-        };
-        let usernames: HashSet<&str> = users()
-            .filter_map(|user| match user {
-                UserRef::Id(_) => None,
-                UserRef::Username(name) => Some(name.as_str()),
-            })
-            .collect();
-        let ids = context.directory.ids_of(usernames).await?;
-        let wanted: HashSet<UserId> =
-            users().filter_map(named).chain(ids.values().copied()).collect();
-        let by_id = context.directory.by_ids(wanted).await?;
-        Ok(Self { scope, by_id, ids })
-    }
-
-    /// A customer or supplier whose calls the sender may bring.
-    fn find(&self, user: &UserRef) -> Option<&Identity> {
-        let id = match user {
-            UserRef::Id(id) => id,
-            UserRef::Username(name) => self.ids.get(name)?,
-        };
-        let user = self.by_id.get(id)?;
-        (user.role == Role::User && self.scope.covers(user)).then_some(user)
-    }
-
-    fn price(&self, record: Record, rater: &Rater, snapshot: &Snapshot) -> Result<Call, Rejection> {
-        let originator = self.find(&record.originator).ok_or(Rejection::UnknownOriginator)?;
-        let terminator = match &record.terminator {
-            Some(user) => Some(self.find(user).ok_or(Rejection::UnknownTerminator)?),
-            None => None,
-        };
-        price(
-            record.reported,
-            (originator.id, originator.tariff),
-            terminator.map(|user| (user.id, user.tariff)),
-            rater,
-            snapshot,
-        )
-    }
-}
-
-/// Prices a call by the tariffs of its users. Calls that were not answered cost nothing and
-/// need no rate.
-fn price(
+/// A call whose two sides are known.
+struct Sided {
     reported: Reported,
-    originator: (UserId, TariffId),
-    terminator: Option<(UserId, TariffId)>,
-    rater: &Rater,
-    snapshot: &Snapshot,
-) -> Result<Call, Rejection> {
-    let mut call = Call {
-        id: 0,
-        originator: originator.0,
-        terminator: terminator.map(|(user, _)| user),
-        prefix: String::new(),
-        price: Leg::NONE,
-        self_cost: Leg::NONE,
-        reported,
-    };
-    if call.reported.disposition != Disposition::Answered || call.reported.billsec == 0 {
-        return Ok(call);
+    originator: Party,
+    terminator: Option<Party>,
+}
+
+impl Sided {
+    fn of(record: Record, parties: &Parties<'_>) -> Result<Self, (String, Rejection)> {
+        let sides = parties
+            .originator(&record)
+            .and_then(|originator| Ok((originator, parties.terminator(&record)?)));
+        match sides {
+            Ok((originator, terminator)) => {
+                Ok(Self { reported: record.reported, originator, terminator })
+            }
+            Err(rejection) => Err((record.reported.call_id, rejection)),
+        }
     }
-    let (price, prefix) = leg(&call.reported, originator.1, Side::Originator, rater, snapshot)?;
-    if let Some((_, tariff)) = terminator {
-        (call.self_cost, _) = leg(&call.reported, tariff, Side::Terminator, rater, snapshot)?;
+
+    fn tariffs(&self) -> impl Iterator<Item = TariffId> {
+        let sides = [Some(self.originator), self.terminator].into_iter().flatten();
+        sides.flat_map(|side| [side.tariffs.tariff, side.tariffs.custom])
     }
-    call.price = price;
-    call.prefix = prefix;
-    Ok(call)
+
+    /// Prices the call by the tariffs of its sides. Calls that were not answered cost
+    /// nothing and need no rate.
+    fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, Rejection> {
+        let Self { reported, originator, terminator } = self;
+        let mut call = Call {
+            id: 0,
+            originator: originator.user,
+            terminator: terminator.map(|party| party.user),
+            prefix: String::new(),
+            price: Leg::NONE,
+            self_cost: Leg::NONE,
+            reported,
+        };
+        if call.reported.disposition != Disposition::Answered || call.reported.billsec == 0 {
+            return Ok(call);
+        }
+        let leg = |tariffs, side| leg(&call.reported, tariffs, side, rater, snapshot);
+        let (price, prefix) = leg(originator.tariffs, Side::Originator)?;
+        if let Some(party) = terminator {
+            call.self_cost = leg(party.tariffs, Side::Terminator)?.0;
+        }
+        call.price = price;
+        call.prefix = prefix;
+        Ok(call)
+    }
 }
 
 /// Prices one side of an answered call. Returns the prefix as well.
 pub(super) fn leg(
     call: &Reported,
-    tariff: TariffId,
+    tariffs: SideTariffs,
     side: Side,
     rater: &Rater,
     snapshot: &Snapshot,
 ) -> Result<(Leg, String), Rejection> {
     let time = CallTime::new(call.start_time, &snapshot.settings.time_zone);
     let offer = rater
-        .offer(tariff, &call.destination, time)
+        .offer(tariffs, &call.destination, time)
         .map_err(|why| Rejection::unpriced(why, side))?;
     let out_of_range = |_| Rejection::AmountOutOfRange;
     let (billed, amount) = offer.price(call.billsec_seconds()).map_err(out_of_range)?;
     let leg = Leg {
-        tariff,
+        tariff: offer.tariff,
         rate: offer.rate().map_err(out_of_range)?,
         billed_seconds: i64::try_from(billed).unwrap_or(i64::MAX),
         amount,

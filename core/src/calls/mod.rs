@@ -3,6 +3,7 @@
 
 pub(crate) mod hangup;
 pub(crate) mod ingest;
+mod parties;
 pub(crate) mod record;
 mod rerate;
 mod service;
@@ -230,6 +231,9 @@ pub enum Rejection {
     /// No such terminator.
     #[error("no such terminator")]
     UnknownTerminator,
+    /// No such point, or not one of this user.
+    #[error("the {0} has no such connection point")]
+    UnknownPoint(Side),
     /// No tariff.
     #[error("the {0} has no tariff")]
     NoTariff(Side),
@@ -252,6 +256,7 @@ impl Rejection {
             Self::EndsBeforeStart { .. } => CallRejection::EndsBeforeStart,
             Self::UnknownOriginator => CallRejection::UnknownOriginator,
             Self::UnknownTerminator => CallRejection::UnknownTerminator,
+            Self::UnknownPoint(_) => CallRejection::UnknownPoint,
             Self::NoTariff(_) => CallRejection::NoTariff,
             Self::NoRate(_) => CallRejection::NoRate,
             Self::Blocked(_) => CallRejection::Blocked,

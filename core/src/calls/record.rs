@@ -40,7 +40,8 @@ impl UserRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) reported: Reported,
-    pub(crate) originator: UserRef,
+    /// None: whose the origination point is.
+    pub(crate) originator: Option<UserRef>,
     pub(crate) terminator: Option<UserRef>,
 }
 
@@ -101,9 +102,12 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
             return Err(invalid(field, "must not be negative"));
         }
     }
+    let originator = UserRef::new(record.originator_id, record.originator);
+    if originator.is_none() && record.origination_point_id == 0 {
+        return Err(invalid("originator_id", "is required"));
+    }
     Ok(Record {
-        originator: UserRef::new(record.originator_id, record.originator)
-            .ok_or_else(|| invalid("originator_id", "is required"))?,
+        originator,
         terminator: UserRef::new(record.terminator_id, record.terminator),
         reported: Reported {
             call_id: record.call_id,

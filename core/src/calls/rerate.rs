@@ -11,8 +11,9 @@ use std::{
 
 use tollbook_proto::v1::{self as pb, RerateSide};
 
-use super::{Call, Leg, Side, ingest, store};
+use super::{Call, Leg, Side, ingest, parties, store};
 use crate::{
+    catalog::Snapshot,
     clock,
     context::Context,
     error::{Error, Result},
@@ -22,6 +23,7 @@ use crate::{
         posting::{self, Posted, Posting},
     },
     money::{self, Money},
+    points::SideTariffs,
     rating::Rater,
     settings,
     stats::{Total, rollup::Rollup},
@@ -130,7 +132,10 @@ impl Rerating<'_> {
             .flatten()
             .collect();
         let users = self.context.directory.by_ids(users).await?;
-        let tariffs = users.values().map(|user| user.tariff).collect();
+        let sides = page.iter().flat_map(|call| {
+            [Side::Originator, Side::Terminator].map(|side| tariffs(call, side, &users, &snapshot))
+        });
+        let tariffs = sides.flatten().flat_map(|side| [side.tariff, side.custom]).collect();
         let rater = Rater::load(self.context, &snapshot, tariffs).await?;
         let mut changes = Changes::default();
         for before in page {
@@ -168,19 +173,15 @@ impl Rerating<'_> {
         call: &mut Call,
         users: &HashMap<UserId, Arc<Identity>>,
         rater: &Rater,
-        snapshot: &crate::catalog::Snapshot,
+        snapshot: &Snapshot,
     ) -> bool {
-        let whose = match side {
-            Side::Originator => Some(call.originator),
-            Side::Terminator => call.terminator,
-        };
-        let Some(whose) = whose.filter(|whose| self.user.is_none_or(|user| user == *whose)) else {
+        let whose = whose(call, side);
+        if whose.is_none_or(|whose| self.user.is_some_and(|user| user != whose)) {
             return true;
-        };
+        }
         // A deleted user keeps his books as they are.
-        let Some(user) = users.get(&whose) else { return false };
-        let Ok((leg, prefix)) = ingest::leg(&call.reported, user.tariff, side, rater, snapshot)
-        else {
+        let Some(tariffs) = tariffs(call, side, users, snapshot) else { return false };
+        let Ok((leg, prefix)) = ingest::leg(&call.reported, tariffs, side, rater, snapshot) else {
             return false;
         };
         match side {
@@ -194,6 +195,24 @@ impl Rerating<'_> {
         }
         true
     }
+}
+
+fn whose(call: &Call, side: Side) -> Option<UserId> {
+    match side {
+        Side::Originator => Some(call.originator),
+        Side::Terminator => call.terminator,
+    }
+}
+
+/// By which tariffs a side is priced today; none: there is no such user any more.
+fn tariffs(
+    call: &Call,
+    side: Side,
+    users: &HashMap<UserId, Arc<Identity>>,
+    snapshot: &Snapshot,
+) -> Option<SideTariffs> {
+    let user = users.get(&whose(call, side)?)?;
+    Some(parties::tariffs_today(call, side, user, &snapshot.points))
 }
 
 /// What a batch changes.

@@ -1,5 +1,5 @@
-//! What every request needs and few change: settings, currencies, manager groups and
-//! tariffs (not their rates), kept in memory.
+//! What every request needs and few change: settings, currencies, manager groups, tariffs
+//! (not their rates) and connection points, kept in memory.
 //!
 //! A change bumps the revision in its own transaction. The process that made it reloads at
 //! once; other cores of the same database see the new revision when they next look, well
@@ -17,6 +17,7 @@ use crate::{
     currencies::{self, Currencies},
     error::Result,
     managers::{self, ManagerGroups},
+    points::{self, Points},
     settings::{self, Settings},
     store::Db,
     tariffs::{self, Tariffs},
@@ -33,6 +34,7 @@ pub(crate) struct Snapshot {
     pub(crate) currencies: Currencies,
     pub(crate) manager_groups: ManagerGroups,
     pub(crate) tariffs: Tariffs,
+    pub(crate) points: Points,
 }
 
 /// The newest known snapshot.
@@ -88,5 +90,6 @@ async fn read(db: &Db) -> Result<Snapshot> {
     let currencies = currencies::store::all(&mut tx).await?;
     let manager_groups = managers::store::all(&mut tx).await?;
     let tariffs = tariffs::store::all(&mut tx).await?;
-    Ok(Snapshot { revision, settings, currencies, manager_groups, tariffs })
+    let points = points::store::all(&mut tx).await?;
+    Ok(Snapshot { revision, settings, currencies, manager_groups, tariffs, points })
 }

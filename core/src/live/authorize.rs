@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     ids::UserId,
     money::{self, Money},
+    points::SideTariffs,
     rating::{CallTime, NoOffer, Offer, Rater},
     stats::{self, rollup::day_of},
     store::Tx,
@@ -179,12 +180,12 @@ fn is_too_high(originator: &pb::User, rate: Money) -> bool {
 /// What an originator is charged for a number, or why it may not be called.
 pub(super) fn offer(
     originator: &Party,
+    tariffs: SideTariffs,
     rater: &Rater,
     destination: &str,
     time: CallTime,
 ) -> Result<Result<Offer, RejectCode>> {
-    let tariff = crate::ids::TariffId(originator.user.tariff_id);
-    let offer = match rater.offer(tariff, destination, time) {
+    let offer = match rater.offer(tariffs, destination, time) {
         Ok(offer) => offer,
         Err(NoOffer::Blocked) => return Ok(Err(RejectCode::BlockedInOriginatorTariff)),
         Err(NoOffer::NoTariff | NoOffer::NoRate) => {

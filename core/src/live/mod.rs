@@ -2,6 +2,7 @@
 //! (spec: `domain.md` §§3, 9, `LESSONS.md` rows 4 to 8).
 
 mod authorize;
+mod decide;
 mod service;
 pub(crate) mod store;
 
@@ -36,6 +37,7 @@ pub(crate) struct ActiveCall {
     pub(crate) originator: UserId,
     pub(crate) origination_point: PointId,
     pub(crate) terminator: Option<UserId>,
+    pub(crate) termination_point: PointId,
     pub(crate) authorized_at: i64,
     pub(crate) answered_at: Option<i64>,
     pub(crate) expires_at: i64,
@@ -69,6 +71,7 @@ impl ActiveCall {
             originator,
             terminator_id: self.terminator.map(|user| user.0),
             origination_point_id: self.origination_point.0,
+            termination_point_id: self.termination_point.0,
             authorized_at: Some(clock::to_proto(self.authorized_at)),
             answered_at: self.answered_at.map(clock::to_proto),
             max_duration: i32::try_from(self.max_duration).unwrap_or(i32::MAX),

@@ -1,38 +1,38 @@
 //! `LiveCallsService`.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use tollbook_proto::v1::{
-    self as pb, CallRecord, Disposition, RejectCode, SkippedTerminator,
-    live_calls_service_server::LiveCallsService,
+    self as pb, CallRecord, Disposition, RejectCode, live_calls_service_server::LiveCallsService,
 };
 use tonic::{Request, Response, Status};
 
 use super::{
-    ActiveCall, LONGEST, RINGING,
-    authorize::{self, Party},
+    ActiveCall, RINGING, authorize,
+    decide::{self, Question, refusal},
     store,
 };
 use crate::{
     access::{Principal, Scope, principal},
     calls::{
-        self, Rejection, ingest,
-        ingest::Numbered,
+        self, Rejection,
+        ingest::{self, Numbered},
         record::{self, UserRef},
     },
     clock,
     context::Context,
     error::{Error, Result},
-    ids::{PointId, TariffId, UserId},
-    ledger, paging,
-    rating::{CallTime, Rater},
+    ids::{PointId, UserId},
+    ledger,
+    money::Money,
+    paging,
+    rating::CallTime,
     store::{Tx, is_retriable, is_taken},
     text::check_text,
-    users,
+    users::Role,
 };
 
 /// How often a decision is tried again that lost to another core of the same database.
@@ -41,14 +41,6 @@ const TRIES: u32 = 10;
 const WATCH_INTERVAL: Duration = Duration::from_secs(30);
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
-
-fn refusal(code: RejectCode) -> pb::AuthorizeCallResponse {
-    pb::AuthorizeCallResponse {
-        reject_code: code.into(),
-        reject_reason: authorize::reason(code).to_owned(),
-        ..Default::default()
-    }
-}
 
 impl Service {
     async fn authorize(
@@ -59,158 +51,51 @@ impl Service {
         record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
         check_text("source", &request.source)?;
         check_text("destination", &request.destination)?;
-        if request.max_duration < 0 || request.origination_point_id < 0 {
+        if request.max_duration < 0 {
             return Err(Error::invalid("max_duration", "must not be negative"));
         }
         if request.destination.is_empty() {
             return Ok(refusal(RejectCode::DestinationEmpty));
         }
-        let originator = match UserRef::new(request.originator_id, request.originator.clone()) {
-            None => return Err(Error::invalid("originator_id", "is required")),
-            Some(UserRef::Id(id)) => self.0.directory.by_id(id).await?,
-            Some(UserRef::Username(name)) => self.0.directory.by_username(&name).await?,
+        let snapshot = self.0.catalog.load_full();
+        let point = PointId(request.origination_point_id);
+        let named = UserRef::new(request.originator_id, request.originator.clone());
+        let user = match (named, snapshot.points.origination(point)) {
+            (Some(UserRef::Id(id)), _) => self.0.directory.by_id(id).await?,
+            (Some(UserRef::Username(name)), _) => self.0.directory.by_username(&name).await?,
+            (None, Some((point, _))) => self.0.directory.by_id(point.user).await?,
+            (None, None) if point != PointId(0) => None,
+            (None, None) => return Err(Error::invalid("originator_id", "is required")),
         };
-        let originator =
-            originator.filter(|user| user.role == users::Role::User && caller.scope().covers(user));
-        let Some(originator) = originator else {
+        let user = user.filter(|user| user.role == Role::User && caller.scope().covers(user));
+        let origination = match (user, point) {
+            (None, _) => None,
+            (Some(user), PointId(0)) => Some((user.id, None)),
+            (Some(user), id) => snapshot
+                .points
+                .origination(id)
+                .filter(|(point, _)| point.user == user.id)
+                .map(|(_, origination)| (user.id, Some(origination))),
+        };
+        let Some((originator, origination)) = origination else {
             return Ok(refusal(RejectCode::OriginatorNotFound));
         };
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.decide(request, originator.id).await {
+            let question = Question {
+                context: &self.0,
+                snapshot: &snapshot,
+                request,
+                originator,
+                origination,
+            };
+            match question.decide().await {
                 Err(Error::Database(error))
                     if tries < TRIES && (is_retriable(&error) || is_taken(&error)) => {}
                 done => return done,
             }
         }
-    }
-
-    /// Decides with the accounts of all users concerned locked, so that two calls never
-    /// count on the same money.
-    async fn decide(
-        &self,
-        request: &pb::AuthorizeCallRequest,
-        originator: UserId,
-    ) -> Result<pb::AuthorizeCallResponse> {
-        let now = clock::now();
-        let mut tx = self.0.db.begin().await?;
-        let terminators = request.terminator_ids.iter().copied().map(UserId);
-        let mut parties =
-            self.parties(&mut tx, originator, terminators, &request.call_id, now).await?;
-        let Some(caller) = parties.remove(&originator) else {
-            return Ok(refusal(RejectCode::OriginatorNotFound));
-        };
-        if calls::store::exists(&mut tx, &request.call_id).await? {
-            return Err(Error::CallFinished);
-        }
-        let before = store::get(&mut tx, &request.call_id).await?;
-        if before.as_ref().is_some_and(|call| call.originator != originator) {
-            return Err(Error::invalid("call_id", "is that of another originator's call"));
-        }
-        let (rater, time) = self.rater(&caller, parties.values(), now).await?;
-        let offer = match caller.refused() {
-            Some(code) => Err(code),
-            None => authorize::offer(&caller, &rater, &request.destination, time)?,
-        };
-        let offer = match offer {
-            Ok(offer) => offer,
-            Err(code) => return Ok(refusal(code)),
-        };
-        let mut answer = pb::AuthorizeCallResponse {
-            rate: Some(offer.rate()?.into()),
-            prefix: request.destination[..offer.prefix_length].to_owned(),
-            ..Default::default()
-        };
-        if let Some(call) = before {
-            return Ok(accepted(answer, &call));
-        }
-        for id in &request.terminator_ids {
-            let unsuitable = match parties.get(&UserId(*id)) {
-                // Himself was taken out.
-                None if *id == originator.0 => Some(RejectCode::OwnTerminator),
-                None => Some(RejectCode::NoSuitableTerminator),
-                Some(terminator) => {
-                    let tariff = TariffId(terminator.user.tariff_id);
-                    let own = rater.offer(tariff, &request.destination, time);
-                    terminator.unsuitable(&caller, &offer, own)?
-                }
-            };
-            match unsuitable {
-                None => {
-                    answer.terminator_id = Some(*id);
-                    break;
-                }
-                Some(code) => answer
-                    .skipped_terminators
-                    .push(SkippedTerminator { terminator_id: *id, reject_code: code.into() }),
-            }
-        }
-        if answer.terminator_id.is_none() && !request.terminator_ids.is_empty() {
-            let refusal = refusal(RejectCode::NoSuitableTerminator);
-            let skipped_terminators = answer.skipped_terminators;
-            return Ok(pb::AuthorizeCallResponse { skipped_terminators, ..refusal });
-        }
-        let allowance = caller.allowance(&mut tx, &self.0.catalog.load_full(), now).await?;
-        let (max_duration, reserved) =
-            allowance.longest(&offer, authorize::wanted(request.max_duration))?;
-        if max_duration == 0 {
-            return Ok(refusal(RejectCode::BalanceTooLow));
-        }
-        let call = ActiveCall {
-            id: 0,
-            call_id: request.call_id.clone(),
-            source: request.source.clone(),
-            destination: request.destination.clone(),
-            originator,
-            origination_point: PointId(request.origination_point_id),
-            terminator: answer.terminator_id.map(UserId),
-            authorized_at: now,
-            answered_at: None,
-            expires_at: now + RINGING,
-            max_duration,
-            reserved,
-        };
-        store::insert(&mut tx, &call).await?;
-        tx.commit().await?;
-        Ok(accepted(answer, &call))
-    }
-
-    /// The users of a decision by id, their accounts locked.
-    async fn parties(
-        &self,
-        tx: &mut Tx,
-        originator: UserId,
-        terminators: impl Iterator<Item = UserId>,
-        call_id: &str,
-        now: i64,
-    ) -> Result<HashMap<UserId, Party>> {
-        let mut ids: Vec<UserId> = terminators.chain([originator]).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut parties = HashMap::with_capacity(ids.len());
-        for (id, account) in ledger::store::lock_accounts(tx, ids).await? {
-            let user = users::store::get(tx, id).await?;
-            if users::Role::from_proto(user.role) == Some(users::Role::User) {
-                let usage = store::usage(tx, id, call_id, now).await?;
-                parties.insert(id, Party { user, balance: account.balance, usage });
-            }
-        }
-        Ok(parties)
-    }
-
-    /// The decks of some users, and the time at which a call counts.
-    async fn rater<'a>(
-        &self,
-        originator: &'a Party,
-        terminators: impl Iterator<Item = &'a Party>,
-        start: i64,
-    ) -> Result<(Rater, CallTime)> {
-        let snapshot = self.0.catalog.load_full();
-        let parties = std::iter::once(originator).chain(terminators);
-        let tariffs = parties.map(|party| TariffId(party.user.tariff_id)).collect();
-        let rater = Rater::load(&self.0, &snapshot, tariffs).await?;
-        Ok((rater, CallTime::new(start, &snapshot.settings.time_zone)))
     }
 
     async fn start(&self, scope: Scope, request: &pb::StartCallRequest) -> Result<pb::ActiveCall> {
@@ -245,17 +130,19 @@ impl Service {
         let now = clock::now();
         let mut tx = self.0.db.begin().await?;
         let (mut call, username) = self.locked(&mut tx, scope, &request.call_id).await?;
-        let none = std::iter::empty();
         let mut parties =
-            self.parties(&mut tx, call.originator, none, &request.call_id, now).await?;
+            decide::lock_parties(&mut tx, vec![call.originator], &request.call_id, now).await?;
         let snapshot = self.0.catalog.load_full();
         let hang_up = match parties.remove(&call.originator) {
             // Deleted meanwhile.
             None => true,
             Some(caller) => {
-                let (rater, time) =
-                    self.rater(&caller, std::iter::empty(), call.authorized_at).await?;
-                if let Ok(offer) = authorize::offer(&caller, &rater, &call.destination, time)? {
+                let point = snapshot.points.origination(call.origination_point);
+                let own = decide::originator_tariffs(&caller, point.map(|(_, point)| point));
+                let rater = decide::rater(&self.0, &snapshot, vec![own]).await?;
+                let time = CallTime::new(call.authorized_at, &snapshot.settings.time_zone);
+                if let Ok(offer) = authorize::offer(&caller, own, &rater, &call.destination, time)?
+                {
                     let allowance = caller.allowance(&mut tx, &snapshot, now).await?;
                     let wanted = authorize::wanted(request.max_duration.max(1));
                     authorize::prolong(&mut call, allowance, &offer, wanted)?;
@@ -263,7 +150,7 @@ impl Service {
                 let left = caller.left_of_day(&mut tx, &snapshot, now).await?;
                 let limit = caller.user.daily_limit.as_ref();
                 let ends_calls = limit.is_some_and(|limit| limit.kill_calls_in_progress);
-                let is_spent = left.is_some_and(|left| left <= crate::money::Money::ZERO);
+                let is_spent = left.is_some_and(|left| left <= Money::ZERO);
                 caller.user.blocked || (ends_calls && is_spent)
             }
         };
@@ -344,21 +231,13 @@ impl Service {
     }
 }
 
-fn accepted(answer: pb::AuthorizeCallResponse, call: &ActiveCall) -> pb::AuthorizeCallResponse {
-    pb::AuthorizeCallResponse {
-        max_duration: i32::try_from(call.max_duration.min(LONGEST)).unwrap_or(i32::MAX),
-        reserved: Some(call.reserved.into()),
-        terminator_id: call.terminator.map(|user| user.0),
-        expires_at: Some(clock::to_proto(call.expires_at)),
-        ..answer
-    }
-}
-
 /// A record with what the authorisation knows and it leaves out.
 fn completed(record: CallRecord, active: ActiveCall) -> CallRecord {
     let or = |text: String, known: String| if text.is_empty() { known } else { text };
     let names_originator = record.originator_id.is_some() || !record.originator.is_empty();
-    let names_terminator = record.terminator_id.is_some() || !record.terminator.is_empty();
+    let names_terminator = record.terminator_id.is_some()
+        || !record.terminator.is_empty()
+        || record.termination_point_id != 0;
     // A switch that says neither how long it was nor when it ended says it as it ends.
     let just_ended =
         record.end_time.is_none() && record.duration_ms.is_none() && record.billsec_ms.is_none();
@@ -384,6 +263,10 @@ fn completed(record: CallRecord, active: ActiveCall) -> CallRecord {
         },
         origination_point_id: match record.origination_point_id {
             0 => active.origination_point.0,
+            given => given,
+        },
+        termination_point_id: match record.termination_point_id {
+            0 if !names_terminator => active.termination_point.0,
             given => given,
         },
         ..record

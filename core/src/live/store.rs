@@ -16,7 +16,7 @@ use crate::{
 
 const COLUMNS: &str = "SELECT a.id, a.call_id, a.source, a.destination, a.originator_id, \
                        a.origination_point_id, a.terminator_id, a.authorized_at, a.answered_at, \
-                       a.expires_at, a.max_duration, a.reserved";
+                       a.expires_at, a.max_duration, a.reserved, a.termination_point_id";
 
 fn read(row: &Row) -> Result<ActiveCall> {
     let terminator: i64 = row.get(6)?;
@@ -34,6 +34,7 @@ fn read(row: &Row) -> Result<ActiveCall> {
         max_duration: u32::try_from(row.get::<i64>(10)?)
             .map_err(|_| Error::internal("a stored call has a duration out of range"))?,
         reserved: row.get(11)?,
+        termination_point: PointId(row.get(12)?),
     })
 }
 
@@ -47,8 +48,8 @@ pub(super) async fn insert(tx: &mut Tx, call: &ActiveCall) -> Result<()> {
     let id = tx.next_id(Sequence::ActiveCalls).await?;
     let query = Query::new(
         "INSERT INTO active_calls (id, call_id, source, destination, originator_id, \
-         origination_point_id, terminator_id, authorized_at, answered_at, expires_at, \
-         max_duration, reserved) VALUES ",
+         origination_point_id, terminator_id, termination_point_id, authorized_at, answered_at, \
+         expires_at, max_duration, reserved) VALUES ",
     )
     .rows([vec![
         id.into(),
@@ -58,6 +59,7 @@ pub(super) async fn insert(tx: &mut Tx, call: &ActiveCall) -> Result<()> {
         call.originator.into(),
         call.origination_point.into(),
         call.terminator.map_or(0, |user| user.0).into(),
+        call.termination_point.into(),
         call.authorized_at.into(),
         call.answered_at.into(),
         call.expires_at.into(),
@@ -132,6 +134,26 @@ pub(super) async fn usage(tx: &mut Tx, user: UserId, except: &str, now: i64) -> 
     Ok(usage)
 }
 
+/// How many calls come from or go to a point, without those that have expired and without
+/// the one that is just looked at.
+pub(super) async fn usage_of_point(
+    tx: &mut Tx,
+    point: PointId,
+    except: &str,
+    now: i64,
+) -> Result<i64> {
+    let query = Query::new("SELECT COUNT(*) FROM active_calls a WHERE (a.origination_point_id = ")
+        .value(point)
+        .and(" OR a.termination_point_id = ")
+        .value(point)
+        .and(") AND a.expires_at > ")
+        .value(now)
+        .and(" AND a.call_id <> ")
+        .value(except);
+    let row = tx.fetch_optional(query).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
 /// How many calls are under way, without those that have expired.
 pub(crate) async fn count(db: &Db, scope: Scope) -> Result<pb::ActiveCallCount> {
     let query = Query::new("SELECT COUNT(*), COUNT(a.answered_at) FROM active_calls a");
@@ -180,7 +202,7 @@ pub(super) async fn list(db: &Db, filter: &Filter) -> Result<Vec<(ActiveCall, St
     }
     let query = query.and(" ORDER BY a.id LIMIT ").value(filter.limit);
     let rows = db.fetch_all(query).await?;
-    rows.iter().map(|row| Ok((read(row)?, row.get(12)?))).collect()
+    rows.iter().map(|row| Ok((read(row)?, row.get(13)?))).collect()
 }
 
 /// Forgets calls that were never answered and expired a day ago.

@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     ids::TariffId,
     money::{ExchangeRate, Money},
+    points::SideTariffs,
 };
 
 /// The compiled decks of the tariffs that some calls need, with their currencies.
@@ -20,6 +21,8 @@ pub(crate) struct Rater(HashMap<TariffId, (Arc<Deck>, ExchangeRate)>);
 /// The rate that decides about a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Offer {
+    /// The tariff that decided.
+    pub(crate) tariff: TariffId,
     pub(crate) prefix_length: usize,
     terms: Terms,
     exchange_rate: ExchangeRate,
@@ -53,23 +56,33 @@ impl Rater {
         Ok(Self(decks))
     }
 
-    /// The rate of a tariff for a call.
+    /// The rate for a call: of the tariff, or of the custom one where its prefix is as long or
+    /// longer.
     pub(crate) fn offer(
         &self,
-        tariff: TariffId,
+        tariffs: SideTariffs,
         number: &str,
         time: CallTime,
     ) -> Result<Offer, NoOffer> {
-        let (deck, exchange_rate) = self.0.get(&tariff).ok_or(NoOffer::NoTariff)?;
-        let found = deck.find(number, time).ok_or(NoOffer::NoRate)?;
+        let find = |tariff| {
+            let (deck, exchange_rate) = self.0.get(&tariff)?;
+            Some((deck.find(number, time), tariff, *exchange_rate))
+        };
+        let found = [find(tariffs.tariff), find(tariffs.custom)];
+        if found.iter().all(Option::is_none) {
+            return Err(NoOffer::NoTariff);
+        }
+        // Of equally long prefixes the last one stays: the custom tariff's.
+        let best = found
+            .into_iter()
+            .flatten()
+            .filter_map(|(found, tariff, rate)| Some((found?, tariff, rate)))
+            .max_by_key(|(found, ..)| found.prefix_length);
+        let (found, tariff, exchange_rate) = best.ok_or(NoOffer::NoRate)?;
         if found.blocked {
             return Err(NoOffer::Blocked);
         }
-        Ok(Offer {
-            prefix_length: found.prefix_length,
-            terms: found.terms,
-            exchange_rate: *exchange_rate,
-        })
+        Ok(Offer { tariff, prefix_length: found.prefix_length, terms: found.terms, exchange_rate })
     }
 }
 

@@ -168,10 +168,7 @@ pub(super) async fn add(tx: &mut Tx, rollup: Rollup) -> Result<()> {
             "prefix"
         ),
         rows: destinations.collect::<Result<_>>()?,
-        on_conflict: add_to!(
-            "traffic_destinations",
-            "day, originator_id, origination_point_id, terminator_id, termination_point_id, prefix"
-        ),
+        on_conflict: "",
     })
     .await?;
     tx.insert(Insert {

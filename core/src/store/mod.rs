@@ -74,6 +74,8 @@ pub(crate) enum Sequence {
     AccessTokens,
     /// Of `tariffs`.
     Tariffs,
+    /// Of `connection_points`.
+    ConnectionPoints,
     /// Of `calls`.
     Calls,
     /// Of `active_calls`.
@@ -90,6 +92,7 @@ impl Sequence {
             Self::Payments => "payments",
             Self::AccessTokens => "access_tokens",
             Self::Tariffs => "tariffs",
+            Self::ConnectionPoints => "connection_points",
             Self::Calls => "calls",
             Self::ActiveCalls => "active_calls",
         }

@@ -32,7 +32,8 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
         // Batches of every size have a statement of their own.
         .statement_cache_capacity(1024);
     // The indexes that new calls go into do not fit the small default cache.
-    let writing = options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "16384");
+    let writing =
+        options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "16384");
     let write = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
     let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;

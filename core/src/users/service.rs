@@ -13,7 +13,7 @@ use crate::{
     directions,
     error::{Error, Result},
     ids::UserId,
-    paging,
+    paging, points,
     store::{Sequence, Tx},
 };
 
@@ -141,7 +141,7 @@ impl Service {
     }
 
     async fn delete(&self, caller: &Principal, id: UserId) -> Result<()> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_catalog_change().await?;
         let locked = store::lock(&mut tx, id).await?.map(Arc::new);
         let user = caller.see(locked)?;
         let needed = user.role == Role::Admin
@@ -155,7 +155,8 @@ impl Service {
         }
         store::delete(&mut tx, id).await?;
         crate::access::store::delete_all_of(&mut tx, id).await?;
-        tx.commit().await?;
+        points::store::delete_of(&mut tx, id).await?;
+        self.0.commit_catalog_change(tx).await?;
         let deleted = Identity { version: user.version + 1, deleted: true, ..(*user).clone() };
         self.0.directory.learn(deleted);
         Ok(())

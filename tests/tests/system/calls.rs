@@ -155,8 +155,15 @@ async fn each_bad_call_is_rejected_by_itself() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
         import(&books, 1, &[("371", "blocked"), ("372", "99999999999")]).await;
-        let good =
-            |n| CallRecord { billsec_ms: Some(60_000), duration_ms: Some(61_000), ..call(n) };
+        let good = |n| CallRecord {
+            billsec_ms: Some(60_000),
+            duration_ms: Some(61_000),
+            originator: "alice".to_owned(),
+            terminator: "bob".to_owned(),
+            origination_point_id: 0,
+            termination_point_id: 0,
+            ..call(n)
+        };
         let to = |n, number: &str| CallRecord { destination: number.to_owned(), ..good(n) };
         let bad = [
             (CallRecord { duration_ms: Some(-1), ..good(1) }, CallRejection::NegativeDuration),
@@ -178,6 +185,10 @@ async fn each_bad_call_is_rejected_by_itself() {
             ),
             (CallRecord { terminator_id: Some(999), ..good(6) }, CallRejection::UnknownTerminator),
             (CallRecord { originator: "user7".to_owned(), ..good(8) }, CallRejection::NoTariff),
+            (CallRecord { origination_point_id: 999, ..good(14) }, CallRejection::UnknownPoint),
+            (CallRecord { origination_point_id: 3, ..good(15) }, CallRejection::UnknownPoint),
+            (CallRecord { origination_point_id: 2, ..good(16) }, CallRejection::UnknownPoint),
+            (CallRecord { termination_point_id: 1, ..good(17) }, CallRejection::UnknownPoint),
             (to(9, "99912345"), CallRejection::NoRate),
             (to(10, "37112345"), CallRejection::Blocked),
             (
@@ -202,7 +213,7 @@ async fn each_bad_call_is_rejected_by_itself() {
             taken.rejected_calls.iter().map(|call| (call.position, call.reason())).collect();
         let expected: Vec<_> = (2..).zip(bad.iter().map(|(_, reason)| *reason)).collect();
         assert_eq!(reasons, expected, "{:#?}", taken.rejected_calls);
-        assert_eq!((taken.stored, taken.rejected), (2, 12));
+        assert_eq!((taken.stored, taken.rejected), (2, 16));
         assert_eq!(
             units(&before) - units(&books.balance(4).await),
             units(&taken.price.unwrap().value)

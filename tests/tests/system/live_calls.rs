@@ -2,10 +2,12 @@
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
-    AdjustBalanceRequest, AuthorizeCallRequest, AuthorizeCallResponse, CallRecord, DailyLimit,
-    FinishCallRequest, FinishCallResponse, GetQuickStatsRequest, GetUserRequest,
-    ListActiveCallsRequest, LossProtection, RejectCode, StartCallRequest, UpdateCallRequest,
-    UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
+    AdjustBalanceRequest, AuthorizeCallRequest, AuthorizeCallResponse, CallRecord, ConnectionPoint,
+    DailyLimit, FinishCallRequest, FinishCallResponse, GetQuickStatsRequest, GetUserRequest,
+    ListActiveCallsRequest, LossProtection, OriginationPoint, RejectCode, StartCallRequest,
+    TerminationPoint, UpdateCallRequest, UpdateConnectionPointRequest, UpdateUserRequest, User,
+    accounts_service_client::AccountsServiceClient,
+    connection_points_service_client::ConnectionPointsServiceClient,
     live_calls_service_client::LiveCallsServiceClient,
     statistics_service_client::StatisticsServiceClient, users_service_client::UsersServiceClient,
 };
@@ -127,7 +129,7 @@ async fn a_call_from_its_beginning_to_its_end() {
         let asked = AuthorizeCallRequest {
             terminator_ids: vec![5],
             max_duration: 600,
-            origination_point_id: 3,
+            origination_point_id: 2,
             ..request("a-call")
         };
         let answer = authorize(&books, asked.clone()).await;
@@ -164,7 +166,7 @@ async fn a_call_from_its_beginning_to_its_end() {
         let call = finished.call.unwrap();
         assert!(!finished.duplicate);
         assert_eq!(call.price.clone().unwrap().amount.unwrap().value, "0.495");
-        assert_eq!((call.terminator_id, call.origination_point_id), (Some(5), 3));
+        assert_eq!((call.terminator_id, call.origination_point_id), (Some(5), 2));
         assert_eq!((books.balance(6).await, frozen(&books).await), ("9.505".into(), "0".into()));
 
         // The switch did not hear the answer, and says it all again.
@@ -331,6 +333,92 @@ async fn every_refusal_says_why() {
         change(&books, user(protection(careful)), &["loss_protection"]).await;
         assert_eq!(ask(by(vec![5])).await, (R::NoSuitableTerminator, vec![R::RateMargin]));
         books.check(8).await;
+    })
+    .await;
+}
+
+async fn point(books: &Books, point: ConnectionPoint) {
+    let request = UpdateConnectionPointRequest { connection_point: Some(point) };
+    let mut points = ConnectionPointsServiceClient::new(books.admin.clone());
+    points.update_connection_point(request).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn points_have_tariffs_and_capacities_of_their_own() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        prepaid(&books, "10").await;
+        let from = |origination: OriginationPoint| ConnectionPoint {
+            id: 2,
+            origination: Some(origination),
+            ..Default::default()
+        };
+        let to = |id: i64, termination: TerminationPoint| ConnectionPoint {
+            id,
+            termination: Some(termination),
+            ..Default::default()
+        };
+        let asked = |call_id: &str| AuthorizeCallRequest {
+            originator: String::new(),
+            origination_point_id: 2,
+            termination_point_ids: vec![3, 4],
+            max_duration: 60,
+            ..request(call_id)
+        };
+        // Tariff 2 sells at 0.09 and a fee of 0.005 here, less than the user's tariff does.
+        let custom = OriginationPoint {
+            active: true,
+            custom_tariff_id: 2,
+            capacity: 1,
+            ..Default::default()
+        };
+        point(&books, from(custom)).await;
+        let answer = authorize(&books, asked("one")).await;
+        assert_eq!((answer.terminator_id, answer.termination_point_id), (Some(5), 3));
+        assert_eq!(answer.reserved.unwrap().value, "0.095");
+        let answer = authorize(&books, asked("two")).await;
+        assert_eq!(answer.reject_code(), R::OriginationPointCapacity);
+        let record = CallRecord {
+            call_id: "one".to_owned(),
+            billsec_ms: Some(60_000),
+            ..Default::default()
+        };
+        let call = finish(&books, record).await.unwrap().call.unwrap();
+        assert_eq!((call.originator_id, call.termination_point_id), (6, 3));
+        assert_eq!(call.price.unwrap().tariff_id, 2);
+
+        point(&books, from(OriginationPoint { active: true, tariff_id: 1, ..Default::default() }))
+            .await;
+        point(&books, to(3, TerminationPoint { active: true, capacity: 1, ..Default::default() }))
+            .await;
+        assert_eq!(authorize(&books, asked("three")).await.termination_point_id, 3);
+        let answer = authorize(&books, asked("four")).await;
+        assert_eq!(answer.termination_point_id, 4);
+        assert_eq!(answer.skipped_terminators[0].reject_code(), R::TerminationPointCapacity);
+        // Switched off, and selling dearer than it is paid for.
+        point(&books, to(3, TerminationPoint::default())).await;
+        point(&books, to(4, TerminationPoint { active: true, tariff_id: 1, ..Default::default() }))
+            .await;
+        let careful = LossProtection {
+            price_protection: true,
+            min_rate_margin: decimal("0.01"),
+            ..Default::default()
+        };
+        let user = User { id: 6, loss_protection: Some(careful), ..Default::default() };
+        change(&books, user, &["loss_protection"]).await;
+        let answer = authorize(&books, asked("five")).await;
+        let codes: Vec<_> =
+            answer.skipped_terminators.iter().map(tollbook_proto::v1::SkippedTerminator::reject_code).collect();
+        assert_eq!(codes, [R::TerminatorUnreachable, R::RateMargin]);
+        point(&books, from(OriginationPoint::default())).await;
+        assert_eq!(
+            authorize(&books, asked("six")).await.reject_code(),
+            R::OriginationPointInactive
+        );
+        // Another's point is as good as none.
+        let foreign = AuthorizeCallRequest { origination_point_id: 1, ..request("seven") };
+        assert_eq!(authorize(&books, foreign).await.reject_code(), R::OriginatorNotFound);
+        books.check(8 + 1).await;
     })
     .await;
 }
