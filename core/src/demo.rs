@@ -1,11 +1,15 @@
-//! A demo data set: a few users, currencies and payments to look around in. It is made as
-//! any client would make it, over the gRPC service.
+//! A demo data set: a few users, currencies, payments, tariffs and calls to look around in.
+//! It is made as any client would make it, over the gRPC service.
 
+use futures_util::stream;
 use tollbook_proto::v1::{
-    self as pb, Permission, accounts_service_client::AccountsServiceClient,
-    currencies_service_client::CurrenciesServiceClient,
+    self as pb, Permission, TariffPurpose, accounts_service_client::AccountsServiceClient,
+    calls_service_client::CallsServiceClient,
+    connection_points_service_client::ConnectionPointsServiceClient,
+    currencies_service_client::CurrenciesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
-    payments_service_client::PaymentsServiceClient, users_service_client::UsersServiceClient,
+    payments_service_client::PaymentsServiceClient, tariffs_service_client::TariffsServiceClient,
+    users_service_client::UsersServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -14,6 +18,7 @@ use tonic::{
 };
 
 use crate::{
+    clock,
     error::{Error, Result},
     server::CoreService,
 };
@@ -116,7 +121,100 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
         };
         AccountsServiceClient::new(core.clone()).adjust_balance(bonus).await?;
     }
+    traffic(&core).await
+}
+
+/// What the demo sells and buys: prefix, destination, price and self-cost per minute.
+const RATES: [(&str, &str, &str, &str); 6] = [
+    ("1", "USA", "0.012", "0.007"),
+    ("44", "United Kingdom", "0.018", "0.011"),
+    ("447", "United Kingdom mobile", "0.045", "0.031"),
+    ("370", "Lithuania", "0.035", "0.022"),
+    ("3706", "Lithuania mobile", "0.12", "0.085"),
+    ("374", "Armenia", "0.19", "0.15"),
+];
+
+/// Tariffs, connection points, and calls of the last hours that `globex` made and `carrier`
+/// terminated.
+async fn traffic(core: &Demo) -> Result<(), Status> {
+    let selling = tariff(core, "Wholesale", TariffPurpose::UserWholesale, |rate| rate.2).await?;
+    let buying = tariff(core, "Carrier", TariffPurpose::Provider, |rate| rate.3).await?;
+    let mut users = UsersServiceClient::new(core.clone());
+    for id in 2..=4 {
+        let request = pb::UpdateUserRequest {
+            user: Some(pb::User { id, tariff_id: selling, ..Default::default() }),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["tariff_id".to_owned()] }),
+            ..Default::default()
+        };
+        users.update_user(request).await?;
+    }
+    let carrier = pb::User { tariff_id: buying, ..person("carrier", "Colossus Carrier", "") };
+    let carrier = create(&mut users, carrier).await?;
+    let mut points = ConnectionPointsServiceClient::new(core.clone());
+    let mut point_ids = [0; 2];
+    for (id, user_id) in point_ids.iter_mut().zip([3, carrier]) {
+        let origination = pb::OriginationPoint { active: true, ..Default::default() };
+        let termination = pb::TerminationPoint { active: true, ..Default::default() };
+        let point = pb::ConnectionPoint {
+            user_id,
+            description: "switch 1".to_owned(),
+            origination: (user_id != carrier).then_some(origination),
+            termination: (user_id == carrier).then_some(termination),
+            ..Default::default()
+        };
+        let request = pb::CreateConnectionPointRequest { connection_point: Some(point) };
+        let created = points.create_connection_point(request).await?.into_inner();
+        *id = created.connection_point.unwrap_or_default().id;
+    }
+    let calls = (0_i64..24)
+        .zip(RATES.iter().cycle())
+        .map(|(n, (prefix, ..))| pb::CallRecord {
+            call_id: format!("demo-{n}"),
+            start_time: Some(clock::to_proto(clock::now() - (24 - n) * 600_000_000)),
+            duration_ms: Some(12_000 + n % 3 * 61_000),
+            billsec_ms: Some(n % 3 * 61_000),
+            disposition: if n % 3 == 0 {
+                pb::Disposition::NoAnswer
+            } else {
+                pb::Disposition::Answered
+            }
+            .into(),
+            hangup_cause: if n % 3 == 0 { 19 } else { 16 },
+            source: "37052000001".to_owned(),
+            destination: format!("{prefix}5550{n:03}"),
+            origination_point_id: point_ids[0],
+            termination_point_id: point_ids[1],
+            ..Default::default()
+        })
+        .collect();
+    let messages = stream::iter([pb::IngestCallsRequest { calls }]);
+    CallsServiceClient::new(core.clone()).ingest_calls(messages).await?;
     Ok(())
+}
+
+/// Creates a tariff with the demo's rates.
+async fn tariff(
+    core: &Demo,
+    name: &str,
+    purpose: TariffPurpose,
+    price: fn(&(&'static str, &'static str, &'static str, &'static str)) -> &'static str,
+) -> Result<i64, Status> {
+    let mut tariffs = TariffsServiceClient::new(core.clone());
+    let tariff =
+        pb::Tariff { name: name.to_owned(), purpose: purpose.into(), ..Default::default() };
+    let created = tariffs.create_tariff(pb::CreateTariffRequest { tariff: Some(tariff) }).await?;
+    let tariff_id = created.into_inner().tariff.unwrap_or_default().id;
+    let lines = RATES.iter().map(|rate| pb::RateLine {
+        prefix: rate.0.to_owned(),
+        destination: rate.1.to_owned(),
+        rate: price(rate).to_owned(),
+        ..Default::default()
+    });
+    let options = pb::ImportRatesOptions { tariff_id, ..Default::default() };
+    let parts = [Part::Options(options), Part::Lines(pb::RateLines { lines: lines.collect() })]
+        .map(|part| pb::ImportRatesRequest { part: Some(part) });
+    tariffs.import_rates(stream::iter(parts)).await?;
+    Ok(tariff_id)
 }
 
 fn person(username: &str, first_name: &str, last_name: &str) -> pb::User {

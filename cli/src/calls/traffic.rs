@@ -38,7 +38,7 @@ impl Numbers {
         reason = "a position among some hundred thousands"
     )]
     pub(crate) fn zipf(&mut self, count: usize) -> usize {
-        let rank = (count as f64).powf(self.unit()) as usize;
+        let rank = ((count + 1) as f64).powf(self.unit()) as usize;
         // Popular destinations do not stand side by side.
         rank.wrapping_mul(2_654_435_761) % count
     }

@@ -407,8 +407,11 @@ async fn points_have_tariffs_and_capacities_of_their_own() {
         let user = User { id: 6, loss_protection: Some(careful), ..Default::default() };
         change(&books, user, &["loss_protection"]).await;
         let answer = authorize(&books, asked("five")).await;
-        let codes: Vec<_> =
-            answer.skipped_terminators.iter().map(tollbook_proto::v1::SkippedTerminator::reject_code).collect();
+        let codes: Vec<_> = answer
+            .skipped_terminators
+            .iter()
+            .map(tollbook_proto::v1::SkippedTerminator::reject_code)
+            .collect();
         assert_eq!(codes, [R::TerminatorUnreachable, R::RateMargin]);
         point(&books, from(OriginationPoint::default())).await;
         assert_eq!(
