@@ -19,7 +19,7 @@ use crate::{
     access::Scope,
     catalog::Snapshot,
     context::Context,
-    error::{Error, Result},
+    error::Result,
     ids::{EntryId, TariffId, UserId},
     ledger::{
         self, Kind,
@@ -31,11 +31,8 @@ use crate::{
     rating::{CallTime, Rater},
     settings,
     stats::rollup::Rollup,
-    store::{Sequence, Tx, is_retriable, is_taken},
+    store::{Sequence, Tx, retrying},
 };
-
-/// How often a batch is tried again that lost to another core of the same database.
-const TRIES: u32 = 10;
 
 /// A call on its way in, with its position among those that were sent.
 #[derive(Clone)]
@@ -183,15 +180,7 @@ pub(super) fn leg(
 
 /// Takes a rated batch into the books: all that is left of it, or with an error nothing.
 pub(crate) async fn store(context: &Context, rated: Rated) -> Result<Taken> {
-    let mut tries = 0;
-    let (mut taken, posted) = loop {
-        tries += 1;
-        match transaction(context, &rated).await {
-            Err(Error::Database(error))
-                if tries < TRIES && (is_retriable(&error) || is_taken(&error)) => {}
-            done => break done?,
-        }
-    };
+    let (mut taken, posted) = retrying(|| transaction(context, &rated)).await?;
     for posted in posted {
         context.directory.learn_posted(&posted.entry);
     }

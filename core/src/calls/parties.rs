@@ -112,7 +112,9 @@ impl<'a> Parties<'a> {
             (None, None) => return Ok(None),
         };
         let user = self.by_id.get(&id);
-        let user = user.filter(|user| user.role == Role::User && self.scope.covers(user));
+        // Who may bring a customer's calls may bring them wherever they went.
+        let in_scope = |user: &Identity| side == Side::Terminator || self.scope.covers(user);
+        let user = user.filter(|user| user.role == Role::User && in_scope(user));
         let user = user.ok_or(unknown)?;
         let tariffs = match terms {
             Some((owner, _)) if owner != user.id => return Err(Rejection::UnknownPoint(side)),

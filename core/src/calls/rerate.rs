@@ -27,14 +27,12 @@ use crate::{
     rating::Rater,
     settings,
     stats::{Total, rollup::Rollup},
-    store::{Tx, is_retriable},
+    store::{Tx, retrying},
     users::Identity,
 };
 
 /// How many calls a transaction looks at.
 const BATCH: i64 = 1_000;
-/// How often a batch is tried again that lost to another core of the same database.
-const TRIES: u32 = 10;
 
 /// What has been done so far.
 #[derive(Clone, Copy, Default)]
@@ -76,14 +74,7 @@ pub(super) async fn rerate(
     let rerating = Rerating { context, sides, user, dry_run: request.dry_run };
     let mut done = Done::default();
     loop {
-        let mut tries = 0;
-        let (last, after_batch) = loop {
-            tries += 1;
-            match rerating.batch(&filter, done).await {
-                Err(Error::Database(error)) if tries < TRIES && is_retriable(&error) => {}
-                batch => break batch?,
-            }
-        };
+        let (last, after_batch) = retrying(|| rerating.batch(&filter, done)).await?;
         done = after_batch;
         match last {
             Some(position) => filter.after = position,

@@ -5,7 +5,7 @@
 //! batch is on its way to the disk the next one gathers; nobody waits for a timer. Nothing
 //! is acknowledged before it is durable.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,8 +20,6 @@ use crate::{
 const QUEUE: usize = 4096;
 /// How many postings a transaction holds at most.
 const BATCH: usize = 512;
-/// How often a batch is tried again that lost to another core of the same database.
-const TRIES: u32 = 10;
 
 struct Job {
     posting: Posting,
@@ -87,16 +85,7 @@ async fn commit_together(
     directory: &Directory,
     postings: &[Posting],
 ) -> Result<Vec<Result<Posted>>> {
-    let mut tries = 0;
-    let results = loop {
-        tries += 1;
-        match transaction(db, postings).await {
-            Err(Error::Database(error)) if tries < TRIES && store::is_retriable(&error) => {
-                tokio::time::sleep(Duration::from_millis(5) * tries).await;
-            }
-            done => break done?,
-        }
-    };
+    let results = store::retrying(|| transaction(db, postings)).await?;
     for posted in results.iter().flatten() {
         directory.learn_posted(&posted.entry);
     }

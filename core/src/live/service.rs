@@ -30,13 +30,11 @@ use crate::{
     money::Money,
     paging,
     rating::CallTime,
-    store::{Tx, is_retriable, is_taken},
+    store::{Tx, retrying},
     text::check_text,
     users::Role,
 };
 
-/// How often a decision is tried again that lost to another core of the same database.
-const TRIES: u32 = 10;
 /// How often lost calls are looked for.
 const WATCH_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -80,22 +78,9 @@ impl Service {
         let Some((originator, origination)) = origination else {
             return Ok(refusal(RejectCode::OriginatorNotFound));
         };
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let question = Question {
-                context: &self.0,
-                snapshot: &snapshot,
-                request,
-                originator,
-                origination,
-            };
-            match question.decide().await {
-                Err(Error::Database(error))
-                    if tries < TRIES && (is_retriable(&error) || is_taken(&error)) => {}
-                done => return done,
-            }
-        }
+        let question =
+            Question { context: &self.0, snapshot: &snapshot, request, originator, origination };
+        retrying(|| question.decide()).await
     }
 
     async fn start(&self, scope: Scope, request: &pb::StartCallRequest) -> Result<pb::ActiveCall> {
@@ -220,7 +205,7 @@ impl Service {
         let filter = store::Filter {
             scope,
             originator: request.originator_id.map(UserId),
-            expired_at: request.expired_only.then_some(now),
+            expired: request.expired_only.then_some((i64::MIN, now)),
             after: paging::decode(&request.page_token)?,
             limit: size + 1,
         };
@@ -293,7 +278,7 @@ async fn look(context: &Context, since: i64, now: i64) -> Result<()> {
     let mut filter = store::Filter {
         scope: Scope::All,
         originator: None,
-        expired_at: Some(now),
+        expired: Some((since, now)),
         after: None,
         limit: 1000,
     };
@@ -302,7 +287,7 @@ async fn look(context: &Context, since: i64, now: i64) -> Result<()> {
         let Some((last, _)) = calls.last() else { break };
         filter.after = Some(last.id);
         for (call, originator) in calls {
-            if call.answered_at.is_some() && call.expires_at > since {
+            if call.answered_at.is_some() {
                 tracing::warn!(call_id = call.call_id, originator, "the end of a call is missing");
             }
         }

@@ -181,8 +181,8 @@ fn conditions(query: Query, scope: Scope) -> Query {
 pub(super) struct Filter {
     pub(super) scope: Scope,
     pub(super) originator: Option<UserId>,
-    /// Only those that had expired then.
-    pub(super) expired_at: Option<i64>,
+    /// Only those that expired after the first time, up to the second.
+    pub(super) expired: Option<(i64, i64)>,
     pub(super) after: Option<i64>,
     pub(super) limit: i64,
 }
@@ -194,8 +194,9 @@ pub(super) async fn list(db: &Db, filter: &Filter) -> Result<Vec<(ActiveCall, St
     if let Some(user) = filter.originator {
         query = query.and(" AND a.originator_id = ").value(user);
     }
-    if let Some(time) = filter.expired_at {
-        query = query.and(" AND a.expires_at <= ").value(time);
+    if let Some((after, until)) = filter.expired {
+        query = query.and(" AND a.expires_at > ").value(after);
+        query = query.and(" AND a.expires_at <= ").value(until);
     }
     if let Some(after) = filter.after {
         query = query.and(" AND a.id > ").value(after);

@@ -6,7 +6,7 @@
 mod postgres;
 mod sqlite;
 
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, path::PathBuf, time::Duration};
 
 use rust_decimal::Decimal;
 use sqlx::AssertSqlSafe;
@@ -428,15 +428,30 @@ impl Tx {
     }
 }
 
-/// Whether the transaction failed through no fault of its own, so that it may be repeated:
-/// serialization failures and deadlocks between several cores.
-#[must_use]
-pub(crate) fn is_retriable(error: &sqlx::Error) -> bool {
-    postgres::is_retriable(error)
+/// How often a transaction is tried that loses to other cores of the same database.
+const TRIES: u32 = 10;
+
+/// Runs a transaction, and again where it failed through no fault of its own: because of a
+/// serialization failure or a deadlock between several cores, or because another one stored
+/// the same key meanwhile, which the next try will find.
+pub(crate) async fn retrying<T, F>(mut transaction: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match transaction().await {
+            Err(Error::Database(error)) if tries < TRIES && is_passing(&error) => {
+                tokio::time::sleep(Duration::from_millis(5) * tries).await;
+            }
+            done => return done,
+        }
+    }
 }
 
-/// Whether the transaction failed because another one has stored the same key meanwhile.
-#[must_use]
-pub(crate) fn is_taken(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+fn is_passing(error: &sqlx::Error) -> bool {
+    let taken =
+        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+    taken || postgres::is_retriable(error)
 }
