@@ -7,6 +7,7 @@ use crate::{
     catalog::{self, Catalog},
     error::Result,
     ledger::writer::Writer,
+    pools::cache::Pools,
     rating::decks::Decks,
     store::{Db, Tx},
     users::directory::Directory,
@@ -20,6 +21,7 @@ pub(crate) struct Context {
     pub(crate) tokens: Tokens,
     pub(crate) writer: Writer,
     pub(crate) decks: Decks,
+    pub(crate) pools: Pools,
 }
 
 impl Context {

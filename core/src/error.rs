@@ -128,6 +128,12 @@ pub enum Error {
     /// No such connection point, or not for this caller to see.
     #[error("no such connection point")]
     ConnectionPointNotFound,
+    /// No such number pool.
+    #[error("no such number pool")]
+    NumberPoolNotFound,
+    /// A user has it as a list.
+    #[error("the number pool is a list of a user")]
+    NumberPoolInUse,
     /// No such call under way.
     #[error("no such call is under way")]
     CallNotFound,
@@ -189,6 +195,8 @@ impl Error {
             Self::TariffNotFound => ErrorReason::TariffNotFound,
             Self::TariffInUse => ErrorReason::TariffInUse,
             Self::CallNotFound => ErrorReason::CallNotFound,
+            Self::NumberPoolNotFound => ErrorReason::NumberPoolNotFound,
+            Self::NumberPoolInUse => ErrorReason::NumberPoolInUse,
             Self::ConnectionPointNotFound => ErrorReason::ConnectionPointNotFound,
             Self::CallFinished => ErrorReason::CallFinished,
             Self::CallRejected(_) => ErrorReason::CallRejected,
@@ -219,6 +227,7 @@ impl Error {
             | Self::FeatureDisabled
             | Self::UserInUse
             | Self::UserHasCalls
+            | Self::NumberPoolInUse
             | Self::CurrencyFixed
             | Self::ApiSecretMissing
             | Self::ManagerGroupInUse
@@ -236,6 +245,7 @@ impl Error {
             | Self::AccessTokenNotFound
             | Self::DirectionNotFound
             | Self::CallNotFound
+            | Self::NumberPoolNotFound
             | Self::ConnectionPointNotFound
             | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused

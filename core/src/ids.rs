@@ -35,6 +35,8 @@ ids! {
     EntryId;
     /// Of a payment.
     PaymentId;
+    /// Of a number pool.
+    PoolId;
     /// Of an origination or termination point; 0: not said.
     PointId;
 }

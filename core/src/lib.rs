@@ -24,6 +24,7 @@ mod money;
 mod paging;
 mod payments;
 mod points;
+mod pools;
 pub mod rating;
 mod server;
 mod settings;
@@ -77,6 +78,7 @@ impl Core {
             writer: Writer::start(db.clone(), directory.clone()),
             directory,
             decks: rating::decks::Decks::default(),
+            pools: pools::cache::Pools::default(),
             db,
         });
         tokio::spawn(live::watch(Arc::downgrade(&context)));

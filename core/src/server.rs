@@ -11,6 +11,7 @@ use tollbook_proto::v1::{
     directions_service_server::DirectionsServiceServer, legacy_service_server::LegacyServiceServer,
     live_calls_service_server::LiveCallsServiceServer,
     manager_groups_service_server::ManagerGroupsServiceServer,
+    number_pools_service_server::NumberPoolsServiceServer,
     payments_service_server::PaymentsServiceServer, rating_service_server::RatingServiceServer,
     sessions_service_server::SessionsServiceServer, settings_service_server::SettingsServiceServer,
     statistics_service_server::StatisticsServiceServer,
@@ -28,7 +29,7 @@ use crate::{
     context::Context,
     currencies, directions,
     error::{Error, Result},
-    ledger, live, managers, payments, points, rating, settings, stats, tariffs, users,
+    ledger, live, managers, payments, points, pools, rating, settings, stats, tariffs, users,
 };
 
 /// All services behind the gate, to be called in the same process.
@@ -82,6 +83,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(TariffsServiceServer::new(tariffs::Service(context.clone())))
         .add_service(RatingServiceServer::new(rating::Service(context.clone())))
         .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
+        .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
         .add_service(CallsServiceServer::new(calls::Service(context.clone())))
         .add_service(LiveCallsServiceServer::new(live::Service(context.clone())))
         .add_service(StatisticsServiceServer::new(stats::Service(context.clone())))

@@ -15,7 +15,9 @@ use tollbook_proto::{
         CheckAccessRequest, accounts_service_client::AccountsServiceClient,
         calls_service_client::CallsServiceClient,
         currencies_service_client::CurrenciesServiceClient,
-        legacy_service_client::LegacyServiceClient, payments_service_client::PaymentsServiceClient,
+        legacy_service_client::LegacyServiceClient,
+        number_pools_service_client::NumberPoolsServiceClient,
+        payments_service_client::PaymentsServiceClient,
         sessions_service_client::SessionsServiceClient,
         statistics_service_client::StatisticsServiceClient,
         tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
@@ -52,6 +54,10 @@ impl Call {
 
     pub(crate) fn currencies(&self) -> CurrenciesServiceClient<Signed> {
         CurrenciesServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn number_pools(&self) -> NumberPoolsServiceClient<Signed> {
+        NumberPoolsServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn payments(&self) -> PaymentsServiceClient<Signed> {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tollbook_proto::v1::{self as pb, RejectCode, SkippedTerminator};
+use tollbook_proto::v1::{self as pb, ListUse, RejectCode, SkippedTerminator};
 
 use super::{
     ActiveCall, LONGEST, RINGING,
@@ -15,7 +15,7 @@ use crate::{
     clock,
     context::Context,
     error::{Error, Result},
-    ids::{PointId, TariffId, UserId},
+    ids::{PointId, PoolId, TariffId, UserId},
     ledger,
     points::{Origination, SideTariffs, Termination},
     rating::{CallTime, Offer, Rater},
@@ -205,14 +205,44 @@ impl Question<'_> {
 
     /// Why the originator may not call at all; none: he may.
     async fn refused(&self, tx: &mut Tx, caller: &Party, now: i64) -> Result<Option<RejectCode>> {
-        let Some(point) = self.origination else { return Ok(caller.refused()) };
-        if !point.active {
-            return Ok(Some(RejectCode::OriginationPointInactive));
+        if let Some(point) = self.origination {
+            if !point.active {
+                return Ok(Some(RejectCode::OriginationPointInactive));
+            }
+            let id = PointId(self.request.origination_point_id);
+            let calls = store::usage_of_point(tx, id, &self.request.call_id, now).await?;
+            if point.is_full(calls) {
+                return Ok(Some(RejectCode::OriginationPointCapacity));
+            }
         }
-        let id = PointId(self.request.origination_point_id);
-        let calls = store::usage_of_point(tx, id, &self.request.call_id, now).await?;
-        if point.is_full(calls) {
-            return Ok(Some(RejectCode::OriginationPointCapacity));
+        let (source, destination) = (&self.request.source, &self.request.destination);
+        let user = &caller.user;
+        for (list, number, blacklisted, not_whitelisted) in [
+            (
+                &user.source_list,
+                source,
+                RejectCode::SourceBlacklisted,
+                RejectCode::SourceNotWhitelisted,
+            ),
+            (
+                &user.destination_list,
+                destination,
+                RejectCode::DestinationBlacklisted,
+                RejectCode::DestinationNotWhitelisted,
+            ),
+        ] {
+            let Some(list) = list else { continue };
+            let refused_if_listed = match list.r#use() {
+                ListUse::Unspecified => continue,
+                ListUse::Blacklist => true,
+                ListUse::Whitelist => false,
+            };
+            let pool = PoolId(list.number_pool_id);
+            let numbers = self.context.pools.get(&self.context.db, tx, pool).await?;
+            if numbers.contain(number) == refused_if_listed {
+                let code = if refused_if_listed { blacklisted } else { not_whitelisted };
+                return Ok(Some(code));
+            }
         }
         Ok(caller.refused())
     }

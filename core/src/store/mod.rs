@@ -76,6 +76,10 @@ pub(crate) enum Sequence {
     Tariffs,
     /// Of `connection_points`.
     ConnectionPoints,
+    /// Of `number_pools`.
+    NumberPools,
+    /// Of `pool_numbers`.
+    PoolNumbers,
     /// Of `calls`.
     Calls,
     /// Of `active_calls`.
@@ -93,6 +97,8 @@ impl Sequence {
             Self::AccessTokens => "access_tokens",
             Self::Tariffs => "tariffs",
             Self::ConnectionPoints => "connection_points",
+            Self::NumberPools => "number_pools",
+            Self::PoolNumbers => "pool_numbers",
             Self::Calls => "calls",
             Self::ActiveCalls => "active_calls",
         }

@@ -9,7 +9,7 @@ use super::{Identity, Role, directory::Balance, record, taxes::TaxPlan};
 use crate::{
     clock, contract,
     error::{Error, Result},
-    ids::{CurrencyId, EntryId, ManagerGroupId, TariffId, UserId},
+    ids::{CurrencyId, EntryId, ManagerGroupId, PoolId, TariffId, UserId},
     live,
     money::Money,
     store::{Db, Query, Row, Tx, Value},
@@ -335,6 +335,15 @@ pub(super) async fn is_responsible(tx: &mut Tx, id: UserId) -> Result<bool> {
         Query::new("SELECT id FROM users WHERE deleted_at IS NULL AND responsible_manager_id = ")
             .value(id)
             .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}
+
+/// Whether a user has a number pool as a list.
+pub(crate) async fn uses_pool(tx: &mut Tx, pool: PoolId) -> Result<bool> {
+    // The profile is JSON, in which 64-bit numbers are texts.
+    let query = Query::new("SELECT id FROM users WHERE deleted_at IS NULL AND profile LIKE ")
+        .value(format!("%\"numberPoolId\":\"{pool}\"%"))
+        .and(" LIMIT 1");
     Ok(tx.fetch_optional(query).await?.is_some())
 }
 

@@ -5,6 +5,7 @@ mod balance;
 mod calls;
 mod currencies;
 mod login;
+mod number_pools;
 mod payments;
 mod rates;
 mod statistics;
@@ -21,6 +22,12 @@ pub(crate) const METHODS: &[Method] = &[
     balance::USER_SIMPLE_BALANCE_GET,
     calls::USER_CALLS_GET,
     currencies::EXCHANGE_RATE_UPDATE,
+    number_pools::NUMBER_POOLS_GET,
+    number_pools::NUMBER_POOL_CREATE,
+    number_pools::NUMBER_POOL_UPDATE,
+    number_pools::NUMBER_POOL_DELETE,
+    number_pools::NUMBER_POOL_NUMBERS_CREATE,
+    number_pools::NUMBER_POOL_NUMBERS_DELETE,
     login::USER_LOGIN,
     login::USER_LOGOUT,
     payments::PAYMENT_CREATE,

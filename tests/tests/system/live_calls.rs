@@ -2,13 +2,16 @@
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
-    AdjustBalanceRequest, AuthorizeCallRequest, AuthorizeCallResponse, CallRecord, ConnectionPoint,
-    DailyLimit, FinishCallRequest, FinishCallResponse, GetQuickStatsRequest, GetUserRequest,
-    ListActiveCallsRequest, LossProtection, OriginationPoint, RejectCode, StartCallRequest,
-    TerminationPoint, UpdateCallRequest, UpdateConnectionPointRequest, UpdateUserRequest, User,
+    AddPoolNumbersRequest, AdjustBalanceRequest, AuthorizeCallRequest, AuthorizeCallResponse,
+    CallRecord, ConnectionPoint, CreateNumberPoolRequest, DailyLimit, DeletePoolNumbersRequest,
+    FinishCallRequest, FinishCallResponse, GetQuickStatsRequest, GetUserRequest,
+    ListActiveCallsRequest, ListUse, LossProtection, OriginationPoint, RejectCode,
+    StartCallRequest, StaticList, TerminationPoint, UpdateCallRequest,
+    UpdateConnectionPointRequest, UpdateUserRequest, User,
     accounts_service_client::AccountsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     live_calls_service_client::LiveCallsServiceClient,
+    number_pools_service_client::NumberPoolsServiceClient,
     statistics_service_client::StatisticsServiceClient, users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{books::Books, contract::decimal, server::Authorized};
@@ -422,6 +425,63 @@ async fn points_have_tariffs_and_capacities_of_their_own() {
         let foreign = AuthorizeCallRequest { origination_point_id: 1, ..request("seven") };
         assert_eq!(authorize(&books, foreign).await.reject_code(), R::OriginatorNotFound);
         books.check(8 + 1).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn black_and_whitelists_are_obeyed() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        prepaid(&books, "10").await;
+        let mut pools = NumberPoolsServiceClient::new(books.admin.clone());
+        let request = CreateNumberPoolRequest { name: "list".to_owned(), ..Default::default() };
+        let created = pools.create_number_pool(request).await.unwrap().into_inner();
+        let number_pool_id = created.number_pool.unwrap().id;
+        let mut n = 0;
+        let mut ask = async |source: &str, destination: &str| {
+            n += 1;
+            let asked = AuthorizeCallRequest {
+                source: source.to_owned(),
+                destination: destination.to_owned(),
+                max_duration: 1,
+                ..request(&format!("listed-{n}"))
+            };
+            authorize(&books, asked).await.reject_code()
+        };
+        let with = |source: ListUse, destination: ListUse| {
+            let list = |list: ListUse| Some(StaticList { r#use: list.into(), number_pool_id });
+            User {
+                id: 6,
+                source_list: list(source),
+                destination_list: list(destination),
+                ..Default::default()
+            }
+        };
+        let lists = ["source_list", "destination_list"];
+
+        // An empty blacklist refuses nobody, an empty whitelist everybody.
+        change(&books, with(ListUse::Blacklist, ListUse::Blacklist), &lists).await;
+        assert_eq!(ask("1", "3701").await, R::Unspecified);
+        change(&books, with(ListUse::Unspecified, ListUse::Whitelist), &lists).await;
+        assert_eq!(ask("1", "3701").await, R::DestinationNotWhitelisted);
+        let numbers = ["3706%", "44_5", "1"].map(str::to_owned).to_vec();
+        let request = AddPoolNumbersRequest { number_pool_id, numbers };
+        assert_eq!(pools.add_pool_numbers(request.clone()).await.unwrap().into_inner().added, 3);
+        assert_eq!(pools.add_pool_numbers(request).await.unwrap().into_inner().added, 0);
+        assert_eq!(ask("1", "37061").await, R::Unspecified);
+        assert_eq!(ask("1", "4415").await, R::Unspecified);
+        assert_eq!(ask("1", "44155").await, R::DestinationNotWhitelisted);
+        change(&books, with(ListUse::Whitelist, ListUse::Blacklist), &lists).await;
+        assert_eq!(ask("2", "3701").await, R::SourceNotWhitelisted);
+        assert_eq!(ask("1", "37061").await, R::DestinationBlacklisted);
+        assert_eq!(ask("1", "3701").await, R::Unspecified);
+        change(&books, with(ListUse::Blacklist, ListUse::Unspecified), &lists).await;
+        assert_eq!(ask("1", "37061").await, R::SourceBlacklisted);
+        // What is deleted from the pool counts no more.
+        let request = DeletePoolNumbersRequest { number_pool_id, all: true, ..Default::default() };
+        assert_eq!(pools.delete_pool_numbers(request).await.unwrap().into_inner().deleted, 3);
+        assert_eq!(ask("1", "37061").await, R::Unspecified);
     })
     .await;
 }

@@ -1,0 +1,33 @@
+//! The numbers of pools in memory: loaded when they are first asked for, and again when they
+//! have changed.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use super::{Patterns, store};
+use crate::{
+    error::{Error, Result},
+    ids::PoolId,
+    store::{Db, Tx},
+};
+
+#[derive(Default)]
+pub(crate) struct Pools(DashMap<PoolId, (i64, Arc<Patterns>)>);
+
+impl Pools {
+    /// The numbers of a pool as a transaction sees it; a pool that is gone is empty.
+    pub(crate) async fn get(&self, db: &Db, tx: &mut Tx, id: PoolId) -> Result<Arc<Patterns>> {
+        let Some(pool) = store::get(tx, id).await? else {
+            return Ok(Arc::new(Patterns::new(Vec::new())));
+        };
+        if let Some(known) = self.0.get(&id).filter(|known| known.0 == pool.revision) {
+            return Ok(known.1.clone());
+        }
+        let (revision, numbers) = store::all_numbers(db, id).await?;
+        let patterns = tokio::task::spawn_blocking(move || Arc::new(Patterns::new(numbers)));
+        let patterns = patterns.await.map_err(|error| Error::internal(error.to_string()))?;
+        self.0.insert(id, (revision, patterns.clone()));
+        Ok(patterns)
+    }
+}

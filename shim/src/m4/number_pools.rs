@@ -1,0 +1,287 @@
+//! Group "number pools": `number_pools_get`, `number_pool_create`, `number_pool_update`,
+//! `number_pool_delete`, `number_pool_numbers_create`, `number_pool_numbers_delete`.
+
+use serde::Serialize;
+use tollbook_proto::v1::{
+    AddPoolNumbersRequest, CreateNumberPoolRequest, DeleteNumberPoolRequest,
+    DeletePoolNumbersRequest, ErrorReason, ListNumberPoolsRequest, ListPoolNumbersRequest,
+    UpdateNumberPoolRequest,
+};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap},
+    method::{Method, Param, STAFF, optional, required},
+    request::Params,
+    xml::Answer,
+};
+
+const WRAP: Wrap = Wrap::PageStatus;
+const NOT_FOUND: &str = "Number Pool was not found";
+const ERRORS: &[(ErrorReason, &str)] = &[
+    (ErrorReason::NumberPoolNotFound, NOT_FOUND),
+    (ErrorReason::NumberPoolInUse, "Number Pool is in use"),
+    (ErrorReason::PermissionMissing, "You are not authorized to use this functionality"),
+];
+const POOL: Param = required("number_pool_id", "which pool");
+const NUMBERS: &str = "comma separated: numbers, or beginnings followed by %; _ and # stand for \
+                       any character";
+
+fn pool_id(params: &Params) -> Result<i64, Failure> {
+    params.id("number_pool_id").ok_or_else(|| Failure::Parameters(WRAP.error(NOT_FOUND)))
+}
+
+pub(super) const NUMBER_POOLS_GET: Method = Method {
+    name: "number_pools_get",
+    aliases: &[],
+    group: "Number pools",
+    summary: "Lists number pools, with their numbers if asked for",
+    hash: &[&[]],
+    only_admin_signs_nothing: false,
+    params: &[
+        optional("number_pool_id", "only this pool"),
+        optional("show_numbers", "1: the numbers, too"),
+        optional("number_limit_row_count", "how many numbers of each pool, above 0; default: all"),
+        optional("number_limit_offset", "how many numbers to skip; default 0"),
+    ],
+    roles: STAFF,
+    rpc: "/tollbook.v1.NumberPoolsService/ListNumberPools",
+    wrap: WRAP,
+    errors: ERRORS,
+    handle: |call| Box::pin(number_pools_get(call)),
+};
+
+#[derive(Serialize)]
+struct PoolsPage {
+    number_pools: Pools,
+}
+
+#[derive(Serialize)]
+struct Pools {
+    number_pool: Vec<ListedPool>,
+}
+
+#[derive(Serialize)]
+struct ListedPool {
+    id: i64,
+    name: String,
+    comment: String,
+    number_count: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numbers: Option<Numbers>,
+}
+
+#[derive(Serialize)]
+struct Numbers {
+    number: Vec<ListedNumber>,
+}
+
+#[derive(Serialize)]
+struct ListedNumber {
+    id: i64,
+    number: String,
+}
+
+async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
+    let params = &call.params;
+    let id = match params.filled("number_pool_id") {
+        None => None,
+        Some(_) => Some(pool_id(params)?),
+    };
+    let count = match params.filled("number_limit_row_count") {
+        None => usize::MAX,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(|| Failure::invalid(WRAP, "number_limit_row_count"))?,
+    };
+    let offset = match params.filled("number_limit_offset") {
+        None => 0,
+        Some(_) => params
+            .id("number_limit_offset")
+            .ok_or_else(|| Failure::invalid(WRAP, "number_limit_offset"))?,
+    };
+    let list = call.number_pools().list_number_pools(ListNumberPoolsRequest { id }).await?;
+    let mut pools = Vec::new();
+    for pool in list.into_inner().number_pools {
+        let numbers = match params.switch("show_numbers") {
+            true => Some(Numbers { number: numbers(&call, pool.id, offset, count).await? }),
+            false => None,
+        };
+        pools.push(ListedPool {
+            id: pool.id,
+            name: pool.name,
+            comment: pool.comment,
+            number_count: pool.numbers,
+            numbers,
+        });
+    }
+    if id.is_some() && pools.is_empty() {
+        return Ok(WRAP.error(NOT_FOUND));
+    }
+    Ok(Answer::xml("page", &PoolsPage { number_pools: Pools { number_pool: pools } }))
+}
+
+async fn numbers(
+    call: &Call,
+    number_pool_id: i64,
+    offset: i64,
+    count: usize,
+) -> Result<Vec<ListedNumber>, Failure> {
+    let mut request =
+        ListPoolNumbersRequest { number_pool_id, offset, page_size: 1000, ..Default::default() };
+    let mut listed = Vec::new();
+    loop {
+        let page = call.number_pools().list_pool_numbers(request.clone()).await?.into_inner();
+        let numbers = page.numbers.into_iter().take(count - listed.len());
+        listed.extend(numbers.map(|number| ListedNumber { id: number.id, number: number.number }));
+        if page.next_page_token.is_empty() || listed.len() == count {
+            return Ok(listed);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+pub(super) const NUMBER_POOL_CREATE: Method = Method {
+    name: "number_pool_create",
+    aliases: &[],
+    group: "Number pools",
+    summary: "Creates a number pool",
+    hash: &[&[]],
+    only_admin_signs_nothing: false,
+    params: &[required("name", "its name"), optional("comment", "free text")],
+    roles: STAFF,
+    rpc: "/tollbook.v1.NumberPoolsService/CreateNumberPool",
+    wrap: WRAP,
+    errors: ERRORS,
+    handle: |call| Box::pin(number_pool_create(call)),
+};
+
+async fn number_pool_create(call: Call) -> Result<Answer, Failure> {
+    let request = CreateNumberPoolRequest {
+        name: call.params.text("name").to_owned(),
+        comment: call.params.text("comment").to_owned(),
+    };
+    call.number_pools().create_number_pool(request).await?;
+    Ok(Answer::success("Number Pool created"))
+}
+
+pub(super) const NUMBER_POOL_UPDATE: Method = Method {
+    name: "number_pool_update",
+    aliases: &[],
+    group: "Number pools",
+    summary: "Changes the name and the comment of a number pool",
+    hash: &[&[]],
+    only_admin_signs_nothing: false,
+    params: &[POOL, optional("name", "new name"), optional("comment", "new comment")],
+    roles: STAFF,
+    rpc: "/tollbook.v1.NumberPoolsService/UpdateNumberPool",
+    wrap: WRAP,
+    errors: ERRORS,
+    handle: |call| Box::pin(number_pool_update(call)),
+};
+
+async fn number_pool_update(call: Call) -> Result<Answer, Failure> {
+    let sent = |name| call.params.get(name).map(str::to_owned);
+    let request = UpdateNumberPoolRequest {
+        id: pool_id(&call.params)?,
+        name: sent("name"),
+        comment: sent("comment"),
+    };
+    call.number_pools().update_number_pool(request).await?;
+    Ok(Answer::success("Number Pool updated"))
+}
+
+pub(super) const NUMBER_POOL_DELETE: Method = Method {
+    name: "number_pool_delete",
+    aliases: &[],
+    group: "Number pools",
+    summary: "Deletes a number pool with its numbers, unless a user has it as a list",
+    hash: &[&[]],
+    only_admin_signs_nothing: false,
+    params: &[POOL],
+    roles: STAFF,
+    rpc: "/tollbook.v1.NumberPoolsService/DeleteNumberPool",
+    wrap: WRAP,
+    errors: ERRORS,
+    handle: |call| Box::pin(number_pool_delete(call)),
+};
+
+async fn number_pool_delete(call: Call) -> Result<Answer, Failure> {
+    let request = DeleteNumberPoolRequest { id: pool_id(&call.params)? };
+    call.number_pools().delete_number_pool(request).await?;
+    Ok(Answer::success("Number Pool deleted"))
+}
+
+pub(super) const NUMBER_POOL_NUMBERS_CREATE: Method = Method {
+    name: "number_pool_numbers_create",
+    aliases: &[],
+    group: "Number pools",
+    summary: "Adds numbers to a pool, all or none",
+    hash: &[&[]],
+    only_admin_signs_nothing: false,
+    params: &[POOL, required("numbers", NUMBERS)],
+    roles: STAFF,
+    rpc: "/tollbook.v1.NumberPoolsService/AddPoolNumbers",
+    wrap: WRAP,
+    errors: ERRORS,
+    handle: |call| Box::pin(number_pool_numbers_create(call)),
+};
+
+async fn number_pool_numbers_create(call: Call) -> Result<Answer, Failure> {
+    let number_pool_id = pool_id(&call.params)?;
+    let Some(numbers) = call.params.filled("numbers") else {
+        return Err(Failure::invalid(WRAP, "numbers"));
+    };
+    let request = AddPoolNumbersRequest { number_pool_id, numbers: split(numbers) };
+    call.number_pools().add_pool_numbers(request).await?;
+    Ok(Answer::success("Number Pool's Numbers created"))
+}
+
+pub(super) const NUMBER_POOL_NUMBERS_DELETE: Method = Method {
+    name: "number_pool_numbers_delete",
+    aliases: &[],
+    group: "Number pools",
+    summary: "Deletes numbers of a pool",
+    hash: &[&[]],
+    only_admin_signs_nothing: false,
+    params: &[
+        POOL,
+        optional("delete_all", "1: all of them"),
+        optional("number_ids", "ids, comma separated; may come together with numbers"),
+        optional("numbers", NUMBERS),
+    ],
+    roles: STAFF,
+    rpc: "/tollbook.v1.NumberPoolsService/DeletePoolNumbers",
+    wrap: WRAP,
+    errors: ERRORS,
+    handle: |call| Box::pin(number_pool_numbers_delete(call)),
+};
+
+async fn number_pool_numbers_delete(call: Call) -> Result<Answer, Failure> {
+    let params = &call.params;
+    let number_pool_id = pool_id(params)?;
+    let ids = split(params.text("number_ids")).iter().map(|id| id.parse()).collect();
+    let ids: Vec<i64> = match ids {
+        Ok(ids) => ids,
+        Err(_) => return Err(Failure::invalid(WRAP, "number_ids")),
+    };
+    let numbers = split(params.text("numbers"));
+    let all = params.switch("delete_all");
+    if ids.is_empty() && numbers.is_empty() && !all {
+        return Err(Failure::invalid(WRAP, "numbers"));
+    }
+    let request = DeletePoolNumbersRequest { number_pool_id, ids, numbers, all };
+    call.number_pools().delete_pool_numbers(request).await?;
+    Ok(Answer::success(if all {
+        "Number Pool's Numbers deleted"
+    } else {
+        "Number Pool's selected Numbers deleted"
+    }))
+}
+
+/// The parts of a comma separated list, without empty ones.
+fn split(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
