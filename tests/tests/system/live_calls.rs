@@ -445,7 +445,7 @@ async fn black_and_whitelists_are_obeyed() {
                 source: source.to_owned(),
                 destination: destination.to_owned(),
                 max_duration: 1,
-                ..request(&format!("listed-{n}"))
+                ..self::request(&format!("listed-{n}"))
             };
             authorize(&books, asked).await.reject_code()
         };
