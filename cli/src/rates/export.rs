@@ -26,7 +26,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let zone = TimeZone::get(&args.time_zone)
         .with_context(|| format!("{:?} is not an IANA time zone", args.time_zone))?;
     let mut core = TariffsServiceClient::new(connect(config).await?);
-    let request = ExportRatesRequest { tariff_id: args.tariff };
+    let request = ExportRatesRequest { tariff_id: args.tariff, ..Default::default() };
     let mut parts = core.export_rates(request).await.map_err(said)?.into_inner();
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
     out.write_record(COLUMNS)?;

@@ -14,9 +14,10 @@ use crate::{
     context::Context,
     currencies::Currencies,
     error::{Error, Result},
-    ids::{CurrencyId, TariffId},
+    ids::{CurrencyId, PointId, TariffId},
     store::{Sequence, Tx},
     text::check_text,
+    users::Role,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -90,6 +91,23 @@ impl Service {
         let tariff = snapshot.tariffs.visible(caller)?.find(|tariff| tariff.id == id);
         tariff.ok_or(Error::TariffNotFound)?.to_proto(&snapshot.currencies)
     }
+
+    /// The tariff of a connection point that the caller may see.
+    async fn of_point(&self, caller: &Principal, id: PointId) -> Result<pb::Tariff> {
+        let snapshot = self.0.catalog.load_full();
+        let point = snapshot.points.by_id(id).ok_or(Error::ConnectionPointNotFound)?;
+        let user = caller
+            .see(self.0.directory.by_id(point.user).await?)
+            .map_err(|_| Error::ConnectionPointNotFound)?;
+        let sides = match (point.origination, point.termination) {
+            (Some(origination), _) => origination.tariffs(),
+            // What a call to him costs the operator is between the two, and in his tariff.
+            (None, Some(termination)) if caller.user()?.role != Role::User => termination.tariffs(),
+            (None, _) => return Err(Error::TariffNotFound),
+        };
+        let tariff = snapshot.tariffs.by_id(sides.or(user.tariff).tariff)?;
+        tariff.to_proto(&snapshot.currencies)
+    }
 }
 
 /// An export under way: as of one moment, a page in memory at a time.
@@ -157,8 +175,12 @@ impl TariffsService for Service {
         &self,
         request: Request<pb::ExportRatesRequest>,
     ) -> Result<Response<Self::ExportRatesStream>, Status> {
-        let id = TariffId(request.get_ref().tariff_id);
-        let tariff = self.visible(&principal(&request)?, id)?;
+        let caller = principal(&request)?;
+        let tariff = match request.get_ref().connection_point_id {
+            0 => self.visible(&caller, TariffId(request.get_ref().tariff_id))?,
+            id => self.of_point(&caller, PointId(id)).await?,
+        };
+        let id = TariffId(tariff.id);
         let export = Export { tx: self.0.db.snapshot().await?, tariff: id, after: None };
         let first = pb::ExportRatesResponse { tariff: Some(tariff), rates: Vec::new() };
         let rates = stream::try_unfold(export, Export::next);

@@ -10,7 +10,7 @@ use tonic::Status;
 use crate::{
     call::Call,
     error::{Failure, Wrap, reason},
-    method::{EVERYBODY, Method, STAFF, optional, required},
+    method::{EVERYBODY, Method, STAFF, optional},
     number,
     xml::Answer,
 };
@@ -23,13 +23,16 @@ pub(super) const TARIFF_RATES_GET: Method = Method {
     hash: &[&["tariff_id", "device_id"]],
     only_admin_signs_nothing: false,
     params: &[
-        required("tariff_id", "which tariff"),
-        optional("device_id", "the tariff of a device (there are no devices yet)"),
+        optional("tariff_id", "which tariff"),
+        optional("device_id", "the tariff of a connection point, in place of tariff_id"),
     ],
     roles: EVERYBODY,
     rpc: "/tollbook.v1.TariffsService/ExportRates",
     wrap: Wrap::PageStatus,
-    errors: &[(ErrorReason::TariffNotFound, NO_TARIFF)],
+    errors: &[
+        (ErrorReason::TariffNotFound, NO_TARIFF),
+        (ErrorReason::ConnectionPointNotFound, NO_TARIFF),
+    ],
     handle: |call| Box::pin(tariff_rates_get(call)),
 };
 
@@ -65,12 +68,22 @@ struct ListedRate {
 
 async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
     let not_found = || Failure::Parameters(Wrap::PageStatus.error(NO_TARIFF));
-    if call.params.filled("device_id").is_some() {
-        return Err(not_found());
-    }
-    let tariff_id = call.params.id("tariff_id").ok_or_else(not_found)?;
-    let mut parts =
-        call.tariffs().export_rates(ExportRatesRequest { tariff_id }).await?.into_inner();
+    // The device wins.
+    let request = match call.params.filled("device_id") {
+        Some(_) => ExportRatesRequest {
+            connection_point_id: call
+                .params
+                .id("device_id")
+                .filter(|id| *id > 0)
+                .ok_or_else(not_found)?,
+            ..Default::default()
+        },
+        None => ExportRatesRequest {
+            tariff_id: call.params.id("tariff_id").ok_or_else(not_found)?,
+            ..Default::default()
+        },
+    };
+    let mut parts = call.tariffs().export_rates(request).await?.into_inner();
     let mut tariff = Tariff::default();
     let mut rate = Vec::new();
     while let Some(part) = parts.message().await? {

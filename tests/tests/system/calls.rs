@@ -7,9 +7,9 @@ use tollbook_proto::v1::{
     AggregateCallsRequest, AggregateGrouping, Call, CallRecord, CallRejection, ImportRatesOptions,
     ImportRatesRequest, IngestCallsRequest, LedgerEntryKind, ListLedgerEntriesRequest, RateLine,
     RateLines, RerateCallsRequest, RerateCallsResponse, Settings, UpdateSettingsRequest,
-    accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
-    import_rates_request::Part, settings_service_client::SettingsServiceClient,
-    tariffs_service_client::TariffsServiceClient,
+    UpdateTariffRequest, accounts_service_client::AccountsServiceClient,
+    calls_service_client::CallsServiceClient, import_rates_request::Part,
+    settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
 };
 use tollbook_tests::books::{Books, START, at, call};
 use tonic::codegen::tokio_stream;
@@ -365,6 +365,32 @@ async fn rating_again_moves_balances_by_the_difference_once() {
         let unratable = rerate(&books, RerateCallsRequest::default()).await;
         assert!(unratable.unratable > 200 && unratable.changed == 0, "{unratable:?}");
         books.check(FIXTURE + 2_500).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tariffs_in_another_currency_are_charged_in_the_default_one() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let euros = UpdateTariffRequest { id: 1, name: None, currency: Some("EUR".to_owned()) };
+        TariffsServiceClient::new(books.admin.clone()).update_tariff(euros).await.unwrap();
+        let minute = CallRecord {
+            billsec_ms: Some(60_000),
+            duration_ms: Some(60_000),
+            destination: "37061234567".to_owned(),
+            originator: "alice".to_owned(),
+            terminator: "bob".to_owned(),
+            origination_point_id: 0,
+            ..call(1)
+        };
+        let taken = books.send(vec![vec![minute]]).await.unwrap();
+        // 0.33 EUR at 0.7351 EUR per USD; bob's tariff is in USD.
+        assert_eq!(taken.price.unwrap().value, "0.448918514487825");
+        assert_eq!(taken.self_cost.unwrap().value, "0.095");
+        let listed = books.calls().await.pop().unwrap().price.unwrap();
+        assert_eq!(listed.rate.unwrap().value, "0.448918514487825");
+        books.check(FIXTURE + 1).await;
     })
     .await;
 }
