@@ -10,6 +10,7 @@ mod methods;
 mod rate;
 mod rates;
 mod serve;
+mod settings;
 mod token;
 
 use std::{io::IsTerminal, process::ExitCode};
@@ -39,6 +40,8 @@ enum Command {
     Core,
     /// Run the legacy shim alone; its token is in `TOLLBOOK_SHIM_TOKEN`
     Shim,
+    /// Show the settings of a running core, or change some
+    Settings(settings::Args),
     /// Create an access token, and print its secret
     Token(token::Args),
     /// Prove that balances equal the sums of their ledgers
@@ -101,6 +104,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => serve::both(config).await,
         Command::Core => serve::core(config).await,
         Command::Shim => serve::shim(config).await,
+        Command::Settings(args) => settings::run(&config, &args).await,
         Command::Token(args) => token::create(&config, &args).await,
         Command::Audit => return audit::run(&config).await,
         Command::Import(Import::Rates(args)) => return rates::import::run(&config, &args).await,

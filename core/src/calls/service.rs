@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tollbook_proto::v1::{
-    self as pb, CallOrder, CallRecord, Disposition as PbDisposition, RejectedCall,
-    calls_service_server::CallsService,
+    self as pb, CallOrder, CallRecord, RejectedCall, calls_service_server::CallsService,
 };
 use tonic::{Request, Response, Status, Streaming};
 
@@ -24,6 +23,7 @@ use crate::{
     money, paging,
     stats::Total,
     text::check_text,
+    users,
 };
 
 /// How many calls go into the books at once, if they come fast enough.
@@ -157,12 +157,28 @@ impl Service {
         let zone = &snapshot.settings.time_zone;
         let period = clock::period(request.from.as_ref(), request.till.as_ref(), zone)?;
         check_text("destination_prefix", &request.destination_prefix)?;
+        let nothing = pb::ListCallsResponse {
+            time_zone: snapshot.settings.time_zone_name().to_owned(),
+            currency: snapshot.currencies.default_currency()?.code.clone(),
+            from: Some(clock::to_proto(period.0)),
+            till: Some(clock::to_proto(period.1)),
+            ..Default::default()
+        };
         let originator = match request.originator_id {
             Some(id) => Some(caller.see(self.0.directory.by_id(UserId(id)).await?)?.id),
             None => None,
         };
         // Who terminates his calls, and what that costs, is none of a customer's business.
         let own = matches!(caller.scope(), Scope::Only(_));
+        let mut disposition = Disposition::from_proto(request.disposition());
+        if let Scope::Only(user) = caller.scope()
+            && users::store::by_id(&self.0.db, user).await?.hide_non_answered_calls
+        {
+            if disposition.is_some_and(|asked| asked != Disposition::Answered) {
+                return Ok(nothing);
+            }
+            disposition = Some(Disposition::Answered);
+        }
         let order = order(request.order());
         let size = paging::size(request.page_size);
         let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
@@ -175,10 +191,7 @@ impl Service {
             terminator: request.terminator_id.map(UserId).filter(|_| !own),
             origination_point: request.origination_point_id.map(PointId),
             termination_point: request.termination_point_id.map(PointId).filter(|_| !own),
-            disposition: match request.disposition() {
-                PbDisposition::Unspecified => None,
-                disposition => Disposition::from_proto(disposition),
-            },
+            disposition,
             hangup_cause: request.hangup_cause.map(i64::from).filter(|_| !own),
             destination_prefix: filled(request.destination_prefix.as_str()),
             order,
@@ -205,10 +218,7 @@ impl Service {
                 .map(|call| if own { call.into_customers() } else { call.into_proto() })
                 .collect(),
             next_page_token,
-            time_zone: snapshot.settings.time_zone_name().to_owned(),
-            currency: snapshot.currencies.default_currency()?.code.clone(),
-            from: Some(clock::to_proto(period.0)),
-            till: Some(clock::to_proto(period.1)),
+            ..nothing
         })
     }
 }

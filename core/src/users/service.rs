@@ -34,8 +34,7 @@ impl Service {
         if names_differ || (request.exclude_self && caller.user()?.id == identity.id) {
             return Err(Error::UserNotFound);
         }
-        let filter = store::Filter { id: Some(identity.id), limit: 1, ..Default::default() };
-        let user = store::list(&self.0.db, &filter).await?.pop().ok_or(Error::UserNotFound)?;
+        let user = store::by_id(&self.0.db, identity.id).await?;
         let snapshot = self.0.catalog.load();
         let country = |id: i64| directions::name(id).unwrap_or_default().to_owned();
         Ok(pb::GetUserResponse {

@@ -138,9 +138,13 @@ pub(crate) async fn get(tx: &mut Tx, id: UserId) -> Result<pb::User> {
 
 /// The taxes of a user.
 pub(crate) async fn taxes(db: &Db, id: UserId) -> Result<TaxPlan> {
+    TaxPlan::from_proto(&by_id(db, id).await?.taxes.unwrap_or_default())
+}
+
+/// A full user.
+pub(crate) async fn by_id(db: &Db, id: UserId) -> Result<pb::User> {
     let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
-    let user = list(db, &filter).await?.pop().ok_or(Error::UserNotFound)?;
-    TaxPlan::from_proto(&user.taxes.unwrap_or_default())
+    list(db, &filter).await?.pop().ok_or(Error::UserNotFound)
 }
 
 fn select(filter: &Filter) -> Query {
