@@ -46,22 +46,26 @@ impl Service {
                     // What he earns stands where others have what they pay.
                     days.push((day, Sums { price: earned.self_cost, ..earned }));
                 }
-                for (_, sums) in &mut days {
-                    sums.self_cost = super::Total::default();
-                }
                 days
             }
+        };
+        let own = match scope {
+            Scope::Only(user) => Some(user),
+            _ => None,
         };
         let since = |start: i64| {
             let mut total = Sums::default();
             for (_, sums) in days.iter().filter(|(day, _)| *day >= start) {
                 total += *sums;
             }
-            total.to_proto(ExchangeRate::ONE)
-        };
-        let own = match scope {
-            Scope::Only(user) => Some(user),
-            _ => None,
+            let traffic = total.to_proto(ExchangeRate::ONE)?;
+            Ok::<_, Error>(match own {
+                None => traffic,
+                // What the operator earns with him is none of a customer's business.
+                Some(_) => {
+                    pb::Traffic { self_cost: None, profit: None, margin_percent: 0, ..traffic }
+                }
+            })
         };
         let shown = own.is_none() || snapshot.settings.show_active_calls_for_users;
         Ok(pb::GetQuickStatsResponse {
