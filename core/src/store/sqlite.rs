@@ -31,7 +31,8 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
         .pragma("temp_store", "MEMORY")
         // Batches of every size have a statement of their own.
         .statement_cache_capacity(1024);
-    // The indexes that new calls go into do not fit the small default cache.
+    // The indexes that new calls go into do not fit the small default cache; and pages that one
+    // batch after the other changes go from the log into the file once, not each time.
     let writing =
         options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "16384");
     let write = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
