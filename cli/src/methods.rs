@@ -1,33 +1,40 @@
 //! `tollbook methods`: the legacy methods as their declarations say, in Markdown.
 
+use std::io::{self, Write};
+
 use tollbook_shim::Method;
 
 use crate::config::Dialect;
 
 pub(crate) fn print(dialect: Dialect) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
     for method in dialect.of_shim()?.methods() {
-        print_method(method);
+        match print_method(&mut out, method) {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            printed => printed?,
+        }
     }
     Ok(())
 }
 
-fn print_method(method: &Method) {
-    println!("## {}\n", method.name);
-    println!("{} ({}).", method.summary, method.group);
+fn print_method(out: &mut impl Write, method: &Method) -> io::Result<()> {
+    writeln!(out, "## {}\n", method.name)?;
+    writeln!(out, "{} ({}).", method.summary, method.group)?;
     if !method.aliases.is_empty() {
-        println!("Also called {}.", method.aliases.join(", "));
+        writeln!(out, "Also called {}.", method.aliases.join(", "))?;
     }
-    println!("\nThe hash is the SHA1 of one of these, followed by the API secret key:\n");
+    writeln!(out, "\nThe hash is the SHA1 of one of these, followed by the API secret key:\n")?;
     for names in method.hash {
         let values = if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") };
-        println!("- {values}");
+        writeln!(out, "- {values}")?;
     }
     if !method.params.is_empty() {
-        println!("\n| parameter | | meaning |\n|---|---|---|");
+        writeln!(out, "\n| parameter | | meaning |\n|---|---|---|")?;
         for param in method.params {
             let required = if param.required { "required" } else { "" };
-            println!("| {} | {required} | {} |", param.name, param.meaning);
+            writeln!(out, "| {} | {required} | {} |", param.name, param.meaning)?;
         }
     }
-    println!();
+    writeln!(out)
 }

@@ -11,6 +11,7 @@
 pub mod books;
 pub mod contract;
 pub mod postgres;
+pub mod report;
 pub mod server;
 
 use sha1::{Digest, Sha1};

@@ -48,6 +48,15 @@ async fn on_postgres() {
     run(Backend::Postgres).await;
 }
 
+/// The report says what is tested.
+#[test]
+fn the_compatibility_report_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/m4.md");
+    let current = std::fs::read_to_string(path).unwrap();
+    let command = "cargo run -p tollbook-tests --bin m4-report > docs/m4.md";
+    assert!(current == tollbook_tests::report::m4(), "docs/m4.md is out of date: {command}");
+}
+
 /// What is declared is in the contract: each method has a file, and each alias a case.
 #[test]
 fn every_method_and_alias_has_cases() {

@@ -1,0 +1,119 @@
+//! The compatibility report: what each legacy method takes and answers, and what that rests
+//! on. It is made from the methods' declarations and the contract data, so that it says what
+//! is tested and nothing else.
+
+use std::fmt::Write;
+
+use tollbook_shim::{Dialect, Method};
+
+use crate::{
+    contract::{Basis, Case, Form, files},
+    legacy_hash,
+};
+
+/// The report on the M4 dialect, in Markdown.
+#[must_use]
+pub fn m4() -> String {
+    let files = files();
+    let cases = |method: &Method| -> Vec<Case> {
+        let files = files.iter().filter(|file| file.method == method.name);
+        files.flat_map(|file| file.case.clone()).filter(|case| !is_preparation(case)).collect()
+    };
+    let methods = Dialect::M4.methods();
+    let mut report = "# The M4 dialect, method by method\n\n\
+        Made by `cargo run -p tollbook-tests --bin m4-report > docs/m4.md` from the methods' \
+        declarations and the contract data in [tests/contract/m4](../tests/contract/m4), all of \
+        which are tested on both databases. An expectation is *verified* where it is the \
+        documentation's own example with a hash that can be recomputed, *documented* where the \
+        documentation says it, and by *analogy* where the documentation is silent and the \
+        nearest documented method was followed.\n\n\
+        What all methods share (API and GET switched off, hash checking off, the HTML wrap, \
+        unknown methods, forms of requests) is tested on all of them.\n\n\
+        | method | also called | verified | documented | analogy |\n|---|---|---|---|---|\n"
+        .to_owned();
+    for method in methods {
+        let cases = cases(method);
+        let count = |basis| cases.iter().filter(|case| case.rests_on == basis).count();
+        let (verified, documented, analogy) =
+            (count(Basis::Verified), count(Basis::Documented), count(Basis::Analogy));
+        let aliases = method.aliases.join(", ");
+        let name = method.name;
+        writeln!(
+            report,
+            "| [{name}](#{name}) | {aliases} | {verified} | {documented} | {analogy} |"
+        )
+        .unwrap();
+    }
+    for method in methods {
+        write_method(&mut report, method, &cases(method));
+    }
+    report
+}
+
+/// Whether a case only prepares the next ones: its name is in brackets.
+fn is_preparation(case: &Case) -> bool {
+    case.name.starts_with('(')
+}
+
+fn basis(case: &Case) -> &'static str {
+    match case.rests_on {
+        Basis::Verified => "verified",
+        Basis::Documented => "documented",
+        Basis::Analogy => "analogy",
+    }
+}
+
+fn write_method(report: &mut String, method: &Method, cases: &[Case]) {
+    let name = method.name;
+    writeln!(report, "\n## {name}\n\n{} (group {}).", method.summary, method.group).unwrap();
+    if !method.aliases.is_empty() {
+        writeln!(report, "Also called {}.", method.aliases.join(", ")).unwrap();
+    }
+    if !method.params.is_empty() {
+        report.push_str("\n| parameter | | meaning |\n|---|---|---|\n");
+        for param in method.params {
+            let required = if param.required { "required" } else { "" };
+            writeln!(report, "| `{}` | {required} | {} |", param.name, param.meaning).unwrap();
+        }
+    }
+    let inputs: Vec<String> = method
+        .hash
+        .iter()
+        .map(|names| match names.is_empty() {
+            false => names.join(" + "),
+            true if method.only_admin_signs_nothing => "nothing, for the admin".to_owned(),
+            true => "nothing".to_owned(),
+        })
+        .collect();
+    writeln!(report, "\nThe hash is that of {}, then the key.", inputs.join("; or ")).unwrap();
+    if let Some((case, signed)) = cases.iter().find_map(|case| Some((case, case.sign.as_ref()?))) {
+        let hash = legacy_hash(signed, &case.secret);
+        writeln!(report, "For example sha1(`{signed}{}`) = `{hash}`.", case.secret).unwrap();
+    }
+    if let Some(case) = cases.iter().find(|case| error(case).is_none() && case.status == 200) {
+        let sent = if case.form == Form::Get { "GET" } else { "POST" };
+        let answer = case.answer.as_ref().or(case.text.as_ref()).or(case.begins.as_ref());
+        let answer = answer.map_or("", |answer| answer.trim());
+        writeln!(
+            report,
+            "\n{sent} `{}` ({}, {}):\n\n```xml\n{answer}\n```",
+            case.send,
+            case.name,
+            basis(case)
+        )
+        .unwrap();
+    }
+    report.push_str("\n| tested | answer | rests on |\n|---|---|---|\n");
+    for case in cases {
+        let answer = error(case).map_or_else(|| "success".to_owned(), |text| format!("`{text}`"));
+        let (name, basis) = (case.name.replace('|', "\\|"), basis(case));
+        writeln!(report, "| {name} | {answer} | {basis} |").unwrap();
+    }
+}
+
+/// The text of a case's error; none: it succeeds.
+fn error(case: &Case) -> Option<String> {
+    let answer = case.answer.as_deref().or(case.begins.as_deref()).unwrap_or_default();
+    let (_, rest) = answer.split_once("<error>")?;
+    Some(rest.split("</error>").next().unwrap_or_default().trim().to_owned())
+}
