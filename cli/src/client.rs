@@ -29,14 +29,19 @@ pub(crate) async fn connect(config: &Config) -> anyhow::Result<Core> {
     let token = config.token.as_ref().context(
         "this command needs a user's token in TOLLBOOK_TOKEN: `tollbook token NAME` makes one",
     )?;
+    connect_as(&config.core_url, token).await
+}
+
+/// Connects to a core at a URL with a token.
+pub(crate) async fn connect_as(url: &str, token: &str) -> anyhow::Result<Core> {
     let mut bearer: MetadataValue<Ascii> =
         format!("Bearer {token}").parse().context("TOLLBOOK_TOKEN is not a token")?;
     bearer.set_sensitive(true);
-    let channel = Endpoint::from_shared(config.core_url.clone())
-        .with_context(|| format!("{:?} is not the URL of a core", config.core_url))?
+    let channel = Endpoint::from_shared(url.to_owned())
+        .with_context(|| format!("{url:?} is not the URL of a core"))?
         .connect()
         .await
-        .with_context(|| format!("no core answers at {}", config.core_url))?;
+        .with_context(|| format!("no core answers at {url}"))?;
     Ok(Core::new(channel, Token(bearer)))
 }
 

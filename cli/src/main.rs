@@ -12,6 +12,7 @@ mod rates;
 mod serve;
 mod settings;
 mod token;
+mod values;
 
 use std::{io::IsTerminal, process::ExitCode};
 

@@ -7,6 +7,7 @@ use tollbook_proto::v1::{
 use crate::{
     client::{connect, said},
     config::Config,
+    values::decimal,
 };
 
 #[derive(clap::Args)]
@@ -56,10 +57,14 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
 }
 
 fn print_leg(name: &str, leg: &RatedLeg) {
-    let value = |number: &Option<Decimal>| number.clone().unwrap_or_default().value;
     match leg.outcome() {
         RatingOutcome::Priced => {
-            println!("{name}: {} {} ({})", value(&leg.price), leg.currency, leg.destination);
+            println!(
+                "{name}: {} {} ({})",
+                decimal(leg.price.as_ref()),
+                leg.currency,
+                leg.destination
+            );
         }
         RatingOutcome::Blocked => println!("{name}: blocked ({})", leg.destination),
         RatingOutcome::NoRate | RatingOutcome::Unspecified => println!("{name}: no rate"),

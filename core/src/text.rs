@@ -13,6 +13,14 @@ pub(crate) fn check_text(field: &'static str, text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Checks the name of something: a short text that is not empty.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid("name", "is required"));
+    }
+    check_text("name", name)
+}
+
 /// Checks a longer text of a request: at most 1000 characters; line breaks and tabs are
 /// the only control characters in it.
 pub(crate) fn check_note(field: &'static str, text: &str) -> Result<()> {

@@ -68,6 +68,15 @@ impl Params {
         if canonical && digits { text.parse().ok() } else { None }
     }
 
+    /// An id that may be left out; none where it is empty or was not sent. `wrap` is of the
+    /// method's errors.
+    pub(crate) fn optional_id(&self, name: &str, wrap: Wrap) -> Result<Option<i64>, Failure> {
+        match self.filled(name) {
+            None => Ok(None),
+            Some(_) => self.id(name).map(Some).ok_or_else(|| Failure::invalid(wrap, name)),
+        }
+    }
+
     /// A decimal for the core to read; none where it is empty or was not sent.
     pub(crate) fn decimal(&self, name: &str) -> Option<Decimal> {
         self.filled(name).map(|value| Decimal { value: value.to_owned() })

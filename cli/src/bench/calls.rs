@@ -6,6 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::{
+    load::{self, Http},
+    process::{Process, legacy_hash},
+};
+use crate::{
+    calls::traffic::{Numbers, Traffic},
+    client::{Core, connect_as},
+};
 use anyhow::{Context, ensure};
 use futures_util::{StreamExt, stream};
 use sqlx::{PgConnection, Row, postgres::PgPoolOptions};
@@ -15,17 +23,6 @@ use tollbook_proto::v1::{
     calls_service_client::CallsServiceClient, import_rates_request::Part,
     tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
 };
-use tonic::{
-    Request, Status,
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
-};
-
-use super::{
-    load::{self, Http},
-    process::{Process, legacy_hash},
-};
-use crate::calls::traffic::{Numbers, Traffic};
 
 /// How many prefixes each tariff has.
 const PREFIXES: usize = 50_000;
@@ -33,20 +30,6 @@ const ORIGINATORS: usize = 50;
 const TERMINATORS: usize = 10;
 /// Calls per message.
 const CHUNK: usize = 500;
-
-type Core = InterceptedService<Channel, Admin>;
-
-/// Adds the token of the demo data set's admin.
-#[derive(Clone)]
-struct Admin;
-
-impl Interceptor for Admin {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let token = tonic::metadata::MetadataValue::from_static("Bearer tb_demo");
-        request.metadata_mut().insert("authorization", token);
-        Ok(request)
-    }
-}
 
 /// A server with users and tariffs for calls.
 pub(super) struct Books {
@@ -56,8 +39,8 @@ pub(super) struct Books {
 
 impl Books {
     pub(super) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
-        let core = Core::new(endpoint.connect().await?, Admin);
+        // The token of the demo data set's admin.
+        let core = connect_as(&format!("http://{address}"), "tb_demo").await?;
         let mut numbers = Numbers::new(815);
         let mut prefixes = BTreeSet::new();
         while prefixes.len() < PREFIXES {

@@ -9,6 +9,7 @@ use rust_decimal::{Decimal, prelude::ToPrimitive};
 use tollbook_proto::v1::{CallRecord, Disposition};
 
 use super::COLUMNS;
+use crate::values::{header, timestamp};
 
 /// Who wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,7 +95,7 @@ impl CallFile {
         let positions = match format {
             Format::Asterisk => HashMap::from(ASTERISK),
             Format::Freeswitch => HashMap::from(FREESWITCH),
-            Format::Tollbook => header(&first),
+            Format::Tollbook => header(&first, &COLUMNS),
         };
         for column in ["call_id", "start_time", "destination"] {
             if !positions.contains_key(column) {
@@ -180,20 +181,11 @@ impl CallFile {
     }
 }
 
-/// The positions of the columns that a header names.
-fn header(line: &csv::StringRecord) -> HashMap<&'static str, usize> {
-    let names = line
-        .iter()
-        .map(|name| name.trim_start_matches('\u{feff}').to_lowercase().replace(' ', "_"));
-    let known = |name: String| COLUMNS.into_iter().find(|column| *column == name);
-    names.enumerate().filter_map(|(position, name)| Some((known(name)?, position))).collect()
-}
-
 /// Who wrote a file, from its first line.
 fn detect(line: &csv::StringRecord) -> anyhow::Result<Format> {
     let is_time =
         |position| line.get(position).is_some_and(|text: &str| text.parse::<DateTime>().is_ok());
-    if header(line).contains_key("call_id") {
+    if header(line, &COLUMNS).contains_key("call_id") {
         Ok(Format::Tollbook)
     } else if is_time(9) && line.len() >= 16 {
         Ok(Format::Asterisk)
@@ -217,9 +209,7 @@ fn time(
         Err(_) => text.parse::<DateTime>().ok().and_then(|time| zone.to_timestamp(time).ok()),
     };
     let time = time.ok_or_else(|| format!("{column} {text:?} is no time"))?;
-    let micros = time.as_microsecond();
-    let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
-    Ok(Some(prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }))
+    Ok(Some(timestamp(time.as_microsecond())))
 }
 
 /// Seconds, with or without places behind the point.

@@ -6,9 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context;
 use futures_util::stream;
-use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 use tollbook_proto::v1::{
     IngestCallsRequest, IngestCallsResponse, calls_service_client::CallsServiceClient,
@@ -18,6 +16,7 @@ use super::file::{CallFile, Format, Options};
 use crate::{
     client::{connect, said},
     config::Config,
+    values::{decimal, time_zone},
 };
 
 #[derive(clap::Args)]
@@ -46,8 +45,7 @@ const MAX_BAD_LINES: usize = 1_000;
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let options = Options {
         format: args.format,
-        zone: TimeZone::get(&args.time_zone)
-            .with_context(|| format!("{:?} is not an IANA time zone", args.time_zone))?,
+        zone: time_zone(&args.time_zone)?,
         terminator: args.terminator.clone(),
         terminator_from_channel: args.terminator_from_channel,
     };
@@ -132,15 +130,13 @@ fn print(report: &IngestCallsResponse, lines: &Lines) -> anyhow::Result<bool> {
         println!("line {line}: {problem}");
     }
     let count = lines.bad_count + usize::try_from(report.rejected)?;
-    let value =
-        |amount: &Option<tollbook_proto::v1::Decimal>| amount.clone().unwrap_or_default().value;
     println!(
         "{} calls: {} stored, {} duplicates, {count} rejected; price {}, self-cost {}",
         lines.sent.len() + lines.bad_count,
         report.stored,
         report.duplicates,
-        value(&report.price),
-        value(&report.self_cost),
+        decimal(report.price.as_ref()),
+        decimal(report.self_cost.as_ref()),
     );
     Ok(count > 0)
 }

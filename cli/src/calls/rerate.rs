@@ -4,12 +4,13 @@ use anyhow::Context;
 use clap::ValueEnum;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use tollbook_proto::v1::{
-    Decimal, RerateCallsRequest, RerateSide, calls_service_client::CallsServiceClient,
+    RerateCallsRequest, RerateSide, calls_service_client::CallsServiceClient,
 };
 
 use crate::{
     client::{connect, said},
     config::Config,
+    values::{decimal, time_zone},
 };
 
 #[derive(clap::Args)]
@@ -41,8 +42,7 @@ enum Side {
 }
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
-    let zone = TimeZone::get(&args.time_zone)
-        .with_context(|| format!("{:?} is not an IANA time zone", args.time_zone))?;
+    let zone = time_zone(&args.time_zone)?;
     let request = RerateCallsRequest {
         from: Some(time(&args.from, &zone, false)?),
         till: Some(time(&args.till, &zone, true)?),
@@ -57,14 +57,13 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     };
     let mut core = CallsServiceClient::new(connect(config).await?);
     let report = core.rerate_calls(request).await.map_err(said)?.into_inner();
-    let value = |amount: &Option<Decimal>| amount.clone().unwrap_or_default().value;
     println!(
         "{} calls: {} changed, {} without a rate; price {}, self-cost {}{}",
         report.examined,
         report.changed,
         report.unratable,
-        signed(&value(&report.price_change)),
-        signed(&value(&report.self_cost_change)),
+        signed(decimal(report.price_change.as_ref())),
+        signed(decimal(report.self_cost_change.as_ref())),
         if args.dry_run { " - nothing was changed" } else { "" }
     );
     Ok(())

@@ -4,6 +4,8 @@
 
 use tollbook_proto::v1::{CallRecord, Disposition};
 
+use crate::values::timestamp;
+
 /// A generator that gives the same numbers on every run (splitmix64).
 pub(crate) struct Numbers(u64);
 
@@ -94,11 +96,6 @@ impl Traffic {
             prefixes,
         }
     }
-}
-
-fn timestamp(micros: i64) -> prost_types::Timestamp {
-    let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
-    prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
 }
 
 impl Iterator for Traffic {

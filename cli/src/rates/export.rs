@@ -1,15 +1,15 @@
 //! `tollbook export rates`: a tariff as CSV, in the form that the import reads.
 
-use anyhow::Context;
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use tollbook_proto::v1::{
-    DayType, Decimal, ExportRatesRequest, Rate, tariffs_service_client::TariffsServiceClient,
+    DayType, ExportRatesRequest, Rate, tariffs_service_client::TariffsServiceClient,
 };
 
 use super::COLUMNS;
 use crate::{
     client::{connect, said},
     config::Config,
+    values::{decimal, time_zone},
 };
 
 #[derive(clap::Args)]
@@ -23,8 +23,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
-    let zone = TimeZone::get(&args.time_zone)
-        .with_context(|| format!("{:?} is not an IANA time zone", args.time_zone))?;
+    let zone = time_zone(&args.time_zone)?;
     let mut core = TariffsServiceClient::new(connect(config).await?);
     let request = ExportRatesRequest { tariff_id: args.tariff, ..Default::default() };
     let mut parts = core.export_rates(request).await.map_err(said)?.into_inner();
@@ -40,7 +39,6 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
 }
 
 fn record(rate: Rate, zone: &TimeZone) -> [String; 11] {
-    let value = |number: &Option<Decimal>| number.clone().unwrap_or_default().value;
     let effective_from = rate.effective_from.as_ref().and_then(|time| {
         let time = Timestamp::from_second(time.seconds).ok()?.to_zoned_datetime(zone.clone());
         strtime::format("%Y-%m-%d %H:%M:%S", &time).ok()
@@ -53,8 +51,8 @@ fn record(rate: Rate, zone: &TimeZone) -> [String; 11] {
     [
         rate.prefix,
         rate.destination,
-        value(&rate.rate),
-        value(&rate.connection_fee),
+        decimal(rate.rate.as_ref()).to_owned(),
+        decimal(rate.connection_fee.as_ref()).to_owned(),
         rate.increment.to_string(),
         rate.min_time.to_string(),
         effective_from.unwrap_or_default(),

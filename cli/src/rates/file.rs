@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use tollbook_proto::v1::RateLine;
 
 use super::COLUMNS;
+use crate::values::header;
 
 /// How a deck is to be read, as far as the operator says.
 pub(super) struct Format {
@@ -128,17 +129,8 @@ fn positions(
     given: &[(String, usize)],
 ) -> anyhow::Result<(HashMap<&'static str, usize>, bool)> {
     let known = |name: &str| COLUMNS.into_iter().find(|column| *column == name);
-    let mut positions = HashMap::new();
-    let header = first
-        .iter()
-        .map(|name| name.trim_start_matches('\u{feff}').to_lowercase().replace(' ', "_"));
-    let mut is_header = false;
-    for (position, name) in header.enumerate() {
-        if let Some(column) = known(&name) {
-            is_header = true;
-            positions.insert(column, position);
-        }
-    }
+    let mut positions = header(first, &COLUMNS);
+    let is_header = !positions.is_empty();
     for (name, position) in given {
         let Some(column) = known(name) else {
             bail!("there is no column {name:?}; there are {}", COLUMNS.join(", "));

@@ -20,7 +20,7 @@ use crate::{
     catalog::Snapshot,
     context::Context,
     error::Result,
-    ids::{EntryId, TariffId, UserId},
+    ids::{EntryId, UserId},
     ledger::{
         self, Kind,
         posting::{self, Posted, Posting},
@@ -80,19 +80,20 @@ pub(crate) async fn rate(
         }
     }
     let parties = Parties::of(context, &snapshot, scope, &records).await?;
-    let mut sided = Vec::with_capacity(records.len());
+    let mut calls = Vec::with_capacity(records.len());
     let mut tariffs = HashSet::new();
     for Numbered { position, call: record } in records {
         match Sided::of(record, &parties) {
             Ok(call) => {
-                tariffs.extend(call.tariffs());
-                sided.push(Numbered { position, call });
+                tariffs.insert(call.originator.tariffs);
+                tariffs.extend(call.terminator.map(|party| party.tariffs));
+                calls.push(Numbered { position, call });
             }
             Err((call_id, rejection)) => rated.reject(position, call_id, rejection),
         }
     }
     let decks = Rater::load(context, &snapshot, tariffs).await?;
-    for Numbered { position, call } in sided {
+    for Numbered { position, call } in calls {
         let call_id = call.reported.call_id.clone();
         match call.price(&decks, &snapshot) {
             Ok(call) => rated.calls.push(Numbered { position, call }),
@@ -122,11 +123,6 @@ impl Sided {
         }
     }
 
-    fn tariffs(&self) -> impl Iterator<Item = TariffId> {
-        let sides = [Some(self.originator), self.terminator].into_iter().flatten();
-        sides.flat_map(|side| [side.tariffs.tariff, side.tariffs.custom])
-    }
-
     /// Prices the call by the tariffs of its sides. Calls that were not answered cost
     /// nothing and need no rate.
     fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, Rejection> {
@@ -143,7 +139,8 @@ impl Sided {
         if call.reported.disposition != Disposition::Answered || call.reported.billsec == 0 {
             return Ok(call);
         }
-        let leg = |tariffs, side| leg(&call.reported, tariffs, side, rater, snapshot);
+        let time = CallTime::new(call.reported.start_time, &snapshot.settings.time_zone);
+        let leg = |tariffs, side| leg(&call.reported, time, tariffs, side, rater);
         let (price, prefix) = leg(originator.tariffs, Side::Originator)?;
         if let Some(party) = terminator {
             call.self_cost = leg(party.tariffs, Side::Terminator)?.0;
@@ -157,12 +154,11 @@ impl Sided {
 /// Prices one side of an answered call. Returns the prefix as well.
 pub(super) fn leg(
     call: &Reported,
+    time: CallTime,
     tariffs: SideTariffs,
     side: Side,
     rater: &Rater,
-    snapshot: &Snapshot,
 ) -> Result<(Leg, String), Rejection> {
-    let time = CallTime::new(call.start_time, &snapshot.settings.time_zone);
     let offer = rater
         .offer(tariffs, &call.destination, time)
         .map_err(|why| Rejection::unpriced(why, side))?;
@@ -229,28 +225,16 @@ async fn transaction(context: &Context, rated: &Rated) -> Result<(Taken, Vec<Pos
         }
     }
     let posted = charges.post(&mut tx).await?;
-    let entries: HashMap<(UserId, Side), EntryId> = posted
-        .iter()
-        .filter_map(|posted| {
-            let side = match posted.entry.kind {
-                Kind::Calls => Side::Originator,
-                Kind::Termination => Side::Terminator,
-                _ => return None,
-            };
-            Some(((posted.entry.user, side), posted.entry.id))
-        })
-        .collect();
+    let entries = Entries::of(&posted);
     let ids = tx.next_ids(Sequence::Calls, taken.stored.len()).await?;
     let mut rollup = Rollup::new(zone);
     for (call, id) in taken.stored.iter_mut().zip(ids) {
         call.id = id;
         if call.price.amount != Money::ZERO {
-            let entry = entries.get(&(call.originator, Side::Originator));
-            call.price.entry = entry.copied().unwrap_or(EntryId(0));
+            call.price.entry = entries.get(call.originator, Side::Originator);
         }
         if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO) {
-            let entry = entries.get(&(user, Side::Terminator));
-            call.self_cost.entry = entry.copied().unwrap_or(EntryId(0));
+            call.self_cost.entry = entries.get(user, Side::Terminator);
         }
         rollup.add(call);
     }
@@ -321,22 +305,39 @@ impl Charges {
         let postings: Vec<Posting> = self
             .sums
             .into_iter()
-            .map(|((user, side), (amount, calls))| Posting {
-                user,
-                amount,
-                kind: match side {
-                    Side::Originator => Kind::Calls,
-                    Side::Terminator => Kind::Termination,
-                },
-                actor: None,
-                note: if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") },
-                payment: None,
-                idempotency: None,
+            .map(|((user, side), (amount, calls))| {
+                let note = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
+                posting(user, side.charged(), amount, note)
             })
             .collect();
-        if postings.is_empty() {
-            return Ok(Vec::new());
-        }
-        posting::apply(tx, &postings).await?.into_iter().collect()
+        post(tx, &postings).await
+    }
+}
+
+/// A change of a balance that calls make.
+pub(super) fn posting(user: UserId, kind: Kind, amount: Money, note: String) -> Posting {
+    Posting { user, amount, kind, actor: None, note, payment: None, idempotency: None }
+}
+
+/// Applies postings, all or none; there may be none.
+pub(super) async fn post(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Posted>> {
+    if postings.is_empty() {
+        return Ok(Vec::new());
+    }
+    posting::apply(tx, postings).await?.into_iter().collect()
+}
+
+/// The ledger entries in which calls are charged.
+pub(super) struct Entries(HashMap<(UserId, Kind), EntryId>);
+
+impl Entries {
+    pub(super) fn of(posted: &[Posted]) -> Self {
+        let entries = posted.iter().map(|posted| &posted.entry);
+        Self(entries.map(|entry| ((entry.user, entry.kind), entry.id)).collect())
+    }
+
+    /// The entry of a user and side; 0: there is none.
+    pub(super) fn get(&self, user: UserId, side: Side) -> EntryId {
+        self.0.get(&(user, side.charged())).copied().unwrap_or(EntryId(0))
     }
 }

@@ -16,6 +16,7 @@ pub(crate) use service::Service;
 use crate::{
     clock,
     ids::{EntryId, PointId, TariffId, UserId},
+    ledger::Kind,
     money::Money,
     rating::NoOffer,
 };
@@ -68,6 +69,24 @@ pub enum Side {
     Originator,
     /// Earns the self-cost.
     Terminator,
+}
+
+impl Side {
+    /// The kind of entries that move its money.
+    pub(crate) fn charged(self) -> Kind {
+        match self {
+            Self::Originator => Kind::Calls,
+            Self::Terminator => Kind::Termination,
+        }
+    }
+
+    /// The kind of entries that take that back.
+    pub(crate) fn reversed(self) -> Kind {
+        match self {
+            Self::Originator => Kind::CallsReversed,
+            Self::Terminator => Kind::TerminationReversed,
+        }
+    }
 }
 
 impl std::fmt::Display for Side {

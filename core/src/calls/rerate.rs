@@ -11,20 +11,21 @@ use std::{
 
 use tollbook_proto::v1::{self as pb, RerateSide};
 
-use super::{Call, Leg, Side, ingest, parties, store};
+use super::{
+    Call, Leg, Side,
+    ingest::{self, Entries},
+    parties, store,
+};
 use crate::{
     catalog::Snapshot,
     clock,
     context::Context,
     error::{Error, Result},
-    ids::{EntryId, UserId},
-    ledger::{
-        Kind,
-        posting::{self, Posted, Posting},
-    },
+    ids::UserId,
+    ledger::posting::{Posted, Posting},
     money::{self, Money},
     points::SideTariffs,
-    rating::Rater,
+    rating::{CallTime, Rater},
     settings,
     stats::{Total, rollup::Rollup},
     store::{Tx, retrying},
@@ -123,11 +124,13 @@ impl Rerating<'_> {
             .flatten()
             .collect();
         let users = self.context.directory.by_ids(users).await?;
-        let sides = page.iter().flat_map(|call| {
-            [Side::Originator, Side::Terminator].map(|side| tariffs(call, side, &users, &snapshot))
-        });
-        let tariffs = sides.flatten().flat_map(|side| [side.tariff, side.custom]).collect();
-        let rater = Rater::load(self.context, &snapshot, tariffs).await?;
+        let mut sides = HashSet::new();
+        for call in &page {
+            sides.extend(
+                self.sides.iter().filter_map(|side| tariffs(call, *side, &users, &snapshot)),
+            );
+        }
+        let rater = Rater::load(self.context, &snapshot, sides).await?;
         let mut changes = Changes::default();
         for before in page {
             done.examined += 1;
@@ -172,7 +175,8 @@ impl Rerating<'_> {
         }
         // A deleted user keeps his books as they are.
         let Some(tariffs) = tariffs(call, side, users, snapshot) else { return false };
-        let Ok((leg, prefix)) = ingest::leg(&call.reported, tariffs, side, rater, snapshot) else {
+        let time = CallTime::new(call.reported.start_time, &snapshot.settings.time_zone);
+        let Ok((leg, prefix)) = ingest::leg(&call.reported, time, tariffs, side, rater) else {
             return false;
         };
         match side {
@@ -231,22 +235,17 @@ impl Changes {
     }
 
     async fn write(self, tx: &mut Tx, mut rollup: Rollup) -> Result<Vec<Posted>> {
-        let posted = post(tx, &self.sums).await?;
-        let entries: HashMap<(UserId, Kind), EntryId> = posted
-            .iter()
-            .map(|posted| ((posted.entry.user, posted.entry.kind), posted.entry.id))
-            .collect();
+        let posted = ingest::post(tx, &postings(&self.sums)).await?;
+        let entries = Entries::of(&posted);
         let mut calls = Vec::with_capacity(self.calls.len());
         for (before, mut after) in self.calls {
             if before.price.amount != after.price.amount {
-                let entry = entries.get(&(after.originator, Kind::Calls));
-                after.price.entry = entry.copied().unwrap_or(EntryId(0));
+                after.price.entry = entries.get(after.originator, Side::Originator);
             }
             if let Some(user) = after.terminator
                 && before.self_cost.amount != after.self_cost.amount
             {
-                let entry = entries.get(&(user, Kind::Termination));
-                after.self_cost.entry = entry.copied().unwrap_or(EntryId(0));
+                after.self_cost.entry = entries.get(user, Side::Terminator);
             }
             rollup.change(&before, &after);
             calls.push(after);
@@ -257,33 +256,19 @@ impl Changes {
     }
 }
 
-async fn post(tx: &mut Tx, sums: &BTreeMap<(UserId, Side), (Money, Money)>) -> Result<Vec<Posted>> {
+/// What takes the old amounts back, and what charges the new ones.
+fn postings(sums: &BTreeMap<(UserId, Side), (Money, Money)>) -> Vec<Posting> {
     let mut postings = Vec::new();
     for ((user, side), (taken_back, charged)) in sums {
-        let entries = match side {
-            Side::Originator => {
-                [(Kind::CallsReversed, *taken_back), (Kind::Calls, charged.negated())]
-            }
-            Side::Terminator => {
-                [(Kind::TerminationReversed, taken_back.negated()), (Kind::Termination, *charged)]
-            }
+        let (taken_back, charged) = match side {
+            Side::Originator => (*taken_back, charged.negated()),
+            Side::Terminator => (taken_back.negated(), *charged),
         };
-        for (kind, amount) in entries {
+        for (kind, amount) in [(side.reversed(), taken_back), (side.charged(), charged)] {
             if amount != Money::ZERO {
-                postings.push(Posting {
-                    user: *user,
-                    amount,
-                    kind,
-                    actor: None,
-                    note: "rated again".to_owned(),
-                    payment: None,
-                    idempotency: None,
-                });
+                postings.push(ingest::posting(*user, kind, amount, "rated again".to_owned()));
             }
         }
     }
-    if postings.is_empty() {
-        return Ok(Vec::new());
-    }
-    posting::apply(tx, &postings).await?.into_iter().collect()
+    postings
 }

@@ -167,11 +167,9 @@ fn compare<K: Ord + std::fmt::Debug>(
 
 /// The side of calls that an entry is about.
 fn side_of(kind: Kind) -> Option<Side> {
-    match kind {
-        Kind::Calls | Kind::CallsReversed => Some(Side::Originator),
-        Kind::Termination | Kind::TerminationReversed => Some(Side::Terminator),
-        Kind::Adjustment | Kind::Payment => None,
-    }
+    [Side::Originator, Side::Terminator]
+        .into_iter()
+        .find(|side| kind == side.charged() || kind == side.reversed())
 }
 
 fn check_entry(

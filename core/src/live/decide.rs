@@ -57,17 +57,6 @@ pub(super) fn originator_tariffs(party: &Party, point: Option<Origination>) -> S
     point.map_or(SideTariffs::NONE, Origination::tariffs).or(TariffId(party.user.tariff_id))
 }
 
-/// The decks that some sides need.
-pub(super) async fn rater(
-    context: &Context,
-    snapshot: &Snapshot,
-    sides: Vec<SideTariffs>,
-) -> Result<Rater> {
-    let tariffs: HashSet<TariffId> =
-        sides.into_iter().flat_map(|side| [side.tariff, side.custom]).collect();
-    Rater::load(context, snapshot, tariffs).await
-}
-
 /// Some users by id, their accounts locked. Whoever is no customer or supplier is left out.
 pub(super) async fn lock_parties(
     tx: &mut Tx,
@@ -110,11 +99,11 @@ impl Question<'_> {
             return Err(Error::invalid("call_id", "is that of another originator's call"));
         }
         let own = originator_tariffs(caller, self.origination);
-        let mut sides: Vec<SideTariffs> =
+        let mut sides: HashSet<SideTariffs> =
             candidates.iter().filter_map(|candidate| candidate.tariffs(&parties)).collect();
-        sides.push(own);
+        sides.insert(own);
         let time = CallTime::new(now, &self.snapshot.settings.time_zone);
-        let decks = rater(self.context, self.snapshot, sides).await?;
+        let decks = Rater::load(self.context, self.snapshot, sides).await?;
         if let Some(code) = self.refused(&mut tx, caller, now).await? {
             return Ok(refusal(code));
         }

@@ -1,6 +1,7 @@
 //! `LiveCallsService`.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -29,7 +30,7 @@ use crate::{
     ledger,
     money::Money,
     paging,
-    rating::CallTime,
+    rating::{CallTime, Rater},
     store::{Tx, retrying},
     text::check_text,
     users::Role,
@@ -124,7 +125,7 @@ impl Service {
             Some(caller) => {
                 let point = snapshot.points.origination(call.origination_point);
                 let own = decide::originator_tariffs(&caller, point.map(|(_, point)| point));
-                let rater = decide::rater(&self.0, &snapshot, vec![own]).await?;
+                let rater = Rater::load(&self.0, &snapshot, HashSet::from([own])).await?;
                 let time = CallTime::new(call.authorized_at, &snapshot.settings.time_zone);
                 if let Ok(offer) = authorize::offer(&caller, own, &rater, &call.destination, time)?
                 {

@@ -13,17 +13,14 @@ use crate::{
     error::{Error, Result},
     ids::ManagerGroupId,
     store::Sequence,
-    text::{check_note, check_text},
+    text::{check_name, check_note},
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
 fn decode(group: Option<pb::ManagerGroup>) -> Result<ManagerGroup> {
     let group = group.unwrap_or_default();
-    if group.name.is_empty() {
-        return Err(Error::invalid("name", "is required"));
-    }
-    check_text("name", &group.name)?;
+    check_name(&group.name)?;
     check_note("comment", &group.comment)?;
     let permissions = group
         .permissions

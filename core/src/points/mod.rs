@@ -44,7 +44,7 @@ pub(crate) struct Termination {
 }
 
 /// The tariffs that price one side of a call; 0 is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SideTariffs {
     pub(crate) tariff: TariffId,
     /// Wins where its prefix is as long or longer.

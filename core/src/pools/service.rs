@@ -12,18 +12,11 @@ use crate::{
     ids::PoolId,
     paging,
     store::Sequence,
-    text::{check_note, check_text},
+    text::{check_name, check_note},
     users,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
-
-fn check_name(name: &str) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::invalid("name", "is required"));
-    }
-    check_text("name", name)
-}
 
 impl Service {
     async fn create(&self, request: pb::CreateNumberPoolRequest) -> Result<Pool> {

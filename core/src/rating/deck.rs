@@ -86,6 +86,12 @@ impl CallTime {
     }
 }
 
+/// Of what several tariffs have for a call, what decides: the longest prefix, and of equally
+/// long ones the last. The custom tariff comes last.
+pub(super) fn deciding<T>(found: impl IntoIterator<Item = (Found, T)>) -> Option<(Found, T)> {
+    found.into_iter().max_by_key(|(found, _)| found.prefix_length)
+}
+
 /// The rate that decides about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{CallTime, Deck, Terms};
+use super::{CallTime, Deck, Terms, deck::deciding};
 use crate::{
     catalog::Snapshot,
     context::Context,
@@ -40,14 +40,17 @@ pub(crate) enum NoOffer {
 }
 
 impl Rater {
-    /// Loads the decks of some tariffs; 0 is none.
+    /// Loads the decks that some sides need.
     pub(crate) async fn load(
         context: &Context,
         snapshot: &Snapshot,
-        tariffs: HashSet<TariffId>,
+        sides: HashSet<SideTariffs>,
     ) -> Result<Self> {
         let mut decks = HashMap::new();
-        for id in tariffs {
+        for id in sides.into_iter().flat_map(|side| [side.tariff, side.custom]) {
+            if decks.contains_key(&id) {
+                continue;
+            }
             let Ok(tariff) = snapshot.tariffs.by_id(id) else { continue };
             let deck = context.decks.get(&context.db, tariff).await?;
             let currency = snapshot.currencies.stored(tariff.currency)?;
@@ -66,19 +69,15 @@ impl Rater {
     ) -> Result<Offer, NoOffer> {
         let find = |tariff| {
             let (deck, exchange_rate) = self.0.get(&tariff)?;
-            Some((deck.find(number, time), tariff, *exchange_rate))
+            Some((deck.find(number, time), (tariff, *exchange_rate)))
         };
         let found = [find(tariffs.tariff), find(tariffs.custom)];
         if found.iter().all(Option::is_none) {
             return Err(NoOffer::NoTariff);
         }
-        // Of equally long prefixes the last one stays: the custom tariff's.
-        let best = found
-            .into_iter()
-            .flatten()
-            .filter_map(|(found, tariff, rate)| Some((found?, tariff, rate)))
-            .max_by_key(|(found, ..)| found.prefix_length);
-        let (found, tariff, exchange_rate) = best.ok_or(NoOffer::NoRate)?;
+        let found = found.into_iter().flatten();
+        let found = deciding(found.filter_map(|(found, whose)| Some((found?, whose))));
+        let (found, (tariff, exchange_rate)) = found.ok_or(NoOffer::NoRate)?;
         if found.blocked {
             return Err(NoOffer::Blocked);
         }

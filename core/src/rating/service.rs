@@ -7,7 +7,7 @@ use tollbook_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{CallTime, Found, margin_percent, whole_seconds};
+use super::{CallTime, Found, deck::deciding, margin_percent, whole_seconds};
 use crate::{
     access::principal,
     catalog::Snapshot,
@@ -81,7 +81,7 @@ impl Service {
         custom: Option<&Tariff>,
     ) -> Result<RatedLeg> {
         let mut steps = Vec::new();
-        let mut best: Option<(&Tariff, Found)> = None;
+        let mut candidates: Vec<(Found, &Tariff)> = Vec::new();
         for tariff in std::iter::once(tariff).chain(custom) {
             let deck = self.0.decks.get(&self.0.db, tariff).await?;
             let found = deck.find(call.number, call.time);
@@ -94,12 +94,9 @@ impl Service {
                 ),
                 None => format!("tariff {} ({}): no prefix has a rate", tariff.id, tariff.name),
             });
-            let longest = best.as_ref().map_or(0, |(_, found)| found.prefix_length);
-            if let Some(found) = found.filter(|found| found.prefix_length >= longest) {
-                best = Some((tariff, found));
-            }
+            candidates.extend(found.map(|found| (found, tariff)));
         }
-        let Some((tariff, found)) = best else {
+        let Some((found, tariff)) = deciding(candidates) else {
             return Ok(RatedLeg {
                 outcome: RatingOutcome::NoRate.into(),
                 tariff_id: tariff.id.0,

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     ids::{CurrencyId, PointId, TariffId},
     store::{Sequence, Tx},
-    text::check_text,
+    text::check_name,
     users::Role,
 };
 
@@ -29,13 +29,6 @@ fn currency(currencies: &Currencies, code: &str) -> Result<CurrencyId> {
     }
     let currency = currencies.by_code(code).filter(|currency| currency.active);
     currency.map(|currency| currency.id).ok_or(Error::CurrencyNotFound)
-}
-
-fn check_name(name: &str) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::invalid("name", "is required"));
-    }
-    check_text("name", name)
 }
 
 impl Service {

@@ -193,9 +193,9 @@ async fn own_id(call: &Call) -> Result<Option<i64>, Failure> {
 
 /// An id to choose by; none: all.
 fn choice(params: &Params, name: &str) -> Result<Option<i64>, Failure> {
-    match params.filled(name) {
-        None | Some("all") => Ok(None),
-        Some(_) => params.id(name).map(Some).ok_or_else(|| Failure::invalid(Wrap::Page, name)),
+    match params.text(name) {
+        "all" => Ok(None),
+        _ => params.optional_id(name, Wrap::Page),
     }
 }
 

@@ -96,12 +96,7 @@ async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
             .filter(|count| *count > 0)
             .ok_or_else(|| Failure::invalid(WRAP, "number_limit_row_count"))?,
     };
-    let offset = match params.filled("number_limit_offset") {
-        None => 0,
-        Some(_) => params
-            .id("number_limit_offset")
-            .ok_or_else(|| Failure::invalid(WRAP, "number_limit_offset"))?,
-    };
+    let offset = params.optional_id("number_limit_offset", WRAP)?.unwrap_or_default();
     let list = call.number_pools().list_number_pools(ListNumberPoolsRequest { id }).await?;
     let mut pools = Vec::new();
     for pool in list.into_inner().number_pools {

@@ -166,14 +166,8 @@ struct ListedPayment {
 
 async fn payments_get(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
-    let user_id = match params.filled("user_id_s") {
-        None => None,
-        Some(_) => {
-            Some(params.id("user_id_s").ok_or_else(|| Failure::invalid(Wrap::Page, "user_id_s"))?)
-        }
-    };
     let mut request = ListPaymentsRequest {
-        user_id,
+        user_id: params.optional_id("user_id_s", Wrap::Page)?,
         from: params.time("from_s", Wrap::Page)?,
         till: params.time("till_s", Wrap::Page)?,
         default_today: true,

@@ -10,7 +10,6 @@ use crate::{
     error::{Failure, Wrap},
     method::{EVERYBODY, Method, STAFF, optional},
     number,
-    request::Params,
     xml::Answer,
 };
 
@@ -204,14 +203,14 @@ async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
         from: params.time("from", Wrap::Page)?,
         till: params.time("till", Wrap::Page)?,
         group_by: group_by.iter().map(|grouping| i32::from(*grouping)).collect(),
-        originator_id: id(params, "s_originator_id")?,
-        terminator_id: id(params, "s_terminator_id")?,
-        origination_point_id: id(params, "s_op_device")?,
-        termination_point_id: id(params, "s_tp_device")?,
+        originator_id: params.optional_id("s_originator_id", Wrap::Page)?,
+        terminator_id: params.optional_id("s_terminator_id", Wrap::Page)?,
+        origination_point_id: params.optional_id("s_op_device", Wrap::Page)?,
+        termination_point_id: params.optional_id("s_tp_device", Wrap::Page)?,
         source: params.text("a_src").to_owned(),
         destination: params.text("a_dst").to_owned(),
         destination_group: params.text("dst_group").to_owned(),
-        answered_calls: id(params, "answered_calls")?.unwrap_or_default(),
+        answered_calls: params.optional_id("answered_calls", Wrap::Page)?.unwrap_or_default(),
         currency: params.text("a_currency").to_owned(),
     };
     let by_group = group_by.is_empty()
@@ -231,14 +230,6 @@ async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
     }
     let aggregates = Aggregates { aggregate };
     Ok(Answer::xml("page", &AggregatesPage { pagename: "Aggregates", currency, aggregates }))
-}
-
-/// A number to choose by; none: it was not sent.
-fn id(params: &Params, name: &str) -> Result<Option<i64>, Failure> {
-    match params.filled(name) {
-        None => Ok(None),
-        Some(_) => params.id(name).map(Some).ok_or_else(|| Failure::invalid(Wrap::Page, name)),
-    }
 }
 
 fn listed(
