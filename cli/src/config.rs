@@ -42,6 +42,10 @@ pub(crate) struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     dialect: Option<Dialect>,
+    /// Answer devices_get and tariff_rates_get with a gzip file, as the original does
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    gzip_files: bool,
     /// URL of the core, for the shim and for commands that call one [default: <http://127.0.0.1:50051>]
     #[arg(long = "core", global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +96,7 @@ pub(crate) struct Config {
     data_dir: PathBuf,
     pub(crate) demo: bool,
     pub(crate) dialect: Dialect,
+    pub(crate) gzip_files: bool,
     pub(crate) core_url: String,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
@@ -112,6 +117,7 @@ impl Default for Config {
             data_dir: PathBuf::from("tollbook-data"),
             demo: false,
             dialect: Dialect::M4,
+            gzip_files: false,
             core_url: "http://127.0.0.1:50051".to_owned(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,

@@ -18,7 +18,8 @@ use crate::{config::Config, lock};
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
     let core = open(&config).await?;
-    let shim = Shim::new(config.dialect.of_shim()?, core.service(), &core.embedded_shim_token())?;
+    let shim = Shim::new(config.dialect.of_shim()?, core.service(), &core.embedded_shim_token())?
+        .gzip_files(config.gzip_files);
     let grpc = listen("gRPC", config.grpc_addr).await?;
     let http = listen("XML API", config.http_addr).await?;
     greet(&core)?;
@@ -48,7 +49,8 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
         .tcp_nodelay(true)
         .connect_lazy();
     let shim = Shim::new(config.dialect.of_shim()?, core, token)
-        .context("TOLLBOOK_SHIM_TOKEN is not a token")?;
+        .context("TOLLBOOK_SHIM_TOKEN is not a token")?
+        .gzip_files(config.gzip_files);
     let http = listen("XML API", config.http_addr).await?;
     serve_http(shim, http, stop_signal()?).await
 }

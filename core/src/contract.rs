@@ -2,11 +2,9 @@
 
 use std::sync::LazyLock;
 
+use crate::error::{Error, Result};
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value};
-use tollbook_proto::v1 as pb;
-
-use crate::error::{Error, Result};
 
 static POOL: LazyLock<Result<DescriptorPool, String>> = LazyLock::new(|| {
     DescriptorPool::decode(tollbook_proto::DESCRIPTORS).map_err(|error| error.to_string())
@@ -24,18 +22,32 @@ pub(crate) fn message(name: &str) -> Result<MessageDescriptor> {
         .ok_or_else(|| Error::internal(format!("the contract has no {name}")))
 }
 
-/// A user as a dynamic message.
-pub(crate) fn user_to_dynamic(user: &pb::User) -> Result<DynamicMessage> {
-    let mut dynamic = DynamicMessage::new(message("tollbook.v1.User")?);
+/// A message of `tollbook.v1` as a dynamic one.
+pub(crate) fn to_dynamic(name: &str, typed: &impl Message) -> Result<DynamicMessage> {
+    let mut dynamic = DynamicMessage::new(message(name)?);
     dynamic
-        .merge(user.encode_to_vec().as_slice())
+        .merge(typed.encode_to_vec().as_slice())
         .map_err(|error| Error::internal(error.to_string()))?;
     Ok(dynamic)
 }
 
-/// The inverse of [`user_to_dynamic`].
-pub(crate) fn user_from_dynamic(dynamic: &DynamicMessage) -> Result<pb::User> {
+/// The inverse of [`to_dynamic`].
+pub(crate) fn from_dynamic<T: Message + Default>(dynamic: &DynamicMessage) -> Result<T> {
     dynamic.transcode_to().map_err(|error| Error::internal(error.to_string()))
+}
+
+/// A message of `tollbook.v1` in protobuf's JSON form.
+pub(crate) fn to_json(name: &str, typed: &impl Message) -> Result<String> {
+    serde_json::to_string(&to_dynamic(name, typed)?)
+        .map_err(|error| Error::internal(error.to_string()))
+}
+
+/// The inverse of [`to_json`].
+pub(crate) fn from_json<T: Message + Default>(name: &str, json: &str) -> Result<T> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    let dynamic = DynamicMessage::deserialize(message(name)?, &mut json)
+        .map_err(|error| Error::internal(error.to_string()))?;
+    from_dynamic(&dynamic)
 }
 
 /// Copies the field that `path` names from one message to another of its type. Returns

@@ -158,11 +158,15 @@ async fn traffic(core: &Demo) -> Result<(), Status> {
         let point = pb::ConnectionPoint {
             user_id,
             description: "switch 1".to_owned(),
+            address: format!("192.0.2.{user_id}"),
             origination: (user_id != carrier).then_some(origination),
             termination: (user_id == carrier).then_some(termination),
             ..Default::default()
         };
-        let request = pb::CreateConnectionPointRequest { connection_point: Some(point) };
+        let request = pb::CreateConnectionPointRequest {
+            connection_point: Some(point),
+            create_routing_group: user_id != carrier,
+        };
         let created = points.create_connection_point(request).await?.into_inner();
         *id = created.connection_point.unwrap_or_default().id;
     }

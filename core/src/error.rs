@@ -131,9 +131,15 @@ pub enum Error {
     /// No such number pool.
     #[error("no such number pool")]
     NumberPoolNotFound,
-    /// A user has it as a list.
-    #[error("the number pool is a list of a user")]
+    /// A user has it as a list, or a connection point has it.
+    #[error("a user or a connection point has the number pool")]
     NumberPoolInUse,
+    /// No such routing group.
+    #[error("no such routing group")]
+    RoutingGroupNotFound,
+    /// A point has it.
+    #[error("a connection point has the routing group")]
+    RoutingGroupInUse,
     /// No such call under way.
     #[error("no such call is under way")]
     CallNotFound,
@@ -197,6 +203,8 @@ impl Error {
             Self::CallNotFound => ErrorReason::CallNotFound,
             Self::NumberPoolNotFound => ErrorReason::NumberPoolNotFound,
             Self::NumberPoolInUse => ErrorReason::NumberPoolInUse,
+            Self::RoutingGroupNotFound => ErrorReason::RoutingGroupNotFound,
+            Self::RoutingGroupInUse => ErrorReason::RoutingGroupInUse,
             Self::ConnectionPointNotFound => ErrorReason::ConnectionPointNotFound,
             Self::CallFinished => ErrorReason::CallFinished,
             Self::CallRejected(_) => ErrorReason::CallRejected,
@@ -228,6 +236,7 @@ impl Error {
             | Self::UserInUse
             | Self::UserHasCalls
             | Self::NumberPoolInUse
+            | Self::RoutingGroupInUse
             | Self::CurrencyFixed
             | Self::ApiSecretMissing
             | Self::ManagerGroupInUse
@@ -246,6 +255,7 @@ impl Error {
             | Self::DirectionNotFound
             | Self::CallNotFound
             | Self::NumberPoolNotFound
+            | Self::RoutingGroupNotFound
             | Self::ConnectionPointNotFound
             | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused

@@ -37,6 +37,8 @@ ids! {
     PaymentId;
     /// Of a number pool.
     PoolId;
+    /// Of a routing group.
+    RoutingGroupId;
     /// Of an origination or termination point; 0: not said.
     PointId;
 }

@@ -26,6 +26,7 @@ mod payments;
 mod points;
 mod pools;
 pub mod rating;
+mod routing_groups;
 mod server;
 mod settings;
 mod setup;

@@ -13,6 +13,7 @@ use tollbook_proto::v1::{
     manager_groups_service_server::ManagerGroupsServiceServer,
     number_pools_service_server::NumberPoolsServiceServer,
     payments_service_server::PaymentsServiceServer, rating_service_server::RatingServiceServer,
+    routing_groups_service_server::RoutingGroupsServiceServer,
     sessions_service_server::SessionsServiceServer, settings_service_server::SettingsServiceServer,
     statistics_service_server::StatisticsServiceServer,
     tariffs_service_server::TariffsServiceServer, users_service_server::UsersServiceServer,
@@ -29,7 +30,8 @@ use crate::{
     context::Context,
     currencies, directions,
     error::{Error, Result},
-    ledger, live, managers, payments, points, pools, rating, settings, stats, tariffs, users,
+    ledger, live, managers, payments, points, pools, rating, routing_groups, settings, stats,
+    tariffs, users,
 };
 
 /// All services behind the gate, to be called in the same process.
@@ -83,6 +85,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(TariffsServiceServer::new(tariffs::Service(context.clone())))
         .add_service(RatingServiceServer::new(rating::Service(context.clone())))
         .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
+        .add_service(RoutingGroupsServiceServer::new(routing_groups::Service(context.clone())))
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
         .add_service(CallsServiceServer::new(calls::Service(context.clone())))
         .add_service(LiveCallsServiceServer::new(live::Service(context.clone())))

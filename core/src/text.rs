@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 
 /// Checks a short text of a request: at most 255 characters, none of them control characters.
-pub(crate) fn check_text(field: &'static str, text: &str) -> Result<()> {
+pub(crate) fn check_text(field: &str, text: &str) -> Result<()> {
     if text.chars().count() > 255 {
         return Err(Error::invalid(field, "is longer than 255 characters"));
     }

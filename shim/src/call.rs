@@ -14,6 +14,7 @@ use tollbook_proto::{
     v1::{
         CheckAccessRequest, accounts_service_client::AccountsServiceClient,
         calls_service_client::CallsServiceClient,
+        connection_points_service_client::ConnectionPointsServiceClient,
         currencies_service_client::CurrenciesServiceClient,
         legacy_service_client::LegacyServiceClient,
         number_pools_service_client::NumberPoolsServiceClient,
@@ -50,6 +51,10 @@ impl Call {
 
     pub(crate) fn calls(&self) -> CallsServiceClient<Signed> {
         CallsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn connection_points(&self) -> ConnectionPointsServiceClient<Signed> {
+        ConnectionPointsServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn currencies(&self) -> CurrenciesServiceClient<Signed> {

@@ -85,6 +85,21 @@ pub(crate) fn reason(status: &Status) -> (ErrorReason, Option<String>) {
     (reason, info.metadata.get("field").cloned())
 }
 
+/// The answer where the core refused what a request sets: the method's text, and why.
+pub(crate) fn refused(wrap: Wrap, text: &str, status: Status) -> Result<Answer, Failure> {
+    match reason(&status).0 {
+        ErrorReason::InvalidField
+        | ErrorReason::InvalidAmount
+        | ErrorReason::CurrencyNotFound
+        | ErrorReason::DirectionNotFound
+        | ErrorReason::TariffNotFound
+        | ErrorReason::NumberPoolNotFound
+        | ErrorReason::RoutingGroupNotFound
+        | ErrorReason::UsernameTaken => Ok(wrap.explained(text, Some(status.message()))),
+        _ => Err(status.into()),
+    }
+}
+
 /// The answer to a request that the core refused, with the HTTP status that it has: 200,
 /// as legacy clients expect of errors, but where the server is at fault.
 pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCode, Answer) {

@@ -16,21 +16,23 @@ use axum::{
     extract::Request,
     http::{
         HeaderValue, Method as Verb, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION},
+        header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION},
     },
     response::Response,
     serve::{IncomingStream, Listener},
 };
+use futures_util::{StreamExt, stream};
 use tower::Service;
 
 use crate::{
-    Shim,
+    BoxError, Shim,
     call::{Call, Signed},
     error::{self, Failure, Wrap},
+    gzip,
     method::Method,
     request::Params,
     signature,
-    xml::Answer,
+    xml::{Answer, DECLARATION},
 };
 
 /// The longest body that is read.
@@ -103,7 +105,7 @@ async fn serve(server: &Server, client: SocketAddr, request: Request) -> Respons
     let name = match [segments.next(), segments.next(), segments.next(), segments.next()] {
         [Some("billing"), Some("api"), Some(name), None] => name,
         [Some("healthz"), None, ..] => {
-            return respond(StatusCode::OK, Answer::Text("ok\n".to_owned()), false);
+            return respond(StatusCode::OK, Answer::Text("ok\n".to_owned()), false, Gzip::No);
         }
         _ => return refuse(StatusCode::NOT_FOUND, "Not found"),
     };
@@ -114,6 +116,11 @@ async fn serve(server: &Server, client: SocketAddr, request: Request) -> Respons
         Verb::GET | Verb::HEAD => true,
         Verb::POST => false,
         _ => return refuse(StatusCode::METHOD_NOT_ALLOWED, "Use POST or GET"),
+    };
+    let gzip = match server.shim.gzip_files {
+        true => Gzip::Files,
+        false if gzip::is_accepted(request.headers()) => Gzip::Accepted,
+        false => Gzip::No,
     };
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
@@ -126,7 +133,8 @@ async fn serve(server: &Server, client: SocketAddr, request: Request) -> Respons
         Ok(params) => params,
         Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
     };
-    answer(server, method, params, http_get, client).await
+    let (status, answer, html_wrap) = answer(server, method, params, http_get, client).await;
+    respond(status, answer, html_wrap, gzip)
 }
 
 async fn answer(
@@ -135,7 +143,7 @@ async fn answer(
     params: Params,
     http_get: bool,
     client: SocketAddr,
-) -> Response {
+) -> (StatusCode, Answer, bool) {
     let shim = &server.shim;
     let signature = signature::of(shim.dialect, method, &params, http_get, client.ip());
     let core = Signed::new(shim.core.clone(), shim.token.clone(), signature);
@@ -147,33 +155,81 @@ async fn answer(
             Err(status) => error::answer(method, &status),
         },
     };
-    respond(status, answer, core.html_wrap())
+    (status, answer, core.html_wrap())
+}
+
+/// How long answers are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gzip {
+    /// Not at all.
+    No,
+    /// As the client asked, by `Content-Encoding`.
+    Accepted,
+    /// What the original puts in a file is a gzip file, whatever the client asked.
+    Files,
 }
 
 /// An answer to a request that never reached a method.
 fn refuse(status: StatusCode, text: &str) -> Response {
-    respond(status, Wrap::Status.error(text), false)
+    respond(status, Wrap::Status.error(text), false, Gzip::No)
 }
 
-fn respond(status: StatusCode, answer: Answer, html_wrap: bool) -> Response {
-    let content_type = match &answer {
-        Answer::Xml { .. } if html_wrap => "text/html; charset=utf-8",
-        Answer::Xml { .. } => "text/xml; charset=utf-8",
-        Answer::Text(_) | Answer::Redirect(_) => "text/plain; charset=utf-8",
+fn respond(status: StatusCode, answer: Answer, html_wrap: bool, gzip: Gzip) -> Response {
+    let xml = HeaderValue::from_static(match html_wrap {
+        true => "text/html; charset=utf-8",
+        false => "text/xml; charset=utf-8",
+    });
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    let mut response = match answer {
+        Answer::Xml { declaration, root } => {
+            let (before, after) = Answer::frame(declaration, html_wrap);
+            with_body(Body::from([before.as_str(), &root, after].concat()), xml)
+        }
+        Answer::Listing { parts, is_file } => {
+            let (before, after) = Answer::frame(DECLARATION, html_wrap);
+            let parts = parts.map(|part| {
+                part.map(Bytes::from).map_err(|status| {
+                    // The answer breaks off, so that nobody takes it for a whole one.
+                    tracing::error!(code = ?status.code(), message = status.message(), "the core failed in the middle of an answer");
+                    BoxError::from(status)
+                })
+            });
+            let before = stream::iter([Ok(Bytes::from(before))]);
+            let after = stream::iter([Ok(Bytes::from_static(after.as_bytes()))]);
+            let body = before.chain(parts).chain(after);
+            match gzip {
+                Gzip::Files if is_file => {
+                    let gzip_file = HeaderValue::from_static("application/gzip");
+                    with_body(Body::from_stream(gzip::compress(body)), gzip_file)
+                }
+                Gzip::Accepted => {
+                    let mut response = with_body(Body::from_stream(gzip::compress(body)), xml);
+                    let encoding = HeaderValue::from_static("gzip");
+                    response.headers_mut().insert(CONTENT_ENCODING, encoding);
+                    response
+                }
+                Gzip::No | Gzip::Files => with_body(Body::from_stream(body), xml),
+            }
+        }
+        Answer::Text(content) => with_body(Body::from(content), text),
+        Answer::Redirect(url) => {
+            let mut response = with_body(Body::empty(), text);
+            if let Ok(url) = HeaderValue::from_str(&url) {
+                response.headers_mut().insert(LOCATION, url);
+            }
+            *response.status_mut() = StatusCode::FOUND;
+            return response;
+        }
     };
-    let location = match &answer {
-        Answer::Redirect(url) => HeaderValue::from_str(url).ok(),
-        _ => None,
-    };
-    let mut response = Response::new(Body::from(Bytes::from(answer.body(html_wrap))));
     *response.status_mut() = status;
+    response
+}
+
+fn with_body(body: Body, content_type: HeaderValue) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_TYPE, content_type);
     // Answers hold balances and names: no proxy keeps them.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(location) = location {
-        headers.insert(LOCATION, location);
-        *response.status_mut() = StatusCode::FOUND;
-    }
     response
 }

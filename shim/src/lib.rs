@@ -8,7 +8,9 @@
 
 mod call;
 mod error;
+mod gzip;
 mod http;
+mod listing;
 mod m4;
 mod method;
 mod number;
@@ -54,6 +56,7 @@ pub struct Shim {
     dialect: Dialect,
     core: Transport,
     token: MetadataValue<Ascii>,
+    gzip_files: bool,
 }
 
 impl Shim {
@@ -73,7 +76,16 @@ impl Shim {
     {
         let mut token: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
         token.set_sensitive(true);
-        Ok(Self { dialect, core: BoxCloneSyncService::new(core.map_err(Into::into)), token })
+        let core = BoxCloneSyncService::new(core.map_err(Into::into));
+        Ok(Self { dialect, core, token, gzip_files: false })
+    }
+
+    /// Whether answers that the original puts in a gzipped file are such files, as its clients
+    /// expect who unpack them by themselves. Otherwise they are XML, compressed for clients
+    /// that ask for it.
+    #[must_use]
+    pub fn gzip_files(self, gzip_files: bool) -> Self {
+        Self { gzip_files, ..self }
     }
 
     /// The HTTP service, for `axum::serve`.

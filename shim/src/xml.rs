@@ -3,16 +3,19 @@
 
 use std::borrow::Cow;
 
+use futures_util::Stream;
 use quick_xml::se::{EmptyElementHandling, Serializer};
 use serde::Serialize;
+use tonic::Status;
+
+use crate::listing::{self, Parts};
 
 /// The declaration of most answers.
-const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+pub(crate) const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 /// The declaration of `user_login` and `user_logout`.
 const LOGIN_DECLARATION: &str = r#"<?xml version="1.0" encoding="utf-8" standalone="yes"?>"#;
 
 /// What a legacy method answers.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// XML behind a declaration.
     Xml {
@@ -20,6 +23,13 @@ pub(crate) enum Answer {
         declaration: &'static str,
         /// The root element.
         root: String,
+    },
+    /// XML with a long list, which is sent as it comes.
+    Listing {
+        /// The root element.
+        parts: Parts,
+        /// The original puts it in a file, and sends that gzipped.
+        is_file: bool,
     },
     /// Bare text, without any tag.
     Text(String),
@@ -33,6 +43,28 @@ impl Answer {
         Self::Xml { declaration: DECLARATION, root: render(root, content) }
     }
 
+    /// An answer whose element `list` is long, from pages that together are the answer.
+    pub(crate) fn listing<P: Serialize>(
+        root: &'static str,
+        list: &'static str,
+        first: &P,
+        rest: impl Stream<Item = Result<P, Status>> + Send + 'static,
+    ) -> Self {
+        Self::Listing { parts: listing::parts(root, list, first, rest), is_file: false }
+    }
+
+    /// The answer as one that the original puts in a file.
+    pub(crate) fn as_file(self) -> Self {
+        match self {
+            Self::Listing { parts, .. } => Self::Listing { parts, is_file: true },
+            Self::Xml { root, .. } => {
+                let parts = Box::pin(futures_util::stream::iter([Ok(root)]));
+                Self::Listing { parts, is_file: true }
+            }
+            other => other,
+        }
+    }
+
     /// `<page><status><success>TEXT</success></status></page>`
     pub(crate) fn success(text: &str) -> Self {
         Self::xml("page", &SuccessPage { status: Success { success: text } })
@@ -43,15 +75,23 @@ impl Answer {
         Self::Xml { declaration: LOGIN_DECLARATION, root: render(root, content) }
     }
 
-    /// The body. `html_wrap` puts an HTML tag around the XML ("XML API Extension").
-    pub(crate) fn body(self, html_wrap: bool) -> String {
+    /// What stands before and after the root element. `html_wrap` puts an HTML tag around it
+    /// ("XML API Extension").
+    pub(crate) fn frame(declaration: &str, html_wrap: bool) -> (String, &'static str) {
+        match html_wrap {
+            true => (format!("{declaration}\n<html>\n"), "\n</html>\n"),
+            false => (format!("{declaration}\n"), "\n"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Xml { declaration, root } if html_wrap => {
-                format!("{declaration}\n<html>\n{root}\n</html>\n")
+            Self::Xml { root: text, .. } | Self::Text(text) | Self::Redirect(text) => {
+                f.write_str(text)
             }
-            Self::Xml { declaration, root } => format!("{declaration}\n{root}\n"),
-            Self::Text(text) => text,
-            Self::Redirect(_) => String::new(),
+            Self::Listing { .. } => f.write_str("a listing"),
         }
     }
 }
@@ -66,7 +106,8 @@ struct Success<'a> {
     success: &'a str,
 }
 
-fn render(root: &'static str, content: &impl Serialize) -> String {
+/// Renders a root element.
+pub(crate) fn render(root: &'static str, content: &impl Serialize) -> String {
     let mut xml = String::new();
     let rendered = Serializer::with_root(&mut xml, Some(root)).and_then(|mut serializer| {
         serializer.indent(' ', 2);
@@ -110,16 +151,15 @@ mod tests {
     fn looks_like_the_original() {
         let page = Page { error: "a < b & 'c'".to_owned(), empty: "" };
         assert_eq!(
-            Answer::xml("page", &page).body(false),
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-             <page>\n  <error>a &lt; b &amp; 'c'</error>\n  <empty></empty>\n</page>\n"
+            render("page", &page),
+            "<page>\n  <error>a &lt; b &amp; 'c'</error>\n  <empty></empty>\n</page>"
         );
     }
 
     proptest! {
         #[test]
         fn any_text_gives_well_formed_xml(text in any::<String>()) {
-            let xml = Answer::xml("page", &Page { error: text, empty: "" }).body(false);
+            let xml = render("page", &Page { error: text, empty: "" });
             let parsed = roxmltree::Document::parse(&xml);
             prop_assert!(parsed.is_ok(), "{xml:?}: {parsed:?}");
         }

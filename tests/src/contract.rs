@@ -319,7 +319,10 @@ impl Fixture {
                 termination: (!from).then_some(tp),
                 ..Default::default()
             };
-            let request = CreateConnectionPointRequest { connection_point: Some(point) };
+            let request = CreateConnectionPointRequest {
+                connection_point: Some(point),
+                create_routing_group: false,
+            };
             let mut points = ConnectionPointsServiceClient::new(self.admin.clone());
             points.create_connection_point(request).await.unwrap();
         }

@@ -40,11 +40,11 @@ fn terms(points: &Points, id: PointId, side: Side) -> Option<(UserId, SideTariff
     Some(match side {
         Side::Originator => {
             let (point, origination) = points.origination(id)?;
-            (point.user, origination.tariffs())
+            (point.user, origination.terms.tariffs)
         }
         Side::Terminator => {
             let (point, termination) = points.termination(id)?;
-            (point.user, termination.tariffs())
+            (point.user, termination.terms.tariffs)
         }
     })
 }

@@ -199,6 +199,10 @@ impl Service {
             after: after(&request.page_token, order)?,
             limit: size + 1,
         };
+        let total = match request.with_total {
+            true => store::count(&self.0.db, &filter).await?,
+            false => 0,
+        };
         let mut calls = store::list(&self.0.db, &filter).await?;
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let mut next_page_token = String::new();
@@ -218,6 +222,7 @@ impl Service {
                 .map(|call| if own { call.into_customers() } else { call.into_proto() })
                 .collect(),
             next_page_token,
+            total,
             ..nothing
         })
     }

@@ -195,15 +195,47 @@ pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<Listed>> {
         .collect()
 }
 
+/// How many calls a filter lets through on all pages.
+pub(super) async fn count(db: &Db, filter: &Filter<'_>) -> Result<i64> {
+    let query = Query::new(
+        "SELECT COUNT(*) FROM calls c JOIN users o ON o.id = c.originator_id WHERE c.start_time >= ",
+    );
+    let row = db.fetch_optional(conditions(query, filter)).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
 fn select(filter: &Filter<'_>) -> Query {
-    let mut query = Query::new(select_calls!(
+    let query = Query::new(select_calls!(
         ", o.username, t.username, d.name FROM calls c JOIN users o ON o.id = c.originator_id \
          LEFT JOIN users t ON t.id = c.terminator_id AND c.terminator_id <> 0 \
          LEFT JOIN destinations d ON d.prefix = c.prefix WHERE c.start_time >= "
-    ))
-    .value(filter.period.0)
-    .and(" AND c.start_time <= ")
-    .value(filter.period.1);
+    ));
+    let mut query = conditions(query, filter);
+    if let After::Call(time, id) = filter.after {
+        let beyond = if filter.descending {
+            " AND (c.start_time, c.id) < ("
+        } else {
+            " AND (c.start_time, c.id) > ("
+        };
+        query = query.and(beyond).value(time).and(", ").value(id).and(")");
+    }
+    let direction = if filter.descending { " DESC" } else { "" };
+    query = query.and(" ORDER BY ");
+    if let Order::By(column) = filter.order {
+        query = query.and(column).and(direction).and(", ");
+    }
+    query = query.and("c.start_time").and(direction).and(", c.id").and(direction);
+    query = query.and(" LIMIT ").value(filter.limit);
+    match filter.after {
+        After::Rows(rows) => query.and(" OFFSET ").value(rows),
+        After::Start | After::Call(..) => query,
+    }
+}
+
+/// Which calls are meant, behind `c.start_time >= `.
+fn conditions(query: Query, filter: &Filter<'_>) -> Query {
+    let mut query =
+        query.value(filter.period.0).and(" AND c.start_time <= ").value(filter.period.1);
     query = match filter.scope {
         Scope::All => query,
         Scope::Customers => query.and(" AND o.role = 'user'"),
@@ -237,25 +269,7 @@ fn select(filter: &Filter<'_>) -> Query {
             query.and(" AND SUBSTR(c.destination, 1, CAST(").value(length).and(" AS INTEGER)) = ");
         query = query.value(prefix);
     }
-    if let After::Call(time, id) = filter.after {
-        let beyond = if filter.descending {
-            " AND (c.start_time, c.id) < ("
-        } else {
-            " AND (c.start_time, c.id) > ("
-        };
-        query = query.and(beyond).value(time).and(", ").value(id).and(")");
-    }
-    let direction = if filter.descending { " DESC" } else { "" };
-    query = query.and(" ORDER BY ");
-    if let Order::By(column) = filter.order {
-        query = query.and(column).and(direction).and(", ");
-    }
-    query = query.and("c.start_time").and(direction).and(", c.id").and(direction);
-    query = query.and(" LIMIT ").value(filter.limit);
-    match filter.after {
-        After::Rows(rows) => query.and(" OFFSET ").value(rows),
-        After::Start | After::Call(..) => query,
-    }
+    query
 }
 
 /// A stored call with the names that go with it, by the switch's id.

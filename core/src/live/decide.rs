@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     ids::{PointId, PoolId, TariffId, UserId},
     ledger,
-    points::{Origination, SideTariffs, Termination},
+    points::{Origination, SideTariffs, SourceRefusal, Termination},
     rating::{CallTime, Offer, Rater},
     store::Tx,
     users::{self, Role},
@@ -29,32 +29,33 @@ pub(super) struct Question<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) request: &'a pb::AuthorizeCallRequest,
     pub(super) originator: UserId,
-    /// None: no point was named.
-    pub(super) origination: Option<Origination>,
+    /// None: neither was a point named, nor found.
+    pub(super) origination: Option<(PointId, &'a Origination)>,
 }
 
 /// Where a call may go.
 #[derive(Clone, Copy)]
-struct Candidate {
+struct Candidate<'a> {
     /// None: there is no such point.
     terminator: Option<UserId>,
     /// 0: none was named.
     point: PointId,
-    termination: Option<Termination>,
+    termination: Option<&'a Termination>,
 }
 
-impl Candidate {
+impl Candidate<'_> {
     /// By which tariffs the self-cost is worked out; none: there is no such terminator.
     fn tariffs(&self, parties: &HashMap<UserId, Party>) -> Option<SideTariffs> {
         let user = &parties.get(&self.terminator?)?.user;
-        let own = self.termination.map_or(SideTariffs::NONE, Termination::tariffs);
+        let own = self.termination.map_or(SideTariffs::NONE, |point| point.terms.tariffs);
         Some(own.or(TariffId(user.tariff_id)))
     }
 }
 
 /// The tariffs of an originator's calls from a point.
-pub(super) fn originator_tariffs(party: &Party, point: Option<Origination>) -> SideTariffs {
-    point.map_or(SideTariffs::NONE, Origination::tariffs).or(TariffId(party.user.tariff_id))
+pub(super) fn originator_tariffs(party: &Party, point: Option<&Origination>) -> SideTariffs {
+    let own = point.map_or(SideTariffs::NONE, |point| point.terms.tariffs);
+    own.or(TariffId(party.user.tariff_id))
 }
 
 /// Some users by id, their accounts locked. Whoever is no customer or supplier is left out.
@@ -98,7 +99,7 @@ impl Question<'_> {
         if before.as_ref().is_some_and(|call| call.originator != self.originator) {
             return Err(Error::invalid("call_id", "is that of another originator's call"));
         }
-        let own = originator_tariffs(caller, self.origination);
+        let own = originator_tariffs(caller, self.origination.map(|(_, point)| point));
         let mut sides: HashSet<SideTariffs> =
             candidates.iter().filter_map(|candidate| candidate.tariffs(&parties)).collect();
         sides.insert(own);
@@ -121,7 +122,7 @@ impl Question<'_> {
         }
         let mut chosen = None;
         for candidate in &candidates {
-            let mut code = self.full(&mut tx, candidate, now).await?;
+            let mut code = self.refused_by_point(&mut tx, candidate, now).await?;
             if code.is_none() {
                 code = self.unsuitable(candidate, caller, &parties, &offer, &decks, time)?;
             }
@@ -141,8 +142,17 @@ impl Question<'_> {
             return Ok(pb::AuthorizeCallResponse { skipped_terminators, ..refusal });
         }
         let allowance = caller.allowance(&mut tx, self.snapshot, now).await?;
-        let (max_duration, reserved) =
-            allowance.longest(&offer, authorize::wanted(request.max_duration))?;
+        let sides = [
+            self.origination.map(|(_, point)| &point.terms),
+            chosen.and_then(|candidate| candidate.termination).map(|point| &point.terms),
+        ];
+        let wanted = sides
+            .into_iter()
+            .flatten()
+            .fold(authorize::wanted(request.max_duration), |seconds, terms| {
+                terms.shortened(seconds)
+            });
+        let (max_duration, reserved) = allowance.longest(&offer, wanted)?;
         if max_duration == 0 {
             return Ok(refusal(RejectCode::BalanceTooLow));
         }
@@ -152,7 +162,7 @@ impl Question<'_> {
             source: request.source.clone(),
             destination: request.destination.clone(),
             originator: self.originator,
-            origination_point: PointId(request.origination_point_id),
+            origination_point: self.origination.map_or(PointId(0), |(id, _)| id),
             terminator: chosen.and_then(|candidate| candidate.terminator),
             termination_point: chosen.map_or(PointId(0), |candidate| candidate.point),
             authorized_at: now,
@@ -167,7 +177,7 @@ impl Question<'_> {
     }
 
     /// Termination points where there are any, else terminators.
-    fn candidates(&self) -> Vec<Candidate> {
+    fn candidates(&self) -> Vec<Candidate<'_>> {
         let points = &self.request.termination_point_ids;
         if points.is_empty() {
             let terminators = self.request.terminator_ids.iter();
@@ -194,14 +204,17 @@ impl Question<'_> {
 
     /// Why the originator may not call at all; none: he may.
     async fn refused(&self, tx: &mut Tx, caller: &Party, now: i64) -> Result<Option<RejectCode>> {
-        if let Some(point) = self.origination {
-            if !point.active {
+        if let Some((id, point)) = self.origination {
+            if !point.terms.active {
                 return Ok(Some(RejectCode::OriginationPointInactive));
             }
-            let id = PointId(self.request.origination_point_id);
             let calls = store::usage_of_point(tx, id, &self.request.call_id, now).await?;
-            if point.is_full(calls) {
+            if point.terms.is_full(calls) {
                 return Ok(Some(RejectCode::OriginationPointCapacity));
+            }
+            // M4 has one code for both.
+            if point.terms.refuses(&self.request.source).is_some() {
+                return Ok(Some(RejectCode::SourceRefused));
             }
         }
         let (source, destination) = (&self.request.source, &self.request.destination);
@@ -236,16 +249,24 @@ impl Question<'_> {
         Ok(caller.refused())
     }
 
-    /// Why a termination point takes no call; none: it does, or there is no point.
-    async fn full(
+    /// Why a termination point takes not this call; none: it does, or there is no point.
+    async fn refused_by_point(
         &self,
         tx: &mut Tx,
-        candidate: &Candidate,
+        candidate: &Candidate<'_>,
         now: i64,
     ) -> Result<Option<RejectCode>> {
         let Some(point) = candidate.termination else { return Ok(None) };
+        let point = &point.terms;
         if !point.active {
             return Ok(Some(RejectCode::TerminatorUnreachable));
+        }
+        match point.refuses(&self.request.source) {
+            Some(SourceRefusal::Mismatch) => {
+                return Ok(Some(RejectCode::TerminatorSourceMismatch));
+            }
+            Some(SourceRefusal::Denied) => return Ok(Some(RejectCode::TerminatorSourceDenied)),
+            None => {}
         }
         let call_id = &self.request.call_id;
         let calls = store::usage_of_point(tx, candidate.point, call_id, now).await?;
@@ -255,7 +276,7 @@ impl Question<'_> {
     /// Why the call cannot go to a terminator; none: it can.
     fn unsuitable(
         &self,
-        candidate: &Candidate,
+        candidate: &Candidate<'_>,
         caller: &Party,
         parties: &HashMap<UserId, Party>,
         offer: &Offer,
@@ -285,6 +306,7 @@ fn accepted(answer: pb::AuthorizeCallResponse, call: &ActiveCall) -> pb::Authori
         reserved: Some(call.reserved.into()),
         terminator_id: call.terminator.map(|user| user.0),
         termination_point_id: call.termination_point.0,
+        origination_point_id: call.origination_point.0,
         expires_at: Some(clock::to_proto(call.expires_at)),
         ..answer
     }

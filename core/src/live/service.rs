@@ -30,6 +30,7 @@ use crate::{
     ledger,
     money::Money,
     paging,
+    points::{NotFound, Point, Points, Source},
     rating::{CallTime, Rater},
     store::{Tx, retrying},
     text::check_text,
@@ -57,28 +58,26 @@ impl Service {
             return Ok(refusal(RejectCode::DestinationEmpty));
         }
         let snapshot = self.0.catalog.load_full();
-        let point = PointId(request.origination_point_id);
-        let named = UserRef::new(request.originator_id, request.originator.clone());
-        let user = match (named, snapshot.points.origination(point)) {
-            (Some(UserRef::Id(id)), _) => self.0.directory.by_id(id).await?,
-            (Some(UserRef::Username(name)), _) => self.0.directory.by_username(&name).await?,
-            (None, Some((point, _))) => self.0.directory.by_id(point.user).await?,
-            (None, None) if point != PointId(0) => None,
-            (None, None) => return Err(Error::invalid("originator_id", "is required")),
+        let point = match origination_point(&snapshot.points, request)? {
+            Ok(point) => point,
+            Err(code) => return Ok(refusal(code)),
+        };
+        let user = match UserRef::new(request.originator_id, request.originator.clone()) {
+            Some(UserRef::Id(id)) => self.0.directory.by_id(id).await?,
+            Some(UserRef::Username(name)) => self.0.directory.by_username(&name).await?,
+            None => {
+                let point = point.ok_or_else(|| Error::invalid("originator_id", "is required"))?;
+                self.0.directory.by_id(point.user).await?
+            }
         };
         let user = user.filter(|user| user.role == Role::User && caller.scope().covers(user));
-        let origination = match (user, point) {
-            (None, _) => None,
-            (Some(user), PointId(0)) => Some((user.id, None)),
-            (Some(user), id) => snapshot
-                .points
-                .origination(id)
-                .filter(|(point, _)| point.user == user.id)
-                .map(|(_, origination)| (user.id, Some(origination))),
-        };
-        let Some((originator, origination)) = origination else {
+        let Some(originator) = user.map(|user| user.id) else {
             return Ok(refusal(RejectCode::OriginatorNotFound));
         };
+        if point.is_some_and(|point| point.user != originator) {
+            return Ok(refusal(RejectCode::OriginatorNotFound));
+        }
+        let origination = point.and_then(|point| Some((point.id, point.origination.as_ref()?)));
         let question =
             Question { context: &self.0, snapshot: &snapshot, request, originator, origination };
         retrying(|| question.decide()).await
@@ -124,13 +123,15 @@ impl Service {
             None => true,
             Some(caller) => {
                 let point = snapshot.points.origination(call.origination_point);
-                let own = decide::originator_tariffs(&caller, point.map(|(_, point)| point));
+                let point = point.map(|(_, origination)| origination);
+                let own = decide::originator_tariffs(&caller, point);
                 let rater = Rater::load(&self.0, &snapshot, HashSet::from([own])).await?;
                 let time = CallTime::new(call.authorized_at, &snapshot.settings.time_zone);
                 if let Ok(offer) = authorize::offer(&caller, own, &rater, &call.destination, time)?
                 {
                     let allowance = caller.allowance(&mut tx, &snapshot, now).await?;
                     let wanted = authorize::wanted(request.max_duration.max(1));
+                    let wanted = point.map_or(wanted, |point| point.terms.shortened(wanted));
                     authorize::prolong(&mut call, allowance, &offer, wanted)?;
                 }
                 let left = caller.left_of_day(&mut tx, &snapshot, now).await?;
@@ -215,6 +216,32 @@ impl Service {
         let calls = calls.into_iter().map(|(call, user)| call.to_proto(user, now)).collect();
         Ok(pb::ListActiveCallsResponse { calls, next_page_token })
     }
+}
+
+/// The origination point of a call, by its id or else by the address that the call came from;
+/// none: neither was said.
+fn origination_point<'a>(
+    points: &'a Points,
+    request: &pb::AuthorizeCallRequest,
+) -> Result<Result<Option<&'a Point>, RejectCode>> {
+    if request.origination_point_id != 0 {
+        let named = points.origination(PointId(request.origination_point_id));
+        let named = named.map(|(point, _)| Some(point));
+        return Ok(named.ok_or(RejectCode::OriginatorNotFound));
+    }
+    if request.source_address.is_empty() {
+        return Ok(Ok(None));
+    }
+    let address = request.source_address.parse();
+    let address = address.map_err(|_| Error::invalid("source_address", "must be an IP address"))?;
+    let port = u16::try_from(request.source_port);
+    let port = port.map_err(|_| Error::invalid("source_port", "must be 0 to 65535"))?;
+    let source = Source { address, port: (port != 0).then_some(port) };
+    Ok(points.by_source(source, &request.destination).map(Some).map_err(|missing| match missing {
+        NotFound::Address => RejectCode::OriginatorNotFound,
+        NotFound::TechPrefix => RejectCode::TechPrefixMismatch,
+        NotFound::Port => RejectCode::PortMismatch,
+    }))
 }
 
 /// A record with what the authorisation knows and it leaves out.

@@ -1,46 +1,61 @@
 //! Connection points: where calls come from and go to (spec: `domain.md` §10).
 
+mod network;
+mod record;
 mod service;
 pub(crate) mod store;
 
 use tollbook_proto::v1 as pb;
 
+pub(crate) use network::Source;
 pub(crate) use service::Service;
 
 use crate::ids::{PointId, TariffId, UserId};
+use network::Network;
 
-/// A connection point.
+/// A connection point: the contract's own message, and of it what calls need.
 #[derive(Clone, Debug)]
 pub(crate) struct Point {
     pub(crate) id: PointId,
     pub(crate) user: UserId,
-    description: String,
+    /// None: its calls are not recognised by their address.
+    network: Option<Network>,
+    /// None: they may come from any.
+    port: Option<u16>,
     /// None: it brings no calls.
     pub(crate) origination: Option<Origination>,
     /// None: it takes no calls.
     pub(crate) termination: Option<Termination>,
+    message: pb::ConnectionPoint,
 }
 
 /// A point as calls come from it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Origination {
-    pub(crate) active: bool,
-    /// 0: that of the user.
-    tariff: TariffId,
-    /// 0: none.
-    custom_tariff: TariffId,
-    /// 0: without limit.
-    capacity: i64,
+    pub(crate) terms: Terms,
+    tech_prefix: String,
 }
 
 /// A point as calls go to it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Termination {
+    pub(crate) terms: Terms,
+}
+
+/// What both sides of a point have.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
     pub(crate) active: bool,
     /// 0: that of the user.
-    tariff: TariffId,
+    pub(crate) tariffs: SideTariffs,
     /// 0: without limit.
     capacity: i64,
+    /// Seconds of an answered call; 0: without limit.
+    longest_call: u32,
+    /// None: any calling number.
+    source: Option<regex::Regex>,
+    /// None: no calling number.
+    source_denied: Option<regex::Regex>,
 }
 
 /// The tariffs that price one side of a call; 0 is none.
@@ -49,33 +64,42 @@ pub(crate) struct SideTariffs {
     pub(crate) tariff: TariffId,
     /// Wins where its prefix is as long or longer.
     pub(crate) custom: TariffId,
+    /// Seconds up to which a call costs nothing, unless the minimum time is longer.
+    pub(crate) grace_time: u32,
 }
 
-impl Origination {
-    /// The tariffs of calls that come from here.
-    pub(crate) fn tariffs(self) -> SideTariffs {
-        SideTariffs { tariff: self.tariff, custom: self.custom_tariff }
-    }
-
-    pub(crate) fn is_full(self, calls: i64) -> bool {
-        self.capacity > 0 && calls >= self.capacity
-    }
+/// Why a calling number is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourceRefusal {
+    /// It does not match the pattern.
+    Mismatch,
+    /// It matches the pattern of those that are denied.
+    Denied,
 }
 
-impl Termination {
-    /// The tariffs of calls that go here.
-    pub(crate) fn tariffs(self) -> SideTariffs {
-        SideTariffs { tariff: self.tariff, custom: TariffId(0) }
+impl Terms {
+    pub(crate) fn is_full(&self, calls: i64) -> bool {
+        self.capacity > 0 && calls >= self.capacity
     }
 
-    pub(crate) fn is_full(self, calls: i64) -> bool {
-        self.capacity > 0 && calls >= self.capacity
+    /// Why it takes no calls of a calling number; none: it does.
+    pub(crate) fn refuses(&self, source: &str) -> Option<SourceRefusal> {
+        if self.source.as_ref().is_some_and(|pattern| !pattern.is_match(source)) {
+            return Some(SourceRefusal::Mismatch);
+        }
+        let denied = self.source_denied.as_ref().is_some_and(|pattern| pattern.is_match(source));
+        denied.then_some(SourceRefusal::Denied)
+    }
+
+    /// A duration within what the point allows.
+    pub(crate) fn shortened(&self, seconds: u32) -> u32 {
+        if self.longest_call == 0 { seconds } else { seconds.min(self.longest_call) }
     }
 }
 
 impl SideTariffs {
     /// What a side has that no point says anything of.
-    pub(crate) const NONE: Self = Self { tariff: TariffId(0), custom: TariffId(0) };
+    pub(crate) const NONE: Self = Self { tariff: TariffId(0), custom: TariffId(0), grace_time: 0 };
 
     /// With the tariff of the user where there is no other.
     pub(crate) fn or(self, of_user: TariffId) -> Self {
@@ -83,31 +107,20 @@ impl SideTariffs {
     }
 }
 
-impl Point {
-    fn to_proto(&self) -> pb::ConnectionPoint {
-        let number = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
-        pb::ConnectionPoint {
-            id: self.id.0,
-            user_id: self.user.0,
-            description: self.description.clone(),
-            origination: self.origination.map(|point| pb::OriginationPoint {
-                active: point.active,
-                tariff_id: point.tariff.0,
-                custom_tariff_id: point.custom_tariff.0,
-                capacity: number(point.capacity),
-            }),
-            termination: self.termination.map(|point| pb::TerminationPoint {
-                active: point.active,
-                tariff_id: point.tariff.0,
-                capacity: number(point.capacity),
-            }),
-        }
-    }
-}
-
 /// All points, by ascending id.
 #[derive(Clone, Debug)]
 pub(crate) struct Points(Vec<Point>);
+
+/// Why no origination point was found by an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotFound {
+    /// None has the address.
+    Address,
+    /// None that has it has the port, too.
+    Port,
+    /// None that has both has a technical prefix that fits.
+    TechPrefix,
+}
 
 impl Points {
     pub(crate) fn by_id(&self, id: PointId) -> Option<&Point> {
@@ -116,14 +129,93 @@ impl Points {
     }
 
     /// A point from which calls come.
-    pub(crate) fn origination(&self, id: PointId) -> Option<(&Point, Origination)> {
+    pub(crate) fn origination(&self, id: PointId) -> Option<(&Point, &Origination)> {
         let point = self.by_id(id)?;
-        Some((point, point.origination?))
+        Some((point, point.origination.as_ref()?))
     }
 
     /// A point to which calls go.
-    pub(crate) fn termination(&self, id: PointId) -> Option<(&Point, Termination)> {
+    pub(crate) fn termination(&self, id: PointId) -> Option<(&Point, &Termination)> {
         let point = self.by_id(id)?;
-        Some((point, point.termination?))
+        Some((point, point.termination.as_ref()?))
+    }
+
+    /// The point that a call to a number came from: of those that fit the one with the longest
+    /// technical prefix, then the one with the smallest network, then the oldest.
+    pub(crate) fn by_source(&self, source: Source, number: &str) -> Result<&Point, NotFound> {
+        let mut missing = NotFound::Address;
+        let mut best: Option<(&Point, (usize, std::cmp::Reverse<u128>))> = None;
+        for point in &self.0 {
+            let (Some(network), Some(origination)) = (point.network, &point.origination) else {
+                continue;
+            };
+            if !network.contains(source.address) {
+                continue;
+            }
+            let port_fits =
+                point.port.is_none_or(|port| source.port.is_none_or(|from| from == port));
+            if !port_fits {
+                if missing == NotFound::Address {
+                    missing = NotFound::Port;
+                }
+                continue;
+            }
+            if !number.starts_with(&origination.tech_prefix) {
+                missing = NotFound::TechPrefix;
+                continue;
+            }
+            let rank = (origination.tech_prefix.len(), std::cmp::Reverse(network.size()));
+            if best.is_none_or(|(_, known)| rank > known) {
+                best = Some((point, rank));
+            }
+        }
+        best.map(|(point, _)| point).ok_or(missing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn point(id: i64, address: &str, port: Option<i32>, tech_prefix: &str) -> Point {
+        let origination =
+            pb::OriginationPoint { tech_prefix: tech_prefix.to_owned(), ..Default::default() };
+        Point::new(pb::ConnectionPoint {
+            id,
+            address: address.to_owned(),
+            port: port.unwrap_or_default(),
+            any_port: port.is_none(),
+            origination: Some(origination),
+            ..Default::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn the_point_that_fits_best_is_found() {
+        let points = Points(vec![
+            point(1, "10.0.0.0/24", None, ""),
+            point(2, "10.0.0.7", None, ""),
+            point(3, "10.0.0.0/24", None, "99"),
+            point(4, "10.0.1.1", Some(5070), "00"),
+            point(5, "10.0.1.2", Some(0), ""),
+            point(6, "", None, ""),
+        ]);
+        let find = |from: &str, number: &str| {
+            let from: std::net::SocketAddr = from.parse().unwrap();
+            let port = (from.port() != 0).then_some(from.port());
+            let source = Source { address: from.ip(), port };
+            points.by_source(source, number).map(|point| point.id.0)
+        };
+        assert_eq!(find("10.0.0.1:5060", "370"), Ok(1));
+        assert_eq!(find("10.0.0.7:5060", "370"), Ok(2));
+        assert_eq!(find("10.0.0.7:5060", "99370"), Ok(3));
+        assert_eq!(find("10.0.1.1:5070", "00370"), Ok(4));
+        assert_eq!(find("10.0.1.1:0", "00370"), Ok(4));
+        assert_eq!(find("10.0.1.1:5060", "00370"), Err(NotFound::Port));
+        assert_eq!(find("10.0.1.1:5070", "370"), Err(NotFound::TechPrefix));
+        assert_eq!(find("10.0.1.2:5060", "370"), Ok(5));
+        assert_eq!(find("10.0.2.1:5060", "370"), Err(NotFound::Address));
     }
 }

@@ -5,53 +5,20 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, connection_points_service_server::ConnectionPointsService};
 use tonic::{Request, Response, Status};
 
-use super::{Origination, Point, Termination, store};
+use super::{Point, store};
 use crate::{
     access::{Principal, Scope, principal},
     catalog::Snapshot,
     context::Context,
     error::{Error, Result},
-    ids::{PointId, TariffId, UserId},
-    store::Sequence,
-    text::check_text,
+    ids::{PointId, PoolId, RoutingGroupId, UserId},
+    pools, routing_groups,
+    store::{Sequence, Tx},
+    tariffs,
     users::Role,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
-
-fn decode(point: pb::ConnectionPoint, snapshot: &Snapshot) -> Result<Point> {
-    check_text("description", &point.description)?;
-    let tariff = |id: i64| match id {
-        0 => Ok(TariffId(0)),
-        id => snapshot.tariffs.by_id(TariffId(id)).map(|tariff| tariff.id),
-    };
-    let capacity = |field, number: i32| match number {
-        ..0 => Err(Error::invalid(field, "must not be negative")),
-        number => Ok(i64::from(number)),
-    };
-    Ok(Point {
-        id: PointId(point.id),
-        user: UserId(point.user_id),
-        description: point.description,
-        origination: match point.origination {
-            None => None,
-            Some(op) => Some(Origination {
-                active: op.active,
-                tariff: tariff(op.tariff_id)?,
-                custom_tariff: tariff(op.custom_tariff_id)?,
-                capacity: capacity("origination.capacity", op.capacity)?,
-            }),
-        },
-        termination: match point.termination {
-            None => None,
-            Some(tp) => Some(Termination {
-                active: tp.active,
-                tariff: tariff(tp.tariff_id)?,
-                capacity: capacity("termination.capacity", tp.capacity)?,
-            }),
-        },
-    })
-}
 
 impl Service {
     /// The point of an id, if the caller may see its user.
@@ -67,6 +34,9 @@ impl Service {
         caller: &Principal,
         request: &pb::ListConnectionPointsRequest,
     ) -> Result<Vec<pb::ConnectionPoint>> {
+        if let Some(user) = request.user_id {
+            caller.see(self.0.directory.by_id(UserId(user)).await?)?;
+        }
         let snapshot = self.0.catalog.load_full();
         let points = || {
             let wanted = request.user_id.map(UserId);
@@ -75,28 +45,49 @@ impl Service {
         };
         let users = self.0.directory.by_ids(points().map(|point| point.user)).await?;
         let scope = caller.scope();
-        let seen = points()
+        Ok(points()
             .filter(|point| users.get(&point.user).is_some_and(|user| scope.covers(user)))
-            .map(Point::to_proto);
-        Ok(match scope {
-            Scope::Only(_) => seen.map(without_tariffs).collect(),
-            _ => seen.collect(),
-        })
+            .map(|point| shown(point, scope))
+            .collect())
+    }
+
+    /// Checks that what a point refers to is there.
+    async fn check_references(tx: &mut Tx, point: &Point) -> Result<()> {
+        let tariffs = tariffs::store::all(tx).await?;
+        point.tariffs().into_iter().try_for_each(|id| tariffs.by_id(id).map(drop))?;
+        let message = point.to_proto();
+        let pool = message.caller_id.map_or(0, |caller_id| caller_id.number_pool_id);
+        if pool != 0 && pools::store::lock(tx, PoolId(pool)).await?.is_none() {
+            return Err(Error::NumberPoolNotFound);
+        }
+        match message.origination.map_or(0, |op| op.routing_group_id) {
+            0 => Ok(()),
+            group => routing_groups::store::lock(tx, RoutingGroupId(group)).await,
+        }
     }
 
     async fn create(
         &self,
         caller: &Principal,
-        point: pb::ConnectionPoint,
+        request: pb::CreateConnectionPointRequest,
     ) -> Result<pb::ConnectionPoint> {
-        let snapshot = self.0.catalog.load_full();
-        let mut point = decode(point, &snapshot)?;
-        let user = caller.see(self.0.directory.by_id(point.user).await?)?;
+        let mut message = request.connection_point.unwrap_or_default();
+        let user = caller.see(self.0.directory.by_id(UserId(message.user_id)).await?)?;
         if user.role != Role::User {
             return Err(Error::UserNotFound);
         }
+        // Before an id is used up for it.
+        Point::new(message.clone())?;
         let mut tx = self.0.begin_catalog_change().await?;
-        point.id = PointId(tx.next_id(Sequence::ConnectionPoints).await?);
+        message.id = tx.next_id(Sequence::ConnectionPoints).await?;
+        if request.create_routing_group {
+            let op = message.origination.as_mut();
+            let op = op.ok_or_else(|| Error::invalid("origination", "is needed for routing"))?;
+            let name = format!("Routing group of point {}", message.id);
+            op.routing_group_id = routing_groups::store::insert(&mut tx, &name).await?.0;
+        }
+        let point = Point::new(message)?;
+        Self::check_references(&mut tx, &point).await?;
         store::write(&mut tx, &point).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(point.to_proto())
@@ -105,14 +96,16 @@ impl Service {
     async fn update(
         &self,
         caller: &Principal,
-        point: pb::ConnectionPoint,
+        request: &pb::UpdateConnectionPointRequest,
     ) -> Result<pb::ConnectionPoint> {
-        let snapshot = self.0.catalog.load_full();
-        let before = self.visible(caller, &snapshot, PointId(point.id)).await?;
-        let point = Point { user: before.user, ..decode(point, &snapshot)? };
+        let id = PointId(request.connection_point.as_ref().map_or(0, |point| point.id));
+        self.visible(caller, &self.0.catalog.load_full(), id).await?;
         let mut tx = self.0.begin_catalog_change().await?;
-        // It may have been deleted meanwhile.
-        store::all(&mut tx).await?.by_id(point.id).ok_or(Error::ConnectionPointNotFound)?;
+        // As it is now: it may have been changed or deleted meanwhile.
+        let before = store::all(&mut tx).await?;
+        let before = before.by_id(id).ok_or(Error::ConnectionPointNotFound)?;
+        let point = before.changed(request)?;
+        Self::check_references(&mut tx, &point).await?;
         store::write(&mut tx, &point).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(point.to_proto())
@@ -126,8 +119,12 @@ impl Service {
     }
 }
 
-/// What a customer is told of his point.
-fn without_tariffs(mut point: pb::ConnectionPoint) -> pb::ConnectionPoint {
+/// What a caller is told of a point: a customer nothing of its tariffs.
+fn shown(point: &Point, scope: Scope) -> pb::ConnectionPoint {
+    let mut point = point.to_proto();
+    if !matches!(scope, Scope::Only(_)) {
+        return point;
+    }
     if let Some(op) = &mut point.origination {
         (op.tariff_id, op.custom_tariff_id) = (0, 0);
     }
@@ -148,13 +145,23 @@ impl ConnectionPointsService for Service {
         Ok(Response::new(pb::ListConnectionPointsResponse { connection_points }))
     }
 
+    async fn get_connection_point(
+        &self,
+        request: Request<pb::GetConnectionPointRequest>,
+    ) -> Result<Response<pb::GetConnectionPointResponse>, Status> {
+        let caller = principal(&request)?;
+        let id = PointId(request.get_ref().id);
+        let point = self.visible(&caller, &self.0.catalog.load_full(), id).await?;
+        let connection_point = Some(shown(&point, caller.scope()));
+        Ok(Response::new(pb::GetConnectionPointResponse { connection_point }))
+    }
+
     async fn create_connection_point(
         &self,
         request: Request<pb::CreateConnectionPointRequest>,
     ) -> Result<Response<pb::CreateConnectionPointResponse>, Status> {
         let caller = principal(&request)?;
-        let point = request.into_inner().connection_point.unwrap_or_default();
-        let connection_point = Some(self.create(&caller, point).await?);
+        let connection_point = Some(self.create(&caller, request.into_inner()).await?);
         Ok(Response::new(pb::CreateConnectionPointResponse { connection_point }))
     }
 
@@ -163,8 +170,7 @@ impl ConnectionPointsService for Service {
         request: Request<pb::UpdateConnectionPointRequest>,
     ) -> Result<Response<pb::UpdateConnectionPointResponse>, Status> {
         let caller = principal(&request)?;
-        let point = request.into_inner().connection_point.unwrap_or_default();
-        let connection_point = Some(self.update(&caller, point).await?);
+        let connection_point = Some(self.update(&caller, request.get_ref()).await?);
         Ok(Response::new(pb::UpdateConnectionPointResponse { connection_point }))
     }
 

@@ -1,36 +1,50 @@
 //! Connection points in the database.
+//!
+//! What lists and joins use are columns; the rest of a point is one JSON document, in the
+//! form of the contract's own message, as users have it.
 
-use super::{Origination, Point, Points, Termination};
+use tollbook_proto::v1 as pb;
+
+use super::{Point, Points, record::MESSAGE};
 use crate::{
+    contract,
     error::Result,
-    ids::{PointId, TariffId, UserId},
+    ids::{PointId, PoolId, RoutingGroupId, UserId},
     store::{Query, Row, Tx, Value},
 };
 
+fn number(row: &Row, index: usize) -> Result<i32> {
+    Ok(i32::try_from(row.get::<i64>(index)?).unwrap_or(i32::MAX))
+}
+
 fn read(row: &Row) -> Result<Point> {
-    let is_origination: bool = row.get(3)?;
-    let is_termination: bool = row.get(8)?;
-    Ok(Point {
-        id: PointId(row.get(0)?),
-        user: UserId(row.get(1)?),
+    let rest: pb::ConnectionPoint = contract::from_json(MESSAGE, &row.get::<String>(12)?)?;
+    let origination = match row.get(3)? {
+        false => None,
+        true => Some(pb::OriginationPoint {
+            active: row.get(4)?,
+            tariff_id: row.get(5)?,
+            custom_tariff_id: row.get(6)?,
+            capacity: number(row, 7)?,
+            ..rest.origination.unwrap_or_default()
+        }),
+    };
+    let termination = match row.get(8)? {
+        false => None,
+        true => Some(pb::TerminationPoint {
+            active: row.get(9)?,
+            tariff_id: row.get(10)?,
+            capacity: number(row, 11)?,
+            ..rest.termination.unwrap_or_default()
+        }),
+    };
+    Point::new(pb::ConnectionPoint {
+        id: row.get(0)?,
+        user_id: row.get(1)?,
         description: row.get(2)?,
-        origination: match is_origination {
-            false => None,
-            true => Some(Origination {
-                active: row.get(4)?,
-                tariff: TariffId(row.get(5)?),
-                custom_tariff: TariffId(row.get(6)?),
-                capacity: row.get(7)?,
-            }),
-        },
-        termination: match is_termination {
-            false => None,
-            true => Some(Termination {
-                active: row.get(9)?,
-                tariff: TariffId(row.get(10)?),
-                capacity: row.get(11)?,
-            }),
-        },
+        origination,
+        termination,
+        ..rest
     })
 }
 
@@ -38,7 +52,8 @@ fn read(row: &Row) -> Result<Point> {
 pub(crate) async fn all(tx: &mut Tx) -> Result<Points> {
     let query = Query::new(
         "SELECT id, user_id, description, op, op_active, op_tariff_id, op_custom_tariff_id, \
-         op_capacity, tp, tp_active, tp_tariff_id, tp_capacity FROM connection_points ORDER BY id",
+         op_capacity, tp, tp_active, tp_tariff_id, tp_capacity, settings \
+         FROM connection_points ORDER BY id",
     );
     let rows = tx.fetch_all(query).await?;
     Ok(Points(rows.iter().map(read).collect::<Result<_>>()?))
@@ -46,26 +61,38 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Points> {
 
 /// Stores a point, over the one with its id.
 pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
-    let (op, tp) = (point.origination, point.termination);
-    let none = TariffId(0);
+    let mut rest = point.message.clone();
+    (rest.id, rest.user_id) = (0, 0);
+    let description = std::mem::take(&mut rest.description);
+    let [is_op, is_tp] = [rest.origination.is_some(), rest.termination.is_some()];
+    let op = rest.origination.clone().unwrap_or_default();
+    let tp = rest.termination.clone().unwrap_or_default();
+    if let Some(op) = &mut rest.origination {
+        (op.active, op.tariff_id, op.custom_tariff_id, op.capacity) = (false, 0, 0, 0);
+    }
+    if let Some(tp) = &mut rest.termination {
+        (tp.active, tp.tariff_id, tp.capacity) = (false, 0, 0);
+    }
     let values: Vec<Value> = vec![
         point.id.into(),
         point.user.into(),
-        point.description.as_str().into(),
-        op.is_some().into(),
-        op.is_some_and(|op| op.active).into(),
-        op.map_or(none, |op| op.tariff).into(),
-        op.map_or(none, |op| op.custom_tariff).into(),
-        op.map_or(0, |op| op.capacity).into(),
-        tp.is_some().into(),
-        tp.is_some_and(|tp| tp.active).into(),
-        tp.map_or(none, |tp| tp.tariff).into(),
-        tp.map_or(0, |tp| tp.capacity).into(),
+        description.into(),
+        is_op.into(),
+        op.active.into(),
+        op.tariff_id.into(),
+        op.custom_tariff_id.into(),
+        i64::from(op.capacity).into(),
+        is_tp.into(),
+        tp.active.into(),
+        tp.tariff_id.into(),
+        i64::from(tp.capacity).into(),
+        contract::to_json(MESSAGE, &rest)?.into(),
     ];
     delete(tx, point.id).await?;
     let query = Query::new(
         "INSERT INTO connection_points (id, user_id, description, op, op_active, op_tariff_id, \
-         op_custom_tariff_id, op_capacity, tp, tp_active, tp_tariff_id, tp_capacity) VALUES ",
+         op_custom_tariff_id, op_capacity, tp, tp_active, tp_tariff_id, tp_capacity, settings) \
+         VALUES ",
     )
     .rows([values]);
     tx.execute(query).await?;
@@ -81,4 +108,23 @@ pub(super) async fn delete(tx: &mut Tx, id: PointId) -> Result<()> {
 pub(crate) async fn delete_of(tx: &mut Tx, user: UserId) -> Result<()> {
     tx.execute(Query::new("DELETE FROM connection_points WHERE user_id = ").value(user)).await?;
     Ok(())
+}
+
+/// Whether a point takes its caller ids from a pool.
+pub(crate) async fn use_pool(tx: &mut Tx, pool: PoolId) -> Result<bool> {
+    mention(tx, format!("\"numberPoolId\":\"{pool}\"")).await
+}
+
+/// Whether a point has a routing group.
+pub(crate) async fn use_routing_group(tx: &mut Tx, group: RoutingGroupId) -> Result<bool> {
+    mention(tx, format!("\"routingGroupId\":\"{group}\"")).await
+}
+
+/// Whether a point's settings, JSON in which 64-bit numbers are texts, have this in them.
+/// Quotes inside of texts are escaped there, so that no text can look like it.
+async fn mention(tx: &mut Tx, what: String) -> Result<bool> {
+    let query = Query::new("SELECT id FROM connection_points WHERE settings LIKE ")
+        .value(format!("%{what}%"))
+        .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
 }

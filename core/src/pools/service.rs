@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::PoolId,
-    paging,
+    paging, points,
     store::Sequence,
     text::{check_name, check_note},
     users,
@@ -55,7 +55,9 @@ impl Service {
     async fn delete(&self, id: PoolId) -> Result<()> {
         let mut tx = self.0.db.begin().await?;
         store::lock(&mut tx, id).await?.ok_or(Error::NumberPoolNotFound)?;
-        if users::store::uses_pool(&mut tx, id).await? {
+        let in_use = users::store::uses_pool(&mut tx, id).await?
+            || points::store::use_pool(&mut tx, id).await?;
+        if in_use {
             return Err(Error::NumberPoolInUse);
         }
         store::delete(&mut tx, id).await?;

@@ -36,7 +36,7 @@ pub(super) async fn get(tx: &mut Tx, id: PoolId) -> Result<Option<Pool>> {
 }
 
 /// A pool that nobody else changes until the end of the transaction.
-pub(super) async fn lock(tx: &mut Tx, id: PoolId) -> Result<Option<Pool>> {
+pub(crate) async fn lock(tx: &mut Tx, id: PoolId) -> Result<Option<Pool>> {
     let lock = tx.lock_clause();
     let query = Query::new(COLUMNS).and(" WHERE id = ").value(id).and(lock);
     tx.fetch_optional(query).await?.as_ref().map(read).transpose()

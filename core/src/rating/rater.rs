@@ -25,6 +25,7 @@ pub(crate) struct Offer {
     pub(crate) tariff: TariffId,
     pub(crate) prefix_length: usize,
     terms: Terms,
+    grace_time: u32,
     exchange_rate: ExchangeRate,
 }
 
@@ -81,7 +82,13 @@ impl Rater {
         if found.blocked {
             return Err(NoOffer::Blocked);
         }
-        Ok(Offer { tariff, prefix_length: found.prefix_length, terms: found.terms, exchange_rate })
+        Ok(Offer {
+            tariff,
+            prefix_length: found.prefix_length,
+            terms: found.terms,
+            grace_time: tariffs.grace_time,
+            exchange_rate,
+        })
     }
 }
 
@@ -93,15 +100,21 @@ impl Offer {
 
     /// Seconds billed of an answered call, and their price in the default currency.
     pub(crate) fn price(&self, seconds: u32) -> Result<(u64, Money)> {
-        let billed = self.terms.billed_seconds(seconds, 0);
+        self.price_of(self.terms.billed_seconds(seconds, self.grace_time))
+    }
+
+    fn price_of(&self, billed: u64) -> Result<(u64, Money)> {
         let price = self.terms.price(billed).and_then(Money::new).ok_or(Error::InvalidAmount)?;
         Ok((billed, price.to_default(self.exchange_rate)?))
     }
 
     /// The longest duration up to `limit` seconds that costs at most `available`, and its
-    /// price. Prices grow with the duration, so it is found by halving.
+    /// price. Prices grow with the duration, so it is found by halving. The grace time is left
+    /// out of account: whoever has nothing left does not call for nothing.
     pub(crate) fn longest(&self, available: Money, limit: u32) -> Result<(u32, Money)> {
-        let affordable = |seconds| Ok::<_, Error>(self.price(seconds)?.1 <= available);
+        let price =
+            |seconds| Ok::<_, Error>(self.price_of(self.terms.billed_seconds(seconds, 0))?.1);
+        let affordable = |seconds| Ok::<_, Error>(price(seconds)? <= available);
         let (mut most, mut too_long) = (0, limit.saturating_add(1));
         if affordable(limit)? {
             most = limit;
@@ -110,6 +123,6 @@ impl Offer {
             let middle = most + (too_long - most) / 2;
             if affordable(middle)? { most = middle } else { too_long = middle }
         }
-        Ok((most, self.price(most)?.1))
+        Ok((most, price(most)?))
     }
 }

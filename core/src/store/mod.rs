@@ -76,6 +76,8 @@ pub(crate) enum Sequence {
     Tariffs,
     /// Of `connection_points`.
     ConnectionPoints,
+    /// Of `routing_groups`.
+    RoutingGroups,
     /// Of `number_pools`.
     NumberPools,
     /// Of `pool_numbers`.
@@ -97,6 +99,7 @@ impl Sequence {
             Self::AccessTokens => "access_tokens",
             Self::Tariffs => "tariffs",
             Self::ConnectionPoints => "connection_points",
+            Self::RoutingGroups => "routing_groups",
             Self::NumberPools => "number_pools",
             Self::PoolNumbers => "pool_numbers",
             Self::Calls => "calls",

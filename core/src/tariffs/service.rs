@@ -92,10 +92,12 @@ impl Service {
         let user = caller
             .see(self.0.directory.by_id(point.user).await?)
             .map_err(|_| Error::ConnectionPointNotFound)?;
-        let sides = match (point.origination, point.termination) {
-            (Some(origination), _) => origination.tariffs(),
+        let sides = match (&point.origination, &point.termination) {
+            (Some(origination), _) => origination.terms.tariffs,
             // What a call to him costs the operator is between the two, and in his tariff.
-            (None, Some(termination)) if caller.user()?.role != Role::User => termination.tariffs(),
+            (None, Some(termination)) if caller.user()?.role != Role::User => {
+                termination.terms.tariffs
+            }
             (None, _) => return Err(Error::TariffNotFound),
         };
         let tariff = snapshot.tariffs.by_id(sides.or(user.tariff).tariff)?;

@@ -19,6 +19,9 @@ use crate::{
     settings::{self, Settings},
 };
 
+/// A user in the contract.
+pub(super) const MESSAGE: &str = "tollbook.v1.User";
+
 /// Fields that no request can set.
 const FIXED_FIELDS: [&str; 7] =
     ["id", "role", "balance", "frozen_balance", "logged_in", "password_changed_at", "created_at"];
@@ -58,8 +61,8 @@ pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
 /// The user after the changes that a request asks for, not yet checked.
 pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result<pb::User> {
     let new = request.user.clone().unwrap_or_default();
-    let from = contract::user_to_dynamic(&new)?;
-    let mut to = contract::user_to_dynamic(old)?;
+    let from = contract::to_dynamic(MESSAGE, &new)?;
+    let mut to = contract::to_dynamic(MESSAGE, old)?;
     for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
         let root = path.split('.').next().unwrap_or_default();
         let fixed = FIXED_FIELDS.contains(&root) || path.ends_with("_warned");
@@ -67,7 +70,7 @@ pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result
             return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
         }
     }
-    let mut user = contract::user_from_dynamic(&to)?;
+    let mut user: pb::User = contract::from_dynamic(&to)?;
     // A mask that replaces the warnings as a whole still does not touch who was warned.
     if let (Some(warning), Some(before)) = (&mut user.balance_warning, &old.balance_warning) {
         warning.user_warned = before.user_warned;
@@ -204,7 +207,7 @@ fn check_amounts(user: &pb::User) -> Result<()> {
 
 /// Every text is short, and without control characters but line breaks and tabs.
 fn check_texts(user: &pb::User) -> Result<()> {
-    contract::visit_texts(&contract::user_to_dynamic(user)?, &mut |field, text| {
+    contract::visit_texts(&contract::to_dynamic(MESSAGE, user)?, &mut |field, text| {
         let limit = if field == "comment" { 10_000 } else { 255 };
         if text.chars().count() > limit {
             return Err(Error::invalid(field, "is too long"));

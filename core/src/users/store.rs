@@ -2,10 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use prost_reflect::DynamicMessage;
 use tollbook_proto::v1 as pb;
 
-use super::{Identity, Role, directory::Balance, record, taxes::TaxPlan};
+use super::{
+    Identity, Role,
+    directory::Balance,
+    record::{self, MESSAGE},
+    taxes::TaxPlan,
+};
 use crate::{
     clock, contract,
     error::{Error, Result},
@@ -192,7 +196,7 @@ fn read_user(row: &Row) -> Result<pb::User> {
         created_at: Some(clock::to_proto(row.get(14)?)),
         balance: Some(balance.into()),
         logged_in: row.get(17)?,
-        ..from_profile(&row.get::<String>(15)?)?
+        ..contract::from_json(MESSAGE, &row.get::<String>(15)?)?
     };
     record::complete(&mut user);
     Ok(user)
@@ -221,15 +225,7 @@ fn to_profile(user: &pb::User) -> Result<String> {
         logged_in: false,
         ..user.clone()
     };
-    serde_json::to_string(&contract::user_to_dynamic(&rest)?)
-        .map_err(|error| Error::internal(error.to_string()))
-}
-
-fn from_profile(json: &str) -> Result<pb::User> {
-    let mut json = serde_json::Deserializer::from_str(json);
-    let dynamic = DynamicMessage::deserialize(contract::message("tollbook.v1.User")?, &mut json)
-        .map_err(|error| Error::internal(error.to_string()))?;
-    contract::user_from_dynamic(&dynamic)
+    contract::to_json(MESSAGE, &rest)
 }
 
 /// The values that a new and a changed user share, in the order of both statements.

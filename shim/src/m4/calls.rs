@@ -1,10 +1,11 @@
 //! Group "calls": `user_calls_get`.
 
+use futures_util::{TryStreamExt, stream};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollbook_proto::v1::{
     Call as PricedCall, CallOrder, ChargedLeg, Decimal, Disposition, GetUserRequest,
-    ListCallsRequest, Role,
+    ListCallsRequest, ListCallsResponse, Role,
 };
 
 use crate::{
@@ -57,19 +58,19 @@ pub(super) const USER_CALLS_GET: Method = Method {
     handle: |call| Box::pin(user_calls_get(call)),
 };
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Page {
     pagename: &'static str,
     language: &'static str,
     error_msg: &'static str,
     username: String,
-    total_calls: usize,
+    total_calls: i64,
     currency: String,
     calls_stat: CallsStat,
 }
 
 /// What was asked for, and the calls.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct CallsStat {
     period: Period,
     show_user: String,
@@ -81,18 +82,18 @@ struct CallsStat {
     calls: Calls,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Period {
     period_start: String,
     period_end: String,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Calls {
     call: Vec<ListedCall>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct ListedCall {
     calldate2: String,
     clid: String,
@@ -127,7 +128,9 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         None => None,
         Some(code) => Some(i32::try_from(code).map_err(|_| Failure::invalid(Wrap::Page, "s_hgc"))?),
     };
-    let mut request = ListCallsRequest {
+    // There are no DIDs: no call came through one.
+    let only_did = params.switch("only_did");
+    let request = ListCallsRequest {
         from: params.time("period_start", Wrap::Page)?,
         till: params.time("period_end", Wrap::Page)?,
         originator_id: Some(originator_id),
@@ -138,49 +141,63 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         destination_prefix: params.text("s_destination").to_owned(),
         order: order(params.text("order_by")).into(),
         descending: params.switch("order_desc"),
-        page_size: 1000,
+        page_size: if only_did { 1 } else { 1000 },
+        with_total: !only_did,
         ..Default::default()
     };
-    let mut listed = Vec::new();
-    let mut page = call.calls().list_calls(request.clone()).await?.into_inner();
-    let zone = number::zone(&page.time_zone);
-    let shown_time =
-        |time: &Option<_>| time.as_ref().map(|time| number::time(time, &zone)).unwrap_or_default();
-    let period =
-        Period { period_start: shown_time(&page.from), period_end: shown_time(&page.till) };
-    loop {
-        let calls = std::mem::take(&mut page.calls);
-        listed.extend(calls.into_iter().map(|call| listed_call(call, &zone)));
-        if page.next_page_token.is_empty() {
-            break;
+    let mut first = call.calls().list_calls(request.clone()).await?.into_inner();
+    if only_did {
+        (first.calls, first.next_page_token) = (Vec::new(), String::new());
+    }
+    let zone = number::zone(&first.time_zone);
+    let empty = empty_page(params, &first, &zone);
+    let listed = move |calls: Vec<PricedCall>| {
+        let mut page = empty.clone();
+        page.calls_stat.calls.call =
+            calls.into_iter().map(|call| listed_call(call, &zone)).collect();
+        page
+    };
+    let page = listed(first.calls);
+    let rest = stream::try_unfold((request, first.next_page_token), move |(mut request, token)| {
+        let mut core = call.calls();
+        async move {
+            if token.is_empty() {
+                return Ok(None);
+            }
+            (request.page_token, request.with_total) = (token, false);
+            let page = core.list_calls(request.clone()).await?.into_inner();
+            Ok(Some((page.calls, (request, page.next_page_token))))
         }
-        request.page_token = std::mem::take(&mut page.next_page_token);
-        page = call.calls().list_calls(request.clone()).await?.into_inner();
-    }
-    // There are no DIDs: no call came through one.
-    if params.switch("only_did") {
-        listed.clear();
-    }
+    });
+    Ok(Answer::listing("page", "calls", &page, rest.map_ok(listed)))
+}
+
+/// The answer without its calls.
+fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Page {
     let shown = |name| params.filled(name).unwrap_or("all").to_owned();
-    let page = Page {
+    let shown_time =
+        |time: &Option<_>| time.as_ref().map(|time| number::time(time, zone)).unwrap_or_default();
+    Page {
         pagename: "Calls",
         language: "en",
         error_msg: "",
         username: params.text("u").to_owned(),
-        total_calls: listed.len(),
-        currency: page.currency,
+        total_calls: first.total,
+        currency: first.currency.clone(),
         calls_stat: CallsStat {
-            period,
+            period: Period {
+                period_start: shown_time(&first.from),
+                period_end: shown_time(&first.till),
+            },
             show_user: shown("s_user"),
             show_origination_point: shown("s_origination_point"),
             show_termination_point: shown("s_termination_point"),
             show_status: shown("s_call_type"),
             show_hgc: shown("s_hgc"),
             show_destination: params.text("s_destination").to_owned(),
-            calls: Calls { call: listed },
+            calls: Calls { call: Vec::new() },
         },
-    };
-    Ok(Answer::xml("page", &page))
+    }
 }
 
 /// The id of the caller, if he is a simple user.

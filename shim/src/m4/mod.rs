@@ -3,7 +3,9 @@
 
 mod balance;
 mod calls;
+mod connection_points;
 mod currencies;
+mod devices;
 mod login;
 mod number_pools;
 mod payments;
@@ -22,6 +24,11 @@ pub(crate) const METHODS: &[Method] = &[
     balance::USER_SIMPLE_BALANCE_GET,
     calls::USER_CALLS_GET,
     currencies::EXCHANGE_RATE_UPDATE,
+    devices::DEVICES_GET,
+    devices::DEVICE_DETAILS_GET,
+    connection_points::CP_CREATE,
+    connection_points::CP_UPDATE,
+    connection_points::CP_DELETE,
     number_pools::NUMBER_POOLS_GET,
     number_pools::NUMBER_POOL_CREATE,
     number_pools::NUMBER_POOL_UPDATE,

@@ -1,5 +1,6 @@
 //! Group "rates": `tariff_rates_get`, `tariff_wholesale_update`.
 
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use tollbook_proto::v1::{
     CreateTariffRequest, DayType, ErrorReason, ExportRatesRequest, Rate, Tariff, TariffPurpose,
@@ -84,23 +85,24 @@ async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
         },
     };
     let mut parts = call.tariffs().export_rates(request).await?.into_inner();
-    let mut tariff = Tariff::default();
-    let mut rate = Vec::new();
-    while let Some(part) = parts.message().await? {
-        tariff = part.tariff.unwrap_or(tariff);
-        rate.extend(part.rates.into_iter().map(listed));
-    }
-    let page = TariffPage {
+    let first = parts.message().await?.unwrap_or_default();
+    let tariff = first.tariff.unwrap_or_default();
+    let first = page(&tariff, first.rates);
+    let rest = parts.map_ok(move |part| page(&tariff, part.rates));
+    Ok(Answer::listing("page", "rates", &first, rest).as_file())
+}
+
+fn page(tariff: &Tariff, rates: Vec<Rate>) -> TariffPage {
+    TariffPage {
         pagename: "Tariff",
+        tariff_name: tariff.name.clone(),
         purpose: match tariff.purpose() {
             TariffPurpose::Provider => "provider",
             TariffPurpose::UserWholesale | TariffPurpose::Unspecified => "user_wholesale",
         },
-        tariff_name: tariff.name,
-        currency: tariff.currency,
-        rates: Rates { rate },
-    };
-    Ok(Answer::xml("page", &page))
+        currency: tariff.currency.clone(),
+        rates: Rates { rate: rates.into_iter().map(listed).collect() },
+    }
 }
 
 fn listed(rate: Rate) -> ListedRate {

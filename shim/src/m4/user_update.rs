@@ -8,12 +8,11 @@ use serde::Serialize;
 use tollbook_proto::v1::{
     CreateUserRequest, ErrorReason, ListUse, TaxPatch, UpdateUserRequest, User,
 };
-use tonic::Status;
 
 use super::user::not_found;
 use crate::{
     call::Call,
-    error::{Failure, Wrap, reason},
+    error::{Failure, Wrap, refused},
     method::{Method, Param, STAFF, optional, required},
     request::Params,
     xml::Answer,
@@ -116,7 +115,7 @@ async fn user_details_update(call: Call) -> Result<Answer, Failure> {
     };
     match call.users().update_user(request).await {
         Ok(_) => Ok(Answer::success("User was updated successfully")),
-        Err(status) => refused(NOT_UPDATED, status),
+        Err(status) => refused(Wrap::PageStatus, NOT_UPDATED, status),
     }
 }
 
@@ -180,28 +179,13 @@ async fn user_create(call: Call) -> Result<Answer, Failure> {
             let status = Created { success: "User created", user_id };
             Ok(Answer::xml("page", &CreatedPage { status }))
         }
-        Err(status) => refused(NOT_CREATED, status),
+        Err(status) => refused(Wrap::PageStatus, NOT_CREATED, status),
     }
 }
 
 /// Parameters that no user can be made of.
 fn unusable(text: &str, problem: &str) -> Failure {
     Failure::Parameters(Wrap::PageStatus.explained(text, Some(problem)))
-}
-
-/// What the core refused for the details themselves gets the method's text and says why.
-fn refused(text: &str, status: Status) -> Result<Answer, Failure> {
-    match reason(&status).0 {
-        ErrorReason::InvalidField
-        | ErrorReason::InvalidAmount
-        | ErrorReason::CurrencyNotFound
-        | ErrorReason::DirectionNotFound
-        | ErrorReason::TariffNotFound
-        | ErrorReason::UsernameTaken => {
-            Ok(Wrap::PageStatus.explained(text, Some(status.message())))
-        }
-        _ => Err(status.into()),
-    }
 }
 
 /// The details that a request sets.

@@ -341,7 +341,7 @@ async fn every_refusal_says_why() {
 }
 
 async fn point(books: &Books, point: ConnectionPoint) {
-    let request = UpdateConnectionPointRequest { connection_point: Some(point) };
+    let request = UpdateConnectionPointRequest { connection_point: Some(point), update_mask: None };
     let mut points = ConnectionPointsServiceClient::new(books.admin.clone());
     points.update_connection_point(request).await.unwrap();
 }

@@ -10,7 +10,9 @@ mod calls;
 mod contract;
 mod crash;
 mod grpc;
+mod listings;
 mod live_calls;
+mod points;
 mod rates;
 mod shared_rules;
 

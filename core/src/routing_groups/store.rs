@@ -1,0 +1,39 @@
+//! Routing groups in the database.
+
+use tollbook_proto::v1 as pb;
+
+use crate::{
+    error::{Error, Result},
+    ids::RoutingGroupId,
+    store::{Db, Query, Sequence, Tx},
+};
+
+/// All groups, by ascending id.
+pub(super) async fn all(db: &Db) -> Result<Vec<pb::RoutingGroup>> {
+    let query = Query::new("SELECT id, name FROM routing_groups ORDER BY id");
+    let rows = db.fetch_all(query).await?;
+    rows.iter().map(|row| Ok(pb::RoutingGroup { id: row.get(0)?, name: row.get(1)? })).collect()
+}
+
+/// Keeps a group as it is until the end of the transaction.
+///
+/// # Errors
+/// There is no such group.
+pub(crate) async fn lock(tx: &mut Tx, id: RoutingGroupId) -> Result<()> {
+    let lock = tx.lock_clause();
+    let query = Query::new("SELECT id FROM routing_groups WHERE id = ").value(id).and(lock);
+    tx.fetch_optional(query).await?.map(drop).ok_or(Error::RoutingGroupNotFound)
+}
+
+pub(crate) async fn insert(tx: &mut Tx, name: &str) -> Result<RoutingGroupId> {
+    let id = RoutingGroupId(tx.next_id(Sequence::RoutingGroups).await?);
+    let query = Query::new("INSERT INTO routing_groups (id, name) VALUES ")
+        .rows([vec![id.into(), name.into()]]);
+    tx.execute(query).await?;
+    Ok(id)
+}
+
+pub(super) async fn delete(tx: &mut Tx, id: RoutingGroupId) -> Result<()> {
+    tx.execute(Query::new("DELETE FROM routing_groups WHERE id = ").value(id)).await?;
+    Ok(())
+}

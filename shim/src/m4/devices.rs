@@ -1,0 +1,252 @@
+//! Group "devices", reading: `devices_get`, `device_details_get`. A device is what M4 calls
+//! a connection point everywhere else.
+
+use serde::Serialize;
+use tollbook_proto::v1::{
+    ConnectionPoint, ErrorReason, GetConnectionPointRequest, ListConnectionPointsRequest,
+    OriginationPoint, PointCallerId, RoutingAlgorithm, TerminationPoint,
+};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap},
+    method::{Method, STAFF, required},
+    number,
+    xml::Answer,
+};
+
+/// What a side of a new point has in M4, whether or not it acts as one.
+pub(super) const DEFAULT_CAPACITY: i32 = 500;
+/// The ringing timeout of a new point in M4, in seconds.
+pub(super) const DEFAULT_RINGING: i32 = 60;
+/// The pattern of calling numbers of a new origination point in M4: any.
+pub(super) const DEFAULT_PATTERN: &str = ".*";
+/// The port of a point that has none set.
+const SIP_PORT: i32 = 5060;
+
+pub(super) const DEVICES_GET: Method = Method {
+    name: "devices_get",
+    aliases: &["device_list"],
+    group: "Devices",
+    summary: "Lists a user's devices: his connection points",
+    hash: &[&["user_id"]],
+    only_admin_signs_nothing: false,
+    params: &[required("user_id", "whose devices")],
+    roles: STAFF,
+    rpc: "/tollbook.v1.ConnectionPointsService/ListConnectionPoints",
+    wrap: Wrap::Page,
+    errors: &[(ErrorReason::UserNotFound, USER_NOT_FOUND)],
+    handle: |call| Box::pin(devices_get(call)),
+};
+
+const USER_NOT_FOUND: &str = "User not found";
+
+#[derive(Serialize)]
+struct DevicesPage {
+    devices: Devices,
+}
+
+#[derive(Serialize)]
+struct Devices {
+    device: Vec<ListedDevice>,
+}
+
+#[derive(Serialize)]
+struct ListedDevice {
+    device_id: i64,
+    device_type: &'static str,
+    ipaddr: String,
+    port: i32,
+}
+
+async fn devices_get(call: Call) -> Result<Answer, Failure> {
+    let refused = |text| Failure::Parameters(Wrap::Page.error(text));
+    if call.params.filled("user_id").is_none() {
+        return Err(refused("user_id is empty"));
+    }
+    let user_id = call.params.id("user_id").ok_or_else(|| refused(USER_NOT_FOUND))?;
+    let request = ListConnectionPointsRequest { user_id: Some(user_id) };
+    let points = call.connection_points().list_connection_points(request).await?.into_inner();
+    let device = points
+        .connection_points
+        .into_iter()
+        .map(|point| ListedDevice {
+            device_id: point.id,
+            device_type: DEVICE_TYPE,
+            port: port(&point),
+            ipaddr: point.address,
+        })
+        .collect();
+    Ok(Answer::xml("page", &DevicesPage { devices: Devices { device } }).as_file())
+}
+
+/// M4 knows one type.
+const DEVICE_TYPE: &str = "SIP";
+
+fn port(point: &ConnectionPoint) -> i32 {
+    if point.port == 0 { SIP_PORT } else { point.port }
+}
+
+pub(super) const DEVICE_DETAILS_GET: Method = Method {
+    name: "device_details_get",
+    aliases: &[],
+    group: "Devices",
+    summary: "All fields of a device",
+    hash: &[&["device_id"]],
+    only_admin_signs_nothing: false,
+    params: &[required("device_id", "which device: the id of a connection point")],
+    roles: STAFF,
+    rpc: "/tollbook.v1.ConnectionPointsService/GetConnectionPoint",
+    wrap: Wrap::PageStatus,
+    errors: &[(ErrorReason::ConnectionPointNotFound, DEVICE_NOT_FOUND)],
+    handle: |call| Box::pin(device_details_get(call)),
+};
+
+const DEVICE_NOT_FOUND: &str = "Device was not found";
+
+#[derive(Serialize)]
+struct DetailsPage {
+    status: DetailsStatus,
+}
+
+#[derive(Serialize)]
+struct DetailsStatus {
+    devices: DetailsDevices,
+}
+
+#[derive(Serialize)]
+struct DetailsDevices {
+    device: Device,
+}
+
+/// The columns of a device. Those that mean nothing here have the value of the documented
+/// example, which is that of a device for which nobody set them.
+#[derive(Serialize)]
+struct Device {
+    id: i64,
+    name: i64,
+    host: String,
+    /// Tollbook registers no devices, and has no passwords of theirs.
+    secret: &'static str,
+    ipaddr: String,
+    port: i32,
+    accountcode: i64,
+    callerid: String,
+    username: &'static str,
+    device_type: &'static str,
+    user_id: i64,
+    insecure: &'static str,
+    description: String,
+    timeout: i32,
+    allow_duplicate_calls: i32,
+    call_limit: i32,
+    grace_time: i32,
+    server_id: i32,
+    change_failed_code_to: i32,
+    max_timeout: i32,
+    cps_call_limit: i32,
+    cps_period: i32,
+    callerid_number_pool_id: i64,
+    op: &'static str,
+    op_active: &'static str,
+    op_tech_prefix: String,
+    op_routing_algorithm: &'static str,
+    op_routing_group_id: i64,
+    op_tariff_id: i64,
+    op_capacity: i32,
+    op_src_regexp: String,
+    op_src_deny_regexp: String,
+    tp: &'static str,
+    tp_active: &'static str,
+    tp_tech_prefix: String,
+    tp_tariff_id: i64,
+    tp_capacity: i32,
+    tp_src_regexp: String,
+    tp_src_deny_regexp: String,
+}
+
+async fn device_details_get(call: Call) -> Result<Answer, Failure> {
+    let not_found = || Failure::Parameters(Wrap::PageStatus.error(DEVICE_NOT_FOUND));
+    let id = call.params.id("device_id").ok_or_else(not_found)?;
+    let request = GetConnectionPointRequest { id };
+    let point = call.connection_points().get_connection_point(request).await?.into_inner();
+    let device = details(point.connection_point.unwrap_or_default());
+    let status = DetailsStatus { devices: DetailsDevices { device } };
+    Ok(Answer::xml("page", &DetailsPage { status }))
+}
+
+fn details(point: ConnectionPoint) -> Device {
+    let timeouts = point.timeouts.unwrap_or_default();
+    let caller_id = point.caller_id.clone().unwrap_or_default();
+    let port = port(&point);
+    let op = point.origination.unwrap_or_else(|| OriginationPoint {
+        disabled: true,
+        capacity: DEFAULT_CAPACITY,
+        source_pattern: DEFAULT_PATTERN.to_owned(),
+        ..Default::default()
+    });
+    let tp = point.termination.unwrap_or_else(|| TerminationPoint {
+        disabled: true,
+        capacity: DEFAULT_CAPACITY,
+        ..Default::default()
+    });
+    Device {
+        id: point.id,
+        name: point.id,
+        host: point.address.clone(),
+        secret: "",
+        ipaddr: point.address,
+        port,
+        accountcode: point.id,
+        callerid: callerid(&caller_id),
+        username: "",
+        device_type: DEVICE_TYPE,
+        user_id: point.user_id,
+        insecure: if point.any_port { "port" } else { "no" },
+        description: point.description,
+        timeout: timeouts.ringing,
+        allow_duplicate_calls: 0,
+        call_limit: 0,
+        grace_time: point.grace_time,
+        server_id: 1,
+        change_failed_code_to: 0,
+        max_timeout: timeouts.call,
+        cps_call_limit: 0,
+        cps_period: 0,
+        callerid_number_pool_id: caller_id.number_pool_id,
+        op: number::switch(!op.disabled),
+        op_active: number::switch(op.active),
+        op_routing_algorithm: routing_algorithm(op.routing_algorithm()),
+        op_tech_prefix: op.tech_prefix,
+        op_routing_group_id: op.routing_group_id,
+        op_tariff_id: op.tariff_id,
+        op_capacity: op.capacity,
+        op_src_regexp: op.source_pattern,
+        op_src_deny_regexp: op.source_deny_pattern,
+        tp: number::switch(!tp.disabled),
+        tp_active: number::switch(tp.active),
+        tp_tech_prefix: tp.tech_prefix,
+        tp_tariff_id: tp.tariff_id,
+        tp_capacity: tp.capacity,
+        tp_src_regexp: tp.source_pattern,
+        tp_src_deny_regexp: tp.source_deny_pattern,
+    }
+}
+
+/// `"NAME" <NUMBER>`, as Asterisk writes it; empty where neither is set.
+fn callerid(caller_id: &PointCallerId) -> String {
+    match (caller_id.name.as_str(), caller_id.number.as_str()) {
+        ("", "") => String::new(),
+        (name, number) => format!("\"{name}\" <{number}>"),
+    }
+}
+
+fn routing_algorithm(algorithm: RoutingAlgorithm) -> &'static str {
+    match algorithm {
+        RoutingAlgorithm::Unspecified | RoutingAlgorithm::Lcr => "lcr",
+        RoutingAlgorithm::Weight => "weight",
+        RoutingAlgorithm::Percent => "percent",
+        RoutingAlgorithm::ByDialPeer => "by_dialpeer",
+        RoutingAlgorithm::Quality => "quality",
+    }
+}

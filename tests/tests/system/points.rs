@@ -1,0 +1,236 @@
+//! Connection points: by what calls are recognised, and what points say of them.
+
+use tollbook_proto::v1::{
+    AuthorizeCallRequest, CallRecord, ConnectionPoint, CreateNumberPoolRequest,
+    CreateRoutingGroupRequest, DeleteNumberPoolRequest, DeleteRoutingGroupRequest,
+    FinishCallRequest, GetConnectionPointRequest, ListRoutingGroupsRequest, OriginationPoint,
+    PointCallerId, PointTimeouts, RejectCode as R, RoutingGroup, TerminationPoint,
+    UpdateConnectionPointRequest, connection_points_service_client::ConnectionPointsServiceClient,
+    live_calls_service_client::LiveCallsServiceClient,
+    number_pools_service_client::NumberPoolsServiceClient,
+    routing_groups_service_client::RoutingGroupsServiceClient,
+};
+use tollbook_tests::books::Books;
+use tonic::Code;
+
+use crate::on_both;
+
+async fn change(
+    books: &Books,
+    point: ConnectionPoint,
+    paths: &[&str],
+) -> Result<(), tonic::Status> {
+    let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+    let request = UpdateConnectionPointRequest {
+        connection_point: Some(point),
+        update_mask: Some(prost_types::FieldMask { paths }),
+    };
+    let mut points = ConnectionPointsServiceClient::new(books.admin.clone());
+    points.update_connection_point(request).await.map(drop)
+}
+
+fn call_from(address: &str, port: i32, destination: &str) -> AuthorizeCallRequest {
+    AuthorizeCallRequest {
+        call_id: format!("{address}:{port}>{destination}"),
+        source: "37060000001".to_owned(),
+        destination: destination.to_owned(),
+        source_address: address.to_owned(),
+        source_port: port,
+        max_duration: 60,
+        ..Default::default()
+    }
+}
+
+async fn ask(books: &Books, request: AuthorizeCallRequest) -> (R, i64) {
+    let mut live = LiveCallsServiceClient::new(books.admin.clone());
+    let answer = live.authorize_call(request).await.unwrap().into_inner();
+    (answer.reject_code(), answer.origination_point_id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_recognised_by_address_port_and_prefix() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let place = |id: i64, address: &str, port: i32| ConnectionPoint {
+            id,
+            address: address.to_owned(),
+            port,
+            ..Default::default()
+        };
+        change(&books, place(1, "10.0.0.0/24", 0), &["address"]).await.unwrap();
+        change(&books, place(2, "10.0.0.5-7", 5070), &["address", "port"]).await.unwrap();
+        // Calls go to it and never come from it.
+        change(&books, place(3, "10.9.9.9", 0), &["address"]).await.unwrap();
+
+        assert_eq!(ask(&books, call_from("10.0.0.1", 5060, "3701")).await, (R::Unspecified, 1));
+        assert_eq!(ask(&books, call_from("10.0.0.6", 5070, "3701")).await, (R::Unspecified, 2));
+        // Neither says which port: the smaller network wins.
+        assert_eq!(ask(&books, call_from("10.0.0.6", 0, "3701")).await, (R::Unspecified, 2));
+        assert_eq!(ask(&books, call_from("10.0.0.6", 5060, "3701")).await, (R::Unspecified, 1));
+        let (code, _) = ask(&books, call_from("10.0.0.6", 4000, "3701")).await;
+        assert_eq!(code, R::PortMismatch);
+        assert_eq!(ask(&books, call_from("10.9.9.9", 0, "3701")).await.0, R::OriginatorNotFound);
+        assert_eq!(ask(&books, call_from("::1", 0, "3701")).await.0, R::OriginatorNotFound);
+
+        let any = ConnectionPoint { id: 2, any_port: true, ..Default::default() };
+        change(&books, any, &["any_port"]).await.unwrap();
+        assert_eq!(ask(&books, call_from("10.0.0.6", 4001, "3701")).await, (R::Unspecified, 2));
+
+        let prefix = |id: i64, tech_prefix: &str| ConnectionPoint {
+            id,
+            origination: Some(OriginationPoint {
+                tech_prefix: tech_prefix.to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let path = ["origination.tech_prefix"];
+        change(&books, prefix(1, "37"), &path).await.unwrap();
+        change(&books, prefix(2, "44"), &path).await.unwrap();
+        assert_eq!(ask(&books, call_from("10.0.0.6", 5060, "37012")).await, (R::Unspecified, 1));
+        assert_eq!(ask(&books, call_from("10.0.0.6", 5060, "4412")).await, (R::Unspecified, 2));
+        let (code, _) = ask(&books, call_from("10.0.0.6", 5060, "112")).await;
+        assert_eq!(code, R::TechPrefixMismatch);
+
+        // A point that is switched off as one is none.
+        let off = OriginationPoint { disabled: true, ..Default::default() };
+        let off = ConnectionPoint { id: 2, origination: Some(off), ..Default::default() };
+        change(&books, off, &["origination.disabled"]).await.unwrap();
+        let (code, _) = ask(&books, call_from("10.0.0.6", 5060, "4413")).await;
+        assert_eq!(code, R::TechPrefixMismatch);
+
+        for bad in [
+            call_from("10.0.0", 0, "3701"),
+            call_from("10.0.0.1", 70_000, "3701"),
+            call_from("", 5060, "3701"),
+        ] {
+            let mut live = LiveCallsServiceClient::new(books.admin.clone());
+            assert_eq!(live.authorize_call(bad).await.unwrap_err().code(), Code::InvalidArgument);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn points_refuse_sources_shorten_calls_and_grant_grace() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let from = |id: i64, pattern: &str, deny: &str| ConnectionPoint {
+            id,
+            origination: Some(OriginationPoint {
+                source_pattern: pattern.to_owned(),
+                source_deny_pattern: deny.to_owned(),
+                ..Default::default()
+            }),
+            termination: Some(TerminationPoint {
+                source_pattern: pattern.to_owned(),
+                source_deny_pattern: deny.to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let origination = ["origination.source_pattern", "origination.source_deny_pattern"];
+        let termination = ["termination.source_pattern", "termination.source_deny_pattern"];
+        let request = |call_id: &str| AuthorizeCallRequest {
+            call_id: call_id.to_owned(),
+            source: "37060000001".to_owned(),
+            destination: "37061234567".to_owned(),
+            origination_point_id: 1,
+            termination_point_ids: vec![3],
+            ..Default::default()
+        };
+        let mut live = LiveCallsServiceClient::new(books.admin.clone());
+        for (pattern, deny, at_op, at_tp) in [
+            ("^44", "", R::SourceRefused, R::TerminatorSourceMismatch),
+            ("^370", "1$", R::SourceRefused, R::TerminatorSourceDenied),
+        ] {
+            change(&books, from(1, pattern, deny), &origination).await.unwrap();
+            let answer = live.authorize_call(request("refused")).await.unwrap().into_inner();
+            assert_eq!(answer.reject_code(), at_op);
+            change(&books, from(1, "", ""), &origination).await.unwrap();
+            change(&books, from(3, pattern, deny), &termination).await.unwrap();
+            let answer = live.authorize_call(request("refused")).await.unwrap().into_inner();
+            assert_eq!(answer.skipped_terminators[0].reject_code(), at_tp);
+            change(&books, from(3, "", ""), &termination).await.unwrap();
+        }
+
+        // The shorter of both points' limits counts.
+        for (id, call) in [(1, 300), (3, 200)] {
+            let timeouts = Some(PointTimeouts { call, ..Default::default() });
+            let point = ConnectionPoint { id, timeouts, ..Default::default() };
+            change(&books, point, &["timeouts.call"]).await.unwrap();
+        }
+        let answer = live.authorize_call(request("short")).await.unwrap().into_inner();
+        assert_eq!(answer.max_duration, 200);
+
+        // Three seconds are free for who makes the call, and paid to who terminates it.
+        let grace = ConnectionPoint { id: 1, grace_time: 3, ..Default::default() };
+        change(&books, grace, &["grace_time"]).await.unwrap();
+        for (billsec_ms, billed) in [(3_000, 0), (3_001, 4)] {
+            let record = CallRecord {
+                call_id: format!("graced-{billsec_ms}"),
+                origination_point_id: 1,
+                termination_point_id: 3,
+                destination: "37061234567".to_owned(),
+                billsec_ms: Some(billsec_ms),
+                start_time: tollbook_tests::books::at(tollbook_tests::books::START),
+                ..Default::default()
+            };
+            let finished = live.finish_call(FinishCallRequest { call: Some(record) }).await;
+            let call = finished.unwrap().into_inner().call.unwrap();
+            assert_eq!(call.price.unwrap().billed_seconds, billed);
+            assert!(call.self_cost.unwrap().billed_seconds >= 3);
+        }
+        books.check(8 + 2).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_points_refer_to_is_there_and_stays() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let mut groups = RoutingGroupsServiceClient::new(books.admin.clone());
+        let mut pools = NumberPoolsServiceClient::new(books.admin.clone());
+        let mut points = ConnectionPointsServiceClient::new(books.admin.clone());
+        let group = RoutingGroup { name: "Europe".to_owned(), ..Default::default() };
+        let request = CreateRoutingGroupRequest { routing_group: Some(group) };
+        let group = groups.create_routing_group(request).await.unwrap().into_inner();
+        let group = group.routing_group.unwrap();
+        let request = CreateNumberPoolRequest { name: "ids".to_owned(), ..Default::default() };
+        let pool = pools.create_number_pool(request).await.unwrap().into_inner();
+        let pool = pool.number_pool.unwrap().id;
+
+        let with = |group: i64, pool: i64| ConnectionPoint {
+            id: 1,
+            origination: Some(OriginationPoint { routing_group_id: group, ..Default::default() }),
+            caller_id: Some(PointCallerId { number_pool_id: pool, ..Default::default() }),
+            ..Default::default()
+        };
+        let paths = ["origination.routing_group_id", "caller_id.number_pool_id"];
+        for (group, pool) in [(group.id + 1, 0), (0, pool + 1)] {
+            let refused = change(&books, with(group, pool), &paths).await.unwrap_err();
+            assert_eq!(refused.code(), Code::NotFound);
+        }
+        change(&books, with(group.id, pool), &paths).await.unwrap();
+        let kept = points.get_connection_point(GetConnectionPointRequest { id: 1 }).await.unwrap();
+        let kept = kept.into_inner().connection_point.unwrap();
+        assert_eq!(kept.origination.unwrap().routing_group_id, group.id);
+        assert_eq!(kept.caller_id.unwrap().number_pool_id, pool);
+
+        let delete_group = DeleteRoutingGroupRequest { id: group.id };
+        let delete_pool = DeleteNumberPoolRequest { id: pool };
+        let refused = groups.delete_routing_group(delete_group).await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        let refused = pools.delete_number_pool(delete_pool).await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        change(&books, with(0, 0), &paths).await.unwrap();
+        groups.delete_routing_group(delete_group).await.unwrap();
+        pools.delete_number_pool(delete_pool).await.unwrap();
+        let none = groups.list_routing_groups(ListRoutingGroupsRequest {}).await.unwrap();
+        assert_eq!(none.into_inner().routing_groups, []);
+        let gone = groups.delete_routing_group(delete_group).await.unwrap_err();
+        assert_eq!(gone.code(), Code::NotFound);
+    })
+    .await;
+}
