@@ -9,7 +9,7 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
-use tollbook_core::DatabaseUrl;
+use tollbook_core::{DatabaseUrl, Mail};
 
 /// Flags that every command takes.
 #[derive(Args, Serialize)]
@@ -42,7 +42,7 @@ pub(crate) struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     dialect: Option<Dialect>,
-    /// Answer devices_get and tariff_rates_get with a gzip file, as the original does
+    /// Answer `devices_get` and `tariff_rates_get` with a gzip file, as the original does
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     gzip_files: bool,
@@ -50,6 +50,10 @@ pub(crate) struct Flags {
     #[arg(long = "core", global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     core_url: Option<String>,
+    /// Sender of the mails that `TOLLBOOK_SMTP_URL` takes, for example `Billing <billing@example.com>`
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail_from: Option<String>,
     /// What to log, as tracing filter directives [default: info]
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,6 +102,7 @@ pub(crate) struct Config {
     pub(crate) dialect: Dialect,
     pub(crate) gzip_files: bool,
     pub(crate) core_url: String,
+    mail_from: Option<String>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
     /// Initial API secret key of the legacy API. Not a flag: others see the flags of a process.
@@ -106,6 +111,10 @@ pub(crate) struct Config {
     pub(crate) token: Option<String>,
     /// A shim's token. Not a flag for the same reason.
     pub(crate) shim_token: Option<String>,
+    /// The mail server for warnings of balances. Not a flag for the same reason.
+    smtp_url: Option<String>,
+    /// How often balances are looked at for warnings, in seconds.
+    pub(crate) warning_interval: u32,
 }
 
 impl Default for Config {
@@ -124,6 +133,9 @@ impl Default for Config {
             api_secret: None,
             token: None,
             shim_token: None,
+            smtp_url: None,
+            mail_from: None,
+            warning_interval: 15,
         }
     }
 }
@@ -142,6 +154,9 @@ pub(crate) fn load(flags: Flags) -> anyhow::Result<Config> {
         .merge(Serialized::defaults(flags))
         .extract()
         .map_err(|error| anyhow::anyhow!("configuration: {error}"))?;
+    if config.warning_interval == 0 {
+        bail!("configuration: warning_interval must be at least 1 second");
+    }
     if config.api_secret.as_deref() == Some("") {
         bail!("configuration: TOLLBOOK_API_SECRET is empty");
     }
@@ -154,6 +169,16 @@ pub(crate) fn load(flags: Flags) -> anyhow::Result<Config> {
 }
 
 impl Config {
+    /// The mail server; none: no mails are sent.
+    pub(crate) fn mail(&self) -> anyhow::Result<Option<Mail>> {
+        let (url, from) = match (&self.smtp_url, &self.mail_from) {
+            (None, _) => return Ok(None),
+            (Some(_), None) => bail!("configuration: TOLLBOOK_SMTP_URL needs --mail-from"),
+            (Some(url), Some(from)) => (url, from),
+        };
+        Mail::new(url, from).map(Some).map_err(|error| anyhow::anyhow!("configuration: {error}"))
+    }
+
     /// Where the database is. The data directory is made where it is missing.
     pub(crate) fn database(&self) -> anyhow::Result<DatabaseUrl> {
         if let Some(url) = &self.database_url {

@@ -1,6 +1,6 @@
 //! `tollbook serve`, `tollbook core` and `tollbook shim`.
 
-use std::{io::Write, net::SocketAddr};
+use std::{io::Write, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -56,8 +56,14 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
 }
 
 async fn open(config: &Config) -> anyhow::Result<Core> {
+    let mail = config.mail()?;
     let set_up = SetUp { api_secret_key: config.api_secret.clone(), demo: config.demo };
-    Core::open(&config.database()?, &set_up).await.context("cannot open the database")
+    let core =
+        Core::open(&config.database()?, &set_up).await.context("cannot open the database")?;
+    if let Some(mail) = mail {
+        core.warn_by(mail, Duration::from_secs(config.warning_interval.into()));
+    }
+    Ok(core)
 }
 
 /// Opens a listener and prints where it is: port 0 stands for any free one.

@@ -25,6 +25,18 @@ fn configuration_errors_stop_the_start_with_one_sentence() {
         (vec!["serve", "--database-url", "mysql://x"], vec![], "a database URL is"),
         (vec!["serve", "--demo", "--http-addr", "0.0.0.0:0"], vec![], "loopback"),
         (vec!["serve", "--log", "a=b=c"], vec![], "log filter"),
+        (vec!["core"], vec![("TOLLBOOK_SMTP_URL", "smtp://localhost")], "--mail-from"),
+        (
+            vec!["core", "--mail-from", "x@example.com"],
+            vec![("TOLLBOOK_SMTP_URL", "http://localhost")],
+            "smtp://",
+        ),
+        (
+            vec!["core", "--mail-from", "nobody"],
+            vec![("TOLLBOOK_SMTP_URL", "smtp://localhost")],
+            "e-mail address",
+        ),
+        (vec!["core"], vec![("TOLLBOOK_WARNING_INTERVAL", "0")], "warning_interval"),
         (vec!["shim"], vec![], "TOLLBOOK_SHIM_TOKEN"),
         (
             vec![

@@ -35,8 +35,9 @@ mod store;
 mod tariffs;
 mod text;
 mod users;
+mod warnings;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
@@ -46,6 +47,7 @@ pub use error::{Error, Result};
 pub use server::CoreService;
 pub use setup::{Credentials, SetUp};
 pub use store::DatabaseUrl;
+pub use warnings::{Mail, MailError};
 
 use access::tokens::{self, TokenKind, Tokens};
 use catalog::Catalog;
@@ -88,6 +90,11 @@ impl Core {
             Box::pin(demo::fill(server.service(), token)).await?;
         }
         Ok(Self { context, server, credentials })
+    }
+
+    /// Warns of balances by mail from now on, looking every `interval`.
+    pub fn warn_by(&self, mail: Mail, interval: Duration) {
+        tokio::spawn(warnings::watch(Arc::downgrade(&self.context), mail, interval));
     }
 
     /// The gRPC service, for a shim in the same process.

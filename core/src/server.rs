@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tollbook_proto::v1::{
     access_tokens_service_server::AccessTokensServiceServer,
-    accounts_service_server::AccountsServiceServer, calls_service_server::CallsServiceServer,
+    accounts_service_server::AccountsServiceServer,
+    balance_warnings_service_server::BalanceWarningsServiceServer,
+    calls_service_server::CallsServiceServer,
     connection_points_service_server::ConnectionPointsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
     directions_service_server::DirectionsServiceServer, legacy_service_server::LegacyServiceServer,
@@ -31,7 +33,7 @@ use crate::{
     currencies, directions,
     error::{Error, Result},
     ledger, live, managers, payments, points, pools, rating, routing_groups, settings, stats,
-    tariffs, users,
+    tariffs, users, warnings,
 };
 
 /// All services behind the gate, to be called in the same process.
@@ -90,6 +92,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(CallsServiceServer::new(calls::Service(context.clone())))
         .add_service(LiveCallsServiceServer::new(live::Service(context.clone())))
         .add_service(StatisticsServiceServer::new(stats::Service(context.clone())))
+        .add_service(BalanceWarningsServiceServer::new(warnings::Service(context.clone())))
         .add_service(DirectionsServiceServer::new(directions::Service))
         .add_service(SettingsServiceServer::new(settings::Service(context.clone())))
         .add_service(ManagerGroupsServiceServer::new(managers::Service(context.clone())))

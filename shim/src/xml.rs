@@ -54,7 +54,7 @@ impl Answer {
     }
 
     /// The answer as one that the original puts in a file.
-    pub(crate) fn as_file(self) -> Self {
+    pub(crate) fn into_file(self) -> Self {
         match self {
             Self::Listing { parts, .. } => Self::Listing { parts, is_file: true },
             Self::Xml { root, .. } => {

@@ -13,6 +13,7 @@ pub mod contract;
 pub mod postgres;
 pub mod report;
 pub mod server;
+pub mod smtp;
 
 use sha1::{Digest, Sha1};
 

@@ -64,7 +64,7 @@ pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
     let mut rest = point.message.clone();
     (rest.id, rest.user_id) = (0, 0);
     let description = std::mem::take(&mut rest.description);
-    let [is_op, is_tp] = [rest.origination.is_some(), rest.termination.is_some()];
+    let sides = (rest.origination.is_some(), rest.termination.is_some());
     let op = rest.origination.clone().unwrap_or_default();
     let tp = rest.termination.clone().unwrap_or_default();
     if let Some(op) = &mut rest.origination {
@@ -77,12 +77,12 @@ pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
         point.id.into(),
         point.user.into(),
         description.into(),
-        is_op.into(),
+        sides.0.into(),
         op.active.into(),
         op.tariff_id.into(),
         op.custom_tariff_id.into(),
         i64::from(op.capacity).into(),
-        is_tp.into(),
+        sides.1.into(),
         tp.active.into(),
         tp.tariff_id.into(),
         i64::from(tp.capacity).into(),

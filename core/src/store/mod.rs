@@ -82,6 +82,8 @@ pub(crate) enum Sequence {
     NumberPools,
     /// Of `pool_numbers`.
     PoolNumbers,
+    /// Of `balance_warnings`.
+    BalanceWarnings,
     /// Of `calls`.
     Calls,
     /// Of `active_calls`.
@@ -102,6 +104,7 @@ impl Sequence {
             Self::RoutingGroups => "routing_groups",
             Self::NumberPools => "number_pools",
             Self::PoolNumbers => "pool_numbers",
+            Self::BalanceWarnings => "balance_warnings",
             Self::Calls => "calls",
             Self::ActiveCalls => "active_calls",
         }

@@ -91,7 +91,7 @@ pub(crate) async fn usernames(db: &Db, ids: HashSet<UserId>) -> Result<HashMap<U
 }
 
 /// The state of a user inside a transaction, which nobody else changes until its end.
-pub(super) async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<Identity>> {
+pub(crate) async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<Identity>> {
     let lock = tx.lock_clause();
     let query = Query::new(IDENTITY).and(" WHERE deleted_at IS NULL AND id = ").value(id).and(lock);
     tx.fetch_optional(query).await?.as_ref().map(read_identity).transpose()
@@ -243,6 +243,7 @@ fn shared_values(user: &pb::User) -> Result<Vec<Value>> {
         user.manager_group_id.into(),
         user.show_only_assigned_users.into(),
         to_profile(user)?.into(),
+        user.balance_warning.as_ref().is_some_and(|warning| warning.active).into(),
     ])
 }
 
@@ -265,7 +266,7 @@ pub(crate) async fn insert(
     let query = Query::new(
         "INSERT INTO users (username, first_name, last_name, blocked, hidden, owner_id, \
          tariff_id, currency_id, responsible_manager_id, manager_group_id, \
-         show_only_assigned_users, profile, id, role, password_hash, version, created_at) VALUES ",
+         show_only_assigned_users, profile, warns, id, role, password_hash, version, created_at) VALUES ",
     )
     .rows([values]);
     tx.execute(query).await.map_err(username_taken)?;
@@ -281,13 +282,42 @@ pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
         "UPDATE users SET username = $1, first_name = $2, last_name = $3, blocked = $4, \
          hidden = $5, owner_id = $6, tariff_id = $7, currency_id = $8, \
          responsible_manager_id = $9, manager_group_id = $10, show_only_assigned_users = $11, \
-         profile = $12, version = version + 1 WHERE id = $13",
+         profile = $12, warns = $13, version = version + 1 WHERE id = $14",
     );
     for value in shared_values(user)? {
         query = query.bind(value);
     }
     tx.execute(query.bind(user.id)).await.map_err(username_taken)?;
     Ok(())
+}
+
+/// Stores what the server itself noted about a user. Nobody's copy of him grows old by it.
+pub(crate) async fn set_profile(tx: &mut Tx, user: &pb::User) -> Result<()> {
+    let query = Query::new("UPDATE users SET profile = $1 WHERE id = $2");
+    tx.execute(query.bind(to_profile(user)?).bind(user.id)).await?;
+    Ok(())
+}
+
+/// A user whose balance is watched.
+pub(crate) struct Watched {
+    pub(crate) id: UserId,
+    pub(crate) balance: Money,
+    /// Grows when he is changed.
+    pub(crate) version: i64,
+}
+
+/// The users who want warnings of balances.
+pub(crate) async fn watched(db: &Db) -> Result<Vec<Watched>> {
+    let query = Query::new(
+        "SELECT u.id, a.balance, u.version FROM users u JOIN accounts a ON a.user_id = u.id \
+         WHERE u.warns AND u.deleted_at IS NULL",
+    );
+    let rows = db.fetch_all(query).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Watched { id: UserId(row.get(0)?), balance: row.get(1)?, version: row.get(2)? })
+        })
+        .collect()
 }
 
 /// Stores a new password; `changed` says that the user will know.

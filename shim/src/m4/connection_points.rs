@@ -260,11 +260,11 @@ impl Changes {
     fn switches(&mut self, params: &Params) -> Result<(), String> {
         let op = self.point.origination.get_or_insert_default();
         let tp = self.point.termination.get_or_insert_default();
-        let (mut is_op, mut is_tp) = (true, true);
+        let (mut originates, mut terminates) = (true, true);
         for (name, path, field) in [
-            ("op", "origination.disabled", &mut is_op),
+            ("op", "origination.disabled", &mut originates),
             ("op_active", "origination.active", &mut op.active),
-            ("tp", "termination.disabled", &mut is_tp),
+            ("tp", "termination.disabled", &mut terminates),
             ("tp_active", "termination.active", &mut tp.active),
         ] {
             if let Some(on) = switch(params, name)? {
@@ -272,7 +272,7 @@ impl Changes {
                 self.paths.push(path.to_owned());
             }
         }
-        (op.disabled, tp.disabled) = (!is_op, !is_tp);
+        (op.disabled, tp.disabled) = (!originates, !terminates);
         Ok(())
     }
 

@@ -77,7 +77,7 @@ async fn devices_get(call: Call) -> Result<Answer, Failure> {
             ipaddr: point.address,
         })
         .collect();
-    Ok(Answer::xml("page", &DevicesPage { devices: Devices { device } }).as_file())
+    Ok(Answer::xml("page", &DevicesPage { devices: Devices { device } }).into_file())
 }
 
 /// M4 knows one type.
@@ -122,6 +122,7 @@ struct DetailsDevices {
 /// The columns of a device. Those that mean nothing here have the value of the documented
 /// example, which is that of a device for which nobody set them.
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "the names are the original's")]
 struct Device {
     id: i64,
     name: i64,

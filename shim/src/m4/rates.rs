@@ -89,7 +89,7 @@ async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
     let tariff = first.tariff.unwrap_or_default();
     let first = page(&tariff, first.rates);
     let rest = parts.map_ok(move |part| page(&tariff, part.rates));
-    Ok(Answer::listing("page", "rates", &first, rest).as_file())
+    Ok(Answer::listing("page", "rates", &first, rest).into_file())
 }
 
 fn page(tariff: &Tariff, rates: Vec<Rate>) -> TariffPage {

@@ -15,6 +15,7 @@ mod live_calls;
 mod points;
 mod rates;
 mod shared_rules;
+mod warnings;
 
 use tollbook_tests::server::{Backend, Data};
 

@@ -1,0 +1,29 @@
+//! `BalanceWarningsService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{self as pb, balance_warnings_service_server::BalanceWarningsService};
+use tonic::{Request, Response, Status};
+
+use super::{Warning, store};
+use crate::{access::principal, context::Context, ids::UserId, paging};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+#[tonic::async_trait]
+impl BalanceWarningsService for Service {
+    async fn list_balance_warnings(
+        &self,
+        request: Request<pb::ListBalanceWarningsRequest>,
+    ) -> Result<Response<pb::ListBalanceWarningsResponse>, Status> {
+        let scope = principal(&request)?.scope();
+        let request = request.get_ref();
+        let size = paging::size(request.page_size);
+        let before = paging::decode(&request.page_token)?;
+        let user = request.user_id.map(UserId);
+        let rows = store::list(&self.0.db, scope, user, before, size + 1).await?;
+        let (warnings, next_page_token) = paging::cut(rows, size, |warning| warning.id);
+        let mails = warnings.into_iter().map(Warning::into_proto).collect();
+        Ok(Response::new(pb::ListBalanceWarningsResponse { mails, next_page_token }))
+    }
+}
