@@ -9,6 +9,7 @@ mod call_files;
 mod calls;
 mod contract;
 mod crash;
+mod example;
 mod grpc;
 mod listings;
 mod live_calls;
