@@ -44,6 +44,7 @@ use tollbook_proto::v1 as pb;
 
 pub use calls::Rejection;
 pub use error::{Error, Result};
+pub use pools::Patterns;
 pub use server::CoreService;
 pub use setup::{Credentials, SetUp};
 pub use store::DatabaseUrl;

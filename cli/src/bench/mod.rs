@@ -9,6 +9,7 @@
 mod bare;
 mod calls;
 mod load;
+mod pools;
 mod process;
 mod rating;
 mod transactions;
@@ -58,6 +59,8 @@ enum What {
     Memory,
     /// Rating in memory, on one core, against a hash map probed by every prefix length
     Rating,
+    /// Looking a number up in a pool of a million, on one core
+    Pools,
     /// `IngestCalls`, and on PostgreSQL `COPY` of the same rows into a table without indexes
     Calls,
     /// Legacy `quickstats_get` at ten thousand and at --calls stored calls
@@ -77,6 +80,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         What::Updates,
         What::Memory,
         What::Rating,
+        What::Pools,
         What::Calls,
         What::Quickstats,
     ];
@@ -89,6 +93,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             What::Memory => memory(&args).await,
             What::Rating => {
                 rating(&args);
+                Ok(())
+            }
+            What::Pools => {
+                number_pool(&args);
                 Ok(())
             }
             What::Calls => ingestion(&args).await,
@@ -238,6 +246,17 @@ fn rating(args: &Args) {
     }
     report("(e) rating alone, 300,000 prefixes, one core", &sides);
     println!("  {:.1} bytes per prefix", rating.bytes_per_prefix());
+}
+
+fn number_pool(args: &Args) {
+    let pool = pools::Pool::new();
+    let mut sides = [Side::new("binary search for the number alone"), Side::new("number pool")];
+    for _ in 0..args.rounds {
+        sides[0].rates.push(pool.by_search());
+        sides[1].rates.push(pool.by_patterns());
+    }
+    report("(h) a number in a pool of a million, with a thousand patterns, one core", &sides);
+    println!("  {:.2} microseconds each", 1e6 / sides[1].median());
 }
 
 async fn ingestion(args: &Args) -> anyhow::Result<()> {

@@ -1,6 +1,9 @@
--- The settings of connection points that nothing searches by, as JSON, and routing groups.
+-- Connection points: the settings that nothing searches by, as JSON, and the revision of the
+-- catalog with which a point was last written. Routing groups.
 
 ALTER TABLE connection_points ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE connection_points ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX connection_points_by_revision ON connection_points (revision);
 
 CREATE TABLE routing_groups (
     id INTEGER PRIMARY KEY,

@@ -1,5 +1,5 @@
 //! What every request needs and few change: settings, currencies, manager groups, tariffs
-//! (not their rates) and connection points, kept in memory.
+//! (not their rates), connection points and which number pools there are, kept in memory.
 //!
 //! A change bumps the revision in its own transaction. The process that made it reloads at
 //! once; other cores of the same database see the new revision when they next look, well
@@ -18,6 +18,7 @@ use crate::{
     error::Result,
     managers::{self, ManagerGroups},
     points::{self, Points},
+    pools::{self, PoolRevisions},
     settings::{self, Settings},
     store::Db,
     tariffs::{self, Tariffs},
@@ -35,6 +36,7 @@ pub(crate) struct Snapshot {
     pub(crate) manager_groups: ManagerGroups,
     pub(crate) tariffs: Tariffs,
     pub(crate) points: Points,
+    pub(crate) pools: PoolRevisions,
 }
 
 /// The newest known snapshot.
@@ -42,7 +44,7 @@ pub(crate) struct Catalog(ArcSwap<Snapshot>);
 
 impl Catalog {
     pub(crate) async fn open(db: &Db) -> Result<Self> {
-        Ok(Self(ArcSwap::from_pointee(read(db).await?)))
+        Ok(Self(ArcSwap::from_pointee(read(db, None).await?)))
     }
 
     /// The newest known snapshot. Load it once per request, so that the request sees one state.
@@ -57,7 +59,8 @@ impl Catalog {
 
     /// Takes in what is in the database, after a change of one's own.
     pub(crate) async fn reload(&self, db: &Db) -> Result<()> {
-        let new = Arc::new(read(db).await?);
+        let known = self.load_full();
+        let new = Arc::new(read(db, Some(&known)).await?);
         // Two reloads may overtake one another; the newer state stays.
         self.0.rcu(|old| if old.revision < new.revision { new.clone() } else { old.clone() });
         Ok(())
@@ -83,13 +86,18 @@ impl Catalog {
     }
 }
 
-async fn read(db: &Db) -> Result<Snapshot> {
+/// Reads everything; of the points, which may be many, only what changed since `known`.
+async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
     let mut tx = db.snapshot().await?;
     let revision = store::revision_in(&mut tx).await?;
     let settings = settings::store::all(&mut tx).await?;
     let currencies = currencies::store::all(&mut tx).await?;
     let manager_groups = managers::store::all(&mut tx).await?;
     let tariffs = tariffs::store::all(&mut tx).await?;
-    let points = points::store::all(&mut tx).await?;
-    Ok(Snapshot { revision, settings, currencies, manager_groups, tariffs, points })
+    let points = match known {
+        Some(known) => points::store::since(&mut tx, &known.points, known.revision).await?,
+        None => points::store::since(&mut tx, &Points::default(), -1).await?,
+    };
+    let pools = pools::store::revisions(&mut tx).await?;
+    Ok(Snapshot { revision, settings, currencies, manager_groups, tariffs, points, pools })
 }

@@ -240,7 +240,8 @@ impl Question<'_> {
                 ListUse::Whitelist => false,
             };
             let pool = PoolId(list.number_pool_id);
-            let numbers = self.context.pools.get(&self.context.db, tx, pool).await?;
+            let revisions = &self.snapshot.pools;
+            let numbers = self.context.pools.get(&self.context.db, revisions, pool).await?;
             if numbers.contain(number) == refused_if_listed {
                 let code = if refused_if_listed { blacklisted } else { not_whitelisted };
                 return Ok(Some(code));

@@ -5,6 +5,8 @@ mod record;
 mod service;
 pub(crate) mod store;
 
+use std::{collections::HashMap, sync::Arc};
+
 use tollbook_proto::v1 as pb;
 
 pub(crate) use network::Source;
@@ -108,8 +110,8 @@ impl SideTariffs {
 }
 
 /// All points, by ascending id.
-#[derive(Clone, Debug)]
-pub(crate) struct Points(Vec<Point>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Points(Vec<Arc<Point>>);
 
 /// Why no origination point was found by an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +127,19 @@ pub(crate) enum NotFound {
 impl Points {
     pub(crate) fn by_id(&self, id: PointId) -> Option<&Point> {
         let index = self.0.binary_search_by_key(&id, |point| point.id).ok()?;
-        self.0.get(index)
+        self.0.get(index).map(Arc::as_ref)
+    }
+
+    /// The points with these ids, which ascend: those that were written since, and the others
+    /// as they are here.
+    fn with(&self, written: Vec<Arc<Point>>, ids: &[PointId]) -> Self {
+        let written: HashMap<PointId, Arc<Point>> =
+            written.into_iter().map(|point| (point.id, point)).collect();
+        let point = |id: &PointId| {
+            let index = || self.0.binary_search_by_key(id, |point| point.id).ok();
+            written.get(id).or_else(|| self.0.get(index()?)).cloned()
+        };
+        Self(ids.iter().filter_map(point).collect())
     }
 
     /// A point from which calls come.
@@ -194,14 +208,19 @@ mod tests {
 
     #[test]
     fn the_point_that_fits_best_is_found() {
-        let points = Points(vec![
-            point(1, "10.0.0.0/24", None, ""),
-            point(2, "10.0.0.7", None, ""),
-            point(3, "10.0.0.0/24", None, "99"),
-            point(4, "10.0.1.1", Some(5070), "00"),
-            point(5, "10.0.1.2", Some(0), ""),
-            point(6, "", None, ""),
-        ]);
+        let points = Points::default().with(
+            [
+                point(1, "10.0.0.0/24", None, ""),
+                point(2, "10.0.0.7", None, ""),
+                point(3, "10.0.0.0/24", None, "99"),
+                point(4, "10.0.1.1", Some(5070), "00"),
+                point(5, "10.0.1.2", Some(0), ""),
+                point(6, "", None, ""),
+            ]
+            .map(Arc::new)
+            .into(),
+            &[1, 2, 3, 4, 5, 6].map(PointId),
+        );
         let find = |from: &str, number: &str| {
             let from: std::net::SocketAddr = from.parse().unwrap();
             let port = (from.port() != 0).then_some(from.port());
@@ -217,5 +236,16 @@ mod tests {
         assert_eq!(find("10.0.1.1:5070", "370"), Err(NotFound::TechPrefix));
         assert_eq!(find("10.0.1.2:5060", "370"), Ok(5));
         assert_eq!(find("10.0.2.1:5060", "370"), Err(NotFound::Address));
+    }
+
+    #[test]
+    fn what_was_not_written_since_is_taken_over() {
+        let all = [1, 2, 3].map(|id| Arc::new(point(id, "10.0.0.1", None, "")));
+        let old = Points::default().with(all.into(), &[1, 2, 3].map(PointId));
+        let written = [2, 4].map(|id| Arc::new(point(id, "10.0.0.2", None, "")));
+        let new = old.with(written.into(), &[1, 2, 4].map(PointId));
+        let addresses: Vec<_> =
+            new.0.iter().map(|point| (point.id.0, point.message.address.as_str())).collect();
+        assert_eq!(addresses, [(1, "10.0.0.1"), (2, "10.0.0.2"), (4, "10.0.0.2")]);
     }
 }

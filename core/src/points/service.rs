@@ -41,7 +41,7 @@ impl Service {
         let points = || {
             let wanted = request.user_id.map(UserId);
             let fits = move |point: &&Point| wanted.is_none_or(|user| point.user == user);
-            snapshot.points.0.iter().filter(fits)
+            snapshot.points.0.iter().map(Arc::as_ref).filter(fits)
         };
         let users = self.0.directory.by_ids(points().map(|point| point.user)).await?;
         let scope = caller.scope();
@@ -102,8 +102,7 @@ impl Service {
         self.visible(caller, &self.0.catalog.load_full(), id).await?;
         let mut tx = self.0.begin_catalog_change().await?;
         // As it is now: it may have been changed or deleted meanwhile.
-        let before = store::all(&mut tx).await?;
-        let before = before.by_id(id).ok_or(Error::ConnectionPointNotFound)?;
+        let before = store::get(&mut tx, id).await?.ok_or(Error::ConnectionPointNotFound)?;
         let point = before.changed(request)?;
         Self::check_references(&mut tx, &point).await?;
         store::write(&mut tx, &point).await?;

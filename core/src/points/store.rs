@@ -3,6 +3,8 @@
 //! What lists and joins use are columns; the rest of a point is one JSON document, in the
 //! form of the contract's own message, as users have it.
 
+use std::sync::Arc;
+
 use tollbook_proto::v1 as pb;
 
 use super::{Point, Points, record::MESSAGE};
@@ -48,18 +50,28 @@ fn read(row: &Row) -> Result<Point> {
     })
 }
 
-/// All points.
-pub(crate) async fn all(tx: &mut Tx) -> Result<Points> {
-    let query = Query::new(
-        "SELECT id, user_id, description, op, op_active, op_tariff_id, op_custom_tariff_id, \
-         op_capacity, tp, tp_active, tp_tariff_id, tp_capacity, settings \
-         FROM connection_points ORDER BY id",
-    );
-    let rows = tx.fetch_all(query).await?;
-    Ok(Points(rows.iter().map(read).collect::<Result<_>>()?))
+const COLUMNS: &str = "SELECT id, user_id, description, op, op_active, op_tariff_id, \
+                       op_custom_tariff_id, op_capacity, tp, tp_active, tp_tariff_id, \
+                       tp_capacity, settings FROM connection_points";
+
+/// One point.
+pub(super) async fn get(tx: &mut Tx, id: PointId) -> Result<Option<Point>> {
+    let query = Query::new(COLUMNS).and(" WHERE id = ").value(id);
+    tx.fetch_optional(query).await?.as_ref().map(read).transpose()
 }
 
-/// Stores a point, over the one with its id.
+/// All points, given those of an earlier revision of the catalog: only what was written since
+/// is read.
+pub(crate) async fn since(tx: &mut Tx, known: &Points, revision: i64) -> Result<Points> {
+    let query = Query::new(COLUMNS).and(" WHERE revision > ").value(revision);
+    let rows = tx.fetch_all(query).await?;
+    let written = rows.iter().map(|row| Ok(Arc::new(read(row)?))).collect::<Result<Vec<_>>>()?;
+    let rows = tx.fetch_all(Query::new("SELECT id FROM connection_points ORDER BY id")).await?;
+    let ids = rows.iter().map(|row| Ok(PointId(row.get(0)?))).collect::<Result<Vec<_>>>()?;
+    Ok(known.with(written, &ids))
+}
+
+/// Stores a point, over the one with its id. The catalog must be locked for the change.
 pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
     let mut rest = point.message.clone();
     (rest.id, rest.user_id) = (0, 0);
@@ -96,6 +108,11 @@ pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
     )
     .rows([values]);
     tx.execute(query).await?;
+    let query = Query::new(
+        "UPDATE connection_points SET revision = (SELECT revision FROM revisions WHERE id = 1) \
+         WHERE id = ",
+    );
+    tx.execute(query.value(point.id)).await?;
     Ok(())
 }
 

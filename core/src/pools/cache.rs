@@ -5,23 +5,28 @@ use std::sync::Arc;
 
 use dashmap::DashMap;
 
-use super::{Patterns, store};
+use super::{Patterns, PoolRevisions, store};
 use crate::{
     error::{Error, Result},
     ids::PoolId,
-    store::{Db, Tx},
+    store::Db,
 };
 
 #[derive(Default)]
 pub(crate) struct Pools(DashMap<PoolId, (i64, Arc<Patterns>)>);
 
 impl Pools {
-    /// The numbers of a pool as a transaction sees it; a pool that is gone is empty.
-    pub(crate) async fn get(&self, db: &Db, tx: &mut Tx, id: PoolId) -> Result<Arc<Patterns>> {
-        let Some(pool) = store::get(tx, id).await? else {
+    /// The numbers of a pool, at least as new as `revisions` say; a pool that is gone is empty.
+    pub(crate) async fn get(
+        &self,
+        db: &Db,
+        revisions: &PoolRevisions,
+        id: PoolId,
+    ) -> Result<Arc<Patterns>> {
+        let Some(revision) = revisions.get(&id) else {
             return Ok(Arc::new(Patterns::new(Vec::new())));
         };
-        if let Some(known) = self.0.get(&id).filter(|known| known.0 == pool.revision) {
+        if let Some(known) = self.0.get(&id).filter(|known| known.0 >= *revision) {
             return Ok(known.1.clone());
         }
         let (revision, numbers) = store::all_numbers(db, id).await?;

@@ -5,9 +5,11 @@ mod patterns;
 mod service;
 pub(crate) mod store;
 
+use std::collections::HashMap;
+
 use tollbook_proto::v1 as pb;
 
-pub(crate) use patterns::Patterns;
+pub use patterns::Patterns;
 pub(crate) use service::Service;
 
 use crate::ids::PoolId;
@@ -26,6 +28,9 @@ pub(crate) struct Pool {
     /// Grows with every change of the numbers.
     revision: i64,
 }
+
+/// The pools that there are, with the revisions of their numbers.
+pub(crate) type PoolRevisions = HashMap<PoolId, i64>;
 
 impl Pool {
     fn to_proto(&self) -> pb::NumberPool {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// The numbers and patterns of a pool.
-pub(crate) struct Patterns {
+pub struct Patterns {
     /// All of them, one behind the other.
     text: String,
     /// Where each begins, in the order of their bytes, and the end.
@@ -12,7 +12,8 @@ pub(crate) struct Patterns {
 
 impl Patterns {
     /// Takes numbers as they are stored, in any order.
-    pub(crate) fn new(mut numbers: Vec<String>) -> Self {
+    #[must_use]
+    pub fn new(mut numbers: Vec<String>) -> Self {
         numbers.sort_unstable();
         numbers.dedup();
         let mut text = String::with_capacity(numbers.iter().map(String::len).sum());
@@ -26,7 +27,8 @@ impl Patterns {
     }
 
     /// Whether one of them describes a number.
-    pub(crate) fn contain(&self, number: &str) -> bool {
+    #[must_use]
+    pub fn contain(&self, number: &str) -> bool {
         self.matches(0..self.starts.len() - 1, number.as_bytes(), 0)
     }
 

@@ -22,7 +22,7 @@ impl Service {
     async fn create(&self, request: pb::CreateNumberPoolRequest) -> Result<Pool> {
         check_name(&request.name)?;
         check_note("comment", &request.comment)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_catalog_change().await?;
         let pool = Pool {
             id: PoolId(tx.next_id(Sequence::NumberPools).await?),
             name: request.name,
@@ -31,12 +31,12 @@ impl Service {
             revision: 1,
         };
         store::insert(&mut tx, &pool).await?;
-        tx.commit().await?;
+        self.0.commit_catalog_change(tx).await?;
         Ok(pool)
     }
 
     async fn update(&self, request: pb::UpdateNumberPoolRequest) -> Result<Pool> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_catalog_change().await?;
         let pool = store::lock(&mut tx, PoolId(request.id)).await?;
         let mut pool = pool.ok_or(Error::NumberPoolNotFound)?;
         if let Some(name) = request.name {
@@ -48,12 +48,12 @@ impl Service {
             pool.comment = comment;
         }
         store::update(&mut tx, &pool).await?;
-        tx.commit().await?;
+        self.0.commit_catalog_change(tx).await?;
         Ok(pool)
     }
 
     async fn delete(&self, id: PoolId) -> Result<()> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_catalog_change().await?;
         store::lock(&mut tx, id).await?.ok_or(Error::NumberPoolNotFound)?;
         let in_use = users::store::uses_pool(&mut tx, id).await?
             || points::store::use_pool(&mut tx, id).await?;
@@ -61,7 +61,7 @@ impl Service {
             return Err(Error::NumberPoolInUse);
         }
         store::delete(&mut tx, id).await?;
-        tx.commit().await
+        self.0.commit_catalog_change(tx).await
     }
 
     async fn numbers(
@@ -100,19 +100,19 @@ impl Service {
                 numbers.push(number);
             }
         }
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_catalog_change().await?;
         let pool = store::lock(&mut tx, PoolId(request.number_pool_id)).await?;
         let mut pool = pool.ok_or(Error::NumberPoolNotFound)?;
         let added = store::add_numbers(&mut tx, pool.id, numbers).await?;
         pool.numbers += added;
         pool.revision += 1;
         store::update(&mut tx, &pool).await?;
-        tx.commit().await?;
+        self.0.commit_catalog_change(tx).await?;
         Ok(added)
     }
 
     async fn remove(&self, request: pb::DeletePoolNumbersRequest) -> Result<i64> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_catalog_change().await?;
         let pool = store::lock(&mut tx, PoolId(request.number_pool_id)).await?;
         let mut pool = pool.ok_or(Error::NumberPoolNotFound)?;
         let deleted = if request.all {
@@ -127,7 +127,7 @@ impl Service {
         pool.numbers -= deleted;
         pool.revision += 1;
         store::update(&mut tx, &pool).await?;
-        tx.commit().await?;
+        self.0.commit_catalog_change(tx).await?;
         Ok(deleted)
     }
 }

@@ -1,6 +1,6 @@
 //! Number pools in the database.
 
-use super::Pool;
+use super::{Pool, PoolRevisions};
 use crate::{
     error::Result,
     ids::PoolId,
@@ -30,7 +30,13 @@ pub(super) async fn list(db: &Db, id: Option<PoolId>) -> Result<Vec<Pool>> {
     db.fetch_all(query.and(" ORDER BY id")).await?.iter().map(read).collect()
 }
 
-pub(super) async fn get(tx: &mut Tx, id: PoolId) -> Result<Option<Pool>> {
+/// Which pools there are.
+pub(crate) async fn revisions(tx: &mut Tx) -> Result<PoolRevisions> {
+    let rows = tx.fetch_all(Query::new("SELECT id, revision FROM number_pools")).await?;
+    rows.iter().map(|row| Ok((PoolId(row.get(0)?), row.get(1)?))).collect()
+}
+
+async fn get(tx: &mut Tx, id: PoolId) -> Result<Option<Pool>> {
     let query = Query::new(COLUMNS).and(" WHERE id = ").value(id);
     tx.fetch_optional(query).await?.as_ref().map(read).transpose()
 }
