@@ -32,7 +32,7 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 11] = [
+const SETTINGS: [(&str, Setting); 12] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
@@ -50,6 +50,7 @@ const SETTINGS: [(&str, Setting); 11] = [
         Setting::Switch(|settings| &mut settings.show_active_calls_for_users),
     ),
     ("time_zone", Setting::Text(|settings| &mut settings.time_zone)),
+    ("default_currency", Setting::Text(|settings| &mut settings.default_currency)),
 ];
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {

@@ -12,7 +12,9 @@ use crate::{
     clock,
     error::{Error, Result},
     ids::CurrencyId,
+    ledger,
     money::ExchangeRate,
+    store::Tx,
 };
 
 /// A currency.
@@ -44,6 +46,29 @@ impl Currency {
             updated_at: Some(clock::to_proto(self.updated_at)),
         }
     }
+}
+
+/// Checks the code of a currency.
+pub(crate) fn check_code(field: &'static str, code: &str) -> Result<()> {
+    let fits =
+        (1..=10).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if fits { Ok(()) } else { Err(Error::invalid(field, "must be 1 to 10 letters or digits")) }
+}
+
+/// Makes another currency the default one, which money can be kept in from now on.
+///
+/// # Errors
+/// There are other currencies, whose rates would be wrong, or something is in the books.
+pub(crate) async fn set_default(tx: &mut Tx, code: &str) -> Result<()> {
+    check_code("default_currency", code)?;
+    let currencies = store::all(tx).await?;
+    if currencies.default_currency()?.code == code {
+        return Ok(());
+    }
+    if currencies.all().len() > 1 || !ledger::store::is_empty(tx).await? {
+        return Err(Error::CurrencyFixed);
+    }
+    store::rename(tx, CurrencyId::DEFAULT, code).await
 }
 
 /// All currencies, by ascending id. There are few: they are searched from end to end.

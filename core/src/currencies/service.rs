@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, currencies_service_server::CurrenciesService};
 use tonic::{Request, Response, Status};
 
-use super::{Currency, store};
+use super::{Currency, check_code, store};
 use crate::{
     clock,
     context::Context,
@@ -43,11 +43,7 @@ impl CurrenciesService for Service {
         request: Request<pb::CreateCurrencyRequest>,
     ) -> Result<Response<pb::CreateCurrencyResponse>, Status> {
         let new = request.into_inner().currency.unwrap_or_default();
-        let code_fits = (1..=10).contains(&new.code.len())
-            && new.code.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !code_fits {
-            return Err(Error::invalid("code", "must be 1 to 10 letters or digits").into());
-        }
+        check_code("code", &new.code)?;
         check_text("name", &new.name)?;
         let exchange_rate = ExchangeRate::from_proto(new.exchange_rate.as_ref())?;
         let (mut tx, currencies) = self.begin().await?;

@@ -59,3 +59,10 @@ pub(crate) async fn update(tx: &mut Tx, currency: &Currency) -> Result<()> {
     tx.execute(query).await?;
     Ok(())
 }
+
+/// Gives a currency another code, which becomes its name, too.
+pub(super) async fn rename(tx: &mut Tx, id: CurrencyId, code: &str) -> Result<()> {
+    let query = Query::new("UPDATE currencies SET code = $1, name = $2 WHERE id = $3");
+    tx.execute(query.bind(code).bind(code).bind(id)).await?;
+    Ok(())
+}

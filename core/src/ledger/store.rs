@@ -183,3 +183,9 @@ pub(super) async fn insert_keys(
     tx.execute(query).await?;
     Ok(())
 }
+
+/// Whether nothing has changed a balance yet.
+pub(crate) async fn is_empty(tx: &mut Tx) -> Result<bool> {
+    let query = Query::new("SELECT id FROM ledger_entries LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_none())
+}

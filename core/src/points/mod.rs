@@ -5,7 +5,7 @@ mod record;
 mod service;
 pub(crate) mod store;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use tollbook_proto::v1 as pb;
 
@@ -130,16 +130,16 @@ impl Points {
         self.0.get(index).map(Arc::as_ref)
     }
 
-    /// The points with these ids, which ascend: those that were written since, and the others
-    /// as they are here.
-    fn with(&self, written: Vec<Arc<Point>>, ids: &[PointId]) -> Self {
-        let written: HashMap<PointId, Arc<Point>> =
-            written.into_iter().map(|point| (point.id, point)).collect();
-        let point = |id: &PointId| {
-            let index = || self.0.binary_search_by_key(id, |point| point.id).ok();
-            written.get(id).or_else(|| self.0.get(index()?)).cloned()
-        };
-        Self(ids.iter().filter_map(point).collect())
+    /// These points, with others in place of those that have their ids, or beside them.
+    fn with(&self, written: Vec<Arc<Point>>) -> Self {
+        let mut all = self.0.clone();
+        for point in written {
+            match all.binary_search_by_key(&point.id, |known| known.id) {
+                Ok(index) => all[index] = point,
+                Err(index) => all.insert(index, point),
+            }
+        }
+        Self(all)
     }
 
     /// A point from which calls come.
@@ -219,7 +219,6 @@ mod tests {
             ]
             .map(Arc::new)
             .into(),
-            &[1, 2, 3, 4, 5, 6].map(PointId),
         );
         let find = |from: &str, number: &str| {
             let from: std::net::SocketAddr = from.parse().unwrap();
@@ -240,12 +239,11 @@ mod tests {
 
     #[test]
     fn what_was_not_written_since_is_taken_over() {
-        let all = [1, 2, 3].map(|id| Arc::new(point(id, "10.0.0.1", None, "")));
-        let old = Points::default().with(all.into(), &[1, 2, 3].map(PointId));
-        let written = [2, 4].map(|id| Arc::new(point(id, "10.0.0.2", None, "")));
-        let new = old.with(written.into(), &[1, 2, 4].map(PointId));
+        let old = [3, 1].map(|id| Arc::new(point(id, "10.0.0.1", None, "")));
+        let new = [2, 3].map(|id| Arc::new(point(id, "10.0.0.2", None, "")));
+        let points = Points::default().with(old.into()).with(new.into());
         let addresses: Vec<_> =
-            new.0.iter().map(|point| (point.id.0, point.message.address.as_str())).collect();
-        assert_eq!(addresses, [(1, "10.0.0.1"), (2, "10.0.0.2"), (4, "10.0.0.2")]);
+            points.0.iter().map(|point| (point.id.0, point.message.address.as_str())).collect();
+        assert_eq!(addresses, [(1, "10.0.0.1"), (2, "10.0.0.2"), (3, "10.0.0.2")]);
     }
 }

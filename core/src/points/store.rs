@@ -3,7 +3,7 @@
 //! What lists and joins use are columns; the rest of a point is one JSON document, in the
 //! form of the contract's own message, as users have it.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use tollbook_proto::v1 as pb;
 
@@ -63,12 +63,19 @@ pub(super) async fn get(tx: &mut Tx, id: PointId) -> Result<Option<Point>> {
 /// All points, given those of an earlier revision of the catalog: only what was written since
 /// is read.
 pub(crate) async fn since(tx: &mut Tx, known: &Points, revision: i64) -> Result<Points> {
-    let query = Query::new(COLUMNS).and(" WHERE revision > ").value(revision);
+    let query = Query::new(COLUMNS).and(" WHERE revision > ").value(revision).and(" ORDER BY id");
     let rows = tx.fetch_all(query).await?;
     let written = rows.iter().map(|row| Ok(Arc::new(read(row)?))).collect::<Result<Vec<_>>>()?;
-    let rows = tx.fetch_all(Query::new("SELECT id FROM connection_points ORDER BY id")).await?;
-    let ids = rows.iter().map(|row| Ok(PointId(row.get(0)?))).collect::<Result<Vec<_>>>()?;
-    Ok(known.with(written, &ids))
+    let all = known.with(written);
+    let count = tx.fetch_optional(Query::new("SELECT COUNT(*) FROM connection_points")).await?;
+    let count: i64 = count.map_or(Ok(0), |row| row.get(0))?;
+    if i64::try_from(all.0.len()) == Ok(count) {
+        return Ok(all);
+    }
+    // Some are gone.
+    let rows = tx.fetch_all(Query::new("SELECT id FROM connection_points")).await?;
+    let ids = rows.iter().map(|row| Ok(PointId(row.get(0)?))).collect::<Result<HashSet<_>>>()?;
+    Ok(Points(all.0.into_iter().filter(|point| ids.contains(&point.id)).collect()))
 }
 
 /// Stores a point, over the one with its id. The catalog must be locked for the change.

@@ -112,7 +112,7 @@ impl Settings {
         self.time_zone.iana_name().unwrap_or("UTC")
     }
 
-    fn to_proto(&self) -> pb::Settings {
+    fn to_proto(&self, default_currency: &str) -> pb::Settings {
         pb::Settings {
             allow_api: self.allow_api,
             allow_get_api: self.allow_get_api,
@@ -127,6 +127,7 @@ impl Settings {
             show_active_calls_for_users: self.show_active_calls_for_users,
             default_taxes: Some(self.default_taxes.to_proto()),
             time_zone: self.time_zone_name().to_owned(),
+            default_currency: default_currency.to_owned(),
         }
     }
 }

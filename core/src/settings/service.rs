@@ -6,9 +6,22 @@ use tollbook_proto::v1::{self as pb, settings_service_server::SettingsService};
 use tonic::{Request, Response, Status};
 
 use super::store;
-use crate::{context::Context, error::Error, stats};
+use crate::{
+    context::Context,
+    currencies,
+    error::{Error, Result},
+    stats,
+};
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
+
+impl Service {
+    fn current(&self) -> Result<pb::Settings> {
+        let snapshot = self.0.catalog.load();
+        let default_currency = &snapshot.currencies.default_currency()?.code;
+        Ok(snapshot.settings.to_proto(default_currency))
+    }
+}
 
 #[tonic::async_trait]
 impl SettingsService for Service {
@@ -16,8 +29,7 @@ impl SettingsService for Service {
         &self,
         _request: Request<pb::GetSettingsRequest>,
     ) -> Result<Response<pb::GetSettingsResponse>, Status> {
-        let settings = self.0.catalog.load().settings.to_proto();
-        Ok(Response::new(pb::GetSettingsResponse { settings: Some(settings) }))
+        Ok(Response::new(pb::GetSettingsResponse { settings: Some(self.current()?) }))
     }
 
     async fn update_settings(
@@ -34,7 +46,13 @@ impl SettingsService for Service {
         let mut settings = store::all(&mut tx).await?;
         let zone = settings.time_zone.clone();
         for path in &mask.paths {
-            settings.set(path, &new)?;
+            match path.as_str() {
+                // Of the currencies, which keep it.
+                "default_currency" => {
+                    currencies::set_default(&mut tx, &new.default_currency).await?
+                }
+                path => settings.set(path, &new)?,
+            }
         }
         settings.check()?;
         store::write(&mut tx, &settings).await?;
@@ -42,6 +60,6 @@ impl SettingsService for Service {
             stats::rollup::rebuild(&mut tx, &settings.time_zone).await?;
         }
         self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(settings.to_proto()) }))
+        Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(self.current()?) }))
     }
 }

@@ -306,6 +306,35 @@ async fn the_api_needs_a_secret_key_before_it_is_allowed() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_currency_is_chosen_before_anything_is_in_the_books() {
+    on_both(|data| async move {
+        let server = Server::start(&data);
+        let admin = server.admin().await;
+        let choose = async |code: &str| {
+            let request = UpdateSettingsRequest {
+                settings: Some(Settings {
+                    default_currency: code.to_owned(),
+                    ..Default::default()
+                }),
+                update_mask: Some(FieldMask { paths: vec!["default_currency".to_owned()] }),
+            };
+            SettingsServiceClient::new(admin.clone()).update_settings(request).await
+        };
+        let chosen = choose("EUR").await.unwrap().into_inner().settings.unwrap();
+        assert_eq!(chosen.default_currency, "EUR");
+        let refused = refusal(choose("€").await);
+        assert_eq!(refused, (Code::InvalidArgument, ErrorReason::InvalidField));
+        let amount = decimal("1");
+        let first = AdjustBalanceRequest { user_id: 0, amount, ..Default::default() };
+        AccountsServiceClient::new(admin.clone()).adjust_balance(first).await.unwrap();
+        let refused = refusal(choose("USD").await);
+        assert_eq!(refused, (Code::FailedPrecondition, ErrorReason::CurrencyFixed));
+        choose("EUR").await.unwrap();
+    })
+    .await;
+}
+
 /// What `grpcurl list` and `describe` ask for, without any file.
 #[tokio::test(flavor = "multi_thread")]
 async fn reflection_and_health_need_no_credentials() {
