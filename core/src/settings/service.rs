@@ -49,7 +49,7 @@ impl SettingsService for Service {
             match path.as_str() {
                 // Of the currencies, which keep it.
                 "default_currency" => {
-                    currencies::set_default(&mut tx, &new.default_currency).await?
+                    currencies::set_default(&mut tx, &new.default_currency).await?;
                 }
                 path => settings.set(path, &new)?,
             }
