@@ -14,6 +14,7 @@ pub mod postgres;
 pub mod report;
 pub mod server;
 pub mod smtp;
+pub mod torture;
 
 use sha1::{Digest, Sha1};
 

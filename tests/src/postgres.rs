@@ -78,13 +78,22 @@ impl Postgres {
         let script = format!(
             "set -e\n\
              {initdb} -D data -U postgres --auth=trust --no-sync -E UTF8 --locale=C >initdb.log 2>&1\n\
-             {postgres} -D data -k \"$PWD\" -c listen_addresses= -c fsync={fsync} \
-               -c max_connections=200 >postgres.log 2>&1 </dev/null &\n\
-             server=$!\n\
+             start() {{\n\
+               {postgres} -D data -k \"$PWD\" -c listen_addresses= -c fsync={fsync} \
+                 -c max_connections=200 >>postgres.log 2>&1 </dev/null 3<&- &\n\
+               server=$!\n\
+               echo $server >server.pid\n\
+             }}\n\
+             start\n\
              until {isready} -q -h \"$PWD\"; do kill -0 $server; sleep 0.05; done\n\
              echo ready\n\
-             cat >/dev/null || true\n\
-             kill -INT $server; wait $server || true",
+             exec 3<&0\n\
+             (cat <&3 >/dev/null || true; touch stop; kill -INT $(cat server.pid)) &\n\
+             while [ ! -e stop ]; do\n\
+               wait $server || true\n\
+               [ -e stop ] || {{ sleep 0.1; start; }}\n\
+             done\n\
+             wait $server || true",
             initdb = binaries.join("initdb").display(),
             postgres = binaries.join("postgres").display(),
             isready = binaries.join("pg_isready").display(),
@@ -106,7 +115,21 @@ impl Postgres {
         Self { directory, binaries, user, shell: Mutex::new(shell), databases: AtomicU32::new(0) }
     }
 
-    fn new_database(&self) -> String {
+    /// A server that nobody else uses; none: no PostgreSQL is installed.
+    #[must_use]
+    pub fn own() -> Option<Self> {
+        binaries().map(|binaries| Self::start(binaries, "off"))
+    }
+
+    /// Kills the server as the machine would. It is started again at once.
+    pub fn kill(&self) {
+        let pid = std::fs::read_to_string(self.directory.path().join("server.pid")).unwrap();
+        let _ = Command::new("kill").args(["-KILL", pid.trim()]).status();
+    }
+
+    /// A new database, as a URL.
+    #[must_use]
+    pub fn new_database(&self) -> String {
         let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(self.binaries.join("createdb"));
         command.arg("-h").arg(self.directory.path()).args(["-U", "postgres", &name]);

@@ -47,6 +47,14 @@ impl Data {
         Some(Self { directory: tempfile::tempdir().unwrap(), database_url })
     }
 
+    /// New data on a PostgreSQL of its own, which may be killed; none: it is not installed.
+    #[must_use]
+    pub fn on_own_postgres() -> Option<(Self, postgres::Postgres)> {
+        let server = postgres::Postgres::own()?;
+        let database_url = Some(server.new_database());
+        Some((Self { directory: tempfile::tempdir().unwrap(), database_url }, server))
+    }
+
     /// New data on the same backend.
     #[must_use]
     pub fn like(&self) -> Option<Self> {
@@ -74,13 +82,12 @@ impl Data {
     }
 }
 
-/// The binary under test, next to the test's own.
+/// The binary under test, next to this one, or a directory above where cargo keeps tests.
 #[must_use]
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let binary = test.ancestors().nth(2).unwrap().join("tollbook");
-    assert!(binary.exists(), "no {}: run `cargo build` first", binary.display());
-    binary
+    let this = std::env::current_exe().unwrap();
+    let mut places = this.ancestors().skip(1).take(2).map(|place| place.join("tollbook"));
+    places.find(|binary| binary.exists()).expect("no tollbook: run `cargo build` first")
 }
 
 /// A running server.
@@ -105,6 +112,13 @@ impl Server {
     /// Starts a part of tollbook and waits until it is ready.
     #[must_use]
     pub fn start_part(data: &Data, part: &str, environment: &[(&str, &str)]) -> Self {
+        let server = Self::try_start_part(data, part, environment);
+        server.unwrap_or_else(|| panic!("tollbook {part} ended before it was ready"))
+    }
+
+    /// The same; none: it ended before it was ready.
+    #[must_use]
+    pub fn try_start_part(data: &Data, part: &str, environment: &[(&str, &str)]) -> Option<Self> {
         let mut command = data.command();
         command
             .arg(part)
@@ -122,28 +136,29 @@ impl Server {
             grpc: String::new(),
             admin_password: String::new(),
         };
-        server.read_output(part);
-        server
+        server.is_ready(part).then_some(server)
     }
 
-    fn read_output(&mut self, part: &str) {
+    /// Reads what it says until it is ready; false: it has ended.
+    fn is_ready(&mut self, part: &str) -> bool {
         loop {
             let mut line = String::new();
-            let read = self.output.read_line(&mut line).unwrap();
-            assert!(read > 0, "tollbook {part} ended before it was ready");
+            if self.output.read_line(&mut line).unwrap() == 0 {
+                return false;
+            }
             let line = line.trim_end();
             if let Some(address) = line.strip_prefix("XML API listening on ") {
                 address.clone_into(&mut self.http);
                 // A shim alone says nothing more.
                 if part == "shim" {
-                    return;
+                    return true;
                 }
             } else if let Some(address) = line.strip_prefix("gRPC listening on ") {
                 address.clone_into(&mut self.grpc);
             } else if let Some((_, password)) = line.split_once("with password ") {
                 password.clone_into(&mut self.admin_password);
             } else if line == "Ready" {
-                return;
+                return true;
             }
         }
     }

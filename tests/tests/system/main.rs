@@ -16,6 +16,7 @@ mod live_calls;
 mod points;
 mod rates;
 mod shared_rules;
+mod torture;
 mod warnings;
 
 use tollbook_tests::server::{Backend, Data};

@@ -1,0 +1,25 @@
+//! A few random kills under load, on each backend. `torture` does the same for as long as wanted.
+
+use tollbook_tests::{
+    server::Backend,
+    torture::{Options, run},
+};
+
+async fn survives(backend: Backend) {
+    let seed = u64::from(std::process::id());
+    let Some(report) = run(Options { seed, kills: 15, backend }).await else { return };
+    println!("seed {seed}: {report:?}");
+    assert_eq!(report.violations, Vec::<String>::new(), "seed {seed}");
+    assert_eq!(report.kills.values().sum::<u32>(), 15);
+    assert!(report.answered > 100, "hardly any load: {report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_is_killed_again_and_again() {
+    survives(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_cores_two_shims_and_their_database_are_killed() {
+    survives(Backend::Postgres).await;
+}
