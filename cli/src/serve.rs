@@ -134,13 +134,6 @@ async fn serve_http(
     listener: TcpListener,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    use axum::serve::ListenerExt;
-    let listener = listener.tap_io(|stream| {
-        // Not fatal: without it answers may wait for more to send.
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, shim.into_service())
-        .with_graceful_shutdown(stopped(stop))
-        .await
-        .context("XML API")
+    shim.serve(listener, stopped(stop)).await;
+    Ok(())
 }

@@ -1,15 +1,7 @@
 //! The HTTP side: `/billing/api/METHOD`, by POST or GET, in the spellings that clients in
 //! the field use (spec: `m4-general.md`).
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    future::{Ready, ready},
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -19,10 +11,9 @@ use axum::{
         header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION},
     },
     response::Response,
-    serve::{IncomingStream, Listener},
 };
 use futures_util::{StreamExt, stream};
-use tower::Service;
+use tokio::sync::Semaphore;
 
 use crate::{
     BoxError, Shim,
@@ -38,20 +29,23 @@ use crate::{
 /// The longest body that is read.
 const MAX_BODY: usize = 1024 * 1024;
 
-struct Server {
+/// How long a client may take to send the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many requests are worked on at once.
+const MAX_IN_FLIGHT: usize = 1024;
+/// How long a request waits for its turn. Whoever waits longer would not wait for the answer
+/// either: it is refused before it costs anything.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// A shim as it serves.
+pub(crate) struct Server {
     shim: Shim,
     /// Methods by name and by alias.
     methods: HashMap<&'static str, &'static Method>,
+    turns: Semaphore,
 }
 
-/// The shim as `axum::serve` takes it: makes a [`Connection`] for each client.
-///
-/// There is no axum router: it would match paths that clients do not keep to, and has a
-/// price that every request pays.
-#[derive(Clone)]
-pub struct HttpService(Arc<Server>);
-
-impl HttpService {
+impl Server {
     pub(crate) fn new(shim: Shim) -> Self {
         let mut methods = HashMap::new();
         for method in shim.dialect.methods() {
@@ -59,47 +53,15 @@ impl HttpService {
                 methods.insert(*name, method);
             }
         }
-        Self(Arc::new(Server { shim, methods }))
+        Self { shim, methods, turns: Semaphore::new(MAX_IN_FLIGHT) }
     }
 }
 
-impl<L: Listener<Addr = SocketAddr>> Service<IncomingStream<'_, L>> for HttpService {
-    type Response = Connection;
-    type Error = Infallible;
-    type Future = Ready<Result<Connection, Infallible>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, stream: IncomingStream<'_, L>) -> Self::Future {
-        ready(Ok(Connection { server: self.0.clone(), client: *stream.remote_addr() }))
-    }
-}
-
-/// One client's connection.
-#[derive(Clone)]
-pub struct Connection {
-    server: Arc<Server>,
-    client: SocketAddr,
-}
-
-impl Service<Request> for Connection {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let Self { server, client } = self.clone();
-        Box::pin(async move { Ok(serve(&server, client, request).await) })
-    }
-}
-
-async fn serve(server: &Server, client: SocketAddr, request: Request) -> Response {
+/// Answers a request.
+///
+/// There is no axum router: it would match paths that clients do not keep to, and has a
+/// price that every request pays.
+pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request) -> Response {
     // Clients double slashes, and add one at the end.
     let mut segments = request.uri().path().split('/').filter(|segment| !segment.is_empty());
     let name = match [segments.next(), segments.next(), segments.next(), segments.next()] {
@@ -123,8 +85,10 @@ async fn serve(server: &Server, client: SocketAddr, request: Request) -> Respons
         false => Gzip::No,
     };
     let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request is too large");
+    let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request is too large"),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "Request took too long"),
     };
     let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
     let content_type = content_type.and_then(Result::ok).unwrap_or_default();
@@ -132,6 +96,9 @@ async fn serve(server: &Server, client: SocketAddr, request: Request) -> Respons
     let params = match Params::read(query, content_type, body).await {
         Ok(params) => params,
         Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
+    };
+    let Ok(Ok(_turn)) = tokio::time::timeout(MAX_WAIT, server.turns.acquire()).await else {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "Service is temporarily unavailable");
     };
     let (status, answer, html_wrap) = answer(server, method, params, http_get, client).await;
     respond(status, answer, html_wrap, gzip)

@@ -15,16 +15,19 @@ mod m4;
 mod method;
 mod number;
 mod request;
+mod server;
 mod signature;
 mod xml;
 
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
 use tonic::{
     body::Body,
     metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
 };
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
-pub use http::{Connection, HttpService};
 pub use method::{Method, Param};
 
 /// An error of the way to the core.
@@ -88,9 +91,8 @@ impl Shim {
         Self { gzip_files, ..self }
     }
 
-    /// The HTTP service, for `axum::serve`.
-    #[must_use]
-    pub fn into_service(self) -> HttpService {
-        HttpService::new(self)
+    /// Serves a listener until `shutdown`, then finishes the requests that are under way.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        server::run(Arc::new(http::Server::new(self)), listener, shutdown).await;
     }
 }

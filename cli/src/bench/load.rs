@@ -75,7 +75,7 @@ impl Http {
 }
 
 /// Reads one answer, and checks that it is one of success.
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<()> {
+pub(super) async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<()> {
     let mut read = 0;
     loop {
         let more = stream.read(&mut buffer[read..]).await?;

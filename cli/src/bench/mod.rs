@@ -8,6 +8,7 @@
 
 mod bare;
 mod calls;
+mod crowd;
 mod load;
 mod pools;
 mod process;
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     /// are measured at
     #[arg(long, default_value_t = 1_000_000)]
     calls: u64,
+    /// How many idle and slow connections are held
+    #[arg(long, default_value_t = 10_000)]
+    connections: usize,
     /// An empty PostgreSQL database to measure updates and calls on, too
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
@@ -59,6 +63,9 @@ enum What {
     Memory,
     /// Rating in memory, on one core, against a hash map probed by every prefix length
     Rating,
+    /// Latency while --connections idle and slow connections are held, and what is answered at
+    /// twice the load that can be served
+    Crowd,
     /// Looking a number up in a pool of a million, on one core
     Pools,
     /// `IngestCalls`, and on PostgreSQL `COPY` of the same rows into a table without indexes
@@ -80,6 +87,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         What::Updates,
         What::Memory,
         What::Rating,
+        What::Crowd,
         What::Pools,
         What::Calls,
         What::Quickstats,
@@ -95,6 +103,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
                 rating(&args);
                 Ok(())
             }
+            What::Crowd => crowd(&args).await,
             What::Pools => {
                 number_pool(&args);
                 Ok(())
@@ -235,6 +244,48 @@ async fn memory(args: &Args) -> anyhow::Result<()> {
     println!("  at rest     {:>7.1} MiB", mib(at_rest));
     println!("  under load  {:>7.1} MiB, {CLIENTS} connections", mib(under_load));
     Ok(())
+}
+
+async fn crowd(args: &Args) -> anyhow::Result<()> {
+    let server = Process::serve(None)?;
+    let address = server.http()?;
+    let latency =
+        async || crowd::median_latency(address, &balance_request(), args.duration()).await;
+    let alone = latency().await?;
+    let held = crowd::Crowd::gather(address, args.connections).await?;
+    let crowded = latency().await?;
+    println!("(i) user_simple_balance_get, one client, median latency");
+    println!("  alone                                       {alone:>9.0} us");
+    println!(
+        "  beside {:>6} idle and slow connections     {crowded:>9.0} us  {:.2} times",
+        held.len(),
+        crowded / alone
+    );
+    drop(held);
+    for (what, request) in [
+        ("user_simple_balance_get", balance_request as fn() -> Vec<u8>),
+        ("durable user_balance_update", update_request),
+    ] {
+        let load = Http::connect_each(address, vec![request(); CLIENTS * 4]).await?;
+        let best = load.run(args.duration()).await?;
+        let requests = vec![request(); 4_096];
+        let (answered, refused) =
+            crowd::flood(address, requests, 2.0 * best, args.duration() * 2).await?;
+        println!("(j) {what} at twice the load that can be served");
+        println!("  at its best                                 {best:>9.0}/s");
+        println!(
+            "  with twice as much asked for                {answered:>9.0}/s  ratio {:.2}; {refused:.0}/s were refused",
+            answered / best
+        );
+    }
+    Ok(())
+}
+
+/// A request that adds 1 to a demo user's balance, signed.
+fn update_request() -> Vec<u8> {
+    let hash = process::legacy_hash("21");
+    let form = format!("u=admin&user_id=2&balance=1&hash={hash}");
+    load::post("/billing/api/user_balance_update", &form)
 }
 
 fn rating(args: &Args) {

@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
+    time::Duration,
 };
 
 use base64::{
@@ -14,6 +15,7 @@ use base64::{
 };
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use prost::Message;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, v1::LegacySignature};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service};
@@ -36,16 +38,32 @@ const METADATA_BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Decides who gets in.
+/// How many calls are worked on at once.
+const MAX_IN_FLIGHT: usize = 2048;
+/// How long a call waits for its turn before it is refused as [`Error::Unavailable`]: whoever
+/// waits longer would not wait for the answer either.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// Decides who gets in, and when.
 pub(crate) struct Gate {
     policy: Policy,
     context: Arc<Context>,
+    turns: Semaphore,
 }
 
 impl Gate {
     /// Reads the access rules; fails where the contract leaves one out.
     pub(crate) fn new(context: Arc<Context>) -> Result<Self> {
-        Ok(Self { policy: Policy::load()?, context })
+        Ok(Self { policy: Policy::load()?, context, turns: Semaphore::new(MAX_IN_FLIGHT) })
+    }
+
+    /// Waits for the turn of a call, which lasts until it is answered.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Ok(turn);
+        }
+        let turn = tokio::time::timeout(MAX_WAIT, self.turns.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or(Error::Unavailable)
     }
 
     /// The principal of a call, or why it is turned away.
@@ -177,6 +195,10 @@ where
             // Reflection, health and what does not exist are open to all.
             let Some(rule) = gate.policy.rule(request.uri().path()) else {
                 return inner.call(request).await;
+            };
+            let _turn = match gate.turn().await {
+                Ok(turn) => turn,
+                Err(error) => return Ok(Status::from(error).into_http()),
             };
             let legacy = request.headers().contains_key(LEGACY_SIGNATURE_METADATA);
             let admitted = if request.uri().path() == CHECK_ACCESS {
