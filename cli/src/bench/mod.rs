@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// How many idle and slow connections are held
     #[arg(long, default_value_t = 10_000)]
     connections: usize,
+    /// How many clients there are when twice as much is asked for as can be served
+    #[arg(long, default_value_t = 1024)]
+    clients: usize,
     /// An empty PostgreSQL database to measure updates and calls on, too
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
@@ -268,7 +271,7 @@ async fn crowd(args: &Args) -> anyhow::Result<()> {
     ] {
         let load = Http::connect_each(address, vec![request(); CLIENTS * 4]).await?;
         let best = load.run(args.duration()).await?;
-        let requests = vec![request(); 4_096];
+        let requests = vec![request(); args.clients];
         let (answered, refused) =
             crowd::flood(address, requests, 2.0 * best, args.duration() * 2).await?;
         println!("(j) {what} at twice the load that can be served");
