@@ -26,6 +26,10 @@ pub(crate) struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     grpc_addr: Option<SocketAddr>,
+    /// Address for metrics, `/healthz` and `/readyz` [default: none]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics_addr: Option<SocketAddr>,
     /// postgres://... or sqlite:PATH [default: SQLite in the data directory]
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,6 +100,7 @@ pub(crate) enum LogFormat {
 pub(crate) struct Config {
     pub(crate) http_addr: SocketAddr,
     pub(crate) grpc_addr: SocketAddr,
+    pub(crate) metrics_addr: Option<SocketAddr>,
     database_url: Option<String>,
     data_dir: PathBuf,
     pub(crate) demo: bool,
@@ -122,6 +127,7 @@ impl Default for Config {
         Self {
             http_addr: SocketAddr::from(([127, 0, 0, 1], 8080)),
             grpc_addr: SocketAddr::from(([127, 0, 0, 1], 50051)),
+            metrics_addr: None,
             database_url: None,
             data_dir: PathBuf::from("tollbook-data"),
             demo: false,

@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod lock;
 mod methods;
+mod observe;
 mod rate;
 mod rates;
 mod serve;

@@ -12,7 +12,7 @@ use tollbook_core::{Core, SetUp};
 use tollbook_shim::Shim;
 use tonic::transport::Endpoint;
 
-use crate::{config::Config, lock};
+use crate::{config::Config, lock, observe::Observer};
 
 /// The core and the shim in one process: the shim calls the core's service directly.
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
@@ -51,15 +51,28 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
     let shim = Shim::new(config.dialect.of_shim()?, core, token)
         .context("TOLLBOOK_SHIM_TOKEN is not a token")?
         .gzip_files(config.gzip_files);
+    if let Some(address) = config.metrics_addr {
+        let shim = shim.clone();
+        Observer::start(address)?.serve(move || shim.is_ready()).await?;
+    }
     let http = listen("XML API", config.http_addr).await?;
     serve_http(shim, http, stop_signal()?).await
 }
 
 async fn open(config: &Config) -> anyhow::Result<Core> {
     let mail = config.mail()?;
+    let observer = config.metrics_addr.map(Observer::start).transpose()?;
     let set_up = SetUp { api_secret_key: config.api_secret.clone(), demo: config.demo };
     let core =
         Core::open(&config.database()?, &set_up).await.context("cannot open the database")?;
+    if let Some(observer) = observer {
+        let core = core.clone();
+        let is_ready = move || {
+            let core = core.clone();
+            async move { core.is_ready().await }
+        };
+        observer.serve(is_ready).await?;
+    }
     if let Some(mail) = mail {
         core.warn_by(mail, Duration::from_secs(config.warning_interval.into()));
     }

@@ -20,6 +20,7 @@ mod ids;
 mod ledger;
 mod live;
 mod managers;
+mod measure;
 mod money;
 mod paging;
 mod payments;
@@ -58,11 +59,12 @@ use server::Server;
 use users::directory::Directory;
 
 /// A running core.
+#[derive(Clone)]
 pub struct Core {
     context: Arc<Context>,
     server: Server,
     /// How to log in, where this start created the database.
-    credentials: Option<Credentials>,
+    credentials: Option<Arc<Credentials>>,
 }
 
 impl Core {
@@ -86,11 +88,12 @@ impl Core {
             db,
         });
         tokio::spawn(live::watch(Arc::downgrade(&context)));
+        tokio::spawn(measure::watch(Arc::downgrade(&context)));
         let server = server::build(&context)?;
         if let Some(token) = credentials.as_ref().and_then(|credentials| credentials.token) {
             Box::pin(demo::fill(server.service(), token)).await?;
         }
-        Ok(Self { context, server, credentials })
+        Ok(Self { context, server, credentials: credentials.map(Arc::new) })
     }
 
     /// Warns of balances by mail from now on, looking every `interval`.
@@ -113,6 +116,11 @@ impl Core {
         self.server.serve(listener, shutdown).await
     }
 
+    /// Whether the database answers.
+    pub async fn is_ready(&self) -> bool {
+        self.context.db.answers().await
+    }
+
     /// A token for a shim in the same process.
     #[must_use]
     pub fn embedded_shim_token(&self) -> String {
@@ -122,7 +130,7 @@ impl Core {
     /// How to log in, where this start created the database.
     #[must_use]
     pub fn credentials(&self) -> Option<&Credentials> {
-        self.credentials.as_ref()
+        self.credentials.as_deref()
     }
 }
 

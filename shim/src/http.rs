@@ -1,7 +1,11 @@
 //! The HTTP side: `/billing/api/METHOD`, by POST or GET, in the spellings that clients in
 //! the field use (spec: `m4-general.md`).
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -13,6 +17,7 @@ use axum::{
     response::Response,
 };
 use futures_util::{StreamExt, stream};
+use metrics::{counter, histogram};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -98,9 +103,14 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
     };
     let Ok(Ok(_turn)) = tokio::time::timeout(MAX_WAIT, server.turns.acquire()).await else {
+        counter!("tollbook_xml_refused_total").increment(1);
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "Service is temporarily unavailable");
     };
+    let begun = Instant::now();
     let (status, answer, html_wrap) = answer(server, method, params, http_get, client).await;
+    histogram!("tollbook_xml_seconds", "method" => method.name).record(begun.elapsed());
+    counter!("tollbook_xml_total", "method" => method.name, "status" => status.as_str().to_owned())
+        .increment(1);
     respond(status, answer, html_wrap, gzip)
 }
 

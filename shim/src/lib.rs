@@ -19,16 +19,21 @@ mod server;
 mod signature;
 mod xml;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use tokio::net::TcpListener;
 use tonic::{
     body::Body,
     metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
 };
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 pub use method::{Method, Param};
+
+use call::Signed;
 
 /// An error of the way to the core.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -55,6 +60,7 @@ impl Dialect {
 }
 
 /// What a shim is made of.
+#[derive(Clone)]
 pub struct Shim {
     dialect: Dialect,
     core: Transport,
@@ -89,6 +95,19 @@ impl Shim {
     #[must_use]
     pub fn gzip_files(self, gzip_files: bool) -> Self {
         Self { gzip_files, ..self }
+    }
+
+    /// Whether the core can be reached, and says that it serves.
+    #[must_use]
+    pub fn is_ready(&self) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        // Health is open to all: nothing need be signed.
+        let unsigned = MetadataValue::from_bytes(&[]);
+        let core = Signed::new(self.core.clone(), self.token.clone(), unsigned);
+        let mut core = HealthClient::new(core);
+        Box::pin(async move {
+            let answer = core.check(HealthCheckRequest::default()).await;
+            answer.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving)
+        })
     }
 
     /// Serves a listener until `shutdown`, then finishes the requests that are under way.

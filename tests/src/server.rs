@@ -98,6 +98,8 @@ pub struct Server {
     pub http: String,
     /// Where the gRPC service is; empty for a shim alone.
     pub grpc: String,
+    /// Where the metrics are, if they were asked for.
+    pub metrics: String,
     /// The password of the admin, where this start created the database.
     pub admin_password: String,
 }
@@ -134,6 +136,7 @@ impl Server {
             output,
             http: String::new(),
             grpc: String::new(),
+            metrics: String::new(),
             admin_password: String::new(),
         };
         server.is_ready(part).then_some(server)
@@ -155,6 +158,8 @@ impl Server {
                 }
             } else if let Some(address) = line.strip_prefix("gRPC listening on ") {
                 address.clone_into(&mut self.grpc);
+            } else if let Some(address) = line.strip_prefix("Metrics listening on ") {
+                address.clone_into(&mut self.metrics);
             } else if let Some((_, password)) = line.split_once("with password ") {
                 password.clone_into(&mut self.admin_password);
             } else if line == "Ready" {

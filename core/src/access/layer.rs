@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{
@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, v1::LegacySignature};
-use tonic::{Status, body::Body};
+use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
 use super::{
@@ -30,6 +30,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     managers::Permissions,
+    measure,
     users::Identity,
 };
 
@@ -169,6 +170,12 @@ pub struct AccessService<S> {
     inner: S,
 }
 
+/// The code of a response that has failed at once; a stream that fails later is a success here.
+fn code_of<B>(response: &Response<B>) -> Code {
+    let code = response.headers().get("grpc-status");
+    code.map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
+}
+
 /// The one rpc whose rule is named in its message and not by its path: its own code makes
 /// the checks.
 const CHECK_ACCESS: &str = "/tollbook.v1.LegacyService/CheckAccess";
@@ -200,6 +207,8 @@ where
                 Ok(turn) => turn,
                 Err(error) => return Ok(Status::from(error).into_http()),
             };
+            let begun = Instant::now();
+            let path = request.uri().path().to_owned();
             let legacy = request.headers().contains_key(LEGACY_SIGNATURE_METADATA);
             let admitted = if request.uri().path() == CHECK_ACCESS {
                 gate.claim_of(request.headers()).await.map(|claim| {
@@ -214,6 +223,7 @@ where
                 Ok(()) => inner.call(request).await?,
                 Err(error) => Status::from(error).into_http(),
             };
+            measure::rpc(&path, code_of(&response), begun);
             if legacy && gate.context.catalog.load().settings.xml_api_extension {
                 response.headers_mut().insert(HTML_WRAP_HEADER, HeaderValue::from_static("1"));
             }

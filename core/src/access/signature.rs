@@ -9,6 +9,7 @@ use super::{Caller, Principal, Via, policy::Rule};
 use crate::{
     error::{Error, Result},
     managers::Permissions,
+    measure,
     settings::{Secret, Settings},
     users::{Role, directory::Directory},
 };
@@ -54,13 +55,23 @@ pub(super) async fn verify(
 /// candidate is tried, and compared in constant time, whatever the ones before gave.
 fn hash_fits(claim: &LegacySignature, key: &Secret, may_sign_nothing: bool) -> bool {
     let counts = |candidate: &&String| may_sign_nothing || !candidate.is_empty();
-    let fits = claim.candidates.iter().filter(counts).fold(Choice::from(0), |fits, candidate| {
-        let digest = Sha1::new().chain_update(candidate).chain_update(&key.0).finalize();
-        let mut hash = [0; 40];
-        // Cannot fail: 20 bytes are 40 digits.
-        let _ = hex::encode_to_slice(digest, &mut hash);
-        fits | hash.ct_eq(claim.hash.as_bytes())
-    });
+    let mut input = 0;
+    let numbered = (1_usize..).zip(&claim.candidates);
+    let fits = numbered.filter(|(_, candidate)| counts(candidate)).fold(
+        Choice::from(0),
+        |fits, (number, candidate)| {
+            let digest = Sha1::new().chain_update(candidate).chain_update(&key.0).finalize();
+            let mut hash = [0; 40];
+            // Cannot fail: 20 bytes are 40 digits.
+            let _ = hex::encode_to_slice(digest, &mut hash);
+            let this = hash.ct_eq(claim.hash.as_bytes());
+            if bool::from(this) {
+                input = number;
+            }
+            fits | this
+        },
+    );
+    measure::legacy_hash(&claim.method, input);
     fits.into()
 }
 

@@ -25,7 +25,7 @@ use crate::{
         self, Kind,
         posting::{self, Posted, Posting},
     },
-    live,
+    live, measure,
     money::Money,
     points::SideTariffs,
     rating::{CallTime, Rater},
@@ -181,6 +181,7 @@ pub(crate) async fn store(context: &Context, rated: Rated) -> Result<Taken> {
         context.directory.learn_posted(&posted.entry);
     }
     taken.rejected.sort_by_key(|rejected| rejected.position);
+    measure::calls(&taken);
     Ok(taken)
 }
 

@@ -5,13 +5,14 @@
 //! batch is on its way to the disk the next one gathers; nobody waits for a timer. Nothing
 //! is acknowledged before it is durable.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::posting::{self, Posted, Posting};
 use crate::{
     error::{Error, Result},
+    measure,
     store::{self, Db},
     users::directory::Directory,
 };
@@ -53,7 +54,10 @@ async fn run(db: Db, directory: Arc<Directory>, mut queue: mpsc::Receiver<Job>) 
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         let (postings, answers): (Vec<_>, Vec<_>) =
             jobs.drain(..).map(|job| (job.posting, job.answer)).unzip();
-        for (answer, result) in answers.into_iter().zip(commit(&db, &directory, &postings).await) {
+        let begun = Instant::now();
+        let results = commit(&db, &directory, &postings).await;
+        measure::commit(postings.len(), begun, queue.len());
+        for (answer, result) in answers.into_iter().zip(results) {
             // A caller who left does not want to know.
             let _ = answer.send(result);
         }

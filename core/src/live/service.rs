@@ -27,7 +27,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{PointId, UserId},
-    ledger,
+    ledger, measure,
     money::Money,
     paging,
     points::{NotFound, Point, Points, Source},
@@ -334,7 +334,9 @@ impl LiveCallsService for Service {
         request: Request<pb::AuthorizeCallRequest>,
     ) -> Result<Response<pb::AuthorizeCallResponse>, Status> {
         let caller = principal(&request)?;
-        Ok(Response::new(self.authorize(&caller, request.get_ref()).await?))
+        let answer = self.authorize(&caller, request.get_ref()).await?;
+        measure::authorization(answer.reject_code());
+        Ok(Response::new(answer))
     }
 
     async fn start_call(

@@ -331,6 +331,20 @@ impl Db {
         matches!(self.0, Backend::Sqlite(_))
     }
 
+    /// How many connections there are, and how many of them are idle.
+    pub(crate) fn connections(&self) -> (u32, u32) {
+        let (open, idle) = match &self.0 {
+            Backend::Sqlite(pools) => sqlite::connections(pools),
+            Backend::Postgres(pool) => (pool.size(), pool.num_idle()),
+        };
+        (open, u32::try_from(idle).unwrap_or(u32::MAX))
+    }
+
+    /// Whether the database answers.
+    pub(crate) async fn answers(&self) -> bool {
+        self.fetch_optional(Query::new("SELECT id FROM revisions")).await.is_ok()
+    }
+
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx> {
         Ok(Tx(match &self.0 {

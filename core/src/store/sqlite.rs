@@ -19,6 +19,12 @@ pub(super) struct Pools {
     write: SqlitePool,
 }
 
+/// How many connections there are, and how many of them are idle.
+pub(super) fn connections(pools: &Pools) -> (u32, usize) {
+    let Pools { read, write } = pools;
+    (read.size() + write.size(), read.num_idle() + write.num_idle())
+}
+
 pub(super) async fn open(path: &Path) -> Result<Pools> {
     let options = SqliteConnectOptions::new()
         .filename(path)

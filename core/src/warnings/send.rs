@@ -1,7 +1,7 @@
 //! Sends what was written down.
 
 use super::{ATTEMPTS, Mail, Warning, mail::SendError, store};
-use crate::{clock, context::Context, error::Result};
+use crate::{clock, context::Context, error::Result, measure};
 
 /// Until then nobody else sends what a core has taken, in microseconds.
 const CLAIM: i64 = 5 * 60 * 1_000_000;
@@ -18,12 +18,17 @@ pub(super) async fn pending(context: &Context, mail: &Mail) -> Result<()> {
         let currency = context.catalog.load().currencies.default_currency()?.code.clone();
         let (subject, text) = write(&warning, &currency);
         match mail.send(&warning.address, &subject, text).await {
-            Ok(()) => store::set_sent(&context.db, warning.id, clock::now()).await?,
+            Ok(()) => {
+                measure::warning_mail("sent");
+                store::set_sent(&context.db, warning.id, clock::now()).await?;
+            }
             Err(SendError::Permanent(problem)) => {
+                measure::warning_mail("refused");
                 tracing::warn!(warning = warning.id, problem, "a warning cannot be sent");
                 store::set_failed(&context.db, warning.id, ATTEMPTS, 0, &problem).await?;
             }
             Err(SendError::Transient(problem)) => {
+                measure::warning_mail("postponed");
                 tracing::warn!(warning = warning.id, problem, "a warning was not sent");
                 let attempts = warning.attempts + 1;
                 let wait = FIRST_WAIT << warning.attempts.clamp(0, ATTEMPTS);

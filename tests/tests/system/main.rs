@@ -13,6 +13,7 @@ mod example;
 mod grpc;
 mod listings;
 mod live_calls;
+mod observe;
 mod points;
 mod rates;
 mod shared_rules;

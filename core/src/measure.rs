@@ -1,0 +1,73 @@
+//! What is measured, under which names. Whoever runs the core decides where it goes.
+
+use std::{
+    sync::Weak,
+    time::{Duration, Instant},
+};
+
+use metrics::{counter, gauge, histogram};
+use tollbook_proto::v1::RejectCode;
+
+use crate::{calls::ingest::Taken, context::Context};
+
+/// How often the gauges are set.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// An rpc was answered: with its gRPC code, after this long.
+pub(crate) fn rpc(path: &str, code: tonic::Code, begun: Instant) {
+    let rpc = path.trim_start_matches("/tollbook.v1.").to_owned();
+    counter!("tollbook_rpc_total", "rpc" => rpc.clone(), "code" => format!("{code:?}"))
+        .increment(1);
+    histogram!("tollbook_rpc_seconds", "rpc" => rpc).record(begun.elapsed());
+}
+
+/// The hash of a legacy request was made of this one of its accepted inputs, counted from 1; 0:
+/// of none.
+pub(crate) fn legacy_hash(method: &str, input: usize) {
+    counter!("tollbook_legacy_hash_total", "method" => method.to_owned(), "input" => input.to_string())
+        .increment(1);
+}
+
+/// The writer made a batch of postings durable, or failed to.
+pub(crate) fn commit(postings: usize, begun: Instant, waiting: usize) {
+    #[allow(clippy::cast_precision_loss, reason = "a few hundred")]
+    histogram!("tollbook_commit_postings").record(postings as f64);
+    histogram!("tollbook_commit_seconds").record(begun.elapsed());
+    #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
+    gauge!("tollbook_writer_waiting").set(waiting as f64);
+}
+
+/// Calls were taken into the books.
+pub(crate) fn calls(taken: &Taken) {
+    let counted = |outcome: &'static str, count: usize| {
+        counter!("tollbook_calls_total", "outcome" => outcome)
+            .increment(u64::try_from(count).unwrap_or_default());
+    };
+    counted("stored", taken.stored.len());
+    counted("duplicate", usize::try_from(taken.duplicates).unwrap_or_default());
+    for rejected in &taken.rejected {
+        counter!("tollbook_calls_total", "outcome" => rejected.call.1.reason()).increment(1);
+    }
+}
+
+/// A call was authorised, or refused.
+pub(crate) fn authorization(code: RejectCode) {
+    let code = i32::from(code).to_string();
+    counter!("tollbook_authorizations_total", "reject_code" => code).increment(1);
+}
+
+/// A mail that warns of a balance was sent, or was not.
+pub(crate) fn warning_mail(outcome: &'static str) {
+    counter!("tollbook_warning_mails_total", "outcome" => outcome).increment(1);
+}
+
+/// Sets the gauges, for as long as the context is in use.
+pub(crate) async fn watch(context: Weak<Context>) {
+    while let Some(context) = context.upgrade() {
+        let (open, idle) = context.db.connections();
+        gauge!("tollbook_database_connections", "state" => "open").set(open);
+        gauge!("tollbook_database_connections", "state" => "idle").set(idle);
+        drop(context);
+        tokio::time::sleep(GAUGE_INTERVAL).await;
+    }
+}
