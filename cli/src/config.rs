@@ -8,6 +8,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tollbook_core::{DatabaseUrl, Mail};
 
@@ -50,6 +51,10 @@ pub(crate) struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     gzip_files: bool,
+    /// Proxies whose `X-Forwarded-For` is believed, for example 10.0.0.0/8 [default: none]
+    #[arg(long, global = true, value_name = "NETWORK", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trusted_proxies: Vec<IpNet>,
     /// URL of the core, for the shim and for commands that call one [default: <http://127.0.0.1:50051>]
     #[arg(long = "core", global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +111,7 @@ pub(crate) struct Config {
     pub(crate) demo: bool,
     pub(crate) dialect: Dialect,
     pub(crate) gzip_files: bool,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) core_url: String,
     mail_from: Option<String>,
     pub(crate) log: String,
@@ -133,6 +139,7 @@ impl Default for Config {
             demo: false,
             dialect: Dialect::M4,
             gzip_files: false,
+            trusted_proxies: Vec::new(),
             core_url: "http://127.0.0.1:50051".to_owned(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,

@@ -19,7 +19,8 @@ pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
     let core = open(&config).await?;
     let shim = Shim::new(config.dialect.of_shim()?, core.service(), &core.embedded_shim_token())?
-        .gzip_files(config.gzip_files);
+        .gzip_files(config.gzip_files)
+        .trusted_proxies(config.trusted_proxies.clone());
     let grpc = listen("gRPC", config.grpc_addr).await?;
     let http = listen("XML API", config.http_addr).await?;
     greet(&core)?;
@@ -50,7 +51,8 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
         .connect_lazy();
     let shim = Shim::new(config.dialect.of_shim()?, core, token)
         .context("TOLLBOOK_SHIM_TOKEN is not a token")?
-        .gzip_files(config.gzip_files);
+        .gzip_files(config.gzip_files)
+        .trusted_proxies(config.trusted_proxies.clone());
     if let Some(address) = config.metrics_addr {
         let shim = shim.clone();
         Observer::start(address)?.serve(move || shim.is_ready()).await?;

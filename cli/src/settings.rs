@@ -16,6 +16,12 @@ pub(crate) struct Args {
     /// What to change, for example `allow_get_api=on`; without any, all settings are shown
     #[arg(value_name = "NAME=VALUE", value_parser = change)]
     changes: Vec<(String, String)>,
+    /// With a new `api_secret_key`: how long the old one still counts, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    keep_old_key: i32,
+    /// Set what is dangerous, too: a weak key, or no hash checking for all addresses
+    #[arg(long)]
+    force: bool,
 }
 
 fn change(text: &str) -> Result<(String, String), String> {
@@ -32,10 +38,11 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 12] = [
+const SETTINGS: [(&str, Setting); 13] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
+    ("api_addresses", Setting::Text(|settings| &mut settings.api_addresses)),
     ("xml_api_extension", Setting::Switch(|settings| &mut settings.xml_api_extension)),
     (
         "allow_api_login_redirect",
@@ -61,7 +68,11 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
             let answer = core.get_settings(GetSettingsRequest {}).await.map_err(said)?;
             answer.into_inner().settings
         }
-        Some(request) => core.update_settings(request).await.map_err(said)?.into_inner().settings,
+        Some(request) => {
+            let old_key_seconds = args.keep_old_key;
+            let request = UpdateSettingsRequest { old_key_seconds, force: args.force, ..request };
+            core.update_settings(request).await.map_err(said)?.into_inner().settings
+        }
     };
     print(settings.unwrap_or_default());
     Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    access::tokens::Tokens,
+    access::{lockout::Lockout, tokens::Tokens},
     catalog::{self, Catalog},
     error::Result,
     ledger::writer::Writer,
@@ -19,6 +19,7 @@ pub(crate) struct Context {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) tokens: Tokens,
+    pub(crate) lockout: Lockout,
     pub(crate) writer: Writer,
     pub(crate) decks: Decks,
     pub(crate) pools: Pools,

@@ -80,6 +80,15 @@ pub enum Error {
     /// No such currency, or not one for this use.
     #[error("no such currency")]
     CurrencyNotFound,
+    /// Legacy requests from this address are not wanted.
+    #[error("the API does not answer this address")]
+    AddressDenied,
+    /// The key is too easy to guess.
+    #[error("the secret key is too weak: it needs 16 characters, 8 of them different")]
+    WeakSecret,
+    /// Without a check of hashes the API must be limited to some addresses.
+    #[error("hash checking can be disabled for listed addresses only")]
+    HashCheckingNeeded,
     /// No such payment, or not for this caller to see.
     #[error("no such payment")]
     PaymentNotFound,
@@ -183,6 +192,9 @@ impl Error {
             Self::PermissionMissing => ErrorReason::PermissionMissing,
             Self::ApiDisabled => ErrorReason::ApiDisabled,
             Self::GetDisabled => ErrorReason::GetDisabled,
+            Self::AddressDenied => ErrorReason::AddressDenied,
+            Self::WeakSecret => ErrorReason::WeakSecret,
+            Self::HashCheckingNeeded => ErrorReason::HashCheckingNeeded,
             Self::BadLogin => ErrorReason::BadLogin,
             Self::IncorrectHash => ErrorReason::IncorrectHash,
             Self::SignatureRefused => ErrorReason::SignatureRefused,
@@ -227,10 +239,12 @@ impl Error {
             | Self::LoginFailed { .. }
             | Self::BadLogin
             | Self::IncorrectHash => Code::Unauthenticated,
-            Self::RoleDenied | Self::PermissionMissing | Self::SignatureRefused => {
-                Code::PermissionDenied
-            }
+            Self::RoleDenied
+            | Self::PermissionMissing
+            | Self::SignatureRefused
+            | Self::AddressDenied => Code::PermissionDenied,
             Self::ApiDisabled
+            | Self::HashCheckingNeeded
             | Self::GetDisabled
             | Self::FeatureDisabled
             | Self::UserInUse
@@ -243,6 +257,7 @@ impl Error {
             | Self::TariffInUse => Code::FailedPrecondition,
             Self::InvalidField { .. }
             | Self::InvalidAmount
+            | Self::WeakSecret
             | Self::InvalidExchangeRate
             | Self::InvalidPageToken
             | Self::CallRejected(_)

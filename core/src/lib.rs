@@ -22,6 +22,7 @@ mod live;
 mod managers;
 mod measure;
 mod money;
+mod network;
 mod paging;
 mod payments;
 mod points;
@@ -81,6 +82,7 @@ impl Core {
         let context = Arc::new(Context {
             catalog,
             tokens: Tokens::default(),
+            lockout: access::lockout::Lockout::default(),
             writer: Writer::start(db.clone(), directory.clone()),
             directory,
             decks: rating::decks::Decks::default(),

@@ -77,6 +77,9 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
         ..Settings::default()
     };
     settings::store::write(&mut tx, &settings).await?;
+    if settings.api_secret_key.is_weak() && !set_up.demo {
+        tracing::warn!("the API secret key is weak: give the clients a longer one when you can");
+    }
     let admin = pb::User {
         username: credentials.username.to_owned(),
         role: pb::Role::Admin.into(),

@@ -111,6 +111,9 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
         ErrorReason::ApiDisabled => {
             return (StatusCode::OK, Wrap::Status.error("API Requests are disabled"));
         }
+        ErrorReason::AddressDenied => {
+            return (StatusCode::OK, Wrap::Status.error("Access Denied"));
+        }
         ErrorReason::GetDisabled => {
             return (StatusCode::OK, Wrap::Status.error("GET Requests are disabled"));
         }
@@ -133,7 +136,12 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
         }
         _ => {
             let (http, text) = match status.code() {
-                Code::Unavailable | Code::DeadlineExceeded => {
+                // Also what tonic says where a core went away in the middle of a call.
+                Code::Unavailable
+                | Code::DeadlineExceeded
+                | Code::Cancelled
+                | Code::Aborted
+                | Code::ResourceExhausted => {
                     (StatusCode::SERVICE_UNAVAILABLE, "Service is temporarily unavailable")
                 }
                 Code::Internal | Code::Unknown => {
@@ -152,4 +160,20 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
         }
     };
     (StatusCode::OK, method.wrap.error(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::m4::METHODS;
+
+    /// A core that is killed in the middle of a call is never taken for one that said no.
+    #[test]
+    fn faults_of_the_way_to_the_core_are_no_answers() {
+        for code in [Code::Cancelled, Code::Unavailable, Code::Unknown, Code::Internal] {
+            let (http, answer) = answer(&METHODS[0], &Status::new(code, "operation was canceled"));
+            assert!(http.is_server_error(), "{code:?}");
+            assert!(!format!("{answer:?}").contains("canceled"), "{code:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -11,12 +11,13 @@ use axum::{
     body::{Body, Bytes, to_bytes},
     extract::Request,
     http::{
-        HeaderValue, Method as Verb, StatusCode,
+        HeaderMap, HeaderValue, Method as Verb, StatusCode,
         header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOCATION},
     },
     response::Response,
 };
 use futures_util::{StreamExt, stream};
+use ipnet::IpNet;
 use metrics::{counter, histogram};
 use tokio::sync::Semaphore;
 
@@ -95,6 +96,7 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request is too large"),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "Request took too long"),
     };
+    let client = client_address(&server.shim.trusted_proxies, client.ip(), &head.headers);
     let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
     let content_type = content_type.and_then(Result::ok).unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
@@ -119,10 +121,10 @@ async fn answer(
     method: &'static Method,
     params: Params,
     http_get: bool,
-    client: SocketAddr,
+    client: IpAddr,
 ) -> (StatusCode, Answer, bool) {
     let shim = &server.shim;
-    let signature = signature::of(shim.dialect, method, &params, http_get, client.ip());
+    let signature = signature::of(shim.dialect, method, &params, http_get, client);
     let core = Signed::new(shim.core.clone(), shim.token.clone(), signature);
     let (status, answer) = match (method.handle)(Call::new(params, core.clone())).await {
         Ok(answer) => (StatusCode::OK, answer),
@@ -135,7 +137,29 @@ async fn answer(
     (status, answer, core.html_wrap())
 }
 
-/// How long answers are compressed.
+/// The address of a client, also behind proxies that are trusted.
+fn client_address(proxies: &[IpNet], connection: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let is_proxy = |address: &IpAddr| proxies.iter().any(|network| network.contains(address));
+    let connection = connection.to_canonical();
+    if !is_proxy(&connection) {
+        return connection;
+    }
+    // Each proxy adds the address that it was called from at the end. What does not look like
+    // one ends what can be believed.
+    let said = headers.get_all("x-forwarded-for").iter().filter_map(|list| list.to_str().ok());
+    let said: Vec<&str> = said.flat_map(|list| list.split(',')).map(str::trim).collect();
+    let addresses = said.iter().rev().map_while(|text| text.parse::<IpAddr>().ok());
+    let mut client = connection;
+    for address in addresses {
+        client = address.to_canonical();
+        if !is_proxy(&client) {
+            break;
+        }
+    }
+    client
+}
+
+/// How answers are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gzip {
     /// Not at all.
@@ -209,4 +233,29 @@ fn with_body(body: Body, content_type: HeaderValue) -> Response {
     // Answers hold balances and names: no proxy keeps them.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_proxies_are_believed() {
+        let proxies = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
+        for (connection, said, client) in [
+            ("192.0.2.1", "198.51.100.1", "192.0.2.1"),
+            ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+            ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+            ("10.0.0.1", "203.0.113.9, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+            ("10.0.0.1", "198.51.100.1, nonsense, 10.0.0.2", "10.0.0.2"),
+            ("10.0.0.1", "", "10.0.0.1"),
+            ("fd00::1", "2001:db8::7", "2001:db8::7"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", said.parse().unwrap());
+            let found = client_address(&proxies, connection.parse().unwrap(), &headers);
+            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{connection}: {said}");
+        }
+    }
 }

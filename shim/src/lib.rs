@@ -21,6 +21,7 @@ mod xml;
 
 use std::{pin::Pin, sync::Arc};
 
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tonic::{
     body::Body,
@@ -66,6 +67,7 @@ pub struct Shim {
     core: Transport,
     token: MetadataValue<Ascii>,
     gzip_files: bool,
+    trusted_proxies: Vec<IpNet>,
 }
 
 impl Shim {
@@ -86,7 +88,7 @@ impl Shim {
         let mut token: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
         token.set_sensitive(true);
         let core = BoxCloneSyncService::new(core.map_err(Into::into));
-        Ok(Self { dialect, core, token, gzip_files: false })
+        Ok(Self { dialect, core, token, gzip_files: false, trusted_proxies: Vec::new() })
     }
 
     /// Whether answers that the original puts in a gzipped file are such files, as its clients
@@ -95,6 +97,13 @@ impl Shim {
     #[must_use]
     pub fn gzip_files(self, gzip_files: bool) -> Self {
         Self { gzip_files, ..self }
+    }
+
+    /// From these networks, the header `X-Forwarded-For` is believed: a client's address is the
+    /// last one in it that is not of a proxy. Otherwise it is the one that the connection has.
+    #[must_use]
+    pub fn trusted_proxies(self, trusted_proxies: Vec<IpNet>) -> Self {
+        Self { trusted_proxies, ..self }
     }
 
     /// Whether the core can be reached, and says that it serves.

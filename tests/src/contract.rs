@@ -479,6 +479,8 @@ impl Fixture {
         let request = UpdateSettingsRequest {
             settings: Some(settings),
             update_mask: Some(prost_types::FieldMask { paths: paths.map(str::to_owned).to_vec() }),
+            force: true,
+            ..Default::default()
         };
         SettingsServiceClient::new(self.admin.clone()).update_settings(request).await.unwrap();
     }

@@ -13,15 +13,15 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, v1::LegacySignature};
-use tonic::{Code, Status, body::Body};
+use tonic::{Code, Status, body::Body, transport::server::TcpConnectInfo};
 use tower::{Layer, Service};
 
 use super::{
-    Caller, Principal, Via,
+    Caller, ClientAddress, Principal, Via,
     policy::{Policy, Rule},
     signature,
     tokens::{Token, TokenKind},
@@ -68,12 +68,21 @@ impl Gate {
     }
 
     /// The principal of a call, or why it is turned away.
-    async fn admit(&self, rule: &Rule, headers: &HeaderMap) -> Result<Principal> {
+    async fn admit(
+        &self,
+        rule: &Rule,
+        headers: &HeaderMap,
+        extensions: &mut Extensions,
+    ) -> Result<Principal> {
         let token = self.token(headers).await?;
         if let Some(claim) = headers.get(LEGACY_SIGNATURE_METADATA) {
             let claim = decode_claim(token.as_deref(), claim)?;
+            extensions.insert(ClientAddress(claim.client_address.parse().ok()));
             return self.admit_legacy(rule, &claim).await;
         }
+        let connection = extensions.get::<TcpConnectInfo>();
+        let address = connection.and_then(TcpConnectInfo::remote_addr).map(|peer| peer.ip());
+        extensions.insert(ClientAddress(address));
         let principal = match token {
             Some(token) if token.kind != TokenKind::Shim => {
                 let user = self.context.directory.by_id(token.user).await?;
@@ -92,15 +101,15 @@ impl Gate {
 
     /// The principal of a legacy request.
     async fn admit_legacy(&self, rule: &Rule, claim: &LegacySignature) -> Result<Principal> {
-        let principal = signature::verify(
+        let snapshot = self.context.catalog.load_full();
+        let request = signature::Verifier {
             claim,
-            rule,
-            &self.context.catalog.load().settings,
-            &self.context.directory,
-            |user| self.permissions_of(user),
-        )
-        .await
-        .inspect_err(|error| {
+            settings: &snapshot.settings,
+            directory: &self.context.directory,
+            lockout: &self.context.lockout,
+        };
+        let principal = request.verify(rule, |user| self.permissions_of(user)).await;
+        let principal = principal.inspect_err(|error| {
             tracing::debug!(method = claim.method, client = claim.client_address, %error, "legacy request refused");
         })?;
         rule.check(&principal)?;
@@ -215,7 +224,10 @@ where
                     request.extensions_mut().insert(claim);
                 })
             } else {
-                gate.admit(rule, request.headers()).await.map(|principal| {
+                let mut extensions = std::mem::take(request.extensions_mut());
+                let admitted = gate.admit(rule, request.headers(), &mut extensions).await;
+                *request.extensions_mut() = extensions;
+                admitted.map(|principal| {
                     request.extensions_mut().insert(principal);
                 })
             };

@@ -5,6 +5,7 @@
 //! whom it may see.
 
 pub(crate) mod layer;
+pub(crate) mod lockout;
 mod password;
 mod policy;
 mod service;
@@ -13,7 +14,7 @@ mod signature;
 pub(crate) mod store;
 pub(crate) mod tokens;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tollbook_proto::v1::Permission;
 
@@ -27,6 +28,10 @@ use crate::{
     managers::Permissions,
     users::{Identity, Role},
 };
+
+/// Where a request came from, as far as it is known: behind a shim, what the shim says.
+#[derive(Clone, Copy, Debug)]
+struct ClientAddress(Option<IpAddr>);
 
 /// The authenticated caller of one request.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use tollbook_proto::v1::{self as pb, sessions_service_server::SessionsService};
 use tonic::{Request, Response, Status};
 
 use super::{
+    ClientAddress,
     password::{self, Verdict},
     principal, store,
     tokens::{self, TokenKind},
@@ -23,9 +24,17 @@ const SESSION_LENGTH: i64 = 24 * 3600 * 1_000_000;
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
 impl Service {
-    async fn log_in(&self, request: pb::CreateSessionRequest) -> Result<pb::CreateSessionResponse> {
+    async fn log_in(
+        &self,
+        request: pb::CreateSessionRequest,
+        ClientAddress(address): ClientAddress,
+    ) -> Result<pb::CreateSessionResponse> {
         let snapshot = self.0.catalog.load_full();
         let redirect = snapshot.settings.allow_api_login_redirect;
+        let username = request.username.clone();
+        if self.0.lockout.is_locked(address, &username) {
+            return Err(Error::LoginFailed { redirect });
+        }
         let stored = users::store::password_hash(&self.0.db, &request.username).await?;
         // Somebody unknown takes as long as somebody with a wrong password.
         let (id, hash) = match stored {
@@ -34,9 +43,11 @@ impl Service {
         };
         let verdict = password::verify(request.password, hash).await?;
         let (Some(id), Verdict::Right | Verdict::Outdated(_)) = (id, &verdict) else {
+            self.0.lockout.failed(address, &username);
             return Err(Error::LoginFailed { redirect });
         };
         let identity = self.0.directory.by_id(id).await?.ok_or(Error::LoginFailed { redirect })?;
+        self.0.lockout.came_in(address, &username);
         let expires_at = clock::now() + SESSION_LENGTH;
         let mut tx = self.0.db.begin().await?;
         if let Verdict::Outdated(better) = verdict {
@@ -63,7 +74,9 @@ impl SessionsService for Service {
         &self,
         request: Request<pb::CreateSessionRequest>,
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
-        Ok(Response::new(self.log_in(request.into_inner()).await?))
+        let address = request.extensions().get::<ClientAddress>().copied();
+        let address = address.unwrap_or(ClientAddress(None));
+        Ok(Response::new(self.log_in(request.into_inner(), address).await?))
     }
 
     async fn end_sessions(

@@ -5,8 +5,9 @@ use sha1::{Digest, Sha1};
 use subtle::{Choice, ConstantTimeEq};
 use tollbook_proto::v1::LegacySignature;
 
-use super::{Caller, Principal, Via, policy::Rule};
+use super::{Caller, Principal, Via, lockout::Lockout, policy::Rule};
 use crate::{
+    clock,
     error::{Error, Result},
     managers::Permissions,
     measure,
@@ -14,41 +15,70 @@ use crate::{
     users::{Role, directory::Directory},
 };
 
-/// Makes the checks of a legacy request in their documented order: API on, GET allowed,
-/// caller known, hash right, role admitted.
-pub(super) async fn verify(
-    claim: &LegacySignature,
-    rule: &Rule,
-    settings: &Settings,
-    directory: &Directory,
-    permissions_of: impl Fn(&crate::users::Identity) -> Permissions,
-) -> Result<Principal> {
-    if !settings.allow_api {
-        return Err(Error::ApiDisabled);
-    }
-    if claim.http_get && !settings.allow_get_api {
-        return Err(Error::GetDisabled);
-    }
-    let fits = |may_sign_nothing| {
-        settings.disable_hash_checking
-            || hash_fits(claim, &settings.api_secret_key, may_sign_nothing)
-    };
-    if rule.legacy_anonymous {
-        return match fits(!claim.only_admin_signs_nothing) {
-            true => Ok(Principal { caller: Caller::Anonymous, via: Via::Legacy }),
-            false => Err(Error::IncorrectHash),
+/// A legacy request, and what it is judged by.
+pub(super) struct Verifier<'a> {
+    pub(super) claim: &'a LegacySignature,
+    pub(super) settings: &'a Settings,
+    pub(super) directory: &'a Directory,
+    pub(super) lockout: &'a Lockout,
+}
+
+impl Verifier<'_> {
+    /// Makes the checks of a legacy request in their documented order: API on, GET allowed,
+    /// caller known, hash right, role admitted. Addresses that may not call at all are turned
+    /// away with the first of them, and whoever is locked out is told that his hash is wrong.
+    pub(super) async fn verify(
+        &self,
+        rule: &Rule,
+        permissions_of: impl Fn(&crate::users::Identity) -> Permissions,
+    ) -> Result<Principal> {
+        let Self { claim, settings, directory, lockout } = self;
+        let address = claim.client_address.parse().ok();
+        if !settings.allow_api {
+            return Err(Error::ApiDisabled);
+        }
+        if !settings.admits(address) {
+            return Err(Error::AddressDenied);
+        }
+        if claim.http_get && !settings.allow_get_api {
+            return Err(Error::GetDisabled);
+        }
+        if lockout.is_locked(address, &claim.username) {
+            return Err(Error::IncorrectHash);
+        }
+        let failed = |error| {
+            lockout.failed(address, &claim.username);
+            error
         };
+        if rule.legacy_anonymous {
+            return match self.fits(!claim.only_admin_signs_nothing) {
+                true => Ok(Principal { caller: Caller::Anonymous, via: Via::Legacy }),
+                false => Err(failed(Error::IncorrectHash)),
+            };
+        }
+        let caller = directory.by_username(&claim.username).await?;
+        let caller = caller.ok_or_else(|| failed(Error::BadLogin))?;
+        if !self.fits(!claim.only_admin_signs_nothing || caller.role == Role::Admin) {
+            return Err(failed(Error::IncorrectHash));
+        }
+        lockout.came_in(address, &claim.username);
+        let mut admitted = claim.roles.iter().copied().filter_map(Role::from_proto);
+        if !claim.roles.is_empty() && !admitted.any(|role| role == caller.role) {
+            return Err(Error::RoleDenied);
+        }
+        let permissions = permissions_of(&caller);
+        Ok(Principal { caller: Caller::User(caller, permissions), via: Via::Legacy })
     }
-    let caller = directory.by_username(&claim.username).await?.ok_or(Error::BadLogin)?;
-    if !fits(!claim.only_admin_signs_nothing || caller.role == Role::Admin) {
-        return Err(Error::IncorrectHash);
+
+    /// Whether the hash is one of the secret key, or of the one before it while that counts.
+    fn fits(&self, may_sign_nothing: bool) -> bool {
+        let settings = self.settings;
+        settings.disable_hash_checking
+            || hash_fits(self.claim, &settings.api_secret_key, may_sign_nothing)
+            || settings
+                .previous_api_secret_key(clock::now())
+                .is_some_and(|key| hash_fits(self.claim, key, may_sign_nothing))
     }
-    let mut admitted = claim.roles.iter().copied().filter_map(Role::from_proto);
-    if !claim.roles.is_empty() && !admitted.any(|role| role == caller.role) {
-        return Err(Error::RoleDenied);
-    }
-    let permissions = permissions_of(&caller);
-    Ok(Principal { caller: Caller::User(caller, permissions), via: Via::Legacy })
 }
 
 /// Whether the hash is that of one of the candidates followed by the secret key. Every

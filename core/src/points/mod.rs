@@ -1,19 +1,19 @@
 //! Connection points: where calls come from and go to (spec: `domain.md` §10).
 
-mod network;
 mod record;
 mod service;
 pub(crate) mod store;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tollbook_proto::v1 as pb;
 
-pub(crate) use network::Source;
 pub(crate) use service::Service;
 
-use crate::ids::{PointId, TariffId, UserId};
-use network::Network;
+use crate::{
+    ids::{PointId, TariffId, UserId},
+    network::Network,
+};
 
 /// A connection point: the contract's own message, and of it what calls need.
 #[derive(Clone, Debug)]
@@ -107,6 +107,14 @@ impl SideTariffs {
     pub(crate) fn or(self, of_user: TariffId) -> Self {
         if self.tariff == TariffId(0) { Self { tariff: of_user, ..self } } else { self }
     }
+}
+
+/// From where a call came, as the switch says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    pub(crate) address: IpAddr,
+    /// None: not said.
+    pub(crate) port: Option<u16>,
 }
 
 /// All points, by ascending id.

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use regex::Regex;
 use tollbook_proto::v1 as pb;
 
-use super::{Network, Origination, Point, SideTariffs, Termination, Terms};
+use super::{Origination, Point, SideTariffs, Termination, Terms};
 use crate::{
     contract,
     error::{Error, Result},
     ids::{PointId, TariffId, UserId},
+    network::Network,
     text::check_text,
 };
 

@@ -3,16 +3,23 @@
 mod service;
 pub(crate) mod store;
 
+use std::{collections::HashSet, net::IpAddr};
+
 use jiff::tz::TimeZone;
 use tollbook_proto::v1 as pb;
 
 pub(crate) use service::Service;
 
 use crate::{
+    clock,
     error::{Error, Result},
-    text::check_text,
+    network::Networks,
+    text::{check_note, check_text},
     users::taxes::TaxPlan,
 };
+
+/// How long an old API secret key may count, in seconds: 30 days.
+const LONGEST_GRACE: i32 = 30 * 24 * 3600;
 
 /// The settings as the core uses them. Their meaning is documented in `settings.proto`.
 #[derive(Clone, Debug)]
@@ -22,6 +29,10 @@ pub(crate) struct Settings {
     pub(crate) allow_get_api: bool,
     /// Empty: none.
     pub(crate) api_secret_key: Secret,
+    /// The key before that, and until when it counts.
+    pub(crate) old_api_secret_key: (Secret, i64),
+    /// Empty: all.
+    pub(crate) api_addresses: Networks,
     pub(crate) xml_api_extension: bool,
     pub(crate) allow_api_login_redirect: bool,
     pub(crate) login_redirect_url: String,
@@ -37,6 +48,14 @@ pub(crate) struct Settings {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Secret(pub(crate) String);
 
+impl Secret {
+    /// Whether it can be guessed, or found by trying. An empty one is none, and not weak.
+    pub(crate) fn is_weak(&self) -> bool {
+        let different: HashSet<char> = self.0.chars().collect();
+        !self.0.is_empty() && (self.0.chars().count() < 16 || different.len() < 8)
+    }
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret")
@@ -49,6 +68,8 @@ impl Default for Settings {
             allow_api: false,
             allow_get_api: false,
             api_secret_key: Secret::default(),
+            old_api_secret_key: (Secret::default(), 0),
+            api_addresses: Networks::default(),
             xml_api_extension: false,
             allow_api_login_redirect: false,
             login_redirect_url: "/billing/callc/main".to_owned(),
@@ -63,6 +84,31 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether the API answers an address; one that is not known is none of a list.
+    pub(crate) fn admits(&self, address: Option<IpAddr>) -> bool {
+        self.api_addresses.is_empty()
+            || address.is_some_and(|address| self.api_addresses.contain(address))
+    }
+
+    /// The API secret key before the current one, while it still counts.
+    pub(crate) fn previous_api_secret_key(&self, now: i64) -> Option<&Secret> {
+        let (key, until) = &self.old_api_secret_key;
+        (now < *until).then_some(key)
+    }
+
+    /// Keeps the current API secret key for a while beside the one that comes.
+    fn retire_key(&mut self, seconds: i32) -> Result<()> {
+        if !(0..=LONGEST_GRACE).contains(&seconds) {
+            return Err(Error::invalid("old_key_seconds", "must be 0 to 2592000"));
+        }
+        let until = clock::now() + i64::from(seconds) * 1_000_000;
+        self.old_api_secret_key = match seconds {
+            0 => (Secret::default(), 0),
+            _ => (self.api_secret_key.clone(), until),
+        };
+        Ok(())
+    }
+
     /// Changes one setting to its value in `new`.
     fn set(&mut self, field: &str, new: &pb::Settings) -> Result<()> {
         match field {
@@ -71,6 +117,11 @@ impl Settings {
             "api_secret_key" => {
                 check_text("api_secret_key", &new.api_secret_key)?;
                 self.api_secret_key = Secret(new.api_secret_key.clone());
+            }
+            "api_addresses" => {
+                check_note("api_addresses", &new.api_addresses)?;
+                self.api_addresses = Networks::parse(&new.api_addresses)
+                    .ok_or_else(|| Error::invalid("api_addresses", "must be a list of networks"))?;
             }
             "xml_api_extension" => self.xml_api_extension = new.xml_api_extension,
             "allow_api_login_redirect" => {
@@ -94,6 +145,19 @@ impl Settings {
             _ => {
                 return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
             }
+        }
+        Ok(())
+    }
+
+    /// What nobody does by accident, among the settings that a request changes.
+    fn check_dangers(&self, paths: &[String]) -> Result<()> {
+        let changes = |name: &str| paths.iter().any(|path| path == name);
+        if changes("api_secret_key") && self.api_secret_key.is_weak() {
+            return Err(Error::WeakSecret);
+        }
+        let unchecked = self.disable_hash_checking && self.api_addresses.is_empty();
+        if unchecked && (changes("disable_hash_checking") || changes("api_addresses")) {
+            return Err(Error::HashCheckingNeeded);
         }
         Ok(())
     }
@@ -128,6 +192,10 @@ impl Settings {
             default_taxes: Some(self.default_taxes.to_proto()),
             time_zone: self.time_zone_name().to_owned(),
             default_currency: default_currency.to_owned(),
+            api_addresses: self.api_addresses.to_string(),
+            old_api_secret_key_until: self
+                .previous_api_secret_key(clock::now())
+                .map(|_| clock::to_proto(self.old_api_secret_key.1)),
         }
     }
 }

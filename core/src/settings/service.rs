@@ -45,6 +45,9 @@ impl SettingsService for Service {
         let mut tx = self.0.begin_catalog_change().await?;
         let mut settings = store::all(&mut tx).await?;
         let zone = settings.time_zone.clone();
+        if mask.paths.iter().any(|path| path == "api_secret_key") {
+            settings.retire_key(request.old_key_seconds)?;
+        }
         for path in &mask.paths {
             match path.as_str() {
                 // Of the currencies, which keep it.
@@ -55,6 +58,9 @@ impl SettingsService for Service {
             }
         }
         settings.check()?;
+        if !request.force {
+            settings.check_dangers(&mask.paths)?;
+        }
         store::write(&mut tx, &settings).await?;
         if settings.time_zone != zone {
             stats::rollup::rebuild(&mut tx, &settings.time_zone).await?;

@@ -5,6 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{Secret, Settings, time_zone};
 use crate::{
     error::{Error, Result},
+    network::Networks,
     store::{Query, Tx, Value},
     users::taxes::TaxPlan,
 };
@@ -19,6 +20,13 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "allow_api" => settings.allow_api = decode(&value)?,
             "allow_get_api" => settings.allow_get_api = decode(&value)?,
             "api_secret_key" => settings.api_secret_key = Secret(decode(&value)?),
+            "old_api_secret_key" => settings.old_api_secret_key.0 = Secret(decode(&value)?),
+            "old_api_secret_key_until" => settings.old_api_secret_key.1 = decode(&value)?,
+            "api_addresses" => {
+                let networks = Networks::parse(&decode::<String>(&value)?);
+                settings.api_addresses =
+                    networks.ok_or_else(|| Error::internal("stored addresses cannot be read"))?;
+            }
             "xml_api_extension" => settings.xml_api_extension = decode(&value)?,
             "allow_api_login_redirect" => settings.allow_api_login_redirect = decode(&value)?,
             "login_redirect_url" => settings.login_redirect_url = decode(&value)?,
@@ -43,6 +51,9 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("allow_api", encode(&settings.allow_api)?),
         ("allow_get_api", encode(&settings.allow_get_api)?),
         ("api_secret_key", encode(&settings.api_secret_key.0)?),
+        ("old_api_secret_key", encode(&settings.old_api_secret_key.0.0)?),
+        ("old_api_secret_key_until", encode(&settings.old_api_secret_key.1)?),
+        ("api_addresses", encode(&settings.api_addresses.to_string())?),
         ("xml_api_extension", encode(&settings.xml_api_extension)?),
         ("allow_api_login_redirect", encode(&settings.allow_api_login_redirect)?),
         ("login_redirect_url", encode(&settings.login_redirect_url)?),

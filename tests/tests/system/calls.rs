@@ -409,6 +409,7 @@ async fn another_time_zone_has_other_days_and_the_same_calls() {
             let request = UpdateSettingsRequest {
                 settings: Some(Settings { time_zone: zone.to_owned(), ..Default::default() }),
                 update_mask: Some(prost_types::FieldMask { paths: vec!["time_zone".to_owned()] }),
+                ..Default::default()
             };
             let mut settings = SettingsServiceClient::new(books.admin.clone());
             settings.update_settings(request).await.unwrap();

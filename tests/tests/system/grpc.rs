@@ -299,6 +299,7 @@ async fn the_api_needs_a_secret_key_before_it_is_allowed() {
             update_mask: Some(FieldMask {
                 paths: ["allow_api", "api_secret_key"].map(str::to_owned).to_vec(),
             }),
+            ..Default::default()
         };
         let refused = refusal(settings.update_settings(request).await);
         assert_eq!(refused, (Code::FailedPrecondition, ErrorReason::ApiSecretMissing));
@@ -318,6 +319,7 @@ async fn the_default_currency_is_chosen_before_anything_is_in_the_books() {
                     ..Default::default()
                 }),
                 update_mask: Some(FieldMask { paths: vec!["default_currency".to_owned()] }),
+                ..Default::default()
             };
             SettingsServiceClient::new(admin.clone()).update_settings(request).await
         };

@@ -5,6 +5,7 @@
 
 mod apart;
 mod bad_input;
+mod break_ins;
 mod call_files;
 mod calls;
 mod contract;

@@ -1,5 +1,4 @@
-//! From where a point's calls come: addresses, subnets and ranges
-//! (spec: `domain.md` §10).
+//! Addresses, subnets and ranges, as M4 writes them (spec: `domain.md` §10).
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -36,7 +35,7 @@ impl Network {
     }
 
     /// How many addresses it has beyond the first.
-    pub(super) fn size(self) -> u128 {
+    pub(crate) fn size(self) -> u128 {
         let number = |address| match address {
             IpAddr::V4(address) => u128::from(u32::from(address)),
             IpAddr::V6(address) => u128::from(address),
@@ -56,12 +55,32 @@ fn last_of_range(first: IpAddr, last: &str) -> Option<IpAddr> {
     }
 }
 
-/// From where a call came, as the switch says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Source {
-    pub(crate) address: IpAddr,
-    /// None: not said.
-    pub(crate) port: Option<u16>,
+/// A list of networks, separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Networks(Vec<(String, Network)>);
+
+impl Networks {
+    /// Reads a list; none: one of them is no network.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let networks = parts.map(|part| Some((part.to_owned(), Network::parse(part)?)));
+        networks.collect::<Option<_>>().map(Self)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn contain(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|(_, network)| network.contains(address))
+    }
+}
+
+impl std::fmt::Display for Networks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let texts: Vec<&str> = self.0.iter().map(|(text, _)| text.as_str()).collect();
+        f.write_str(&texts.join(", "))
+    }
 }
 
 #[cfg(test)]
