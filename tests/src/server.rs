@@ -111,6 +111,12 @@ impl Server {
         Self::start_part(data, "serve", &[])
     }
 
+    /// Starts `tollbook serve` with a log of everything that a filter lets through.
+    #[must_use]
+    pub fn start_logged(data: &Data, filter: &str, log: std::fs::File) -> Self {
+        Self::spawn(data, "serve", &[("TOLLBOOK_LOG", filter)], log.into()).unwrap()
+    }
+
     /// Starts a part of tollbook and waits until it is ready.
     #[must_use]
     pub fn start_part(data: &Data, part: &str, environment: &[(&str, &str)]) -> Self {
@@ -121,6 +127,10 @@ impl Server {
     /// The same; none: it ended before it was ready.
     #[must_use]
     pub fn try_start_part(data: &Data, part: &str, environment: &[(&str, &str)]) -> Option<Self> {
+        Self::spawn(data, part, environment, Stdio::inherit())
+    }
+
+    fn spawn(data: &Data, part: &str, environment: &[(&str, &str)], log: Stdio) -> Option<Self> {
         let mut command = data.command();
         command
             .arg(part)
@@ -129,7 +139,7 @@ impl Server {
             .env("TOLLBOOK_API_SECRET", SECRET)
             .env("TOLLBOOK_LOG", "warn")
             .envs(environment.iter().copied());
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self {
             child,

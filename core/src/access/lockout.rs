@@ -94,7 +94,9 @@ impl Lockout {
             self.lock(Culprit::Address(address));
         }
         // Names are as long as an attacker likes; users' are not.
-        if username.len() <= 255 && self.users.check_key(&username.to_owned()).is_err() {
+        if (1..=255).contains(&username.len())
+            && self.users.check_key(&username.to_owned()).is_err()
+        {
             self.lock(Culprit::User(username.to_owned()));
         }
         if self.failures.fetch_add(1, Ordering::Relaxed) % TIDY == TIDY - 1 {

@@ -1,7 +1,8 @@
 //! Bad input gets the documented error, else a clear one, and changes nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tollbook_proto::v1::{
     AuditAccountsRequest, GetBalanceRequest, accounts_service_client::AccountsServiceClient,
 };
@@ -106,6 +107,105 @@ async fn requests_that_cannot_be_read() {
         check_nothing_changed(&server, 1).await;
     })
     .await;
+}
+
+/// Whatever comes: well-formed XML or a bare text comes back, with a status that blames nobody
+/// but the client, and the books stay right.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_request_gets_a_clean_answer() {
+    let data = Data::new(tollbook_tests::server::Backend::Sqlite).unwrap();
+    let proxies = [("TOLLBOOK_TRUSTED_PROXIES", "[\"127.0.0.0/8\"]")];
+    let server = Server::start_part(&data, "serve", &proxies);
+    // Without a check of hashes most requests reach their method.
+    let unchecked = [("disable_hash_checking".to_owned(), toml::Value::Boolean(true))];
+    Fixture::fill(&server).await.settings(SECRET, &unchecked.into()).await;
+    let names: Vec<String> =
+        tollbook_tests::contract::files().into_iter().map(|file| file.method).collect();
+    let params = [
+        "u",
+        "p",
+        "hash",
+        "user_id",
+        "amount",
+        "currency",
+        "balance",
+        "id",
+        "name",
+        "username",
+        "tariff_id",
+        "device_id",
+        "cp_id",
+        "op",
+        "ipaddr",
+        "number_pool_id",
+        "numbers",
+        "from",
+        "period_start",
+        "s_user",
+        "user_id_s",
+        "language",
+        "tax1_value",
+        "by",
+    ];
+    let values = [
+        "admin",
+        "alice",
+        "nobody",
+        "4",
+        "-1",
+        "9999999999999999999",
+        "0.1",
+        "NaN",
+        "all",
+        "",
+        "%00",
+        "%01",
+        "%FF",
+        "%F0%9F%92%B0",
+        "%3Cerror%3E",
+        "%26amp%3B",
+        "'",
+        "%22",
+        "1e9",
+        "%EF%BF%BF",
+        "%0D%0A",
+        "370%25",
+        "(",
+        "2026-99-99",
+    ];
+    let mut random = StdRng::seed_from_u64(20_261_125);
+    let mut pick = |from: usize| random.random_range(0..from);
+    let client = reqwest::Client::new();
+    for n in 0..3_000 {
+        let method = &names[pick(names.len())];
+        let mut body = String::new();
+        for _ in 0..pick(6) {
+            let _ = write!(body, "{}={}&", params[pick(params.len())], values[pick(values.len())]);
+        }
+        if pick(2) == 0 {
+            let _ = write!(body, "u=admin&user_id={}", ["4", "0", "x", ""][pick(4)]);
+        }
+        let mut bytes = body.into_bytes();
+        if pick(4) == 0 && !bytes.is_empty() {
+            let at = pick(bytes.len());
+            bytes[at] = u8::try_from(pick(256)).unwrap();
+        }
+        let kind = [FORM, "application/json", "multipart/form-data; boundary=X", "text/plain"];
+        let request = client.post(server.url(method)).header("content-type", kind[pick(8) / 5]);
+        // From somewhere else each time: whoever fails too often is locked out.
+        let request = request.header("x-forwarded-for", format!("10.1.{}.{}", n / 250, n % 250));
+        let response = request.body(bytes.clone()).send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        let sent = String::from_utf8_lossy(&bytes).into_owned();
+        assert!([200, 302, 400].contains(&status), "{n}: {method} {sent}: {status} {text}");
+        let is_xml = text.starts_with("<?xml");
+        let parsed = roxmltree::Document::parse(&text);
+        assert!(!is_xml || parsed.is_ok(), "{n}: {method} {sent}: {parsed:?}\n{text}");
+        assert!(is_xml || !text.contains('<'), "{n}: {method} {sent}: {text}");
+    }
+    let audit = data.command().arg("audit").output().unwrap();
+    assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ mod live_calls;
 mod observe;
 mod points;
 mod rates;
+mod secrets;
 mod shared_rules;
 mod torture;
 mod warnings;
