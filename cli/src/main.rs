@@ -1,6 +1,7 @@
 //! `tollbook`: the core, the legacy shim and the tools, in one binary.
 
 mod audit;
+mod backup;
 mod bench;
 mod calls;
 mod client;
@@ -48,6 +49,10 @@ enum Command {
     Token(token::Args),
     /// Prove that balances equal the sums of their ledgers
     Audit,
+    /// Write the embedded database into a file, beside a running server
+    Backup(backup::BackupArgs),
+    /// Make such a file the database of a server that is not running
+    Restore(backup::RestoreArgs),
     /// Import a file into a running core
     #[command(subcommand)]
     Import(Import),
@@ -109,6 +114,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Settings(args) => settings::run(&config, &args).await,
         Command::Token(args) => token::create(&config, &args).await,
         Command::Audit => return audit::run(&config).await,
+        Command::Backup(args) => backup::backup(&config, &args).await,
+        Command::Restore(args) => backup::restore(&config, &args).await,
         Command::Import(Import::Rates(args)) => return rates::import::run(&config, &args).await,
         Command::Import(Import::Calls(args)) => return calls::import::run(&config, &args).await,
         Command::Generate(Generate::Calls(args)) => calls::generate::run(&config, args).await,

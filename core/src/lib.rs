@@ -39,7 +39,7 @@ mod text;
 mod users;
 mod warnings;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
@@ -156,6 +156,12 @@ pub async fn create_token(
     let (_, secret) = tokens::create(&mut tx, kind, name, user, None).await?;
     tx.commit().await?;
     Ok(secret)
+}
+
+/// Writes an embedded database, as it is at one moment, into a new file; see the audit for
+/// whether it is right. A server may be using the database meanwhile.
+pub async fn backup(database: &Path, to: &Path) -> Result<()> {
+    store::backup(database, to).await
 }
 
 /// Proves that the books of a database are right, or says what is wrong with them. A

@@ -6,7 +6,11 @@
 mod postgres;
 mod sqlite;
 
-use std::{borrow::Cow, path::PathBuf, time::Duration};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rust_decimal::Decimal;
 use sqlx::AssertSqlSafe;
@@ -37,6 +41,13 @@ impl std::str::FromStr for DatabaseUrl {
             _ => Err("a database URL is postgres://... or sqlite:PATH"),
         }
     }
+}
+
+/// Writes an embedded database, as it is at one moment, into a new file. A server may be using
+/// it meanwhile.
+pub(crate) async fn backup(path: &Path, to: &Path) -> Result<()> {
+    let to = to.to_str().ok_or_else(|| Error::invalid("file", "must be named in UTF-8"))?;
+    sqlite::backup(path, to).await
 }
 
 /// An open database. Cheap to clone.

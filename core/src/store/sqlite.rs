@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rust_decimal::Decimal;
 use sqlx::{
-    Executor, Sqlite, SqlitePool, Transaction,
+    Connection, Executor, Sqlite, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -17,6 +17,17 @@ use crate::error::{Error, Result};
 pub(super) struct Pools {
     pub(super) read: SqlitePool,
     write: SqlitePool,
+}
+
+/// Writes the database as it is at one moment into a new file, beside whoever is using it.
+pub(super) async fn backup(path: &Path, to: &str) -> Result<()> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(Duration::from_secs(10));
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    sqlx::query("VACUUM INTO $1").bind(to).execute(&mut connection).await?;
+    Ok(connection.close().await?)
 }
 
 /// How many connections there are, and how many of them are idle.

@@ -74,6 +74,57 @@ async fn nothing_that_was_acknowledged_is_lost_or_doubled() {
     .await;
 }
 
+/// A backup taken in the middle of updates is one moment of them, and can be gone on from.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_one_moment_of_a_server_at_work() {
+    let data = Data::new(tollbook_tests::server::Backend::Sqlite).unwrap();
+    let server = Server::start(&data);
+    Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
+    let token = admin_token(&data);
+    let admin = bearer(server.channel().await, &token);
+    let acknowledged = Arc::new(AtomicI64::new(0));
+    let mut clients = JoinSet::new();
+    for client in 0..4 {
+        clients.spawn(over_grpc(admin.clone(), client, acknowledged.clone()));
+    }
+    while acknowledged.load(Ordering::Relaxed) < 20 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let file = data.directory().join("backup.db");
+    let run = |command: &str, args: &[&str]| {
+        let output = data.command().arg(command).arg(&file).args(args).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let (ok, said) = run("backup", &[]);
+    assert!(ok, "{said}");
+    let (ok, said) = run("backup", &[]);
+    assert!(!ok && said.contains("is there already"), "{said}");
+    let at_least = 20;
+    clients.join_all().await;
+    let (ok, said) = run("restore", &["--replace"]);
+    assert!(!ok && said.contains("another tollbook server"), "{said}");
+    drop(server);
+    let (ok, said) = run("restore", &[]);
+    assert!(!ok && said.contains("--replace"), "{said}");
+    let (ok, said) = run("restore", &["--replace"]);
+    assert!(ok, "{said}");
+
+    let server = Server::start(&data);
+    let admin = bearer(server.channel().await, &token);
+    let mut entries = 0;
+    for user in (0..4).map(user_of) {
+        let request =
+            ListLedgerEntriesRequest { user_id: user, page_size: 1000, ..Default::default() };
+        let list = AccountsServiceClient::new(admin.clone()).list_ledger_entries(request).await;
+        entries += list.unwrap().into_inner().entries.len();
+    }
+    let all = usize::try_from(UPDATES / CLIENTS * 4).unwrap();
+    assert!((at_least..=all).contains(&entries), "{entries}");
+    let (_, done) = over_grpc(admin, 0, acknowledged).await;
+    assert_eq!(done.len(), all / 4);
+}
+
 fn admin_token(data: &Data) -> String {
     let output = data.command().args(["token", "crash test"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

@@ -1,0 +1,104 @@
+//! `tollbook backup` and `tollbook restore`, of the embedded database.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use tollbook_core::DatabaseUrl;
+
+use crate::{config::Config, lock};
+
+#[derive(clap::Args)]
+pub(crate) struct BackupArgs {
+    /// The file to write; it must not exist
+    file: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RestoreArgs {
+    /// A file that `tollbook backup` wrote
+    file: PathBuf,
+    /// Put it in the place of the database that is there, which is kept beside it
+    #[arg(long)]
+    replace: bool,
+}
+
+fn embedded(config: &Config) -> anyhow::Result<PathBuf> {
+    match config.database()? {
+        DatabaseUrl::Sqlite(path) => Ok(path),
+        DatabaseUrl::Postgres(_) => {
+            bail!("PostgreSQL is backed up and restored with its own tools")
+        }
+    }
+}
+
+/// A path with something at its end.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name: OsString = path.into();
+    name.push(suffix);
+    name.into()
+}
+
+/// Writes the database into a file, beside a server that is using it. The file has its name
+/// only once it is whole, on the disk, and its books are right.
+pub(crate) async fn backup(config: &Config, args: &BackupArgs) -> anyhow::Result<()> {
+    let database = embedded(config)?;
+    if !database.exists() {
+        bail!("there is no database at {}", database.display());
+    }
+    if args.file.exists() {
+        bail!("{} is there already", args.file.display());
+    }
+    let unfinished = with_suffix(&args.file, ".unfinished");
+    if unfinished.exists() {
+        fs::remove_file(&unfinished)?;
+    }
+    tollbook_core::backup(&database, &unfinished).await.context("the backup failed")?;
+    check(&unfinished).await?;
+    File::open(&unfinished)?.sync_all()?;
+    fs::rename(&unfinished, &args.file)?;
+    println!("{} is a backup of {}", args.file.display(), database.display());
+    Ok(())
+}
+
+/// Makes a backup the database of a server that is not running.
+pub(crate) async fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Result<()> {
+    let database = embedded(config)?;
+    let _lock = lock::lock(&DatabaseUrl::Sqlite(database.clone()))?;
+    if database.exists() && !args.replace {
+        bail!("there is a database at {}; --replace puts it aside", database.display());
+    }
+    let unfinished = with_suffix(&database, ".unfinished");
+    fs::copy(&args.file, &unfinished)
+        .with_context(|| format!("cannot copy {}", args.file.display()))?;
+    check(&unfinished).await?;
+    File::open(&unfinished)?.sync_all()?;
+    // The log of changes belongs to the file beside it.
+    for suffix in ["", "-wal", "-shm"] {
+        let old = with_suffix(&database, suffix);
+        if old.exists() {
+            fs::rename(&old, with_suffix(&with_suffix(&database, ".before-restore"), suffix))?;
+        }
+    }
+    fs::rename(&unfinished, &database)?;
+    println!("{} is the database at {} now", args.file.display(), database.display());
+    Ok(())
+}
+
+/// Proves that the books in a file are right.
+async fn check(file: &Path) -> anyhow::Result<()> {
+    let report = tollbook_core::audit(&DatabaseUrl::Sqlite(file.to_owned()))
+        .await
+        .with_context(|| format!("{} cannot be read", file.display()))?;
+    if let Some(finding) = report.findings.first() {
+        bail!("the books in {} are wrong: {finding}", file.display());
+    }
+    for suffix in ["-wal", "-shm"] {
+        // What the audit left behind.
+        let _ = fs::remove_file(with_suffix(file, suffix));
+    }
+    Ok(())
+}
