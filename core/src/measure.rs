@@ -1,11 +1,11 @@
 //! What is measured, under which names. Whoever runs the core decides where it goes.
 
 use std::{
-    sync::Weak,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
-use metrics::{counter, gauge, histogram};
+use metrics::{SharedString, counter, gauge, histogram};
 use tollbook_proto::v1::RejectCode;
 
 use crate::{calls::ingest::Taken, context::Context};
@@ -14,27 +14,30 @@ use crate::{calls::ingest::Taken, context::Context};
 const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An rpc was answered: with its gRPC code, after this long.
-pub(crate) fn rpc(path: &str, code: tonic::Code, begun: Instant) {
-    let rpc = path.trim_start_matches("/tollbook.v1.").to_owned();
-    counter!("tollbook_rpc_total", "rpc" => rpc.clone(), "code" => format!("{code:?}"))
-        .increment(1);
-    histogram!("tollbook_rpc_seconds", "rpc" => rpc).record(begun.elapsed());
+pub(crate) fn rpc(name: &Arc<str>, code: tonic::Code, begun: Instant) {
+    let code: SharedString = match code {
+        tonic::Code::Ok => SharedString::const_str("Ok"),
+        code => format!("{code:?}").into(),
+    };
+    let rpc = || SharedString::from_shared(name.clone());
+    counter!("tollbook_rpc_total", "rpc" => rpc(), "code" => code).increment(1);
+    histogram!("tollbook_rpc_seconds", "rpc" => rpc()).record(begun.elapsed());
 }
 
-/// The hash of a legacy request was made of this one of its accepted inputs, counted from 1; 0:
-/// of none.
-pub(crate) fn legacy_hash(method: &str, input: usize) {
+/// The hash of a legacy request was made of this one of its accepted inputs, counted from 1;
+/// none, which is counted as 0: of none.
+pub(crate) fn legacy_hash(method: &str, input: Option<usize>) {
+    let input = input.unwrap_or_default();
     counter!("tollbook_legacy_hash_total", "method" => method.to_owned(), "input" => input.to_string())
         .increment(1);
 }
 
 /// The writer made a batch of postings durable, or failed to.
 pub(crate) fn commit(postings: usize, begun: Instant, waiting: usize) {
-    #[allow(clippy::cast_precision_loss, reason = "a few hundred")]
-    histogram!("tollbook_commit_postings").record(postings as f64);
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    histogram!("tollbook_commit_postings").record(number(postings));
     histogram!("tollbook_commit_seconds").record(begun.elapsed());
-    #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
-    gauge!("tollbook_writer_waiting").set(waiting as f64);
+    gauge!("tollbook_writer_waiting").set(number(waiting));
 }
 
 /// Calls were taken into the books.

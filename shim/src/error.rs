@@ -23,6 +23,11 @@ impl Failure {
     pub(crate) fn invalid(wrap: Wrap, param: &str) -> Self {
         Self::Parameters(wrap.error(&format!("{param} is not valid")))
     }
+
+    /// Parameters that nothing can be made of: the method's text, and what is wrong with them.
+    pub(crate) fn unusable(wrap: Wrap, text: &str, problem: &str) -> Self {
+        Self::Parameters(wrap.explained(text, Some(problem)))
+    }
 }
 
 impl From<Status> for Failure {

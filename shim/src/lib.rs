@@ -12,6 +12,7 @@ mod gzip;
 mod http;
 mod listing;
 mod m4;
+mod mask;
 mod method;
 mod number;
 mod request;

@@ -101,6 +101,17 @@ impl Params {
         self.text(name) == "1"
     }
 
+    /// A switch that is 1 for on, and `off` for off; none where it is empty or was not sent.
+    /// The error says what it must be.
+    pub(crate) fn toggled(&self, name: &str, off: &str) -> Result<Option<bool>, String> {
+        match self.filled(name) {
+            None => Ok(None),
+            Some("1") => Ok(Some(true)),
+            Some(value) if value == off => Ok(Some(false)),
+            Some(_) => Err(format!("{name} must be 1 or {off}")),
+        }
+    }
+
     /// Names and values in the order of the request.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -35,8 +35,7 @@ impl Books {
         let fixture = Fixture::fill(&server).await;
         fixture.settings(SECRET, &BTreeMap::new()).await;
         fixture.fill_calls().await;
-        let output = data.command().args(["token", "books"]).output().unwrap();
-        let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let token = data.token(&["books"]);
         let admin = bearer(server.channel().await, &token);
         Self { server, admin, token }
     }

@@ -70,6 +70,13 @@ impl Data {
         self.directory.path()
     }
 
+    /// The secret of a new token, made by the command with some arguments.
+    #[must_use]
+    pub fn token(&self, args: &[&str]) -> String {
+        let output = self.command().arg("token").args(args).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// The binary, with this data.
     #[must_use]
     pub fn command(&self) -> Command {

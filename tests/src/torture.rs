@@ -167,11 +167,11 @@ pub async fn run(options: Options) -> Option<Report> {
             Data::on_own_postgres().map(|(data, postgres)| (data, Some(postgres)))?
         }
     };
-    let (mut parts, grpc, shims) = topology(options.backend, &data);
-    let (token, core) = fill(&mut parts, &data).await;
+    let (mut parts, grpc, shims) = topology(options.backend);
+    let (token, shim_token) = fill(&mut parts, &data).await;
     for part in &mut parts {
         if part.kind == "shim" {
-            part.environment.push(("TOLLBOOK_SHIM_TOKEN", core.clone()));
+            part.environment.push(("TOLLBOOK_SHIM_TOKEN", shim_token.clone()));
         }
         if part.server.is_none() {
             part.start(&data);
@@ -216,8 +216,7 @@ pub async fn run(options: Options) -> Option<Report> {
 }
 
 /// The processes, and where they are: each keeps its address when it is started again.
-fn topology(backend: Backend, data: &Data) -> (Vec<Part>, Vec<String>, Vec<String>) {
-    let _ = data;
+fn topology(backend: Backend) -> (Vec<Part>, Vec<String>, Vec<String>) {
     let address = || {
         // Free now, and hardly taken by anybody else until it is used.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -265,11 +264,7 @@ async fn fill(parts: &mut [Part], data: &Data) -> (String, String) {
     let fixture = Fixture::fill(server).await;
     fixture.settings(SECRET, &BTreeMap::new()).await;
     fixture.fill_calls().await;
-    let token = |args: &[&str]| {
-        let output = data.command().arg("token").args(args).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
-    (token(&["torture"]), token(&["--shim", "torture shim"]))
+    (data.token(&["torture"]), data.token(&["--shim", "torture shim"]))
 }
 
 fn kill(

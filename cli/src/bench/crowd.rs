@@ -15,7 +15,9 @@ use tokio::{
 use super::load::read_answer;
 
 /// Idle and slow connections, for as long as this is kept.
-pub(super) struct Crowd(JoinSet<()>);
+pub(super) struct Crowd {
+    _connections: JoinSet<()>,
+}
 
 impl Crowd {
     /// Half of the connections say nothing; the others send the head of a request byte by byte.
@@ -38,12 +40,7 @@ impl Crowd {
                 }
             });
         }
-        Ok(Self(crowd))
-    }
-
-    /// How many are still there: they are sent away after a while.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+        Ok(Self { _connections: crowd })
     }
 }
 

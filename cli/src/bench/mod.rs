@@ -204,14 +204,6 @@ async fn grpc(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn updates(args: &Args) -> anyhow::Result<()> {
-    let request = |user: usize| {
-        let user = 2 + user % 3;
-        let hash = process::legacy_hash(&format!("{user}1"));
-        load::post(
-            "/billing/api/user_balance_update",
-            &format!("u=admin&user_id={user}&balance=1&hash={hash}"),
-        )
-    };
     let mut databases = vec![("on SQLite", None)];
     if let Some(url) = &args.postgres {
         databases.push(("on PostgreSQL", Some(url.as_str())));
@@ -228,7 +220,7 @@ async fn updates(args: &Args) -> anyhow::Result<()> {
             [Side::new("one transaction per update, no server"), Side::new("tollbook serve")];
         for _ in 0..args.rounds {
             sides[0].rates.push(bare.run(CLIENTS, args.duration()).await?);
-            let requests = (0..CLIENTS).map(request).collect();
+            let requests = (0..CLIENTS).map(|client| update_request(2 + client % 3)).collect();
             let load = Http::connect_each(server.http()?, requests).await?;
             sides[1].rates.push(load.run(args.duration()).await?);
         }
@@ -261,13 +253,13 @@ async fn crowd(args: &Args) -> anyhow::Result<()> {
     println!("  alone                                       {alone:>9.0} us");
     println!(
         "  beside {:>6} idle and slow connections     {crowded:>9.0} us  {:.2} times",
-        held.len(),
+        args.connections,
         crowded / alone
     );
     drop(held);
     for (what, request) in [
         ("user_simple_balance_get", balance_request as fn() -> Vec<u8>),
-        ("durable user_balance_update", update_request),
+        ("durable user_balance_update", || update_request(2)),
     ] {
         let load = Http::connect_each(address, vec![request(); CLIENTS * 4]).await?;
         let best = load.run(args.duration()).await?;
@@ -284,10 +276,10 @@ async fn crowd(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A request that adds 1 to a demo user's balance, signed.
-fn update_request() -> Vec<u8> {
-    let hash = process::legacy_hash("21");
-    let form = format!("u=admin&user_id=2&balance=1&hash={hash}");
+/// A request that adds 1 to a user's balance, signed.
+fn update_request(user: usize) -> Vec<u8> {
+    let hash = process::legacy_hash(&format!("{user}1"));
+    let form = format!("u=admin&user_id={user}&balance=1&hash={hash}");
     load::post("/billing/api/user_balance_update", &form)
 }
 

@@ -21,7 +21,7 @@ use tonic::{Code, Status, body::Body, transport::server::TcpConnectInfo};
 use tower::{Layer, Service};
 
 use super::{
-    Caller, ClientAddress, Principal, Via,
+    Caller, Principal, Via,
     policy::{Policy, Rule},
     signature,
     tokens::{Token, TokenKind},
@@ -72,27 +72,25 @@ impl Gate {
         &self,
         rule: &Rule,
         headers: &HeaderMap,
-        extensions: &mut Extensions,
+        extensions: &Extensions,
     ) -> Result<Principal> {
         let token = self.token(headers).await?;
         if let Some(claim) = headers.get(LEGACY_SIGNATURE_METADATA) {
             let claim = decode_claim(token.as_deref(), claim)?;
-            extensions.insert(ClientAddress(claim.client_address.parse().ok()));
             return self.admit_legacy(rule, &claim).await;
         }
         let connection = extensions.get::<TcpConnectInfo>();
         let address = connection.and_then(TcpConnectInfo::remote_addr).map(|peer| peer.ip());
-        extensions.insert(ClientAddress(address));
         let principal = match token {
             Some(token) if token.kind != TokenKind::Shim => {
                 let user = self.context.directory.by_id(token.user).await?;
                 let user = user.ok_or(Error::CredentialsMissing)?;
                 let permissions = self.permissions_of(&user);
-                Principal { caller: Caller::User(user, permissions), via: Via::Grpc }
+                Principal { caller: Caller::User(user, permissions), via: Via::Grpc, address }
             }
             // A shim has no powers of its own.
             Some(_) => return Err(Error::RoleDenied),
-            None if rule.public => Principal { caller: Caller::Anonymous, via: Via::Grpc },
+            None if rule.public => Principal { caller: Caller::Anonymous, via: Via::Grpc, address },
             None => return Err(Error::CredentialsMissing),
         };
         rule.check(&principal)?;
@@ -217,17 +215,14 @@ where
                 Err(error) => return Ok(Status::from(error).into_http()),
             };
             let begun = Instant::now();
-            let path = request.uri().path().to_owned();
             let legacy = request.headers().contains_key(LEGACY_SIGNATURE_METADATA);
             let admitted = if request.uri().path() == CHECK_ACCESS {
                 gate.claim_of(request.headers()).await.map(|claim| {
                     request.extensions_mut().insert(claim);
                 })
             } else {
-                let mut extensions = std::mem::take(request.extensions_mut());
-                let admitted = gate.admit(rule, request.headers(), &mut extensions).await;
-                *request.extensions_mut() = extensions;
-                admitted.map(|principal| {
+                let (headers, extensions) = (request.headers(), request.extensions());
+                gate.admit(rule, headers, extensions).await.map(|principal| {
                     request.extensions_mut().insert(principal);
                 })
             };
@@ -235,7 +230,7 @@ where
                 Ok(()) => inner.call(request).await?,
                 Err(error) => Status::from(error).into_http(),
             };
-            measure::rpc(&path, code_of(&response), begun);
+            measure::rpc(&rule.name, code_of(&response), begun);
             if legacy && gate.context.catalog.load().settings.xml_api_extension {
                 response.headers_mut().insert(HTML_WRAP_HEADER, HeaderValue::from_static("1"));
             }

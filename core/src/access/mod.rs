@@ -29,15 +29,13 @@ use crate::{
     users::{Identity, Role},
 };
 
-/// Where a request came from, as far as it is known: behind a shim, what the shim says.
-#[derive(Clone, Copy, Debug)]
-struct ClientAddress(Option<IpAddr>);
-
 /// The authenticated caller of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Principal {
     caller: Caller,
     via: Via,
+    /// Where the request came from, as far as it is known: behind a shim, what the shim says.
+    address: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The access rules of the contract, read from its descriptors.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use prost_reflect::{DynamicMessage, Value};
 use tollbook_proto::v1::Permission;
@@ -15,6 +15,8 @@ use crate::{
 /// The rule of one rpc.
 #[derive(Debug)]
 pub(super) struct Rule {
+    /// `SERVICE/RPC`, without the package.
+    pub(super) name: Arc<str>,
     roles: Vec<Role>,
     permission: Permission,
     /// Needs no credential.
@@ -53,14 +55,16 @@ impl Policy {
         let services = pool.services().filter(|service| service.package_name() == "tollbook.v1");
         for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
             let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+            let name = format!("{}/{}", method.parent_service().name(), method.name());
             let options = method.options();
             if !options.has_extension(&access) {
                 return Err(Error::internal(format!("rpc {path} has no access rule")));
             }
             let value = options.get_extension(&access);
-            let rule = value.as_message().and_then(read).ok_or_else(|| {
-                Error::internal(format!("rpc {path} has an unreadable access rule"))
-            })?;
+            let rule =
+                value.as_message().and_then(|access| read(&name, access)).ok_or_else(|| {
+                    Error::internal(format!("rpc {path} has an unreadable access rule"))
+                })?;
             rules.insert(path, rule);
         }
         Ok(Self(rules))
@@ -72,7 +76,7 @@ impl Policy {
     }
 }
 
-fn read(access: &DynamicMessage) -> Option<Rule> {
+fn read(name: &str, access: &DynamicMessage) -> Option<Rule> {
     let field = |name: &str| access.get_field_by_name(name);
     let roles = field("roles")?
         .as_list()?
@@ -80,6 +84,7 @@ fn read(access: &DynamicMessage) -> Option<Rule> {
         .map(|role| role.as_enum_number().and_then(Role::from_proto))
         .collect::<Option<_>>()?;
     Some(Rule {
+        name: name.into(),
         roles,
         permission: Permission::try_from(field("permission")?.as_enum_number()?).ok()?,
         public: field("public").as_deref().and_then(Value::as_bool)?,

@@ -1,12 +1,11 @@
 //! `SessionsService`: logging in and out.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use tollbook_proto::v1::{self as pb, sessions_service_server::SessionsService};
 use tonic::{Request, Response, Status};
 
 use super::{
-    ClientAddress,
     password::{self, Verdict},
     principal, store,
     tokens::{self, TokenKind},
@@ -27,12 +26,11 @@ impl Service {
     async fn log_in(
         &self,
         request: pb::CreateSessionRequest,
-        ClientAddress(address): ClientAddress,
+        address: Option<IpAddr>,
     ) -> Result<pb::CreateSessionResponse> {
         let snapshot = self.0.catalog.load_full();
         let redirect = snapshot.settings.allow_api_login_redirect;
-        let username = request.username.clone();
-        if self.0.lockout.is_locked(address, &username) {
+        if self.0.lockout.is_locked(address, &request.username) {
             return Err(Error::LoginFailed { redirect });
         }
         let stored = users::store::password_hash(&self.0.db, &request.username).await?;
@@ -43,11 +41,11 @@ impl Service {
         };
         let verdict = password::verify(request.password, hash).await?;
         let (Some(id), Verdict::Right | Verdict::Outdated(_)) = (id, &verdict) else {
-            self.0.lockout.failed(address, &username);
+            self.0.lockout.failed(address, &request.username);
             return Err(Error::LoginFailed { redirect });
         };
         let identity = self.0.directory.by_id(id).await?.ok_or(Error::LoginFailed { redirect })?;
-        self.0.lockout.came_in(address, &username);
+        self.0.lockout.came_in(address, &request.username);
         let expires_at = clock::now() + SESSION_LENGTH;
         let mut tx = self.0.db.begin().await?;
         if let Verdict::Outdated(better) = verdict {
@@ -74,8 +72,7 @@ impl SessionsService for Service {
         &self,
         request: Request<pb::CreateSessionRequest>,
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
-        let address = request.extensions().get::<ClientAddress>().copied();
-        let address = address.unwrap_or(ClientAddress(None));
+        let address = principal(&request)?.address;
         Ok(Response::new(self.log_in(request.into_inner(), address).await?))
     }
 

@@ -2,7 +2,7 @@
 //! (spec: `m4-general.md`, order of checks and hash).
 
 use sha1::{Digest, Sha1};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 use tollbook_proto::v1::LegacySignature;
 
 use super::{Caller, Principal, Via, lockout::Lockout, policy::Rule};
@@ -52,7 +52,7 @@ impl Verifier<'_> {
         };
         if rule.legacy_anonymous {
             return match self.fits(!claim.only_admin_signs_nothing) {
-                true => Ok(Principal { caller: Caller::Anonymous, via: Via::Legacy }),
+                true => Ok(Principal { caller: Caller::Anonymous, via: Via::Legacy, address }),
                 false => Err(failed(Error::IncorrectHash)),
             };
         }
@@ -67,42 +67,36 @@ impl Verifier<'_> {
             return Err(Error::RoleDenied);
         }
         let permissions = permissions_of(&caller);
-        Ok(Principal { caller: Caller::User(caller, permissions), via: Via::Legacy })
+        Ok(Principal { caller: Caller::User(caller, permissions), via: Via::Legacy, address })
     }
 
     /// Whether the hash is one of the secret key, or of the one before it while that counts.
     fn fits(&self, may_sign_nothing: bool) -> bool {
         let settings = self.settings;
-        settings.disable_hash_checking
-            || hash_fits(self.claim, &settings.api_secret_key, may_sign_nothing)
-            || settings
-                .previous_api_secret_key(clock::now())
-                .is_some_and(|key| hash_fits(self.claim, key, may_sign_nothing))
+        if settings.disable_hash_checking {
+            return true;
+        }
+        let input = |key| right_input(self.claim, key, may_sign_nothing);
+        let input = input(&settings.api_secret_key)
+            .or_else(|| input(settings.previous_api_secret_key(clock::now())?));
+        measure::legacy_hash(&self.claim.method, input);
+        input.is_some()
     }
 }
 
-/// Whether the hash is that of one of the candidates followed by the secret key. Every
+/// Which of the candidates, counted from 1, gives the hash when the secret key follows it. Every
 /// candidate is tried, and compared in constant time, whatever the ones before gave.
-fn hash_fits(claim: &LegacySignature, key: &Secret, may_sign_nothing: bool) -> bool {
-    let counts = |candidate: &&String| may_sign_nothing || !candidate.is_empty();
-    let mut input = 0;
-    let numbered = (1_usize..).zip(&claim.candidates);
-    let fits = numbered.filter(|(_, candidate)| counts(candidate)).fold(
-        Choice::from(0),
-        |fits, (number, candidate)| {
-            let digest = Sha1::new().chain_update(candidate).chain_update(&key.0).finalize();
-            let mut hash = [0; 40];
-            // Cannot fail: 20 bytes are 40 digits.
-            let _ = hex::encode_to_slice(digest, &mut hash);
-            let this = hash.ct_eq(claim.hash.as_bytes());
-            if bool::from(this) {
-                input = number;
-            }
-            fits | this
-        },
-    );
-    measure::legacy_hash(&claim.method, input);
-    fits.into()
+fn right_input(claim: &LegacySignature, key: &Secret, may_sign_nothing: bool) -> Option<usize> {
+    let counts = |candidate: &String| may_sign_nothing || !candidate.is_empty();
+    let numbered = (1..).zip(&claim.candidates).filter(|(_, candidate)| counts(candidate));
+    numbered.fold(None, |right, (number, candidate)| {
+        let digest = Sha1::new().chain_update(candidate).chain_update(&key.0).finalize();
+        let mut hash = [0; 40];
+        // Cannot fail: 20 bytes are 40 digits.
+        let _ = hex::encode_to_slice(digest, &mut hash);
+        let fits: bool = hash.ct_eq(claim.hash.as_bytes()).into();
+        if fits { Some(number) } else { right }
+    })
 }
 
 #[cfg(test)]
@@ -134,9 +128,15 @@ mod tests {
             ("AMD45.5", "secret", "cd4e5e92a0fe326d6f5c1d40a7952bb4442e1b5d"),
             ("adminadmin1", "secret", "c420ef706a02e6449994b7575b25ef5f74cc722b"),
         ] {
-            assert!(hash_fits(&claim(&["other", candidate], hash), &Secret(key.to_owned()), true));
-            assert!(!hash_fits(&claim(&[candidate], hash), &Secret("wrong".to_owned()), true));
-            assert!(!hash_fits(&claim(&["other"], hash), &Secret(key.to_owned()), true));
+            assert_eq!(
+                right_input(&claim(&["other", candidate], hash), &Secret(key.to_owned()), true),
+                Some(2)
+            );
+            assert_eq!(
+                right_input(&claim(&[candidate], hash), &Secret("wrong".to_owned()), true),
+                None
+            );
+            assert_eq!(right_input(&claim(&["other"], hash), &Secret(key.to_owned()), true), None);
         }
     }
 
@@ -145,9 +145,9 @@ mod tests {
         fn only_the_right_hash_fits(candidate in ".{0,20}", key in ".{1,20}", hash in "[0-9a-f]{0,41}") {
             let right = hex::encode(Sha1::digest(format!("{candidate}{key}")));
             let key = Secret(key);
-            prop_assert!(hash_fits(&claim(&[&candidate], &right), &key, true));
-            prop_assert_eq!(hash_fits(&claim(&[&candidate], &hash), &key, true), hash == right);
-            prop_assert!(!hash_fits(&claim(&[], &right), &key, true));
+            prop_assert_eq!(right_input(&claim(&[&candidate], &right), &key, true), Some(1));
+            prop_assert_eq!(right_input(&claim(&[&candidate], &hash), &key, true).is_some(), hash == right);
+            prop_assert_eq!(right_input(&claim(&[], &right), &key, true), None);
         }
     }
 }

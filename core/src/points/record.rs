@@ -33,8 +33,13 @@ struct Side<'a> {
 
 impl Point {
     /// Checks everything about a point that needs no look at anything else.
-    pub(super) fn new(message: pb::ConnectionPoint) -> Result<Self> {
+    pub(super) fn checked(message: pb::ConnectionPoint) -> Result<Self> {
         contract::visit_texts(&contract::to_dynamic(MESSAGE, &message)?, &mut check_text)?;
+        Self::new(message)
+    }
+
+    /// A point as it is stored: its texts were checked before they were.
+    pub(super) fn new(message: pb::ConnectionPoint) -> Result<Self> {
         let address = message.address.trim();
         let network = match address {
             "" => None,
@@ -83,7 +88,11 @@ impl Point {
     pub(super) fn changed(&self, request: &pb::UpdateConnectionPointRequest) -> Result<Self> {
         let new = request.connection_point.clone().unwrap_or_default();
         let Some(mask) = &request.update_mask else {
-            return Self::new(pb::ConnectionPoint { id: self.id.0, user_id: self.user.0, ..new });
+            return Self::checked(pb::ConnectionPoint {
+                id: self.id.0,
+                user_id: self.user.0,
+                ..new
+            });
         };
         let from = contract::to_dynamic(MESSAGE, &new)?;
         let mut to = contract::to_dynamic(MESSAGE, &self.message)?;
@@ -93,7 +102,7 @@ impl Point {
                 return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
             }
         }
-        Self::new(contract::from_dynamic(&to)?)
+        Self::checked(contract::from_dynamic(&to)?)
     }
 
     pub(super) fn to_proto(&self) -> pb::ConnectionPoint {

@@ -77,7 +77,7 @@ impl Service {
             return Err(Error::UserNotFound);
         }
         // Before an id is used up for it.
-        Point::new(message.clone())?;
+        Point::checked(message.clone())?;
         let mut tx = self.0.begin_catalog_change().await?;
         message.id = tx.next_id(Sequence::ConnectionPoints).await?;
         if request.create_routing_group {

@@ -77,9 +77,16 @@ pub(super) async fn pending(db: &Db, now: i64) -> Result<Vec<Warning>> {
     db.fetch_all(query).await?.iter().map(read).collect()
 }
 
+/// Makes a change of its own. Returns how many warnings it changed.
+async fn change(db: &Db, query: Query) -> Result<u64> {
+    let mut tx = db.begin().await?;
+    let changed = tx.execute(query).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
 /// Takes a warning to send it; false: somebody else has taken it.
 pub(super) async fn claim(db: &Db, warning: &Warning, until: i64) -> Result<bool> {
-    let mut tx = db.begin().await?;
     let query = Query::new(
         "UPDATE balance_warnings SET next_attempt_at = $1 \
          WHERE id = $2 AND next_attempt_at = $3 AND sent_at IS NULL",
@@ -87,9 +94,7 @@ pub(super) async fn claim(db: &Db, warning: &Warning, until: i64) -> Result<bool
     .bind(until)
     .bind(warning.id)
     .bind(warning.next_attempt_at);
-    let claimed = tx.execute(query).await? > 0;
-    tx.commit().await?;
-    Ok(claimed)
+    Ok(change(db, query).await? > 0)
 }
 
 pub(super) async fn set_sent(db: &Db, id: i64, now: i64) -> Result<()> {
@@ -99,9 +104,7 @@ pub(super) async fn set_sent(db: &Db, id: i64, now: i64) -> Result<()> {
     )
     .bind(now)
     .bind(id);
-    let mut tx = db.begin().await?;
-    tx.execute(query).await?;
-    tx.commit().await
+    change(db, query).await.map(drop)
 }
 
 pub(super) async fn set_failed(
@@ -119,9 +122,7 @@ pub(super) async fn set_failed(
     .bind(next_attempt_at)
     .bind(problem)
     .bind(id);
-    let mut tx = db.begin().await?;
-    tx.execute(query).await?;
-    tx.commit().await
+    change(db, query).await.map(drop)
 }
 
 /// A page of warnings, the newest first.

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tollbook_proto::v1 as pb;
+
 use super::{
     Mail, Recipient, Warning,
     due::{Verdict, local_time, set_warned, verdict},
@@ -17,7 +19,7 @@ use crate::{
     error::Result,
     ids::UserId,
     money::Money,
-    store::{Db, retrying},
+    store::{Db, Tx, retrying},
     users::{self, store::Watched},
 };
 
@@ -109,12 +111,8 @@ async fn decide(db: &Db, id: UserId) -> Result<()> {
 
 /// Where a recipient gets mail; none: nowhere. A user gets it at his billing address, or else
 /// at his main one, or the one for rates, or that of his NOC.
-async fn address(
-    tx: &mut crate::store::Tx,
-    user: &tollbook_proto::v1::User,
-    recipient: Recipient,
-) -> Result<Option<String>> {
-    let main = |user: &tollbook_proto::v1::User| {
+async fn address(tx: &mut Tx, user: &pb::User, recipient: Recipient) -> Result<Option<String>> {
+    let main = |user: &pb::User| {
         user.address.as_ref().map(|address| address.email.clone()).unwrap_or_default()
     };
     let addresses = match recipient {

@@ -3,15 +3,15 @@
 use serde::Serialize;
 use tollbook_proto::v1::{
     ConnectionPoint, CreateConnectionPointRequest, DeleteConnectionPointRequest, ErrorReason,
-    NumberChoice, OriginationPoint, PointTimeouts, RoutingAlgorithm, TerminationPoint,
-    UpdateConnectionPointRequest,
+    NumberChoice, PointTimeouts, UpdateConnectionPointRequest,
 };
 
-use super::devices::{DEFAULT_CAPACITY, DEFAULT_PATTERN, DEFAULT_RINGING};
+use super::devices::{DEFAULT_RINGING, ROUTING_ALGORITHMS, new_origination, new_termination};
 use crate::{
     call::Call,
     error::{Failure, Wrap, refused},
-    method::{Method, STAFF, optional, required},
+    mask::Mask,
+    method::{Method, Param, STAFF, optional, required},
     request::Params,
     xml::Answer,
 };
@@ -50,7 +50,10 @@ const NOT_CREATED: &str = "Connection Point was not created";
 async fn cp_create(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
     let user_id = params.id("user_id").ok_or_else(|| super::user::not_found(WRAP))?;
-    let switch = |name| switch(params, name).map_err(|problem| unusable(NOT_CREATED, &problem));
+    let switch = |name| {
+        let switch = params.toggled(name, "0");
+        switch.map_err(|problem| Failure::unusable(WRAP, NOT_CREATED, &problem))
+    };
     let op = switch("op")?.unwrap_or(false);
     let tp = switch("tp")?.unwrap_or(false);
     let create_routing_group = switch("create_rg_for_op")?.unwrap_or(false) && op;
@@ -59,19 +62,8 @@ async fn cp_create(call: Call) -> Result<Answer, Failure> {
         description: params.text("description").to_owned(),
         address: params.text("ipaddr").to_owned(),
         timeouts: Some(PointTimeouts { ringing: DEFAULT_RINGING, ..Default::default() }),
-        origination: Some(OriginationPoint {
-            disabled: !op,
-            active: op,
-            capacity: DEFAULT_CAPACITY,
-            source_pattern: DEFAULT_PATTERN.to_owned(),
-            ..Default::default()
-        }),
-        termination: Some(TerminationPoint {
-            disabled: !tp,
-            active: tp,
-            capacity: DEFAULT_CAPACITY,
-            ..Default::default()
-        }),
+        origination: Some(new_origination(op)),
+        termination: Some(new_termination(tp)),
         ..Default::default()
     };
     let request =
@@ -133,7 +125,7 @@ pub(super) const CP_UPDATE: Method = Method {
     handle: |call| Box::pin(cp_update(call)),
 };
 
-const POINT: crate::method::Param = required("cp_id", "which connection point");
+const POINT: Param = required("cp_id", "which connection point");
 const NOT_UPDATED: &str = "Connection Point was not updated";
 
 fn point_id(params: &Params) -> Result<i64, Failure> {
@@ -142,10 +134,11 @@ fn point_id(params: &Params) -> Result<i64, Failure> {
 
 async fn cp_update(call: Call) -> Result<Answer, Failure> {
     let id = point_id(&call.params)?;
-    let changes = Changes::read(&call.params).map_err(|problem| unusable(NOT_UPDATED, &problem))?;
+    let changes = Changes::read(&call.params)
+        .map_err(|problem| Failure::unusable(WRAP, NOT_UPDATED, &problem))?;
     let request = UpdateConnectionPointRequest {
         connection_point: Some(ConnectionPoint { id, ..changes.point }),
-        update_mask: Some(prost_types::FieldMask { paths: changes.paths }),
+        update_mask: Some(changes.mask.into_proto()),
     };
     match call.connection_points().update_connection_point(request).await {
         Ok(_) => Ok(Answer::success("Connection Point updated")),
@@ -153,32 +146,26 @@ async fn cp_update(call: Call) -> Result<Answer, Failure> {
     }
 }
 
-fn unusable(text: &str, problem: &str) -> Failure {
-    Failure::Parameters(WRAP.explained(text, Some(problem)))
-}
-
-/// The settings that a request sets. An empty text empties its field; an empty number,
-/// switch or choice counts as not sent, as forms send what nobody filled in.
-#[derive(Default)]
-struct Changes {
+/// The settings that a request sets.
+struct Changes<'a> {
     point: ConnectionPoint,
     /// The fields of `point` that were sent.
-    paths: Vec<String>,
+    mask: Mask<'a>,
 }
 
-impl Changes {
+impl<'a> Changes<'a> {
     /// Reads the parameters; the error says what is wrong with one of them.
-    fn read(params: &Params) -> Result<Self, String> {
-        let mut changes = Self::default();
-        changes.texts(params);
-        changes.numbers(params)?;
-        changes.ids(params)?;
-        changes.switches(params)?;
+    fn read(params: &'a Params) -> Result<Self, String> {
+        let mut changes = Self { point: ConnectionPoint::default(), mask: Mask::new(params) };
+        changes.texts();
+        changes.numbers()?;
+        changes.ids()?;
+        changes.switches()?;
         changes.choices(params)?;
         Ok(changes)
     }
 
-    fn texts(&mut self, params: &Params) {
+    fn texts(&mut self) {
         let point = &mut self.point;
         let op = point.origination.get_or_insert_default();
         let tp = point.termination.get_or_insert_default();
@@ -206,14 +193,11 @@ impl Changes {
             ("cid_name", "caller_id.name", &mut caller_id.name),
             ("cid_number", "caller_id.number", &mut caller_id.number),
         ] {
-            if let Some(value) = params.get(name) {
-                value.clone_into(field);
-                self.paths.push(path.to_owned());
-            }
+            self.mask.text(name, path, field);
         }
     }
 
-    fn numbers(&mut self, params: &Params) -> Result<(), String> {
+    fn numbers(&mut self) -> Result<(), String> {
         let point = &mut self.point;
         let timeouts = point.timeouts.get_or_insert_default();
         let op = point.origination.get_or_insert_default();
@@ -229,15 +213,12 @@ impl Changes {
             ("tp_capacity", "termination.capacity", &mut tp.capacity),
             ("callerid_number_pool_deviation", "caller_id.deviation", &mut caller_id.deviation),
         ] {
-            if let Some(value) = params.filled(name) {
-                *field = value.parse().map_err(|_| format!("{name} must be a number"))?;
-                self.paths.push(path.to_owned());
-            }
+            self.mask.number(name, path, field)?;
         }
         Ok(())
     }
 
-    fn ids(&mut self, params: &Params) -> Result<(), String> {
+    fn ids(&mut self) -> Result<(), String> {
         let op = self.point.origination.get_or_insert_default();
         let tp = self.point.termination.get_or_insert_default();
         let caller_id = self.point.caller_id.get_or_insert_default();
@@ -249,15 +230,12 @@ impl Changes {
             ("tp_tariff_id", "termination.tariff_id", &mut tp.tariff_id),
             ("callerid_number_pool_id", "caller_id.number_pool_id", &mut caller_id.number_pool_id),
         ] {
-            if params.filled(name).is_some() {
-                *field = params.id(name).ok_or_else(|| format!("{name} must be a number"))?;
-                self.paths.push(path.to_owned());
-            }
+            self.mask.id(name, path, field)?;
         }
         Ok(())
     }
 
-    fn switches(&mut self, params: &Params) -> Result<(), String> {
+    fn switches(&mut self) -> Result<(), String> {
         let op = self.point.origination.get_or_insert_default();
         let tp = self.point.termination.get_or_insert_default();
         let (mut originates, mut terminates) = (true, true);
@@ -267,10 +245,7 @@ impl Changes {
             ("tp", "termination.disabled", &mut terminates),
             ("tp_active", "termination.active", &mut tp.active),
         ] {
-            if let Some(on) = switch(params, name)? {
-                *field = on;
-                self.paths.push(path.to_owned());
-            }
+            self.mask.switch(name, path, "0", field)?;
         }
         (op.disabled, tp.disabled) = (!originates, !terminates);
         Ok(())
@@ -284,19 +259,13 @@ impl Changes {
                 "no" => false,
                 _ => return Err("any_port must be no or port".to_owned()),
             };
-            self.paths.push("any_port".to_owned());
+            self.mask.add("any_port");
         }
         if let Some(value) = params.filled("op_routing_algorithm") {
-            let algorithm = match value {
-                "lcr" => RoutingAlgorithm::Lcr,
-                "weight" => RoutingAlgorithm::Weight,
-                "percent" => RoutingAlgorithm::Percent,
-                "by_dialpeer" => RoutingAlgorithm::ByDialPeer,
-                "quality" => RoutingAlgorithm::Quality,
-                _ => return Err("op_routing_algorithm is unknown".to_owned()),
-            };
-            point.origination.get_or_insert_default().set_routing_algorithm(algorithm);
-            self.paths.push("origination.routing_algorithm".to_owned());
+            let known = ROUTING_ALGORITHMS.iter().find(|(name, _)| *name == value);
+            let (_, algorithm) = known.ok_or("op_routing_algorithm is unknown")?;
+            point.origination.get_or_insert_default().set_routing_algorithm(*algorithm);
+            self.mask.add("origination.routing_algorithm");
         }
         if let Some(value) = params.filled("callerid_number_pool_type") {
             let choice = match value {
@@ -307,19 +276,9 @@ impl Changes {
                 }
             };
             point.caller_id.get_or_insert_default().set_number_choice(choice);
-            self.paths.push("caller_id.number_choice".to_owned());
+            self.mask.add("caller_id.number_choice");
         }
         Ok(())
-    }
-}
-
-/// A switch of a request; none: it was not sent.
-fn switch(params: &Params, name: &str) -> Result<Option<bool>, String> {
-    match params.filled(name) {
-        None => Ok(None),
-        Some("1") => Ok(Some(true)),
-        Some("0") => Ok(Some(false)),
-        Some(_) => Err(format!("{name} must be 1 or 0")),
     }
 }
 

@@ -16,13 +16,34 @@ use crate::{
 };
 
 /// What a side of a new point has in M4, whether or not it acts as one.
-pub(super) const DEFAULT_CAPACITY: i32 = 500;
+const DEFAULT_CAPACITY: i32 = 500;
 /// The ringing timeout of a new point in M4, in seconds.
 pub(super) const DEFAULT_RINGING: i32 = 60;
 /// The pattern of calling numbers of a new origination point in M4: any.
-pub(super) const DEFAULT_PATTERN: &str = ".*";
+const DEFAULT_PATTERN: &str = ".*";
 /// The port of a point that has none set.
 const SIP_PORT: i32 = 5060;
+
+/// The origination side of a new point, whether or not it acts as one.
+pub(super) fn new_origination(acts: bool) -> OriginationPoint {
+    OriginationPoint {
+        disabled: !acts,
+        active: acts,
+        capacity: DEFAULT_CAPACITY,
+        source_pattern: DEFAULT_PATTERN.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// The termination side of a new point, whether or not it acts as one.
+pub(super) fn new_termination(acts: bool) -> TerminationPoint {
+    TerminationPoint {
+        disabled: !acts,
+        active: acts,
+        capacity: DEFAULT_CAPACITY,
+        ..Default::default()
+    }
+}
 
 pub(super) const DEVICES_GET: Method = Method {
     name: "devices_get",
@@ -180,17 +201,8 @@ fn details(point: ConnectionPoint) -> Device {
     let timeouts = point.timeouts.unwrap_or_default();
     let caller_id = point.caller_id.clone().unwrap_or_default();
     let port = port(&point);
-    let op = point.origination.unwrap_or_else(|| OriginationPoint {
-        disabled: true,
-        capacity: DEFAULT_CAPACITY,
-        source_pattern: DEFAULT_PATTERN.to_owned(),
-        ..Default::default()
-    });
-    let tp = point.termination.unwrap_or_else(|| TerminationPoint {
-        disabled: true,
-        capacity: DEFAULT_CAPACITY,
-        ..Default::default()
-    });
+    let op = point.origination.unwrap_or_else(|| new_origination(false));
+    let tp = point.termination.unwrap_or_else(|| new_termination(false));
     Device {
         id: point.id,
         name: point.id,
@@ -242,12 +254,17 @@ fn callerid(caller_id: &PointCallerId) -> String {
     }
 }
 
+/// The routing algorithms by their names in M4.
+pub(super) const ROUTING_ALGORITHMS: [(&str, RoutingAlgorithm); 5] = [
+    ("lcr", RoutingAlgorithm::Lcr),
+    ("weight", RoutingAlgorithm::Weight),
+    ("percent", RoutingAlgorithm::Percent),
+    ("by_dialpeer", RoutingAlgorithm::ByDialPeer),
+    ("quality", RoutingAlgorithm::Quality),
+];
+
+/// The name of an algorithm; where none was chosen it is the first.
 fn routing_algorithm(algorithm: RoutingAlgorithm) -> &'static str {
-    match algorithm {
-        RoutingAlgorithm::Unspecified | RoutingAlgorithm::Lcr => "lcr",
-        RoutingAlgorithm::Weight => "weight",
-        RoutingAlgorithm::Percent => "percent",
-        RoutingAlgorithm::ByDialPeer => "by_dialpeer",
-        RoutingAlgorithm::Quality => "quality",
-    }
+    let known = ROUTING_ALGORITHMS.iter().find(|(_, known)| *known == algorithm);
+    known.unwrap_or(&ROUTING_ALGORITHMS[0]).0
 }

@@ -1,8 +1,7 @@
 //! Group "user", writing: `user_create`, `user_details_update`.
 //!
-//! Both take the same parameters. Only what was sent changes. An empty text empties its
-//! field; an empty number, switch or date counts as not sent, as forms send what nobody
-//! filled in.
+//! Both take the same parameters. Only what was sent changes ([`Mask`]); an empty date counts
+//! as not sent, too.
 
 use serde::Serialize;
 use tollbook_proto::v1::{
@@ -13,6 +12,7 @@ use super::user::not_found;
 use crate::{
     call::Call,
     error::{Failure, Wrap, refused},
+    mask::Mask,
     method::{Method, Param, STAFF, optional, required},
     request::Params,
     xml::Answer,
@@ -92,7 +92,7 @@ pub(super) const USER_DETAILS_UPDATE: Method = Method {
     params: UPDATE_PARAMS,
     roles: STAFF,
     rpc: "/tollbook.v1.UsersService/UpdateUser",
-    wrap: Wrap::PageStatus,
+    wrap: WRAP,
     errors: &[
         (ErrorReason::BadLogin, "Access Denied"),
         (ErrorReason::ManagerInvalid, "Manager is invalid"),
@@ -100,22 +100,24 @@ pub(super) const USER_DETAILS_UPDATE: Method = Method {
     handle: |call| Box::pin(user_details_update(call)),
 };
 
+const WRAP: Wrap = Wrap::PageStatus;
 const NOT_UPDATED: &str = "User was not updated";
 const NOT_CREATED: &str = "User was not created";
 
 async fn user_details_update(call: Call) -> Result<Answer, Failure> {
-    let id = call.params.id("user_id").ok_or_else(|| not_found(Wrap::PageStatus))?;
-    let changes = Changes::read(&call.params).map_err(|problem| unusable(NOT_UPDATED, &problem))?;
+    let id = call.params.id("user_id").ok_or_else(|| not_found(WRAP))?;
+    let changes = Changes::read(&call.params)
+        .map_err(|problem| Failure::unusable(WRAP, NOT_UPDATED, &problem))?;
     let request = UpdateUserRequest {
         user: Some(User { id, ..changes.user }),
-        update_mask: Some(prost_types::FieldMask { paths: changes.paths }),
+        update_mask: Some(changes.mask.into_proto()),
         exclude_self: true,
         tax_patches: changes.taxes,
         password: String::new(),
     };
     match call.users().update_user(request).await {
         Ok(_) => Ok(Answer::success("User was updated successfully")),
-        Err(status) => refused(Wrap::PageStatus, NOT_UPDATED, status),
+        Err(status) => refused(WRAP, NOT_UPDATED, status),
     }
 }
 
@@ -129,7 +131,7 @@ pub(super) const USER_CREATE: Method = Method {
     params: CREATE_PARAMS,
     roles: STAFF,
     rpc: "/tollbook.v1.UsersService/CreateUser",
-    wrap: Wrap::PageStatus,
+    wrap: WRAP,
     errors: &[
         (ErrorReason::BadLogin, "Access Denied"),
         (ErrorReason::ManagerInvalid, "Manager is invalid"),
@@ -150,7 +152,8 @@ struct Created {
 
 async fn user_create(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
-    let changes = Changes::read(params).map_err(|problem| unusable(NOT_CREATED, &problem))?;
+    let changes =
+        Changes::read(params).map_err(|problem| Failure::unusable(WRAP, NOT_CREATED, &problem))?;
     let mut user = changes.user;
     params.text("username").clone_into(&mut user.username);
     user.postpaid = params.filled("postpaid").is_none_or(|value| value == "1");
@@ -158,14 +161,14 @@ async fn user_create(call: Call) -> Result<Answer, Failure> {
         None => 0,
         Some(_) => params
             .id("tariff_id")
-            .ok_or_else(|| unusable(NOT_CREATED, "tariff_id must be a number"))?,
+            .ok_or_else(|| Failure::unusable(WRAP, NOT_CREATED, "tariff_id must be a number"))?,
     };
     user.credit = params.decimal("credit");
     user.balance_min = params.decimal("balance_min");
     user.balance_max = params.decimal("balance_max");
     let password = params.text("password").to_owned();
     if password.is_empty() {
-        return Err(unusable(NOT_CREATED, "password is required"));
+        return Err(Failure::unusable(WRAP, NOT_CREATED, "password is required"));
     }
     let request = CreateUserRequest {
         user: Some(user),
@@ -179,38 +182,33 @@ async fn user_create(call: Call) -> Result<Answer, Failure> {
             let status = Created { success: "User created", user_id };
             Ok(Answer::xml("page", &CreatedPage { status }))
         }
-        Err(status) => refused(Wrap::PageStatus, NOT_CREATED, status),
+        Err(status) => refused(WRAP, NOT_CREATED, status),
     }
 }
 
-/// Parameters that no user can be made of.
-fn unusable(text: &str, problem: &str) -> Failure {
-    Failure::Parameters(Wrap::PageStatus.explained(text, Some(problem)))
-}
-
 /// The details that a request sets.
-#[derive(Default)]
-struct Changes {
+struct Changes<'a> {
     user: User,
     /// The fields of `user` that were sent.
-    paths: Vec<String>,
+    mask: Mask<'a>,
     taxes: Vec<TaxPatch>,
 }
 
-impl Changes {
+impl<'a> Changes<'a> {
     /// Reads the parameters; the error says what is wrong with one of them.
-    fn read(params: &Params) -> Result<Self, String> {
-        let mut changes = Self::default();
-        changes.texts(params);
+    fn read(params: &'a Params) -> Result<Self, String> {
+        let mut changes =
+            Self { user: User::default(), mask: Mask::new(params), taxes: Vec::new() };
+        changes.texts();
         changes.numbers(params)?;
-        changes.switches(params)?;
+        changes.switches()?;
         changes.dates(params)?;
         changes.lists(params)?;
         changes.taxes = taxes(params)?;
         Ok(changes)
     }
 
-    fn texts(&mut self, params: &Params) {
+    fn texts(&mut self) {
         let user = &mut self.user;
         let address = user.address.get_or_insert_default();
         for (name, path, field) in [
@@ -232,10 +230,7 @@ impl Changes {
             ("state", "address.state", &mut address.state),
             ("email", "address.email", &mut address.email),
         ] {
-            if let Some(value) = params.get(name) {
-                value.clone_into(field);
-                self.paths.push(path.to_owned());
-            }
+            self.mask.text(name, path, field);
         }
     }
 
@@ -264,10 +259,7 @@ impl Changes {
                 &mut destination_list.number_pool_id,
             ),
         ] {
-            if let Some(value) = params.filled(name) {
-                *field = value.parse().map_err(|_| format!("{name} must be a number"))?;
-                self.paths.push(path.to_owned());
-            }
+            self.mask.number(name, path, field)?;
         }
         let small = |name: &str, number: i64| {
             i32::try_from(number).map_err(|_| format!("{name} is out of range"))
@@ -278,12 +270,12 @@ impl Changes {
         warning.hour = small("warning_email_hour", if hour == -1 { 0 } else { hour })?;
         if let Some(threshold) = params.decimal("warning_email_balance") {
             warning.user_threshold = Some(threshold);
-            self.paths.push("balance_warning.user_threshold".to_owned());
+            self.mask.add("balance_warning.user_threshold");
         }
         Ok(())
     }
 
-    fn switches(&mut self, params: &Params) -> Result<(), String> {
+    fn switches(&mut self) -> Result<(), String> {
         let user = &mut self.user;
         let blocking = user.blocking.get_or_insert_default();
         let warning = user.balance_warning.get_or_insert_default();
@@ -306,10 +298,7 @@ impl Changes {
             ("warning_email_active", "balance_warning.active", "0", &mut warning.active),
             ("generate_invoice", "generate_invoice", "0", &mut user.generate_invoice),
         ] {
-            if let Some(value) = params.filled(name) {
-                *field = switch(name, value, off)?;
-                self.paths.push(path.to_owned());
-            }
+            self.mask.switch(name, path, off, field)?;
         }
         Ok(())
     }
@@ -317,11 +306,11 @@ impl Changes {
     fn dates(&mut self, params: &Params) -> Result<(), String> {
         if let Some(date) = date(params, ["by", "bm", "bd"])? {
             self.user.blocking.get_or_insert_default().block_at = date;
-            self.paths.push("blocking.block_at".to_owned());
+            self.mask.add("blocking.block_at");
         }
         if let Some(date) = date(params, ["ay", "am", "ad"])? {
             self.user.agreement_date = date;
-            self.paths.push("agreement_date".to_owned());
+            self.mask.add("agreement_date");
         }
         Ok(())
     }
@@ -340,7 +329,7 @@ impl Changes {
                     "whitelist" => ListUse::Whitelist,
                     _ => return Err(format!("{name} must be no, blacklist or whitelist")),
                 });
-                self.paths.push(path.to_owned());
+                self.mask.add(path);
             }
         }
         Ok(())
@@ -363,23 +352,14 @@ fn date(params: &Params, names: [&str; 3]) -> Result<Option<String>, String> {
     Ok(Some(format!("{year:04}-{month:02}-{day:02}")))
 }
 
-/// A switch that is 1 for on, and `off` for off.
-fn switch(name: &str, value: &str, off: &str) -> Result<bool, String> {
-    match value {
-        "1" => Ok(true),
-        value if value == off => Ok(false),
-        _ => Err(format!("{name} must be 1 or {off}")),
-    }
-}
-
 /// The changes of the four taxes. The first cannot be switched off.
 fn taxes(params: &Params) -> Result<Vec<TaxPatch>, String> {
     let mut patches = Vec::new();
     for position in 1..=4 {
         let enabled_name = format!("tax{position}_enabled");
-        let enabled = match params.filled(&enabled_name) {
-            Some(value) if position > 1 => Some(switch(&enabled_name, value, "0")?),
-            _ => None,
+        let enabled = match position {
+            1 => None,
+            _ => params.toggled(&enabled_name, "0")?,
         };
         let patch = TaxPatch {
             position,

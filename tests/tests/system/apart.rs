@@ -14,10 +14,9 @@ async fn a_shim_reaches_its_core_over_the_network() {
     on_both(|data| async move {
         let mut core = Server::start_part(&data, "core", &[]);
         Fixture::fill(&core).await.settings(SECRET, &BTreeMap::new()).await;
-        let output = data.command().args(["token", "--shim", "shim1"]).output().unwrap();
-        let token = String::from_utf8(output.stdout).unwrap();
+        let token = data.token(&["--shim", "shim1"]);
         let url = format!("http://{}", core.grpc);
-        let environment = [("TOLLBOOK_SHIM_TOKEN", token.trim()), ("TOLLBOOK_CORE_URL", &url)];
+        let environment = [("TOLLBOOK_SHIM_TOKEN", &*token), ("TOLLBOOK_CORE_URL", &url)];
         let mut shim = Server::start_part(&data, "shim", &environment);
 
         let params = [("u", "admin"), ("user_id", "4"), ("balance", "4")];

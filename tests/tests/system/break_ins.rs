@@ -23,8 +23,7 @@ async fn start(data: &Data) -> (Server, Authorized) {
     let proxies = [("TOLLBOOK_TRUSTED_PROXIES", "[\"127.0.0.0/8\"]")];
     let server = Server::start_part(data, "serve", &proxies);
     Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
-    let output = data.command().args(["token", "break-ins"]).output().unwrap();
-    let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    let token = data.token(&["break-ins"]);
     let admin = bearer(server.channel().await, &token);
     (server, admin)
 }

@@ -30,7 +30,7 @@ async fn nothing_that_was_acknowledged_is_lost_or_doubled() {
     on_both(|data| async move {
         let mut server = Server::start(&data);
         Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
-        let token = admin_token(&data);
+        let token = data.token(&["crash test"]);
         let admin = bearer(server.channel().await, &token);
         let acknowledged = Arc::new(AtomicI64::new(0));
 
@@ -80,7 +80,7 @@ async fn a_backup_is_one_moment_of_a_server_at_work() {
     let data = Data::new(tollbook_tests::server::Backend::Sqlite).unwrap();
     let server = Server::start(&data);
     Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
-    let token = admin_token(&data);
+    let token = data.token(&["crash test"]);
     let admin = bearer(server.channel().await, &token);
     let acknowledged = Arc::new(AtomicI64::new(0));
     let mut clients = JoinSet::new();
@@ -123,11 +123,6 @@ async fn a_backup_is_one_moment_of_a_server_at_work() {
     assert!((at_least..=all).contains(&entries), "{entries}");
     let (_, done) = over_grpc(admin, 0, acknowledged).await;
     assert_eq!(done.len(), all / 4);
-}
-
-fn admin_token(data: &Data) -> String {
-    let output = data.command().args(["token", "crash test"]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// The user whom only this client changes.

@@ -115,9 +115,7 @@ async fn legacy_signatures_are_taken_from_shims_only() {
         let mut nobody = AccountsServiceClient::new(server.channel().await);
         assert_eq!(refusal(nobody.get_balance(signed()).await), refused);
 
-        let output = data.command().args(["token", "--shim", "shim1"]).output().unwrap();
-        let token = String::from_utf8(output.stdout).unwrap();
-        let shim = bearer(server.channel().await, token.trim());
+        let shim = bearer(server.channel().await, &data.token(&["--shim", "shim1"]));
         let mut accounts = AccountsServiceClient::new(shim.clone());
         accounts.get_balance(signed()).await.unwrap();
         let denied = (Code::PermissionDenied, ErrorReason::RoleDenied);

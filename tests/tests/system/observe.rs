@@ -22,8 +22,7 @@ async fn what_is_done_is_counted() {
         let params = [("u", "admin"), ("user_id", "4")];
         server.legacy("users_get", &params, "admin4").await;
         server.legacy("users_get", &params, "wrong").await;
-        let output = data.command().args(["token", "observe"]).output().unwrap();
-        let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let token = data.token(&["observe"]);
         let admin = tollbook_tests::server::bearer(server.channel().await, &token);
         let books = Books { server, admin, token };
         let mut bad = call(2);

@@ -56,8 +56,7 @@ impl Decks {
             let request = CreateTariffRequest { tariff: Some(tariff) };
             tariffs.create_tariff(request).await.unwrap();
         }
-        let output = data.command().args(["token", "decks"]).output().unwrap();
-        let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let token = data.token(&["decks"]);
         Self { data, server, token, admin }
     }
 

@@ -1,0 +1,77 @@
+//! Which fields of a message a request sets: a mask, made while the parameters are read.
+//!
+//! An empty text empties its field; an empty number, id or switch counts as not sent, as forms
+//! send what nobody filled in. An error says what is wrong with a parameter.
+
+use std::str::FromStr;
+
+use prost_types::FieldMask;
+
+use crate::request::Params;
+
+/// The fields that were sent so far.
+pub(crate) struct Mask<'a> {
+    params: &'a Params,
+    paths: Vec<String>,
+}
+
+impl<'a> Mask<'a> {
+    pub(crate) fn new(params: &'a Params) -> Self {
+        Self { params, paths: Vec::new() }
+    }
+
+    /// A field was set.
+    pub(crate) fn add(&mut self, path: &str) {
+        self.paths.push(path.to_owned());
+    }
+
+    /// Takes a text.
+    pub(crate) fn text(&mut self, name: &str, path: &str, field: &mut String) {
+        if let Some(value) = self.params.get(name) {
+            value.clone_into(field);
+            self.add(path);
+        }
+    }
+
+    /// Takes a number.
+    pub(crate) fn number<T: FromStr>(
+        &mut self,
+        name: &str,
+        path: &str,
+        field: &mut T,
+    ) -> Result<(), String> {
+        if let Some(value) = self.params.filled(name) {
+            *field = value.parse().map_err(|_| format!("{name} must be a number"))?;
+            self.add(path);
+        }
+        Ok(())
+    }
+
+    /// Takes an id, in its one spelling.
+    pub(crate) fn id(&mut self, name: &str, path: &str, field: &mut i64) -> Result<(), String> {
+        if self.params.filled(name).is_some() {
+            *field = self.params.id(name).ok_or_else(|| format!("{name} must be a number"))?;
+            self.add(path);
+        }
+        Ok(())
+    }
+
+    /// Takes a switch that is 1 for on, and `off` for off.
+    pub(crate) fn switch(
+        &mut self,
+        name: &str,
+        path: &str,
+        off: &str,
+        field: &mut bool,
+    ) -> Result<(), String> {
+        if let Some(on) = self.params.toggled(name, off)? {
+            *field = on;
+            self.add(path);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn into_proto(self) -> FieldMask {
+        FieldMask { paths: self.paths }
+    }
+}
