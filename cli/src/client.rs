@@ -1,6 +1,6 @@
 //! The way from a command to a running core.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -8,40 +8,65 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::config::Config;
+use crate::{config::Config, tls};
 
 /// A core, called with the token of the configuration.
 pub(crate) type Core = InterceptedService<Channel, Token>;
 
-/// Adds a token to every call.
+/// Adds a token to every call, where there is one.
 #[derive(Clone)]
-pub(crate) struct Token(MetadataValue<Ascii>);
+pub(crate) struct Token(Option<MetadataValue<Ascii>>);
 
 impl Interceptor for Token {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
         Ok(request)
     }
 }
 
 /// Connects to the core.
 pub(crate) async fn connect(config: &Config) -> anyhow::Result<Core> {
-    let token = config.token.as_ref().context(
-        "this command needs a user's token in TOLLBOOK_TOKEN: `tollbook token NAME` makes one",
-    )?;
-    connect_as(&config.core_url, token).await
+    if config.token.is_none() && config.client_cert.is_none() {
+        bail!(
+            "this command needs a user's token in TOLLBOOK_TOKEN: `tollbook token NAME` makes one"
+        );
+    }
+    connect_at(endpoint(config)?, config.token.as_deref()).await
+}
+
+/// The core of the configuration.
+pub(crate) fn endpoint(config: &Config) -> anyhow::Result<Endpoint> {
+    let endpoint = at(&config.core_url)?;
+    match config.core_url.starts_with("https:") {
+        true => endpoint.tls_config(tls::to_core(config)?).context("TLS to the core"),
+        false => Ok(endpoint),
+    }
+}
+
+fn at(url: &str) -> anyhow::Result<Endpoint> {
+    Endpoint::from_shared(url.to_owned())
+        .with_context(|| format!("{url:?} is not the URL of a core"))
 }
 
 /// Connects to a core at a URL with a token.
 pub(crate) async fn connect_as(url: &str, token: &str) -> anyhow::Result<Core> {
-    let mut bearer: MetadataValue<Ascii> =
-        format!("Bearer {token}").parse().context("TOLLBOOK_TOKEN is not a token")?;
-    bearer.set_sensitive(true);
-    let channel = Endpoint::from_shared(url.to_owned())
-        .with_context(|| format!("{url:?} is not the URL of a core"))?
-        .connect()
-        .await
-        .with_context(|| format!("no core answers at {url}"))?;
+    connect_at(at(url)?, Some(token)).await
+}
+
+async fn connect_at(endpoint: Endpoint, token: Option<&str>) -> anyhow::Result<Core> {
+    let bearer = match token {
+        None => None,
+        Some(token) => {
+            let mut bearer: MetadataValue<Ascii> =
+                format!("Bearer {token}").parse().context("TOLLBOOK_TOKEN is not a token")?;
+            bearer.set_sensitive(true);
+            Some(bearer)
+        }
+    };
+    let url = endpoint.uri().to_string();
+    let channel = endpoint.connect().await.with_context(|| format!("no core answers at {url}"))?;
     Ok(Core::new(channel, Token(bearer)))
 }
 

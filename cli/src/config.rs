@@ -1,6 +1,6 @@
 //! Configuration: flags win, then `TOLLBOOK_*` variables, then one TOML file.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -10,7 +10,7 @@ use figment::{
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use tollbook_core::{DatabaseUrl, Mail};
+use tollbook_core::{DatabaseUrl, Mail, Vault};
 
 /// Flags that every command takes.
 #[derive(Args, Serialize)]
@@ -55,6 +55,38 @@ pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "NETWORK", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     trusted_proxies: Vec<IpNet>,
+    /// Certificate of both listeners, as PEM, with its chain [default: none, not encrypted]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, as PEM
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_key: Option<PathBuf>,
+    /// The gRPC listener takes only clients with a certificate of this CA (PEM) [default: all]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grpc_client_ca: Option<PathBuf>,
+    /// The CA (PEM) of a core at https://... [default: those of this machine]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    core_ca: Option<PathBuf>,
+    /// Certificate (PEM) to call a core at https://... with [default: none]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_cert: Option<PathBuf>,
+    /// Private key (PEM) of that certificate
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_key: Option<PathBuf>,
+    /// OpenTelemetry collector (OTLP over gRPC) that gets traces [default: none]
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otlp_url: Option<String>,
+    /// File with the key that seals secrets in the database, 64 hexadecimal digits
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_key_file: Option<PathBuf>,
     /// URL of the core, for the shim and for commands that call one [default: <http://127.0.0.1:50051>]
     #[arg(long = "core", global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +144,18 @@ pub(crate) struct Config {
     pub(crate) dialect: Dialect,
     pub(crate) gzip_files: bool,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) grpc_client_ca: Option<PathBuf>,
+    pub(crate) core_ca: Option<PathBuf>,
+    pub(crate) client_cert: Option<PathBuf>,
+    pub(crate) client_key: Option<PathBuf>,
+    pub(crate) otlp_url: Option<String>,
+    encryption_key_file: Option<PathBuf>,
+    /// The key itself. Not a flag: others see the flags of a process.
+    encryption_key: Option<String>,
+    /// The key before it, until everything is sealed anew. Not a flag for the same reason.
+    old_encryption_key: Option<String>,
     pub(crate) core_url: String,
     mail_from: Option<String>,
     pub(crate) log: String,
@@ -140,6 +184,16 @@ impl Default for Config {
             dialect: Dialect::M4,
             gzip_files: false,
             trusted_proxies: Vec::new(),
+            tls_cert: None,
+            tls_key: None,
+            grpc_client_ca: None,
+            core_ca: None,
+            client_cert: None,
+            client_key: None,
+            otlp_url: None,
+            encryption_key_file: None,
+            encryption_key: None,
+            old_encryption_key: None,
             core_url: "http://127.0.0.1:50051".to_owned(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
@@ -190,6 +244,29 @@ impl Config {
             (Some(url), Some(from)) => (url, from),
         };
         Mail::new(url, from).map(Some).map_err(|error| anyhow::anyhow!("configuration: {error}"))
+    }
+
+    /// What seals the secrets in the database.
+    pub(crate) fn vault(&self) -> anyhow::Result<Vault> {
+        let from_file = match &self.encryption_key_file {
+            Some(file) => Some(
+                fs::read_to_string(file)
+                    .with_context(|| format!("cannot read {}", file.display()))?,
+            ),
+            None => None,
+        };
+        let current = match (&self.encryption_key, &from_file) {
+            (Some(_), Some(_)) => {
+                bail!("configuration: give the encryption key or its file, not both")
+            }
+            (key, file) => key.as_deref().or(file.as_deref()),
+        };
+        if current.is_none() && self.old_encryption_key.is_some() {
+            bail!("configuration: TOLLBOOK_OLD_ENCRYPTION_KEY needs a new encryption key");
+        }
+        let keys = current.into_iter().chain(self.old_encryption_key.as_deref());
+        Vault::new(keys)
+            .context("configuration: an encryption key is 64 hexadecimal digits, as of `openssl rand -hex 32`")
     }
 
     /// Where the database is. The data directory is made where it is missing.

@@ -4,8 +4,10 @@ mod audit;
 mod backup;
 mod bench;
 mod calls;
+mod changes;
 mod client;
 mod config;
+mod keys;
 mod lock;
 mod methods;
 mod observe;
@@ -13,7 +15,9 @@ mod rate;
 mod rates;
 mod serve;
 mod settings;
+mod tls;
 mod token;
+mod traces;
 mod values;
 
 use std::{io::IsTerminal, process::ExitCode};
@@ -45,6 +49,11 @@ enum Command {
     Shim,
     /// Show the settings of a running core, or change some
     Settings(settings::Args),
+    /// Create, list and delete API keys of single clients of the XML API
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Show who changed what, from where
+    Changes(changes::Args),
     /// Create an access token, and print its secret
     Token(token::Args),
     /// Prove that balances equal the sums of their ledgers
@@ -106,12 +115,15 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = config::load(cli.flags)?;
-    start_log(&config)?;
+    // Until the end: then it sends what it has left.
+    let _traces = start_log(&config, &cli.command)?;
     match cli.command {
         Command::Serve => serve::both(config).await,
         Command::Core => serve::core(config).await,
         Command::Shim => serve::shim(config).await,
         Command::Settings(args) => settings::run(&config, &args).await,
+        Command::Keys(command) => keys::run(&config, command).await,
+        Command::Changes(args) => changes::run(&config, args).await,
         Command::Token(args) => token::create(&config, &args).await,
         Command::Audit => return audit::run(&config).await,
         Command::Backup(args) => backup::backup(&config, &args).await,
@@ -129,10 +141,23 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 /// Logs go to standard error; standard output is for what a command prints.
-fn start_log(config: &config::Config) -> anyhow::Result<()> {
+/// So do traces of servers, where there is a collector.
+fn start_log(config: &config::Config, command: &Command) -> anyhow::Result<Option<traces::Traces>> {
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|error| anyhow::anyhow!("log filter {:?}: {error}", config.log))?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let part = match command {
+        Command::Serve => Some("tollbook"),
+        Command::Core => Some("tollbook-core"),
+        Command::Shim => Some("tollbook-shim"),
+        _ => None,
+    };
+    let collected = match (&config.otlp_url, part) {
+        (Some(url), Some(part)) => Some(traces::Traces::start(url, part)?),
+        _ => None,
+    };
+    let (traces, tracer) = collected.unzip();
+    let spans = tracer.map(|tracer| tracing_opentelemetry::layer().with_tracer(tracer));
+    let registry = tracing_subscriber::registry().with(filter).with(spans);
     match config.log_format {
         config::LogFormat::Text => {
             registry
@@ -147,5 +172,5 @@ fn start_log(config: &config::Config) -> anyhow::Result<()> {
             registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();
         }
     }
-    Ok(())
+    Ok(traces)
 }

@@ -10,22 +10,24 @@ use tokio::{
 };
 use tollbook_core::{Core, SetUp};
 use tollbook_shim::Shim;
-use tonic::transport::Endpoint;
+use tonic::transport::ServerTlsConfig;
 
-use crate::{config::Config, lock, observe::Observer};
+use crate::{client, config::Config, lock, observe::Observer, tls};
 
 /// The core and the shim in one process: the shim calls the core's service directly.
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
     let core = open(&config).await?;
-    let shim = Shim::new(config.dialect.of_shim()?, core.service(), &core.embedded_shim_token())?
-        .gzip_files(config.gzip_files)
-        .trusted_proxies(config.trusted_proxies.clone());
+    let shim = Shim::new(config.dialect.of_shim()?, core.service(), &core.embedded_shim_token())?;
+    let shim = configured(shim, &config)?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
     let http = listen("XML API", config.http_addr).await?;
     greet(&core)?;
     let stop = stop_signal()?;
-    tokio::try_join!(serve_grpc(&core, grpc, stop.clone()), serve_http(shim, http, stop))?;
+    tokio::try_join!(
+        serve_grpc(&core, grpc, tls::grpc(&config)?, stop.clone()),
+        serve_http(shim, http, stop)
+    )?;
     Ok(())
 }
 
@@ -35,7 +37,7 @@ pub(crate) async fn core(config: Config) -> anyhow::Result<()> {
     let core = open(&config).await?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
     greet(&core)?;
-    serve_grpc(&core, grpc, stop_signal()?).await
+    serve_grpc(&core, grpc, tls::grpc(&config)?, stop_signal()?).await
 }
 
 /// The shim alone.
@@ -45,14 +47,10 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
             "the shim needs its token in TOLLBOOK_SHIM_TOKEN: `tollbook token --shim NAME` makes one"
         );
     };
-    let core = Endpoint::from_shared(config.core_url.clone())
-        .with_context(|| format!("{:?} is not the URL of a core", config.core_url))?
-        .tcp_nodelay(true)
-        .connect_lazy();
+    let core = client::endpoint(&config)?.tcp_nodelay(true).connect_lazy();
     let shim = Shim::new(config.dialect.of_shim()?, core, token)
-        .context("TOLLBOOK_SHIM_TOKEN is not a token")?
-        .gzip_files(config.gzip_files)
-        .trusted_proxies(config.trusted_proxies.clone());
+        .context("TOLLBOOK_SHIM_TOKEN is not a token")?;
+    let shim = configured(shim, &config)?;
     if let Some(address) = config.metrics_addr {
         let shim = shim.clone();
         Observer::start(address)?.serve(move || shim.is_ready()).await?;
@@ -61,12 +59,22 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
     serve_http(shim, http, stop_signal()?).await
 }
 
+/// A shim with everything else that the configuration says of it.
+fn configured(shim: Shim, config: &Config) -> anyhow::Result<Shim> {
+    let shim = shim.gzip_files(config.gzip_files).trusted_proxies(config.trusted_proxies.clone());
+    Ok(match tls::http(config)? {
+        Some(tls) => shim.tls(tls),
+        None => shim,
+    })
+}
+
 async fn open(config: &Config) -> anyhow::Result<Core> {
     let mail = config.mail()?;
     let observer = config.metrics_addr.map(Observer::start).transpose()?;
     let set_up = SetUp { api_secret_key: config.api_secret.clone(), demo: config.demo };
-    let core =
-        Core::open(&config.database()?, &set_up).await.context("cannot open the database")?;
+    let core = Core::open(&config.database()?, &set_up, config.vault()?)
+        .await
+        .context("cannot open the database")?;
     if let Some(observer) = observer {
         let core = core.clone();
         let is_ready = move || {
@@ -139,9 +147,10 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 async fn serve_grpc(
     core: &Core,
     listener: TcpListener,
+    tls: Option<ServerTlsConfig>,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    core.serve(listener, stopped(stop)).await.context("gRPC")
+    core.serve(listener, tls, stopped(stop)).await.context("gRPC")
 }
 
 async fn serve_http(

@@ -32,13 +32,14 @@ fn change(text: &str) -> Result<(String, String), String> {
 /// A setting that can be shown and changed, by its name in the contract.
 enum Setting {
     Switch(fn(&mut Settings) -> &mut bool),
+    Number(fn(&mut Settings) -> &mut i32),
     Text(fn(&mut Settings) -> &mut String),
     /// Never shown.
     Secret(fn(&mut Settings) -> &mut String),
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 13] = [
+const SETTINGS: [(&str, Setting); 15] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
@@ -57,6 +58,8 @@ const SETTINGS: [(&str, Setting); 13] = [
         Setting::Switch(|settings| &mut settings.show_active_calls_for_users),
     ),
     ("time_zone", Setting::Text(|settings| &mut settings.time_zone)),
+    ("shared_api_key", Setting::Switch(|settings| &mut settings.shared_api_key)),
+    ("replay_window_seconds", Setting::Number(|settings| &mut settings.replay_window_seconds)),
     ("default_currency", Setting::Text(|settings| &mut settings.default_currency)),
 ];
 
@@ -91,6 +94,10 @@ fn update(changes: &[(String, String)]) -> anyhow::Result<Option<UpdateSettingsR
         })?;
         match setting {
             Setting::Text(field) | Setting::Secret(field) => field(settings).clone_from(value),
+            Setting::Number(field) => {
+                *field(settings) =
+                    value.parse().with_context(|| format!("{name} is a number, not {value:?}"))?;
+            }
             Setting::Switch(field) => {
                 *field(settings) = match value.as_str() {
                     "on" | "true" | "1" => true,
@@ -110,6 +117,7 @@ fn print(mut settings: Settings) {
         let value = match setting {
             Setting::Switch(field) => if *field(&mut settings) { "on" } else { "off" }.to_owned(),
             Setting::Text(field) => field(&mut settings).clone(),
+            Setting::Number(field) => field(&mut settings).to_string(),
             Setting::Secret(_) => if has_key { "(set)" } else { "(not set)" }.to_owned(),
         };
         println!("{name}={value}");

@@ -1,8 +1,10 @@
 //! `tollbook token`: makes access tokens, next to a running server or before its first call.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, bail};
 
-use crate::config::Config;
+use crate::{config::Config, tls};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -14,6 +16,9 @@ pub(crate) struct Args {
     /// A shim's token: it presents legacy requests, and can do nothing else
     #[arg(long)]
     shim: bool,
+    /// Admit this client certificate (PEM) instead of making a secret
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
 }
 
 pub(crate) async fn create(config: &Config, args: &Args) -> anyhow::Result<()> {
@@ -21,9 +26,13 @@ pub(crate) async fn create(config: &Config, args: &Args) -> anyhow::Result<()> {
         bail!("a token needs a name");
     }
     let user = (!args.shim).then_some(args.user.as_str());
-    let secret = tollbook_core::create_token(&config.database()?, &args.name, user)
+    let certificate = args.certificate.as_deref().map(tls::certificate).transpose()?;
+    let certificate = certificate.as_deref();
+    let secret = tollbook_core::create_token(&config.database()?, &args.name, user, certificate)
         .await
         .context("no token was created")?;
-    println!("{secret}");
+    if certificate.is_none() {
+        println!("{secret}");
+    }
     Ok(())
 }

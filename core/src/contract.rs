@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::error::{Error, Result};
-use prost::Message;
+use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value};
 
 static POOL: LazyLock<Result<DescriptorPool, String>> = LazyLock::new(|| {
@@ -23,8 +23,8 @@ pub(crate) fn message(name: &str) -> Result<MessageDescriptor> {
 }
 
 /// A message of `tollbook.v1` as a dynamic one.
-pub(crate) fn to_dynamic(name: &str, typed: &impl Message) -> Result<DynamicMessage> {
-    let mut dynamic = DynamicMessage::new(message(name)?);
+pub(crate) fn to_dynamic<M: Message + Name>(typed: &M) -> Result<DynamicMessage> {
+    let mut dynamic = DynamicMessage::new(message(&M::full_name())?);
     dynamic
         .merge(typed.encode_to_vec().as_slice())
         .map_err(|error| Error::internal(error.to_string()))?;
@@ -37,15 +37,14 @@ pub(crate) fn from_dynamic<T: Message + Default>(dynamic: &DynamicMessage) -> Re
 }
 
 /// A message of `tollbook.v1` in protobuf's JSON form.
-pub(crate) fn to_json(name: &str, typed: &impl Message) -> Result<String> {
-    serde_json::to_string(&to_dynamic(name, typed)?)
-        .map_err(|error| Error::internal(error.to_string()))
+pub(crate) fn to_json<M: Message + Name>(typed: &M) -> Result<String> {
+    serde_json::to_string(&to_dynamic(typed)?).map_err(|error| Error::internal(error.to_string()))
 }
 
 /// The inverse of [`to_json`].
-pub(crate) fn from_json<T: Message + Default>(name: &str, json: &str) -> Result<T> {
+pub(crate) fn from_json<M: Message + Name + Default>(json: &str) -> Result<M> {
     let mut json = serde_json::Deserializer::from_str(json);
-    let dynamic = DynamicMessage::deserialize(message(name)?, &mut json)
+    let dynamic = DynamicMessage::deserialize(message(&M::full_name())?, &mut json)
         .map_err(|error| Error::internal(error.to_string()))?;
     from_dynamic(&dynamic)
 }

@@ -46,6 +46,15 @@ pub enum Error {
     /// Legacy: no accepted input has this hash.
     #[error("the legacy request's hash is wrong")]
     IncorrectHash,
+    /// An HMAC signature that is too old, or of a clock that is ahead.
+    #[error("the request was signed more than 300 seconds ago, or will be: check the clock")]
+    SignatureExpired,
+    /// An HMAC signature that was used before.
+    #[error("the request was sent before")]
+    RequestReplayed,
+    /// The API key may not do this with the method.
+    #[error("the API key may not do this")]
+    ApiKeyRestricted,
     /// A legacy signature that may not be presented, or cannot be read.
     #[error("legacy signatures are taken from shims only")]
     SignatureRefused,
@@ -98,6 +107,9 @@ pub enum Error {
     /// No such access token.
     #[error("no such access token")]
     AccessTokenNotFound,
+    /// No such API key.
+    #[error("no such API key")]
+    ApiKeyNotFound,
     /// No such tariff, or not for this caller to see.
     #[error("no such tariff")]
     TariffNotFound,
@@ -168,6 +180,12 @@ pub enum Error {
     /// The schema could not be brought up to date.
     #[error("the database schema could not be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// Secrets in the database are sealed with a key that is not here.
+    #[error("the secrets in the database are sealed with an encryption key that was not given")]
+    EncryptionKeyMissing,
+    /// A sealed secret that its key does not open.
+    #[error("a sealed secret in the database was changed, and cannot be read")]
+    SecretUnreadable,
     /// A fault of the program.
     #[error("internal error: {0}")]
     Internal(String),
@@ -198,6 +216,10 @@ impl Error {
             Self::BadLogin => ErrorReason::BadLogin,
             Self::IncorrectHash => ErrorReason::IncorrectHash,
             Self::SignatureRefused => ErrorReason::SignatureRefused,
+            Self::SignatureExpired => ErrorReason::SignatureExpired,
+            Self::RequestReplayed => ErrorReason::RequestReplayed,
+            Self::ApiKeyRestricted => ErrorReason::ApiKeyRestricted,
+            Self::ApiKeyNotFound => ErrorReason::ApiKeyNotFound,
             Self::FeatureDisabled => ErrorReason::FeatureDisabled,
             Self::InvalidField { .. } => ErrorReason::InvalidField,
             Self::InvalidAmount => ErrorReason::InvalidAmount,
@@ -229,7 +251,10 @@ impl Error {
             Self::ApiSecretMissing => ErrorReason::ApiSecretMissing,
             Self::ManagerGroupInUse => ErrorReason::ManagerGroupInUse,
             Self::Unavailable | Self::Database(_) => ErrorReason::Unavailable,
-            Self::Migration(_) | Self::Internal(_) => ErrorReason::Internal,
+            Self::Migration(_)
+            | Self::EncryptionKeyMissing
+            | Self::SecretUnreadable
+            | Self::Internal(_) => ErrorReason::Internal,
         }
     }
 
@@ -238,8 +263,11 @@ impl Error {
             Self::CredentialsMissing
             | Self::LoginFailed { .. }
             | Self::BadLogin
+            | Self::SignatureExpired
+            | Self::RequestReplayed
             | Self::IncorrectHash => Code::Unauthenticated,
             Self::RoleDenied
+            | Self::ApiKeyRestricted
             | Self::PermissionMissing
             | Self::SignatureRefused
             | Self::AddressDenied => Code::PermissionDenied,
@@ -267,6 +295,7 @@ impl Error {
             | Self::PaymentNotFound
             | Self::ManagerGroupNotFound
             | Self::AccessTokenNotFound
+            | Self::ApiKeyNotFound
             | Self::DirectionNotFound
             | Self::CallNotFound
             | Self::NumberPoolNotFound
@@ -278,7 +307,10 @@ impl Error {
             | Self::CurrencyTaken
             | Self::CallFinished => Code::AlreadyExists,
             Self::Unavailable | Self::Database(_) => Code::Unavailable,
-            Self::Migration(_) | Self::Internal(_) => Code::Internal,
+            Self::Migration(_)
+            | Self::EncryptionKeyMissing
+            | Self::SecretUnreadable
+            | Self::Internal(_) => Code::Internal,
         }
     }
 }
@@ -286,7 +318,7 @@ impl Error {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         // What the caller cannot mend goes to the log, with its cause; he hears no details.
-        if matches!(error, Error::Database(_) | Error::Migration(_) | Error::Internal(_)) {
+        if error.code() == Code::Internal || matches!(error, Error::Database(_)) {
             tracing::error!(error = ?error, "request failed");
         }
         let mut metadata = HashMap::new();

@@ -9,6 +9,7 @@
 mod access;
 mod calls;
 mod catalog;
+mod changes;
 mod clock;
 mod context;
 mod contract;
@@ -36,13 +37,16 @@ mod stats;
 mod store;
 mod tariffs;
 mod text;
+mod trace;
 mod users;
+mod vault;
 mod warnings;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
+use tonic::transport::ServerTlsConfig;
 
 pub use calls::Rejection;
 pub use error::{Error, Result};
@@ -50,10 +54,12 @@ pub use pools::Patterns;
 pub use server::CoreService;
 pub use setup::{Credentials, SetUp};
 pub use store::DatabaseUrl;
+pub use vault::Vault;
 pub use warnings::{Mail, MailError};
 
-use access::tokens::{self, TokenKind, Tokens};
+use access::tokens::{self, NewToken, TokenKind, Tokens};
 use catalog::Catalog;
+use changes::{Change, Credential, Origin};
 use context::Context;
 use ledger::writer::Writer;
 use server::Server;
@@ -70,10 +76,12 @@ pub struct Core {
 
 impl Core {
     /// Opens the database, brings its schema up to date, fills it where it is new, and
-    /// starts the writer. Call it inside a tokio runtime.
-    pub async fn open(database: &DatabaseUrl, set_up: &SetUp) -> Result<Self> {
-        let db = store::Db::open(database).await?;
+    /// starts the writer. Secrets in the database are sealed by `vault`. Call it inside a tokio
+    /// runtime.
+    pub async fn open(database: &DatabaseUrl, set_up: &SetUp, vault: Vault) -> Result<Self> {
+        let db = store::Db::open(database, vault).await?;
         let credentials = setup::first_start(&db, set_up).await?;
+        setup::reseal(&db).await?;
         let catalog = Arc::new(Catalog::open(&db).await?);
         if !db.is_exclusive() {
             tokio::spawn(catalog.clone().follow(db.clone()));
@@ -110,12 +118,15 @@ impl Core {
     }
 
     /// Serves gRPC on a listener until `shutdown`, then finishes the calls that are under way.
+    /// With `tls` it speaks TLS and nothing else; client certificates are admitted as access
+    /// tokens say.
     pub async fn serve(
         &self,
         listener: TcpListener,
+        tls: Option<ServerTlsConfig>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {
-        self.server.serve(listener, shutdown).await
+        self.server.serve(listener, tls, shutdown).await
     }
 
     /// Whether the database answers.
@@ -137,14 +148,16 @@ impl Core {
 }
 
 /// Creates a token in a database that a server may be using: one that acts as a user, or
-/// one for a shim where there is no user. Returns its secret.
+/// one for a shim where there is no user. Returns its secret; an empty one where it admits a
+/// client certificate (in DER) instead.
 pub async fn create_token(
     database: &DatabaseUrl,
     name: &str,
     username: Option<&str>,
+    certificate: Option<&[u8]>,
 ) -> Result<String> {
     text::check_text("name", name)?;
-    let db = store::Db::open(database).await?;
+    let db = store::Db::open(database, Vault::default()).await?;
     let (kind, user) = match username {
         Some(username) => {
             let user = Directory::new(db.clone()).by_username(username).await?;
@@ -153,7 +166,14 @@ pub async fn create_token(
         None => (TokenKind::Shim, ids::UserId::ADMIN),
     };
     let mut tx = db.begin().await?;
-    let (_, secret) = tokens::create(&mut tx, kind, name, user, None).await?;
+    let new = NewToken { kind, name, user, expires_at: None, certificate };
+    let (token, secret) = tokens::create(&mut tx, new).await?;
+    let note = match username {
+        Some(username) => format!("token {name:?}, which acts as {username}"),
+        None => format!("token {name:?} of a shim"),
+    };
+    let change = Change::told(format!("accessTokens/{}", token.id), note);
+    changes::record(&mut tx, &Origin::operator(Credential::CommandLine), change).await?;
     tx.commit().await?;
     Ok(secret)
 }
@@ -167,5 +187,5 @@ pub async fn backup(database: &Path, to: &Path) -> Result<()> {
 /// Proves that the books of a database are right, or says what is wrong with them. A
 /// server may be using it.
 pub async fn audit(database: &DatabaseUrl) -> Result<pb::AuditAccountsResponse> {
-    ledger::audit::audit(&store::Db::open(database).await?).await
+    ledger::audit::audit(&store::Db::open(database, Vault::default()).await?).await
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tollbook_proto::v1::{
     access_tokens_service_server::AccessTokensServiceServer,
-    accounts_service_server::AccountsServiceServer,
+    accounts_service_server::AccountsServiceServer, api_keys_service_server::ApiKeysServiceServer,
     balance_warnings_service_server::BalanceWarningsServiceServer,
-    calls_service_server::CallsServiceServer,
+    calls_service_server::CallsServiceServer, changes_service_server::ChangesServiceServer,
     connection_points_service_server::ConnectionPointsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
     directions_service_server::DirectionsServiceServer, legacy_service_server::LegacyServiceServer,
@@ -20,7 +20,10 @@ use tollbook_proto::v1::{
     statistics_service_server::StatisticsServiceServer,
     tariffs_service_server::TariffsServiceServer, users_service_server::UsersServiceServer,
 };
-use tonic::{service::Routes, transport::server::TcpIncoming};
+use tonic::{
+    service::Routes,
+    transport::{ServerTlsConfig, server::TcpIncoming},
+};
 use tower::Layer;
 
 use crate::{
@@ -28,7 +31,7 @@ use crate::{
         self,
         layer::{AccessLayer, AccessService, Gate},
     },
-    calls,
+    calls, changes,
     context::Context,
     currencies, directions,
     error::{Error, Result},
@@ -55,10 +58,15 @@ impl Server {
     pub(crate) async fn serve(
         &self,
         listener: TcpListener,
+        tls: Option<ServerTlsConfig>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        tonic::transport::Server::builder()
+        let mut server = tonic::transport::Server::builder();
+        if let Some(tls) = tls {
+            server = server.tls_config(tls)?;
+        }
+        server
             .layer(self.gate.clone())
             .add_routes(self.routes.clone())
             .serve_with_incoming_shutdown(incoming, shutdown)
@@ -98,6 +106,8 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(ManagerGroupsServiceServer::new(managers::Service(context.clone())))
         .add_service(SessionsServiceServer::new(access::SessionService(context.clone())))
         .add_service(AccessTokensServiceServer::new(access::TokenService(context.clone())))
+        .add_service(ApiKeysServiceServer::new(access::keys::Service(context.clone())))
+        .add_service(ChangesServiceServer::new(changes::Service(context.clone())))
         .add_service(LegacyServiceServer::new(access::LegacyService(gate.clone())))
         .add_service(health)
         .add_service(reflection().build_v1().map_err(unreadable)?)

@@ -3,7 +3,8 @@
 use tollbook_proto::v1 as pb;
 
 use crate::{
-    access::{self, Password, tokens::TokenKind},
+    access::{self, Password, tokens},
+    changes::{self, Change, Credential, Origin},
     clock,
     currencies::{self, Currency},
     error::Result,
@@ -91,8 +92,22 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     let admin = users::record::with_defaults(admin, &settings);
     users::store::insert(&mut tx, UserId::ADMIN, Role::Admin, &admin, password.hash()).await?;
     if let Some(token) = credentials.token {
-        access::store::insert(&mut tx, token, TokenKind::User, "demo", UserId::ADMIN, None).await?;
+        tokens::insert_known(&mut tx, token, "demo").await?;
     }
+    let origin = Origin::operator(Credential::FirstStart);
+    let admin = users::store::get(&mut tx, UserId::ADMIN).await?;
+    changes::record(&mut tx, &origin, Change::creation("users/0".to_owned(), &admin)?).await?;
+    let change = Change::creation("settings".to_owned(), &settings.to_proto(&currency.code))?;
+    changes::record(&mut tx, &origin, change).await?;
     tx.commit().await?;
     Ok(Some(credentials))
+}
+
+/// Seals the secrets in the database with the key of today.
+pub(crate) async fn reseal(db: &Db) -> Result<()> {
+    let mut tx = db.begin().await?;
+    let settings = settings::store::all(&mut tx).await?;
+    settings::store::write(&mut tx, &settings).await?;
+    access::keys::store::reseal(&mut tx).await?;
+    tx.commit().await
 }

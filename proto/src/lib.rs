@@ -19,6 +19,17 @@ pub const LEGACY_SIGNATURE_METADATA: &str = "tollbook-legacy-bin";
 /// Response header that tells a shim to wrap its XML in an HTML tag ("XML API Extension").
 pub const HTML_WRAP_HEADER: &str = "tollbook-xml-html-wrap";
 
+/// Header, of HTTP and of gRPC alike, with the id under which the logs have a request.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// Whether a text that came from outside may be the id of a request: 1 to 64 letters, digits,
+/// `-`, `_`, `.`.
+#[must_use]
+pub fn is_request_id(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
+}
+
 /// The `domain` of every `google.rpc.ErrorInfo` that the core sends.
 pub const ERROR_DOMAIN: &str = "tollbook";
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tollbook_proto::{
-    HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA,
+    HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, REQUEST_ID_HEADER,
     v1::{
         CheckAccessRequest, accounts_service_client::AccountsServiceClient,
         calls_service_client::CallsServiceClient,
@@ -31,7 +31,7 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::{BoxError, Transport, method::Method, request::Params};
+use crate::{BoxError, Transport, method::Method, request::Params, trace};
 
 /// One legacy request.
 pub(crate) struct Call {
@@ -92,6 +92,7 @@ pub(crate) struct Signed {
     core: Transport,
     token: MetadataValue<Ascii>,
     signature: MetadataValue<Binary>,
+    request_id: MetadataValue<Ascii>,
     html_wrap: Arc<AtomicBool>,
 }
 
@@ -100,8 +101,12 @@ impl Signed {
         core: Transport,
         token: MetadataValue<Ascii>,
         signature: MetadataValue<Binary>,
+        request_id: &str,
     ) -> Self {
-        Self { core, token, signature, html_wrap: Arc::default() }
+        // Ids are of characters that headers may have; else the core makes one up.
+        let request_id =
+            request_id.parse().unwrap_or_else(|_| MetadataValue::from_static("unknown"));
+        Self { core, token, signature, request_id, html_wrap: Arc::default() }
     }
 
     /// Whether the core asked for the HTML wrap in any of its answers so far.
@@ -129,7 +134,9 @@ impl Service<http::Request<Body>> for Signed {
         let mut metadata = MetadataMap::from_headers(std::mem::take(request.headers_mut()));
         metadata.insert("authorization", self.token.clone());
         metadata.insert_bin(LEGACY_SIGNATURE_METADATA, self.signature.clone());
+        metadata.insert(REQUEST_ID_HEADER, self.request_id.clone());
         *request.headers_mut() = metadata.into_headers();
+        trace::tell(request.headers_mut());
         let answered = self.core.call(request);
         let html_wrap = self.html_wrap.clone();
         Box::pin(async move {

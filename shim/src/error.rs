@@ -125,6 +125,14 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
         ErrorReason::IncorrectHash => {
             return (StatusCode::OK, Wrap::Status.error("Incorrect hash"));
         }
+        // Of signatures that the original has not; its clients never hear of them.
+        ErrorReason::SignatureExpired | ErrorReason::RequestReplayed => {
+            return (StatusCode::OK, Wrap::Status.error(status.message()));
+        }
+        ErrorReason::ApiKeyRestricted => {
+            let text = "You are not authorized to use this functionality";
+            return (StatusCode::OK, Wrap::Status.error(text));
+        }
         _ if own.is_some() => own.unwrap_or_default(),
         ErrorReason::BadLogin => "Bad login",
         ErrorReason::RoleDenied => "Access Denied",

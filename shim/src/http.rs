@@ -20,15 +20,18 @@ use futures_util::{StreamExt, stream};
 use ipnet::IpNet;
 use metrics::{counter, histogram};
 use tokio::sync::Semaphore;
+use tollbook_proto::{REQUEST_ID_HEADER, is_request_id};
+use tracing::Instrument;
 
 use crate::{
     BoxError, Shim,
     call::{Call, Signed},
     error::{self, Failure, Wrap},
-    gzip,
+    gzip, hmac,
     method::Method,
     request::Params,
-    signature,
+    signature::{self, Presented},
+    trace,
     xml::{Answer, DECLARATION},
 };
 
@@ -85,6 +88,7 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         Verb::POST => false,
         _ => return refuse(StatusCode::METHOD_NOT_ALLOWED, "Use POST or GET"),
     };
+    let called = name.to_owned();
     let gzip = match server.shim.gzip_files {
         true => Gzip::Files,
         false if gzip::is_accepted(request.headers()) => Gzip::Accepted,
@@ -97,6 +101,7 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "Request took too long"),
     };
     let client = client_address(&server.shim.trusted_proxies, client.ip(), &head.headers);
+    let hmac = hmac::of(&head.headers).map(|signature| (signature, body.clone()));
     let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
     let content_type = content_type.and_then(Result::ok).unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
@@ -104,28 +109,48 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         Ok(params) => params,
         Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
     };
+    let hmac = hmac
+        .map(|(signature, body)| (signature, hmac::digest(&head.method, &called, &body, &params)));
+    let presented = Presented { http_get, client, hmac };
     let Ok(Ok(_turn)) = tokio::time::timeout(MAX_WAIT, server.turns.acquire()).await else {
         counter!("tollbook_xml_refused_total").increment(1);
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "Service is temporarily unavailable");
     };
     let begun = Instant::now();
-    let (status, answer, html_wrap) = answer(server, method, params, http_get, client).await;
+    let id = request_id(&head.headers);
+    let span = tracing::info_span!("request", method = method.name, request_id = %id, %client);
+    trace::continue_from(&span, &head.headers);
+    let answered = answer(server, method, params, presented, &id).instrument(span);
+    let (status, answer, html_wrap) = answered.await;
     histogram!("tollbook_xml_seconds", "method" => method.name).record(begun.elapsed());
     counter!("tollbook_xml_total", "method" => method.name, "status" => status.as_str().to_owned())
         .increment(1);
-    respond(status, answer, html_wrap, gzip)
+    let mut response = respond(status, answer, html_wrap, gzip);
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID_HEADER, id);
+    }
+    response
+}
+
+/// The id that a request came with, if it is one; else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok());
+    match given.filter(|id| is_request_id(id)) {
+        Some(id) => id.to_owned(),
+        None => hex::encode(rand::random::<[u8; 8]>()),
+    }
 }
 
 async fn answer(
     server: &Server,
     method: &'static Method,
     params: Params,
-    http_get: bool,
-    client: IpAddr,
+    presented: Presented,
+    request_id: &str,
 ) -> (StatusCode, Answer, bool) {
     let shim = &server.shim;
-    let signature = signature::of(shim.dialect, method, &params, http_get, client);
-    let core = Signed::new(shim.core.clone(), shim.token.clone(), signature);
+    let signature = signature::of(shim.dialect, method, &params, presented);
+    let core = Signed::new(shim.core.clone(), shim.token.clone(), signature, request_id);
     let (status, answer) = match (method.handle)(Call::new(params, core.clone())).await {
         Ok(answer) => (StatusCode::OK, answer),
         Err(Failure::Core(status)) => error::answer(method, &status),

@@ -9,6 +9,7 @@
 mod call;
 mod error;
 mod gzip;
+mod hmac;
 mod http;
 mod listing;
 mod m4;
@@ -18,12 +19,14 @@ mod number;
 mod request;
 mod server;
 mod signature;
+mod trace;
 mod xml;
 
 use std::{pin::Pin, sync::Arc};
 
 use ipnet::IpNet;
 use tokio::net::TcpListener;
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tonic::{
     body::Body,
     metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
@@ -69,6 +72,7 @@ pub struct Shim {
     token: MetadataValue<Ascii>,
     gzip_files: bool,
     trusted_proxies: Vec<IpNet>,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Shim {
@@ -89,7 +93,7 @@ impl Shim {
         let mut token: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
         token.set_sensitive(true);
         let core = BoxCloneSyncService::new(core.map_err(Into::into));
-        Ok(Self { dialect, core, token, gzip_files: false, trusted_proxies: Vec::new() })
+        Ok(Self { dialect, core, token, gzip_files: false, trusted_proxies: Vec::new(), tls: None })
     }
 
     /// Whether answers that the original puts in a gzipped file are such files, as its clients
@@ -107,12 +111,18 @@ impl Shim {
         Self { trusted_proxies, ..self }
     }
 
+    /// Speaks TLS, and nothing else, with these settings.
+    #[must_use]
+    pub fn tls(self, config: Arc<ServerConfig>) -> Self {
+        Self { tls: Some(config.into()), ..self }
+    }
+
     /// Whether the core can be reached, and says that it serves.
     #[must_use]
     pub fn is_ready(&self) -> Pin<Box<dyn Future<Output = bool> + Send>> {
         // Health is open to all: nothing need be signed.
         let unsigned = MetadataValue::from_bytes(&[]);
-        let core = Signed::new(self.core.clone(), self.token.clone(), unsigned);
+        let core = Signed::new(self.core.clone(), self.token.clone(), unsigned, "readyz");
         let mut core = HealthClient::new(core);
         Box::pin(async move {
             let answer = core.check(HealthCheckRequest::default()).await;
@@ -122,6 +132,7 @@ impl Shim {
 
     /// Serves a listener until `shutdown`, then finishes the requests that are under way.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        server::run(Arc::new(http::Server::new(self)), listener, shutdown).await;
+        let tls = self.tls.clone();
+        server::run(Arc::new(http::Server::new(self)), listener, tls, shutdown).await;
     }
 }

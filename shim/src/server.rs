@@ -4,20 +4,27 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;
+use axum::http::{HeaderValue, header::STRICT_TRANSPORT_SECURITY};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::http::{Server, serve};
 
 /// How long a client may take to send the head of a request, or to send the next request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take to agree on keys.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long browsers and other clients that heed it remember to come by TLS only.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// How long requests that are under way may take once the server was asked to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long is waited when no connection can be taken, as when there are too many open files.
@@ -29,6 +36,7 @@ const MAX_CONNECTIONS: usize = 16_384;
 pub(crate) async fn run(
     server: Arc<Server>,
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -40,25 +48,58 @@ pub(crate) async fn run(
             () = &mut shutdown => break,
         };
         let Some((stream, client, place)) = accepted else { break };
-        let server = server.clone();
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(serve(&server, client, request.map(Body::new)).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        let connection = Connection { server: server.clone(), client, is_secure: tls.is_some() };
+        let (tls, watcher) = (tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            // A client that went away, or was too slow: nothing that anybody can mend.
-            let _ = connection.await;
+            match tls {
+                None => connection.serve(stream, watcher).await,
+                Some(tls) => {
+                    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
+                    match handshake.await {
+                        Ok(Ok(stream)) => connection.serve(stream, watcher).await,
+                        Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS"),
+                        Err(_) => tracing::debug!(%client, "TLS took too long"),
+                    }
+                }
+            }
             drop(place);
         });
     }
     drop(listener);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way when the server stopped");
+    }
+}
+
+/// A connection, and how it is served.
+struct Connection {
+    server: Arc<Server>,
+    client: SocketAddr,
+    is_secure: bool,
+}
+
+impl Connection {
+    async fn serve<S>(self, stream: S, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let Self { server, client, is_secure } = self;
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let server = server.clone();
+            async move {
+                let mut response = serve(&server, client, request.map(Body::new)).await;
+                if is_secure {
+                    response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        // A client that went away, or was too slow: nothing that anybody can mend.
+        let _ = watcher.watch(connection).await;
     }
 }
 

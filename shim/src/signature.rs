@@ -3,19 +3,28 @@
 use std::net::IpAddr;
 
 use prost::Message;
-use tollbook_proto::v1::{LegacyDialect, LegacySignature};
+use tollbook_proto::v1::{HmacSignature, LegacyDialect, LegacySignature};
 use tonic::metadata::{Binary, MetadataValue};
 
 use crate::{Dialect, method::Method, request::Params};
+
+/// What counts of a request beside its parameters.
+pub(crate) struct Presented {
+    pub(crate) http_get: bool,
+    pub(crate) client: IpAddr,
+    /// The HMAC signature with the digest that it is made of, if there is one.
+    pub(crate) hmac: Option<(HmacSignature, Vec<u8>)>,
+}
 
 /// The legacy signature of a request, as metadata.
 pub(crate) fn of(
     dialect: Dialect,
     method: &Method,
     params: &Params,
-    http_get: bool,
-    client: IpAddr,
+    presented: Presented,
 ) -> MetadataValue<Binary> {
+    let Presented { http_get, client, hmac } = presented;
+    let (hmac, request_digest) = hmac.unzip();
     let dialect = match dialect {
         Dialect::M4 => LegacyDialect::M4,
     };
@@ -28,6 +37,9 @@ pub(crate) fn of(
         hash: params.text("hash").to_owned(),
         candidates: candidates(method, params),
         only_admin_signs_nothing: method.only_admin_signs_nothing,
+        request_digest: request_digest.unwrap_or_default(),
+        hmac,
+        presentation: rand::random(),
         roles: method.roles.iter().map(|role| i32::from(*role)).collect(),
     };
     let mut value = MetadataValue::from_bytes(&signature.encode_to_vec());

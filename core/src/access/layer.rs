@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
@@ -16,21 +17,29 @@ use base64::{
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, v1::LegacySignature};
-use tonic::{Code, Status, body::Body, transport::server::TcpConnectInfo};
+use tollbook_proto::{
+    HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, REQUEST_ID_HEADER, v1::LegacySignature,
+};
+use tonic::{
+    Code, Status,
+    body::Body,
+    transport::server::{TcpConnectInfo, TlsConnectInfo},
+};
 use tower::{Layer, Service};
+use tracing::Instrument;
 
 use super::{
-    Caller, Principal, Via,
+    Caller, Principal,
     policy::{Policy, Rule},
     signature,
     tokens::{Token, TokenKind},
 };
 use crate::{
+    changes::{Credential, Origin},
     context::Context,
     error::{Error, Result},
     managers::Permissions,
-    measure,
+    measure, trace,
     users::Identity,
 };
 
@@ -73,38 +82,56 @@ impl Gate {
         rule: &Rule,
         headers: &HeaderMap,
         extensions: &Extensions,
+        request_id: &Arc<str>,
     ) -> Result<Principal> {
-        let token = self.token(headers).await?;
+        let token = self.token(headers, extensions).await?;
         if let Some(claim) = headers.get(LEGACY_SIGNATURE_METADATA) {
             let claim = decode_claim(token.as_deref(), claim)?;
-            return self.admit_legacy(rule, &claim).await;
+            return self.admit_legacy(rule, &claim, request_id).await;
         }
-        let connection = extensions.get::<TcpConnectInfo>();
-        let address = connection.and_then(TcpConnectInfo::remote_addr).map(|peer| peer.ip());
-        let principal = match token {
+        let (caller, credential) = match token {
             Some(token) if token.kind != TokenKind::Shim => {
                 let user = self.context.directory.by_id(token.user).await?;
                 let user = user.ok_or(Error::CredentialsMissing)?;
                 let permissions = self.permissions_of(&user);
-                Principal { caller: Caller::User(user, permissions), via: Via::Grpc, address }
+                (Caller::User(user, permissions), token.credential())
             }
             // A shim has no powers of its own.
             Some(_) => return Err(Error::RoleDenied),
-            None if rule.public => Principal { caller: Caller::Anonymous, via: Via::Grpc, address },
+            None if rule.public => (Caller::Anonymous, Credential::None),
             None => return Err(Error::CredentialsMissing),
         };
+        let origin = Origin {
+            actor: match &caller {
+                Caller::User(user, _) => Some(user.id),
+                Caller::Anonymous => None,
+            },
+            credential,
+            address: address_of(extensions),
+            rpc: rule.name.clone(),
+            legacy_method: String::new(),
+            request_id: request_id.clone(),
+        };
+        let principal = Principal { caller, origin: Arc::new(origin), replay: None };
         rule.check(&principal)?;
         Ok(principal)
     }
 
     /// The principal of a legacy request.
-    async fn admit_legacy(&self, rule: &Rule, claim: &LegacySignature) -> Result<Principal> {
+    async fn admit_legacy(
+        &self,
+        rule: &Rule,
+        claim: &LegacySignature,
+        request_id: &Arc<str>,
+    ) -> Result<Principal> {
         let snapshot = self.context.catalog.load_full();
         let request = signature::Verifier {
             claim,
-            settings: &snapshot.settings,
+            request_id,
+            snapshot: &snapshot,
             directory: &self.context.directory,
             lockout: &self.context.lockout,
+            db: &self.context.db,
         };
         let principal = request.verify(rule, |user| self.permissions_of(user)).await;
         let principal = principal.inspect_err(|error| {
@@ -117,27 +144,42 @@ impl Gate {
     /// Whether a legacy request would be let through to an rpc.
     pub(super) async fn check_legacy(&self, rpc: &str, claim: &LegacySignature) -> Result<()> {
         let rule = self.policy.rule(rpc).ok_or_else(|| Error::invalid("rpc", "is unknown"))?;
-        self.admit_legacy(rule, claim).await.map(drop)
+        self.admit_legacy(rule, claim, &"".into()).await.map(drop)
     }
 
     /// The legacy signature of a request, not yet judged.
-    async fn claim_of(&self, headers: &HeaderMap) -> Result<LegacySignature> {
-        let token = self.token(headers).await?.ok_or(Error::CredentialsMissing)?;
+    async fn claim_of(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<LegacySignature> {
+        let token = self.token(headers, extensions).await?.ok_or(Error::CredentialsMissing)?;
         let claim = headers.get(LEGACY_SIGNATURE_METADATA).ok_or(Error::SignatureRefused)?;
         decode_claim(Some(&token), claim)
     }
 
-    /// The valid token that the headers carry; none: they carry none.
-    async fn token(&self, headers: &HeaderMap) -> Result<Option<Arc<Token>>> {
+    /// The valid token that the headers carry, or that admits the client's certificate; none:
+    /// there is neither.
+    async fn token(
+        &self,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Option<Arc<Token>>> {
+        let Context { tokens, db, .. } = &*self.context;
         let Some(header) = headers.get(AUTHORIZATION) else {
-            return Ok(None);
+            let connection = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
+            let certificates = connection.and_then(TlsConnectInfo::peer_certs);
+            return match certificates.as_ref().and_then(|certificates| certificates.first()) {
+                Some(certificate) => tokens.of_certificate(db, certificate).await,
+                None => Ok(None),
+            };
         };
         let secret = header.to_str().ok().and_then(|text| {
             let (scheme, secret) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
         });
         let secret = secret.ok_or(Error::CredentialsMissing)?;
-        let token = self.context.tokens.find(&self.context.db, secret).await?;
+        let token = tokens.find(db, secret).await?;
         token.ok_or(Error::CredentialsMissing).map(Some)
     }
 
@@ -145,6 +187,24 @@ impl Gate {
         let snapshot = self.context.catalog.load();
         let group = snapshot.manager_groups.by_id(user.manager_group);
         group.map(|group| group.permissions).unwrap_or_default()
+    }
+}
+
+/// Where a call came from; none: from this process.
+fn address_of(extensions: &Extensions) -> Option<IpAddr> {
+    let plain = extensions.get::<TcpConnectInfo>();
+    let secured =
+        || extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
+    let connection = plain.or_else(secured)?;
+    connection.remote_addr().map(|peer| peer.ip().to_canonical())
+}
+
+/// The id that a request came with, if it is one; else a new one.
+fn request_id(headers: &HeaderMap) -> Arc<str> {
+    let given = headers.get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok());
+    match given.filter(|id| tollbook_proto::is_request_id(id)) {
+        Some(id) => id.into(),
+        None => hex::encode(rand::random::<[u8; 8]>()).into(),
     }
 }
 
@@ -216,20 +276,30 @@ where
             };
             let begun = Instant::now();
             let legacy = request.headers().contains_key(LEGACY_SIGNATURE_METADATA);
-            let admitted = if request.uri().path() == CHECK_ACCESS {
-                gate.claim_of(request.headers()).await.map(|claim| {
-                    request.extensions_mut().insert(claim);
-                })
-            } else {
+            let id = request_id(request.headers());
+            let span = tracing::info_span!("rpc", rpc = %rule.name, request_id = %id);
+            trace::continue_from(&span, request.headers());
+            let mut response = async {
                 let (headers, extensions) = (request.headers(), request.extensions());
-                gate.admit(rule, headers, extensions).await.map(|principal| {
-                    request.extensions_mut().insert(principal);
-                })
-            };
-            let mut response = match admitted {
-                Ok(()) => inner.call(request).await?,
-                Err(error) => Status::from(error).into_http(),
-            };
+                let admitted = if request.uri().path() == CHECK_ACCESS {
+                    gate.claim_of(headers, extensions).await.map(|claim| {
+                        request.extensions_mut().insert(claim);
+                    })
+                } else {
+                    gate.admit(rule, headers, extensions, &id).await.map(|principal| {
+                        request.extensions_mut().insert(principal);
+                    })
+                };
+                match admitted {
+                    Ok(()) => inner.call(request).await,
+                    Err(error) => Ok(Status::from(error).into_http()),
+                }
+            }
+            .instrument(span)
+            .await?;
+            if let Ok(id) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(REQUEST_ID_HEADER, id);
+            }
             measure::rpc(&rule.name, code_of(&response), begun);
             if legacy && gate.context.catalog.load().settings.xml_api_extension {
                 response.headers_mut().insert(HTML_WRAP_HEADER, HeaderValue::from_static("1"));

@@ -4,6 +4,7 @@
 //! holds the access rules of the contract. Services ask the principal, never the request,
 //! whom it may see.
 
+pub(crate) mod keys;
 pub(crate) mod layer;
 pub(crate) mod lockout;
 mod password;
@@ -14,7 +15,7 @@ mod signature;
 pub(crate) mod store;
 pub(crate) mod tokens;
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use tollbook_proto::v1::Permission;
 
@@ -23,6 +24,7 @@ pub(crate) use service::{LegacyService, TokenService};
 pub(crate) use sessions::Service as SessionService;
 
 use crate::{
+    changes::Origin,
     error::{Error, Result},
     ids::UserId,
     managers::Permissions,
@@ -33,9 +35,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Principal {
     caller: Caller,
-    via: Via,
-    /// Where the request came from, as far as it is known: behind a shim, what the shim says.
-    address: Option<IpAddr>,
+    origin: Arc<Origin>,
+    /// By what a repetition of the request is known, and how old what it repeats may be.
+    replay: Option<Replay>,
+}
+
+/// What makes a repeated legacy request take effect once.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    /// The method and the hash, which holds the values that count.
+    pub(crate) key: String,
+    /// In seconds.
+    pub(crate) window: i32,
 }
 
 #[derive(Clone, Debug)]
@@ -43,15 +54,6 @@ enum Caller {
     User(Arc<Identity>, Permissions),
     /// Nobody in particular: a public rpc, or a legacy request that names no caller.
     Anonymous,
-}
-
-/// How a caller came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Via {
-    /// With a credential of gRPC, or none.
-    Grpc,
-    /// With a legacy signature.
-    Legacy,
 }
 
 impl Principal {
@@ -66,7 +68,17 @@ impl Principal {
     /// Whether the request came with a legacy signature, so that the switches of the
     /// legacy API apply.
     pub(crate) fn is_legacy(&self) -> bool {
-        self.via == Via::Legacy
+        !self.origin.legacy_method.is_empty()
+    }
+
+    /// Whence the request, for the audit log.
+    pub(crate) fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// What makes the request take effect once where it is repeated; none: nothing does.
+    pub(crate) fn replay(&self) -> Option<&Replay> {
+        self.replay.as_ref()
     }
 
     fn has(&self, permission: Permission) -> bool {

@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use prost_reflect::{DynamicMessage, Value};
+use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
+use prost_types::method_options::IdempotencyLevel;
 use tollbook_proto::v1::Permission;
 
 use super::{Caller, Principal};
@@ -19,6 +20,8 @@ pub(super) struct Rule {
     pub(super) name: Arc<str>,
     roles: Vec<Role>,
     permission: Permission,
+    /// The rpc is marked as free of side effects.
+    pub(super) changes_nothing: bool,
     /// Needs no credential.
     pub(super) public: bool,
     /// Open to legacy requests that name no caller.
@@ -55,14 +58,13 @@ impl Policy {
         let services = pool.services().filter(|service| service.package_name() == "tollbook.v1");
         for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
             let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-            let name = format!("{}/{}", method.parent_service().name(), method.name());
             let options = method.options();
             if !options.has_extension(&access) {
                 return Err(Error::internal(format!("rpc {path} has no access rule")));
             }
             let value = options.get_extension(&access);
             let rule =
-                value.as_message().and_then(|access| read(&name, access)).ok_or_else(|| {
+                value.as_message().and_then(|access| read(&method, access)).ok_or_else(|| {
                     Error::internal(format!("rpc {path} has an unreadable access rule"))
                 })?;
             rules.insert(path, rule);
@@ -76,7 +78,9 @@ impl Policy {
     }
 }
 
-fn read(name: &str, access: &DynamicMessage) -> Option<Rule> {
+fn read(method: &MethodDescriptor, access: &DynamicMessage) -> Option<Rule> {
+    let options = method.options();
+    let effects = options.get_field_by_name("idempotency_level")?.as_enum_number()?;
     let field = |name: &str| access.get_field_by_name(name);
     let roles = field("roles")?
         .as_list()?
@@ -84,10 +88,27 @@ fn read(name: &str, access: &DynamicMessage) -> Option<Rule> {
         .map(|role| role.as_enum_number().and_then(Role::from_proto))
         .collect::<Option<_>>()?;
     Some(Rule {
-        name: name.into(),
+        name: format!("{}/{}", method.parent_service().name(), method.name()).into(),
+        changes_nothing: effects == i32::from(IdempotencyLevel::NoSideEffects),
         roles,
         permission: Permission::try_from(field("permission")?.as_enum_number()?).ok()?,
         public: field("public").as_deref().and_then(Value::as_bool)?,
         legacy_anonymous: field("legacy_anonymous").as_deref().and_then(Value::as_bool)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_only_reads_is_marked_as_free_of_side_effects() {
+        for rule in Policy::load().unwrap().0.values() {
+            let (_, rpc) = rule.name.split_once('/').unwrap();
+            let reads = ["Get", "List", "Export", "Check", "Aggregate", "Audit", "RateCall"];
+            let reads = reads.iter().any(|verb| rpc.starts_with(verb));
+            assert_eq!(rule.changes_nothing, reads, "{}", rule.name);
+        }
+    }
 }

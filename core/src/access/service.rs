@@ -10,10 +10,17 @@ use tonic::{Request, Response, Status};
 
 use super::{
     layer::Gate,
-    store,
-    tokens::{self, Token, TokenKind},
+    principal, store,
+    tokens::{self, NewToken, Token, TokenKind},
 };
-use crate::{clock, context::Context, error::Error, ids::UserId, text::check_text};
+use crate::{
+    changes::{self, Change},
+    clock,
+    context::Context,
+    error::Error,
+    ids::UserId,
+    text::check_text,
+};
 
 pub(crate) struct TokenService(pub(crate) Arc<Context>);
 
@@ -29,6 +36,7 @@ fn to_proto(token: &Token) -> pb::AccessToken {
         user_id: token.user.0,
         created_at: Some(clock::to_proto(token.created_at)),
         expires_at: token.expires_at.map(clock::to_proto),
+        of_certificate: token.of_certificate,
     }
 }
 
@@ -38,6 +46,7 @@ impl AccessTokensService for TokenService {
         &self,
         request: Request<pb::CreateAccessTokenRequest>,
     ) -> Result<Response<pb::CreateAccessTokenResponse>, Status> {
+        let caller = principal(&request)?;
         let request = request.into_inner();
         if request.name.is_empty() {
             return Err(Error::invalid("name", "is required").into());
@@ -52,11 +61,14 @@ impl AccessTokensService for TokenService {
         let user = UserId(request.user_id);
         self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
         let mut tx = self.0.db.begin().await?;
-        let (token, secret) =
-            tokens::create(&mut tx, kind, &request.name, user, expires_at).await?;
+        let certificate = Some(request.certificate.as_slice()).filter(|bytes| !bytes.is_empty());
+        let new = NewToken { kind, name: &request.name, user, expires_at, certificate };
+        let (token, secret) = tokens::create(&mut tx, new).await?;
+        let token = to_proto(&token);
+        let change = Change::creation(format!("accessTokens/{}", token.id), &token)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
-        let access_token = Some(to_proto(&token));
-        Ok(Response::new(pb::CreateAccessTokenResponse { access_token, secret }))
+        Ok(Response::new(pb::CreateAccessTokenResponse { access_token: Some(token), secret }))
     }
 
     async fn list_access_tokens(
@@ -71,10 +83,12 @@ impl AccessTokensService for TokenService {
         &self,
         request: Request<pb::RevokeAccessTokenRequest>,
     ) -> Result<Response<pb::RevokeAccessTokenResponse>, Status> {
+        let caller = principal(&request)?;
+        let id = request.get_ref().id;
         let mut tx = self.0.db.begin().await?;
-        if !store::delete(&mut tx, request.get_ref().id).await? {
-            return Err(Error::AccessTokenNotFound.into());
-        }
+        let token = store::delete(&mut tx, id).await?.ok_or(Error::AccessTokenNotFound)?;
+        let change = Change::deletion(format!("accessTokens/{id}"), &to_proto(&token))?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         self.0.tokens.forget();
         Ok(Response::new(pb::RevokeAccessTokenResponse {}))

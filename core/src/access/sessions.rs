@@ -1,6 +1,6 @@
 //! `SessionsService`: logging in and out.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use tollbook_proto::v1::{self as pb, sessions_service_server::SessionsService};
 use tonic::{Request, Response, Status};
@@ -8,9 +8,10 @@ use tonic::{Request, Response, Status};
 use super::{
     password::{self, Verdict},
     principal, store,
-    tokens::{self, TokenKind},
+    tokens::{self, NewToken, TokenKind},
 };
 use crate::{
+    changes::{self, Change, Origin},
     clock,
     context::Context,
     error::{Error, Result},
@@ -26,8 +27,9 @@ impl Service {
     async fn log_in(
         &self,
         request: pb::CreateSessionRequest,
-        address: Option<IpAddr>,
+        origin: &Origin,
     ) -> Result<pb::CreateSessionResponse> {
+        let address = origin.address;
         let snapshot = self.0.catalog.load_full();
         let redirect = snapshot.settings.allow_api_login_redirect;
         if self.0.lockout.is_locked(address, &request.username) {
@@ -51,8 +53,18 @@ impl Service {
         if let Verdict::Outdated(better) = verdict {
             users::store::set_password_hash(&mut tx, id, &better, false).await?;
         }
-        let (_, token) =
-            tokens::create(&mut tx, TokenKind::Session, "session", id, Some(expires_at)).await?;
+        let new = NewToken {
+            kind: TokenKind::Session,
+            name: "session",
+            user: id,
+            expires_at: Some(expires_at),
+            certificate: None,
+        };
+        let (session, token) = tokens::create(&mut tx, new).await?;
+        let resource = format!("users/{id}/sessions");
+        let note = format!("session {} begun", session.id);
+        let origin = Origin { actor: Some(id), ..origin.clone() };
+        changes::record(&mut tx, &origin, Change::told(resource, note)).await?;
         tx.commit().await?;
         let login_redirect_url =
             if redirect { snapshot.settings.login_redirect_url.clone() } else { String::new() };
@@ -72,8 +84,8 @@ impl SessionsService for Service {
         &self,
         request: Request<pb::CreateSessionRequest>,
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
-        let address = principal(&request)?.address;
-        Ok(Response::new(self.log_in(request.into_inner(), address).await?))
+        let caller = principal(&request)?;
+        Ok(Response::new(self.log_in(request.into_inner(), caller.origin()).await?))
     }
 
     async fn end_sessions(
@@ -82,7 +94,10 @@ impl SessionsService for Service {
     ) -> Result<Response<pb::EndSessionsResponse>, Status> {
         let caller = principal(&request)?;
         let mut tx = self.0.db.begin().await?;
-        let ended = store::delete_sessions(&mut tx, caller.user()?.id).await?;
+        let user = caller.user()?.id;
+        let ended = store::delete_sessions(&mut tx, user).await?;
+        let change = Change::told(format!("users/{user}/sessions"), "all sessions ended");
+        changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         self.0.tokens.forget();
         let ended = i32::try_from(ended).unwrap_or(i32::MAX);

@@ -1,26 +1,44 @@
 //! The legacy signature: what a client of the XML API proves, and how
-//! (spec: `m4-general.md`, order of checks and hash).
+//! (spec: `m4-general.md`, order of checks and hash); and the HMAC signature of clients that
+//! can do better.
 
+use std::{net::IpAddr, sync::Arc};
+
+use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use tollbook_proto::v1::LegacySignature;
+use tollbook_proto::v1::{HmacSignature, LegacySignature};
 
-use super::{Caller, Principal, Via, lockout::Lockout, policy::Rule};
+use super::{
+    Caller, Principal, Replay,
+    keys::{self, ApiKey},
+    lockout::Lockout,
+    policy::Rule,
+};
 use crate::{
+    catalog::Snapshot,
+    changes::{Credential, Origin},
     clock,
     error::{Error, Result},
     managers::Permissions,
     measure,
-    settings::{Secret, Settings},
-    users::{Role, directory::Directory},
+    settings::Secret,
+    store::Db,
+    users::{Identity, Role, directory::Directory},
 };
+
+/// How far the clock of who signs may be from ours, in seconds.
+const SKEW: i64 = 300;
 
 /// A legacy request, and what it is judged by.
 pub(super) struct Verifier<'a> {
     pub(super) claim: &'a LegacySignature,
-    pub(super) settings: &'a Settings,
+    pub(super) request_id: &'a Arc<str>,
+    pub(super) snapshot: &'a Snapshot,
     pub(super) directory: &'a Directory,
     pub(super) lockout: &'a Lockout,
+    pub(super) db: &'a Db,
 }
 
 impl Verifier<'_> {
@@ -30,58 +48,161 @@ impl Verifier<'_> {
     pub(super) async fn verify(
         &self,
         rule: &Rule,
-        permissions_of: impl Fn(&crate::users::Identity) -> Permissions,
+        permissions_of: impl Fn(&Identity) -> Permissions,
     ) -> Result<Principal> {
-        let Self { claim, settings, directory, lockout } = self;
+        let Self { claim, snapshot, lockout, .. } = self;
         let address = claim.client_address.parse().ok();
-        if !settings.allow_api {
+        if !snapshot.settings.allow_api {
             return Err(Error::ApiDisabled);
         }
-        if !settings.admits(address) {
+        if !snapshot.settings.admits(address) {
             return Err(Error::AddressDenied);
         }
-        if claim.http_get && !settings.allow_get_api {
+        if claim.http_get && !snapshot.settings.allow_get_api {
             return Err(Error::GetDisabled);
         }
         if lockout.is_locked(address, &claim.username) {
             return Err(Error::IncorrectHash);
         }
-        let failed = |error| {
-            lockout.failed(address, &claim.username);
-            error
+        let proven = match &claim.hmac {
+            Some(signature) => self.by_hmac(signature, rule).await,
+            None if rule.legacy_anonymous => self.anonymously(),
+            None => self.by_hash(rule).await,
         };
-        if rule.legacy_anonymous {
-            return match self.fits(!claim.only_admin_signs_nothing) {
-                true => Ok(Principal { caller: Caller::Anonymous, via: Via::Legacy, address }),
-                false => Err(failed(Error::IncorrectHash)),
-            };
+        let (caller, credential) = proven.inspect_err(|error| {
+            if matches!(error, Error::BadLogin | Error::IncorrectHash) {
+                lockout.failed(address, &claim.username);
+            }
+        })?;
+        if let Some(caller) = &caller {
+            lockout.came_in(address, &claim.username);
+            let mut admitted = claim.roles.iter().copied().filter_map(Role::from_proto);
+            if !claim.roles.is_empty() && !admitted.any(|role| role == caller.role) {
+                return Err(Error::RoleDenied);
+            }
         }
-        let caller = directory.by_username(&claim.username).await?;
-        let caller = caller.ok_or_else(|| failed(Error::BadLogin))?;
-        if !self.fits(!claim.only_admin_signs_nothing || caller.role == Role::Admin) {
-            return Err(failed(Error::IncorrectHash));
-        }
-        lockout.came_in(address, &claim.username);
-        let mut admitted = claim.roles.iter().copied().filter_map(Role::from_proto);
-        if !claim.roles.is_empty() && !admitted.any(|role| role == caller.role) {
-            return Err(Error::RoleDenied);
-        }
-        let permissions = permissions_of(&caller);
-        Ok(Principal { caller: Caller::User(caller, permissions), via: Via::Legacy, address })
+        Ok(Principal {
+            origin: Arc::new(self.origin(rule, caller.as_deref(), credential, address)),
+            replay: self.replay(credential),
+            caller: match caller {
+                Some(caller) => {
+                    let permissions = permissions_of(&caller);
+                    Caller::User(caller, permissions)
+                }
+                None => Caller::Anonymous,
+            },
+        })
     }
 
-    /// Whether the hash is one of the secret key, or of the one before it while that counts.
-    fn fits(&self, may_sign_nothing: bool) -> bool {
-        let settings = self.settings;
+    fn origin(
+        &self,
+        rule: &Rule,
+        caller: Option<&Identity>,
+        credential: Credential,
+        address: Option<IpAddr>,
+    ) -> Origin {
+        Origin {
+            actor: caller.map(|caller| caller.id),
+            credential,
+            address,
+            rpc: rule.name.clone(),
+            legacy_method: self.claim.method.clone(),
+            request_id: self.request_id.clone(),
+        }
+    }
+
+    /// What tells that the request is a repetition. HMAC signatures have nonces for that, and
+    /// where hashes are not checked there is nothing that could tell.
+    fn replay(&self, credential: Credential) -> Option<Replay> {
+        let window = self.snapshot.settings.replay_window_seconds;
+        let tells = self.claim.hmac.is_none() && credential != Credential::Unchecked;
+        let key = || format!("{}/{}", self.claim.method, self.claim.hash);
+        (tells && window > 0).then(|| Replay { key: key(), window })
+    }
+
+    /// By a hash, of a request that names no caller.
+    fn anonymously(&self) -> Result<(Option<Arc<Identity>>, Credential)> {
+        let credential = self.shared_credential(!self.claim.only_admin_signs_nothing);
+        Ok((None, credential.ok_or(Error::IncorrectHash)?))
+    }
+
+    /// By a hash, of the caller whom the request names.
+    async fn by_hash(&self, rule: &Rule) -> Result<(Option<Arc<Identity>>, Credential)> {
+        let Self { claim, snapshot, directory, .. } = self;
+        let caller = directory.by_username(&claim.username).await?.ok_or(Error::BadLogin)?;
+        let may_sign_nothing = !claim.only_admin_signs_nothing || caller.role == Role::Admin;
+        if let Some(credential) = self.shared_credential(may_sign_nothing) {
+            return Ok((Some(caller), credential));
+        }
+        // His own keys; all are tried, as all candidates are.
+        let fits = |key: &&ApiKey| right_input(claim, &key.secret, may_sign_nothing).is_some();
+        let key = snapshot.api_keys.of_user(caller.id, clock::now()).filter(fits).last();
+        let key = key.ok_or(Error::IncorrectHash)?;
+        key.check(&claim.method, rule.changes_nothing)?;
+        Ok((Some(caller), Credential::ApiKey(key.id())))
+    }
+
+    /// Whether the hash is one of the secret key that all share, or of the one before it while
+    /// that counts; or need not be, because hash checking is disabled.
+    fn shared_credential(&self, may_sign_nothing: bool) -> Option<Credential> {
+        let settings = &self.snapshot.settings;
         if settings.disable_hash_checking {
-            return true;
+            return Some(Credential::Unchecked);
         }
         let input = |key| right_input(self.claim, key, may_sign_nothing);
-        let input = input(&settings.api_secret_key)
-            .or_else(|| input(settings.previous_api_secret_key(clock::now())?));
+        let input = settings.shared_api_key.then(|| {
+            input(&settings.api_secret_key)
+                .or_else(|| input(settings.previous_api_secret_key(clock::now())?))
+        });
+        let input = input.flatten();
         measure::legacy_hash(&self.claim.method, input);
-        input.is_some()
+        input.map(|_| Credential::ApiSecretKey)
     }
+
+    /// By the HMAC signature of an API key, whose user is the caller (docs/signing.md).
+    async fn by_hmac(
+        &self,
+        signature: &HmacSignature,
+        rule: &Rule,
+    ) -> Result<(Option<Arc<Identity>>, Credential)> {
+        let Self { claim, snapshot, directory, db, .. } = self;
+        let now = clock::now();
+        let key = snapshot.api_keys.by_id(signature.key_id, now).ok_or(Error::IncorrectHash)?;
+        if !hmac_fits(signature, &claim.request_digest, &key.secret) {
+            return Err(Error::IncorrectHash);
+        }
+        // Only who has the key hears what else is wrong.
+        let age = now.div_euclid(1_000_000).saturating_sub(signature.timestamp);
+        if !(-SKEW..=SKEW).contains(&age) {
+            return Err(Error::SignatureExpired);
+        }
+        let caller = directory.by_id(key.user()).await?.ok_or(Error::BadLogin)?;
+        if !claim.username.is_empty() && claim.username != caller.username {
+            return Err(Error::BadLogin);
+        }
+        key.check(&claim.method, rule.changes_nothing)?;
+        let presentation = claim.presentation.cast_signed();
+        // Until the request would be too old anyway.
+        let expires_at = now.saturating_add(2 * SKEW * 1_000_000);
+        keys::store::use_nonce(db, key.id(), &signature.nonce, presentation, expires_at).await?;
+        Ok((Some(caller), Credential::ApiKey(key.id())))
+    }
+}
+
+/// Whether a signature is one of a key, compared in constant time.
+fn hmac_fits(signature: &HmacSignature, request_digest: &[u8], key: &Secret) -> bool {
+    let HmacSignature { key_id, timestamp, nonce, signature } = signature;
+    if !(16..=64).contains(&nonce.len()) || !nonce.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return false;
+    }
+    let digest = hex::encode(request_digest);
+    let signed = format!("TOLLBOOK1-HMAC-SHA256\n{key_id}\n{timestamp}\n{nonce}\n{digest}");
+    let (Ok(mac), Ok(signature)) =
+        (Hmac::<Sha256>::new_from_slice(key.0.as_bytes()), hex::decode(signature))
+    else {
+        return false;
+    };
+    mac.chain_update(signed).verify_slice(&signature).is_ok()
 }
 
 /// Which of the candidates, counted from 1, gives the hash when the secret key follows it. Every
@@ -104,6 +225,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const SIGNATURE: &str = "b9aa4445f9f8bad6650e89becf44436f5cfaf3623218a204a2413225577943d3";
 
     fn claim(candidates: &[&str], hash: &str) -> LegacySignature {
         LegacySignature {
@@ -138,6 +261,32 @@ mod tests {
             );
             assert_eq!(right_input(&claim(&["other"], hash), &Secret(key.to_owned()), true), None);
         }
+    }
+
+    /// The example of `docs/signing.md`.
+    #[test]
+    fn documented_signature() {
+        let digest = Sha256::digest(
+            "TOLLBOOK1\nPOST\n/billing/api/user_balance_update\n\
+             a80135b1250fe0c535dcd953534bdd3e97a2ad607be0208efe01fdacf8514f2d\n\
+             7:balance5:12.507:user_id1:4",
+        );
+        let signature = HmacSignature {
+            key_id: 3,
+            timestamp: 1_764_061_200,
+            nonce: "6f1ed002ab559585".to_owned(),
+            signature: String::new(),
+        };
+        let fits = |signature: &HmacSignature| {
+            hmac_fits(signature, &digest, &Secret("0123456789abcdef".to_owned()))
+        };
+        assert!(!fits(&signature));
+        let right = HmacSignature { signature: SIGNATURE.to_owned(), ..signature };
+        assert!(fits(&right));
+        assert!(!fits(&HmacSignature { timestamp: 1_764_061_201, ..right.clone() }));
+        assert!(!fits(&HmacSignature { key_id: 4, ..right.clone() }));
+        assert!(!fits(&HmacSignature { nonce: "6f1ed002ab559586".to_owned(), ..right.clone() }));
+        assert!(!hmac_fits(&right, &digest, &Secret("0123456789abcdeF".to_owned())));
     }
 
     proptest! {

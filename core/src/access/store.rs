@@ -1,29 +1,23 @@
 //! Access tokens, sessions and shims' tokens in the database.
 
-use super::tokens::{Token, TokenKind, hash};
+use super::tokens::{NewToken, Token, TokenKind};
 use crate::{
     clock,
-    error::Result,
+    error::{Error, Result},
     ids::UserId,
     store::{Db, Query, Row, Sequence, Tx},
 };
 
-/// Stores a token of a given secret.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    secret: &str,
-    kind: TokenKind,
-    name: &str,
-    user: UserId,
-    expires_at: Option<i64>,
-) -> Result<Token> {
+/// Stores a token by the hash of its secret or certificate.
+pub(super) async fn insert(tx: &mut Tx, hash: &str, new: NewToken<'_>) -> Result<Token> {
     let token = Token {
+        of_certificate: new.certificate.is_some(),
         id: tx.next_id(Sequence::AccessTokens).await?,
-        kind,
-        name: name.to_owned(),
-        user,
+        kind: new.kind,
+        name: new.name.to_owned(),
+        user: new.user,
         created_at: clock::now(),
-        expires_at,
+        expires_at: new.expires_at,
     };
     let query = Query::new(
         "INSERT INTO access_tokens (id, secret_hash, kind, name, user_id, created_at, expires_at) \
@@ -31,21 +25,33 @@ pub(crate) async fn insert(
     )
     .rows([vec![
         token.id.into(),
-        hash(secret).into(),
-        kind.name().into(),
-        name.into(),
-        user.into(),
+        hash.into(),
+        token.kind.name().into(),
+        new.name.into(),
+        token.user.into(),
         token.created_at.into(),
-        expires_at.into(),
+        token.expires_at.into(),
     ]]);
-    tx.execute(query).await?;
+    tx.execute(query).await.map_err(certificate_known)?;
     Ok(token)
 }
 
-const COLUMNS: &str = "SELECT id, kind, name, user_id, created_at, expires_at FROM access_tokens";
+/// Random secrets do not meet; certificates are given.
+fn certificate_known(error: Error) -> Error {
+    match &error {
+        Error::Database(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
+            Error::invalid("certificate", "is admitted by another token")
+        }
+        _ => error,
+    }
+}
+
+const COLUMNS: &str = "SELECT id, kind, name, user_id, created_at, expires_at, \
+                       secret_hash LIKE 'certificate:%' FROM access_tokens";
 
 fn read(row: &Row) -> Result<Token> {
     Ok(Token {
+        of_certificate: row.get(6)?,
         id: row.get(0)?,
         kind: TokenKind::from_name(&row.get::<String>(1)?)?,
         name: row.get(2)?,
@@ -66,10 +72,12 @@ pub(super) async fn list(db: &Db) -> Result<Vec<Token>> {
     db.fetch_all(query).await?.iter().map(read).collect()
 }
 
-/// Deletes a token that is not a session. Returns whether there was one.
-pub(super) async fn delete(tx: &mut Tx, id: i64) -> Result<bool> {
-    let query = Query::new("DELETE FROM access_tokens WHERE kind <> 'session' AND id = ").value(id);
-    Ok(tx.execute(query).await? > 0)
+/// Deletes a token that is not a session. Returns what it was, if there was one.
+pub(super) async fn delete(tx: &mut Tx, id: i64) -> Result<Option<Token>> {
+    let query = Query::new(COLUMNS).and(" WHERE kind <> 'session' AND id = ").value(id);
+    let Some(row) = tx.fetch_optional(query).await? else { return Ok(None) };
+    tx.execute(Query::new("DELETE FROM access_tokens WHERE id = $1").bind(id)).await?;
+    read(&row).map(Some)
 }
 
 /// Deletes a user's sessions, and those of anybody that have expired. Returns how many of

@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 
 use super::store;
 use crate::{
+    changes::Credential,
     clock,
     error::{Error, Result},
     ids::UserId,
@@ -53,15 +54,30 @@ impl TokenKind {
     }
 }
 
+/// How the stored hashes of certificates begin.
+const CERTIFICATE: &str = "certificate:";
+
 /// A token, without its secret.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
+    /// It admits a client certificate, and has no secret.
+    pub(crate) of_certificate: bool,
     pub(crate) id: i64,
     pub(crate) kind: TokenKind,
     pub(crate) name: String,
     pub(crate) user: UserId,
     pub(crate) created_at: i64,
     pub(crate) expires_at: Option<i64>,
+}
+
+impl Token {
+    pub(super) fn credential(&self) -> Credential {
+        match self.kind {
+            TokenKind::Session => Credential::Session(self.id),
+            _ if self.of_certificate => Credential::Certificate(self.id),
+            TokenKind::User | TokenKind::Shim => Credential::AccessToken(self.id),
+        }
+    }
 }
 
 /// The tokens seen lately.
@@ -80,7 +96,19 @@ impl Tokens {
         {
             return Ok(Some(token.clone()));
         }
-        let hash = hash(secret);
+        self.by_hash(db, hash(secret)).await
+    }
+
+    /// The token that admits a client certificate, unless it has expired.
+    pub(super) async fn of_certificate(
+        &self,
+        db: &Db,
+        certificate: &[u8],
+    ) -> Result<Option<Arc<Token>>> {
+        self.by_hash(db, certificate_hash(certificate)).await
+    }
+
+    async fn by_hash(&self, db: &Db, hash: String) -> Result<Option<Arc<Token>>> {
         let known = self.seen.get(&hash).filter(|known| known.0.elapsed() < BELIEVED_FOR);
         let token = if let Some(token) = known.map(|known| known.1.clone()) {
             token
@@ -99,6 +127,7 @@ impl Tokens {
     pub(crate) fn embedded_shim(&self) -> String {
         let secret = new_secret();
         let token = Token {
+            of_certificate: false,
             id: 0,
             kind: TokenKind::Shim,
             name: "embedded shim".to_owned(),
@@ -118,8 +147,26 @@ impl Tokens {
 }
 
 /// The hash of a secret, as stored.
-pub(super) fn hash(secret: &str) -> String {
+fn hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
+}
+
+/// Stores a token of the admin with a secret that everybody knows: the demo's.
+pub(crate) async fn insert_known(tx: &mut Tx, secret: &str, name: &str) -> Result<()> {
+    let new = NewToken {
+        kind: TokenKind::User,
+        name,
+        user: UserId::ADMIN,
+        expires_at: None,
+        certificate: None,
+    };
+    store::insert(tx, &hash(secret), new).await.map(drop)
+}
+
+/// How a certificate (in DER) is stored: by its SHA-256 fingerprint, which is no secret, so that
+/// it must not be mistaken for the hash of one.
+fn certificate_hash(certificate: &[u8]) -> String {
+    format!("{CERTIFICATE}{}", hex::encode(Sha256::digest(certificate)))
 }
 
 /// A new secret: 256 random bits in hex, behind a prefix by which leaked ones are found.
@@ -127,15 +174,25 @@ fn new_secret() -> String {
     format!("tb_{}", hex::encode(rand::random::<[u8; 32]>()))
 }
 
-/// Stores a new token and returns it with its secret.
-pub(crate) async fn create(
-    tx: &mut Tx,
-    kind: TokenKind,
-    name: &str,
-    user: UserId,
-    expires_at: Option<i64>,
-) -> Result<(Token, String)> {
-    let secret = new_secret();
-    let token = store::insert(tx, &secret, kind, name, user, expires_at).await?;
-    Ok((token, secret))
+/// A token to be made.
+pub(crate) struct NewToken<'a> {
+    pub(crate) kind: TokenKind,
+    pub(crate) name: &'a str,
+    pub(crate) user: UserId,
+    pub(crate) expires_at: Option<i64>,
+    /// The certificate that it admits, in DER, in place of a secret.
+    pub(crate) certificate: Option<&'a [u8]>,
+}
+
+/// Stores a new token and returns it with its secret; with an empty one where it admits a
+/// certificate.
+pub(crate) async fn create(tx: &mut Tx, new: NewToken<'_>) -> Result<(Token, String)> {
+    let (secret, hash) = if let Some(certificate) = new.certificate {
+        (String::new(), certificate_hash(certificate))
+    } else {
+        let secret = new_secret();
+        let hash = hash(&secret);
+        (secret, hash)
+    };
+    Ok((store::insert(tx, &hash, new).await?, secret))
 }

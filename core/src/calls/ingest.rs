@@ -18,6 +18,7 @@ use super::{
 use crate::{
     access::Scope,
     catalog::Snapshot,
+    changes::{self, Change, Origin},
     context::Context,
     error::Result,
     ids::{EntryId, UserId},
@@ -175,8 +176,8 @@ pub(super) fn leg(
 }
 
 /// Takes a rated batch into the books: all that is left of it, or with an error nothing.
-pub(crate) async fn store(context: &Context, rated: Rated) -> Result<Taken> {
-    let (mut taken, posted) = retrying(|| transaction(context, &rated)).await?;
+pub(crate) async fn store(context: &Context, origin: &Origin, rated: Rated) -> Result<Taken> {
+    let (mut taken, posted) = retrying(|| transaction(context, origin, &rated)).await?;
     for posted in posted {
         context.directory.learn_posted(&posted.entry);
     }
@@ -185,7 +186,11 @@ pub(crate) async fn store(context: &Context, rated: Rated) -> Result<Taken> {
     Ok(taken)
 }
 
-async fn transaction(context: &Context, rated: &Rated) -> Result<(Taken, Vec<Posted>)> {
+async fn transaction(
+    context: &Context,
+    origin: &Origin,
+    rated: &Rated,
+) -> Result<(Taken, Vec<Posted>)> {
     let mut tx = context.db.begin().await?;
     let fine = rated.calls.iter().map(|call| call.call.reported.call_id.as_str());
     let faulty = rated.rejected.iter().map(|rejected| rejected.call.0.as_str());
@@ -244,6 +249,14 @@ async fn transaction(context: &Context, rated: &Rated) -> Result<(Taken, Vec<Pos
         taken.stored.iter().map(|call| call.reported.call_id.as_str()).collect();
     live::store::settle(&mut tx, &stored).await?;
     rollup.write(&mut tx).await?;
+    let note = match taken.stored.as_slice() {
+        [] => return Ok((taken, Vec::new())),
+        [call] => format!("call {} stored", call.id),
+        [first, .., last] => {
+            format!("{} calls stored, ids {} to {}", taken.stored.len(), first.id, last.id)
+        }
+    };
+    changes::record(&mut tx, origin, Change::told("calls".to_owned(), note)).await?;
     tx.commit().await?;
     Ok((taken, posted))
 }
@@ -317,7 +330,7 @@ impl Charges {
 
 /// A change of a balance that calls make.
 pub(super) fn posting(user: UserId, kind: Kind, amount: Money, note: String) -> Posting {
-    Posting { user, amount, kind, actor: None, note, payment: None, idempotency: None }
+    Posting { user, amount, kind, origin: None, note, payment: None, idempotency: None }
 }
 
 /// Applies postings, all or none; there may be none.

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     catalog::Snapshot,
+    changes::{self, Change, Origin},
     clock,
     context::Context,
     error::{Error, Result},
@@ -47,6 +48,7 @@ struct Done {
 
 pub(super) async fn rerate(
     context: &Context,
+    origin: &Origin,
     request: &pb::RerateCallsRequest,
 ) -> Result<pb::RerateCallsResponse> {
     for (field, time) in [("from", &request.from), ("till", &request.till)] {
@@ -72,7 +74,7 @@ pub(super) async fn rerate(
         after: (period.0, i64::MIN),
         limit: BATCH,
     };
-    let rerating = Rerating { context, sides, user, dry_run: request.dry_run };
+    let rerating = Rerating { context, origin, sides, user, dry_run: request.dry_run };
     let mut done = Done::default();
     loop {
         let (last, after_batch) = retrying(|| rerating.batch(&filter, done)).await?;
@@ -93,6 +95,7 @@ pub(super) async fn rerate(
 
 struct Rerating<'a> {
     context: &'a Context,
+    origin: &'a Origin,
     sides: &'a [Side],
     /// Only the prices of this user.
     user: Option<UserId>,
@@ -131,7 +134,7 @@ impl Rerating<'_> {
             );
         }
         let rater = Rater::load(self.context, &snapshot, sides).await?;
-        let mut changes = Changes::default();
+        let mut repriced = Repriced::default();
         for before in page {
             done.examined += 1;
             let mut after = before.clone();
@@ -145,13 +148,16 @@ impl Rerating<'_> {
                 done.price_change += Total::from(after.price.amount) - before.price.amount.into();
                 done.self_cost_change +=
                     Total::from(after.self_cost.amount) - before.self_cost.amount.into();
-                changes.add(before, after)?;
+                repriced.add(before, after)?;
             }
         }
-        if !self.dry_run && !changes.calls.is_empty() {
+        if !self.dry_run && !repriced.calls.is_empty() {
             // The zone of the stored days, not of a catalog that may be behind.
             let zone = settings::store::all(&mut tx).await?.time_zone;
-            let posted = changes.write(&mut tx, Rollup::new(zone)).await?;
+            let note = format!("{} calls rated again", repriced.calls.len());
+            let posted = repriced.write(&mut tx, Rollup::new(zone)).await?;
+            let change = Change::told("calls".to_owned(), note);
+            changes::record(&mut tx, self.origin, change).await?;
             tx.commit().await?;
             for posted in posted {
                 self.context.directory.learn_posted(&posted.entry);
@@ -212,13 +218,13 @@ fn tariffs(
 
 /// What a batch changes.
 #[derive(Default)]
-struct Changes {
+struct Repriced {
     calls: Vec<(Call, Call)>,
     /// What is taken back and what is charged instead, as amounts of the calls.
     sums: BTreeMap<(UserId, Side), (Money, Money)>,
 }
 
-impl Changes {
+impl Repriced {
     fn add(&mut self, before: Call, after: Call) -> Result<()> {
         for (user, side, old, new) in [
             (Some(before.originator), Side::Originator, before.price, after.price),

@@ -38,7 +38,7 @@ pub(crate) struct Service(pub(crate) Arc<Context>);
 /// A stream of calls on its way into the books.
 struct Ingestion<'a> {
     context: &'a Context,
-    scope: Scope,
+    caller: Principal,
 }
 
 /// What a stream has done so far.
@@ -134,14 +134,14 @@ impl Ingestion<'_> {
         batch: Vec<Numbered<CallRecord>>,
         sender: &mpsc::Sender<Rated>,
     ) -> Result<()> {
-        let rated = ingest::rate(self.context, self.scope, batch).await?;
+        let rated = ingest::rate(self.context, self.caller.scope(), batch).await?;
         sender.send(rated).await.map_err(|_| Error::Unavailable)
     }
 
     async fn store(&self, mut batches: mpsc::Receiver<Rated>) -> Result<Summary, Status> {
         let mut summary = Summary::default();
         while let Some(rated) = batches.recv().await {
-            summary.add(ingest::store(self.context, rated).await?);
+            summary.add(ingest::store(self.context, self.caller.origin(), rated).await?);
         }
         Ok(summary)
     }
@@ -266,8 +266,7 @@ impl CallsService for Service {
         &self,
         request: Request<Streaming<pb::IngestCallsRequest>>,
     ) -> Result<Response<pb::IngestCallsResponse>, Status> {
-        let scope = principal(&request)?.scope();
-        let ingestion = Ingestion { context: &self.0, scope };
+        let ingestion = Ingestion { context: &self.0, caller: principal(&request)? };
         Ok(Response::new(ingestion.run(request.into_inner()).await?))
     }
 
@@ -283,7 +282,8 @@ impl CallsService for Service {
         &self,
         request: Request<pb::RerateCallsRequest>,
     ) -> Result<Response<pb::RerateCallsResponse>, Status> {
-        Ok(Response::new(rerate::rerate(&self.0, request.get_ref()).await?))
+        let caller = principal(&request)?;
+        Ok(Response::new(rerate::rerate(&self.0, caller.origin(), request.get_ref()).await?))
     }
 
     async fn list_hangup_causes(

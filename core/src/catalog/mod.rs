@@ -1,5 +1,5 @@
-//! What every request needs and few change: settings, currencies, manager groups, tariffs
-//! (not their rates), connection points and which number pools there are, kept in memory.
+//! What every request needs and few change: settings, currencies, manager groups, API keys,
+//! tariffs (not their rates), connection points and which number pools there are, kept in memory.
 //!
 //! A change bumps the revision in its own transaction. The process that made it reloads at
 //! once; other cores of the same database see the new revision when they next look, well
@@ -14,6 +14,7 @@ pub(crate) use store::lock_for_change;
 use arc_swap::ArcSwap;
 
 use crate::{
+    access::{self, keys::ApiKeys},
     currencies::{self, Currencies},
     error::Result,
     managers::{self, ManagerGroups},
@@ -34,6 +35,7 @@ pub(crate) struct Snapshot {
     pub(crate) settings: Settings,
     pub(crate) currencies: Currencies,
     pub(crate) manager_groups: ManagerGroups,
+    pub(crate) api_keys: ApiKeys,
     pub(crate) tariffs: Tariffs,
     pub(crate) points: Points,
     pub(crate) pools: PoolRevisions,
@@ -93,11 +95,21 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
     let settings = settings::store::all(&mut tx).await?;
     let currencies = currencies::store::all(&mut tx).await?;
     let manager_groups = managers::store::all(&mut tx).await?;
+    let api_keys = access::keys::store::all(&mut tx).await?;
     let tariffs = tariffs::store::all(&mut tx).await?;
     let points = match known {
         Some(known) => points::store::since(&mut tx, &known.points, known.revision).await?,
         None => points::store::since(&mut tx, &Points::default(), -1).await?,
     };
     let pools = pools::store::revisions(&mut tx).await?;
-    Ok(Snapshot { revision, settings, currencies, manager_groups, tariffs, points, pools })
+    Ok(Snapshot {
+        revision,
+        settings,
+        currencies,
+        manager_groups,
+        api_keys,
+        tariffs,
+        points,
+        pools,
+    })
 }

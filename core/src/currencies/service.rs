@@ -7,6 +7,8 @@ use tonic::{Request, Response, Status};
 
 use super::{Currency, check_code, store};
 use crate::{
+    access::{Principal, principal},
+    changes::{self, Change},
     clock,
     context::Context,
     error::{Error, Result},
@@ -25,6 +27,27 @@ impl Service {
         let currencies = store::all(&mut tx).await?;
         Ok((tx, currencies))
     }
+
+    /// Commits a changed currency, and returns it.
+    async fn finish(
+        &self,
+        mut tx: Tx,
+        caller: &Principal,
+        before: &Currency,
+        after: &Currency,
+    ) -> Result<pb::Currency> {
+        store::update(&mut tx, after).await?;
+        let after = after.to_proto();
+        let change = Change::of(resource(&after), &before.to_proto(), &after)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
+        self.0.commit_catalog_change(tx).await?;
+        Ok(after)
+    }
+}
+
+/// What a currency is called in the audit log.
+fn resource(currency: &pb::Currency) -> String {
+    format!("currencies/{}", currency.id)
 }
 
 #[tonic::async_trait]
@@ -42,6 +65,7 @@ impl CurrenciesService for Service {
         &self,
         request: Request<pb::CreateCurrencyRequest>,
     ) -> Result<Response<pb::CreateCurrencyResponse>, Status> {
+        let caller = principal(&request)?;
         let new = request.into_inner().currency.unwrap_or_default();
         check_code("code", &new.code)?;
         check_text("name", &new.name)?;
@@ -60,18 +84,22 @@ impl CurrenciesService for Service {
             updated_at: clock::now(),
         };
         store::insert(&mut tx, &currency).await?;
+        let currency = currency.to_proto();
+        let change = Change::creation(resource(&currency), &currency)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::CreateCurrencyResponse { currency: Some(currency.to_proto()) }))
+        Ok(Response::new(pb::CreateCurrencyResponse { currency: Some(currency) }))
     }
 
     async fn update_currency(
         &self,
         request: Request<pb::UpdateCurrencyRequest>,
     ) -> Result<Response<pb::UpdateCurrencyResponse>, Status> {
+        let caller = principal(&request)?;
         let request = request.into_inner();
-        let (mut tx, currencies) = self.begin().await?;
-        let mut currency =
-            currencies.by_id(CurrencyId(request.id)).cloned().ok_or(Error::CurrencyNotFound)?;
+        let (tx, currencies) = self.begin().await?;
+        let before = currencies.by_id(CurrencyId(request.id)).ok_or(Error::CurrencyNotFound)?;
+        let mut currency = before.clone();
         if let Some(name) = request.name {
             check_text("name", &name)?;
             currency.name = name;
@@ -81,27 +109,26 @@ impl CurrenciesService for Service {
         if currency.is_default() && (!currency.active || currency.automatic_update) {
             return Err(Error::CurrencyFixed.into());
         }
-        store::update(&mut tx, &currency).await?;
-        self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::UpdateCurrencyResponse { currency: Some(currency.to_proto()) }))
+        let currency = Some(self.finish(tx, &caller, before, &currency).await?);
+        Ok(Response::new(pb::UpdateCurrencyResponse { currency }))
     }
 
     async fn set_exchange_rate(
         &self,
         request: Request<pb::SetExchangeRateRequest>,
     ) -> Result<Response<pb::SetExchangeRateResponse>, Status> {
+        let caller = principal(&request)?;
         let request = request.into_inner();
         let exchange_rate = ExchangeRate::from_proto(request.exchange_rate.as_ref())?;
-        let (mut tx, currencies) = self.begin().await?;
-        let mut currency = currencies
+        let (tx, currencies) = self.begin().await?;
+        let before = currencies
             .by_code(&request.code)
             .filter(|currency| !currency.is_default() && !currency.automatic_update)
-            .cloned()
             .ok_or(Error::CurrencyNotFound)?;
+        let mut currency = before.clone();
         currency.exchange_rate = exchange_rate;
         currency.updated_at = clock::now();
-        store::update(&mut tx, &currency).await?;
-        self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::SetExchangeRateResponse { currency: Some(currency.to_proto()) }))
+        let currency = Some(self.finish(tx, &caller, before, &currency).await?);
+        Ok(Response::new(pb::SetExchangeRateResponse { currency }))
     }
 }

@@ -14,6 +14,7 @@ use tollbook_proto::v1::{self as pb, LedgerEntryKind};
 pub(crate) use service::Service;
 
 use crate::{
+    changes::Change,
     clock,
     error::{Error, Result},
     ids::{EntryId, PaymentId, UserId},
@@ -91,6 +92,21 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// The change of the balance, for the audit log. Written by hand: there are many.
+    fn to_change(&self, balance_before: Money) -> Change {
+        let payment = self.payment.map(|id| format!(r#","paymentId":"{id}""#)).unwrap_or_default();
+        Change::written(
+            format!("accounts/{}", self.user),
+            format!(r#"{{"balance":"{}"}}"#, balance_before.value()),
+            format!(
+                r#"{{"balance":"{}","amount":"{}","entryId":"{}"{payment}}}"#,
+                self.balance_after.value(),
+                self.amount.value(),
+                self.id,
+            ),
+        )
+    }
+
     fn to_proto(&self) -> pb::LedgerEntry {
         pb::LedgerEntry {
             id: self.id.0,

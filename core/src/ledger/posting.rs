@@ -5,13 +5,15 @@
 //! accepted is written with a handful of statements however long the batch is. A posting
 //! that is refused has no effect on the others.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::{Entry, Kind, store};
 use crate::{
+    access::Principal,
+    changes::{self, Origin},
     clock,
     error::{Error, Result},
     ids::{EntryId, PaymentId, UserId},
@@ -26,7 +28,8 @@ pub(crate) struct Posting {
     pub(crate) user: UserId,
     pub(crate) amount: Money,
     pub(crate) kind: Kind,
-    pub(crate) actor: Option<UserId>,
+    /// Whence it comes; none: it is part of a change that is written down as a whole.
+    pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) note: String,
     pub(crate) payment: Option<PaymentDraft>,
     pub(crate) idempotency: Option<IdempotencyKey>,
@@ -40,23 +43,31 @@ pub(crate) struct IdempotencyKey {
     pub(super) key: String,
     /// Of the request; another request under the same key is refused.
     pub(super) fingerprint: String,
+    /// What was done under the key before this time counts no more, in microseconds.
+    pub(super) since: i64,
 }
 
 impl IdempotencyKey {
-    /// The key of a request; none where the caller gave none. `request` is the message
-    /// with its key left out.
+    /// The key of a request: the caller's, or what tells a repetition of a legacy request from a
+    /// new one; none where there is neither. `request` is the message with its key left out.
     pub(crate) fn new(
-        caller: UserId,
+        caller: &Principal,
         rpc: &str,
         key: String,
         request: &impl Message,
     ) -> Result<Option<Self>> {
-        if key.is_empty() {
-            return Ok(None);
+        let fingerprint = || hex::encode(Sha256::digest(request.encode_to_vec()));
+        if !key.is_empty() {
+            crate::text::check_text("idempotency_key", &key)?;
+            let scope = format!("{}/{rpc}", caller.user()?.id);
+            return Ok(Some(Self { scope, key, fingerprint: fingerprint(), since: i64::MIN }));
         }
-        crate::text::check_text("idempotency_key", &key)?;
-        let fingerprint = hex::encode(Sha256::digest(request.encode_to_vec()));
-        Ok(Some(Self { scope: format!("{caller}/{rpc}"), key, fingerprint }))
+        Ok(caller.replay().map(|replay| Self {
+            scope: "replay".to_owned(),
+            key: replay.key.clone(),
+            fingerprint: fingerprint(),
+            since: clock::now() - i64::from(replay.window) * 1_000_000,
+        }))
     }
 
     fn id(&self) -> (String, String) {
@@ -101,7 +112,7 @@ pub(crate) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Resul
         postings.iter().filter_map(|posting| posting.idempotency.as_ref()).collect();
     let known = match keys.is_empty() {
         true => HashMap::new(),
-        false => store::known_keys(tx, keys).await?,
+        false => store::known_keys(tx, &keys).await?,
     };
 
     let mut accepted: Vec<Accepted<'_>> = Vec::with_capacity(postings.len());
@@ -205,7 +216,7 @@ async fn write(
             balance_after: *balance_after,
             kind: posting.kind,
             payment: payment.as_ref().map(|payment| payment.id),
-            actor: posting.actor,
+            actor: posting.origin.as_ref().and_then(|origin| origin.actor),
             note: posting.note.clone(),
             idempotency_key: posting
                 .idempotency
@@ -227,6 +238,15 @@ async fn write(
         newest.values().map(|entry| (entry.user, entry.balance_after, entry.id)),
     )
     .await?;
+    let changes: Vec<_> = accepted
+        .iter()
+        .zip(&entries)
+        .filter_map(|(accepted, entry)| {
+            let origin = accepted.posting.origin.as_deref()?;
+            Some((origin, entry.to_change(accepted.balance_before)))
+        })
+        .collect();
+    changes::record_all(tx, &changes).await?;
     let keys: Vec<_> = accepted
         .iter()
         .zip(&entries)

@@ -56,7 +56,7 @@ impl Service {
         caller: &Principal,
         mut request: pb::AdjustBalanceRequest,
     ) -> Result<pb::AdjustBalanceResponse> {
-        let actor = caller.user()?.id;
+        caller.user()?;
         let user = caller.see(self.0.directory.by_id(UserId(request.user_id)).await?)?;
         let amount = Money::from_proto(request.amount.as_ref())?;
         check_note("note", &request.note)?;
@@ -65,8 +65,8 @@ impl Service {
             user: user.id,
             amount,
             kind: Kind::Adjustment,
-            actor: Some(actor),
-            idempotency: IdempotencyKey::new(actor, "AdjustBalance", key, &request)?,
+            origin: Some(caller.origin().clone()),
+            idempotency: IdempotencyKey::new(caller, "AdjustBalance", key, &request)?,
             note: request.note,
             payment: None,
         };

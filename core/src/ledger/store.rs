@@ -143,23 +143,35 @@ pub(super) async fn after(
     tx.fetch_all(query).await?.iter().map(read).collect()
 }
 
-/// What was done under some keys before: the fingerprint of the request, and its entry.
+/// What was done under some keys before: the fingerprint of the request, and its entry. What
+/// counts no more is forgotten.
 pub(super) async fn known_keys(
     tx: &mut Tx,
-    keys: impl IntoIterator<Item = &IdempotencyKey>,
+    keys: &[&IdempotencyKey],
 ) -> Result<HashMap<(String, String), (String, EntryId)>> {
-    let rows = keys
-        .into_iter()
-        .map(|key| vec![Value::from(key.scope.as_str()), Value::from(key.key.as_str())]);
+    let rows =
+        keys.iter().map(|key| vec![Value::from(key.scope.as_str()), Value::from(key.key.as_str())]);
     let query = Query::new(
-        "SELECT scope, key, fingerprint, entry_id FROM idempotency_keys WHERE (scope, key) IN (VALUES ",
+        "SELECT scope, key, fingerprint, entry_id, created_at FROM idempotency_keys \
+         WHERE (scope, key) IN (VALUES ",
     )
     .rows(rows)
     .and(")");
-    let rows = tx.fetch_all(query).await?;
-    rows.iter()
-        .map(|row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, EntryId(row.get(3)?)))))
-        .collect()
+    let mut known = HashMap::new();
+    for row in tx.fetch_all(query).await? {
+        let (scope, key): (String, String) = (row.get(0)?, row.get(1)?);
+        let created_at: i64 = row.get(4)?;
+        let counts = keys
+            .iter()
+            .any(|wanted| wanted.scope == scope && wanted.key == key && wanted.since <= created_at);
+        if counts {
+            known.insert((scope, key), (row.get(2)?, EntryId(row.get(3)?)));
+        } else {
+            let query = Query::new("DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2");
+            tx.execute(query.bind(scope).bind(key)).await?;
+        }
+    }
+    Ok(known)
 }
 
 pub(super) async fn insert_keys(

@@ -166,7 +166,12 @@ impl Service {
         Ok((call, user.map(|user| user.username.clone()).unwrap_or_default()))
     }
 
-    async fn finish(&self, scope: Scope, record: CallRecord) -> Result<pb::FinishCallResponse> {
+    async fn finish(
+        &self,
+        caller: &Principal,
+        record: CallRecord,
+    ) -> Result<pb::FinishCallResponse> {
+        let scope = caller.scope();
         let mut tx = self.0.db.snapshot().await?;
         let active = store::get(&mut tx, &record.call_id).await?;
         drop(tx);
@@ -177,7 +182,7 @@ impl Service {
         let call_id = record.call_id.clone();
         let batch = vec![Numbered { position: 1, call: record }];
         let rated = ingest::rate(&self.0, scope, batch).await?;
-        let taken = ingest::store(&self.0, rated).await?;
+        let taken = ingest::store(&self.0, caller.origin(), rated).await?;
         if let Some(rejected) = taken.rejected.into_iter().next() {
             return Err(Error::CallRejected(rejected.call.1));
         }
@@ -360,9 +365,9 @@ impl LiveCallsService for Service {
         &self,
         request: Request<pb::FinishCallRequest>,
     ) -> Result<Response<pb::FinishCallResponse>, Status> {
-        let scope = principal(&request)?.scope();
+        let caller = principal(&request)?;
         let record = request.into_inner().call.unwrap_or_default();
-        Ok(Response::new(self.finish(scope, record).await?))
+        Ok(Response::new(self.finish(&caller, record).await?))
     }
 
     async fn list_active_calls(

@@ -9,10 +9,12 @@ use tonic::{Request, Response, Status};
 
 use super::{ManagerGroup, store};
 use crate::{
+    access::principal,
+    changes::{self, Change},
     context::Context,
     error::{Error, Result},
     ids::ManagerGroupId,
-    store::Sequence,
+    store::{Sequence, Tx},
     text::{check_name, check_note},
 };
 
@@ -40,6 +42,17 @@ fn decode(group: Option<pb::ManagerGroup>) -> Result<ManagerGroup> {
     })
 }
 
+/// What a group is called in the audit log.
+fn resource(id: ManagerGroupId) -> String {
+    format!("managerGroups/{id}")
+}
+
+/// A group as it is now.
+async fn locked(tx: &mut Tx, id: ManagerGroupId) -> Result<pb::ManagerGroup> {
+    let groups = store::all(tx).await?;
+    groups.by_id(id).map(ManagerGroup::to_proto).ok_or(Error::ManagerGroupNotFound)
+}
+
 #[tonic::async_trait]
 impl ManagerGroupsService for Service {
     async fn list_manager_groups(
@@ -55,10 +68,13 @@ impl ManagerGroupsService for Service {
         &self,
         request: Request<pb::CreateManagerGroupRequest>,
     ) -> Result<Response<pb::CreateManagerGroupResponse>, Status> {
+        let caller = principal(&request)?;
         let mut group = decode(request.into_inner().manager_group)?;
         let mut tx = self.0.begin_catalog_change().await?;
         group.id = ManagerGroupId(tx.next_id(Sequence::ManagerGroups).await?);
         store::insert(&mut tx, &group).await?;
+        let change = Change::creation(resource(group.id), &group.to_proto())?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         let manager_group = Some(group.to_proto());
         Ok(Response::new(pb::CreateManagerGroupResponse { manager_group }))
@@ -68,11 +84,13 @@ impl ManagerGroupsService for Service {
         &self,
         request: Request<pb::UpdateManagerGroupRequest>,
     ) -> Result<Response<pb::UpdateManagerGroupResponse>, Status> {
+        let caller = principal(&request)?;
         let group = decode(request.into_inner().manager_group)?;
         let mut tx = self.0.begin_catalog_change().await?;
-        if !store::update(&mut tx, &group).await? {
-            return Err(Error::ManagerGroupNotFound.into());
-        }
+        let before = locked(&mut tx, group.id).await?;
+        store::update(&mut tx, &group).await?;
+        let change = Change::of(resource(group.id), &before, &group.to_proto())?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         let manager_group = Some(group.to_proto());
         Ok(Response::new(pb::UpdateManagerGroupResponse { manager_group }))
@@ -82,14 +100,16 @@ impl ManagerGroupsService for Service {
         &self,
         request: Request<pb::DeleteManagerGroupRequest>,
     ) -> Result<Response<pb::DeleteManagerGroupResponse>, Status> {
+        let caller = principal(&request)?;
         let id = ManagerGroupId(request.into_inner().id);
         let mut tx = self.0.begin_catalog_change().await?;
+        let before = locked(&mut tx, id).await?;
         if store::in_use(&mut tx, id).await? {
             return Err(Error::ManagerGroupInUse.into());
         }
-        if !store::delete(&mut tx, id).await? {
-            return Err(Error::ManagerGroupNotFound.into());
-        }
+        store::delete(&mut tx, id).await?;
+        let change = Change::deletion(resource(id), &before)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(Response::new(pb::DeleteManagerGroupResponse {}))
     }

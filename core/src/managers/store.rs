@@ -41,8 +41,7 @@ pub(super) async fn insert(tx: &mut Tx, group: &ManagerGroup) -> Result<()> {
     Ok(())
 }
 
-/// Returns whether there was such a group.
-pub(super) async fn update(tx: &mut Tx, group: &ManagerGroup) -> Result<bool> {
+pub(super) async fn update(tx: &mut Tx, group: &ManagerGroup) -> Result<()> {
     let query = Query::new(
         "UPDATE manager_groups SET name = $1, comment = $2, permissions = $3 WHERE id = $4",
     )
@@ -50,13 +49,12 @@ pub(super) async fn update(tx: &mut Tx, group: &ManagerGroup) -> Result<bool> {
     .bind(group.comment.as_str())
     .bind(permission_names(group.permissions))
     .bind(group.id);
-    Ok(tx.execute(query).await? > 0)
+    tx.execute(query).await.map(drop)
 }
 
-/// Returns whether there was such a group.
-pub(super) async fn delete(tx: &mut Tx, id: ManagerGroupId) -> Result<bool> {
+pub(super) async fn delete(tx: &mut Tx, id: ManagerGroupId) -> Result<()> {
     let query = Query::new("DELETE FROM manager_groups WHERE id = $1").bind(id);
-    Ok(tx.execute(query).await? > 0)
+    tx.execute(query).await.map(drop)
 }
 
 /// Whether a manager belongs to the group.

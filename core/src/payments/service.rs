@@ -34,7 +34,7 @@ impl Service {
         if caller.is_legacy() && !snapshot.settings.api_allow_payments {
             return Err(Error::FeatureDisabled);
         }
-        let actor = caller.user()?.id;
+        caller.user()?;
         let user = caller.see(self.0.directory.by_id(UserId(request.user_id)).await?)?;
         let currency = snapshot
             .currencies
@@ -58,7 +58,7 @@ impl Service {
         };
         check_note("comment", &request.comment)?;
         let key = std::mem::take(&mut request.idempotency_key);
-        let idempotency = IdempotencyKey::new(actor, "RecordPayment", key, &request)?;
+        let idempotency = IdempotencyKey::new(caller, "RecordPayment", key, &request)?;
         let draft = PaymentDraft::new(
             amount,
             request.amount_includes_tax,
@@ -72,7 +72,7 @@ impl Service {
             user: user.id,
             amount: draft.balance_change,
             kind: Kind::Payment,
-            actor: Some(actor),
+            origin: Some(caller.origin().clone()),
             note: String::new(),
             payment: Some(draft),
             idempotency,

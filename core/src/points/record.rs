@@ -14,9 +14,6 @@ use crate::{
     text::check_text,
 };
 
-/// A point in the contract.
-pub(super) const MESSAGE: &str = "tollbook.v1.ConnectionPoint";
-
 /// The port of SIP.
 const SIP_PORT: u16 = 5060;
 
@@ -34,7 +31,7 @@ struct Side<'a> {
 impl Point {
     /// Checks everything about a point that needs no look at anything else.
     pub(super) fn checked(message: pb::ConnectionPoint) -> Result<Self> {
-        contract::visit_texts(&contract::to_dynamic(MESSAGE, &message)?, &mut check_text)?;
+        contract::visit_texts(&contract::to_dynamic(&message)?, &mut check_text)?;
         Self::new(message)
     }
 
@@ -94,8 +91,8 @@ impl Point {
                 ..new
             });
         };
-        let from = contract::to_dynamic(MESSAGE, &new)?;
-        let mut to = contract::to_dynamic(MESSAGE, &self.message)?;
+        let from = contract::to_dynamic(&new)?;
+        let mut to = contract::to_dynamic(&self.message)?;
         for path in &mask.paths {
             let fixed = matches!(path.as_str(), "id" | "user_id");
             if fixed || !contract::copy_field(&mut to, &from, path) {

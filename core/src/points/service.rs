@@ -9,6 +9,7 @@ use super::{Point, store};
 use crate::{
     access::{Principal, Scope, principal},
     catalog::Snapshot,
+    changes::{self, Change},
     context::Context,
     error::{Error, Result},
     ids::{PointId, PoolId, RoutingGroupId, UserId},
@@ -62,7 +63,7 @@ impl Service {
         }
         match message.origination.map_or(0, |op| op.routing_group_id) {
             0 => Ok(()),
-            group => routing_groups::store::lock(tx, RoutingGroupId(group)).await,
+            group => routing_groups::store::lock(tx, RoutingGroupId(group)).await.map(drop),
         }
     }
 
@@ -89,8 +90,11 @@ impl Service {
         let point = Point::new(message)?;
         Self::check_references(&mut tx, &point).await?;
         store::write(&mut tx, &point).await?;
+        let point = point.to_proto();
+        let change = Change::creation(resource(point.id), &point)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(point.to_proto())
+        Ok(point)
     }
 
     async fn update(
@@ -106,16 +110,27 @@ impl Service {
         let point = before.changed(request)?;
         Self::check_references(&mut tx, &point).await?;
         store::write(&mut tx, &point).await?;
+        let point = point.to_proto();
+        let change = Change::of(resource(point.id), &before.to_proto(), &point)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(point.to_proto())
+        Ok(point)
     }
 
     async fn delete(&self, caller: &Principal, id: PointId) -> Result<()> {
         self.visible(caller, &self.0.catalog.load_full(), id).await?;
         let mut tx = self.0.begin_catalog_change().await?;
+        let point = store::get(&mut tx, id).await?.ok_or(Error::ConnectionPointNotFound)?;
         store::delete(&mut tx, id).await?;
+        let change = Change::deletion(resource(id.0), &point.to_proto())?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
+}
+
+/// What a point is called in the audit log.
+fn resource(id: i64) -> String {
+    format!("connectionPoints/{id}")
 }
 
 /// What a caller is told of a point: a customer nothing of its tariffs.

@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use tollbook_proto::v1 as pb;
 
-use super::{Point, Points, record::MESSAGE};
+use super::{Point, Points};
 use crate::{
     contract,
     error::Result,
@@ -20,7 +20,7 @@ fn number(row: &Row, index: usize) -> Result<i32> {
 }
 
 fn read(row: &Row) -> Result<Point> {
-    let rest: pb::ConnectionPoint = contract::from_json(MESSAGE, &row.get::<String>(12)?)?;
+    let rest: pb::ConnectionPoint = contract::from_json(&row.get::<String>(12)?)?;
     let origination = match row.get(3)? {
         false => None,
         true => Some(pb::OriginationPoint {
@@ -105,7 +105,7 @@ pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
         tp.active.into(),
         tp.tariff_id.into(),
         i64::from(tp.capacity).into(),
-        contract::to_json(MESSAGE, &rest)?.into(),
+        contract::to_json(&rest)?.into(),
     ];
     delete(tx, point.id).await?;
     let query = Query::new(

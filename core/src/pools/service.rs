@@ -7,11 +7,13 @@ use tonic::{Request, Response, Status};
 
 use super::{Pool, normalized, store};
 use crate::{
+    access::{Principal, principal},
+    changes::{self, Change},
     context::Context,
     error::{Error, Result},
     ids::PoolId,
     paging, points,
-    store::Sequence,
+    store::{Sequence, Tx},
     text::{check_name, check_note},
     users,
 };
@@ -19,7 +21,11 @@ use crate::{
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
 impl Service {
-    async fn create(&self, request: pb::CreateNumberPoolRequest) -> Result<Pool> {
+    async fn create(
+        &self,
+        caller: &Principal,
+        request: pb::CreateNumberPoolRequest,
+    ) -> Result<Pool> {
         check_name(&request.name)?;
         check_note("comment", &request.comment)?;
         let mut tx = self.0.begin_catalog_change().await?;
@@ -31,14 +37,21 @@ impl Service {
             revision: 1,
         };
         store::insert(&mut tx, &pool).await?;
+        let change = Change::creation(resource(pool.id), &pool.to_proto())?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(pool)
     }
 
-    async fn update(&self, request: pb::UpdateNumberPoolRequest) -> Result<Pool> {
+    async fn update(
+        &self,
+        caller: &Principal,
+        request: pb::UpdateNumberPoolRequest,
+    ) -> Result<Pool> {
         let mut tx = self.0.begin_catalog_change().await?;
-        let pool = store::lock(&mut tx, PoolId(request.id)).await?;
-        let mut pool = pool.ok_or(Error::NumberPoolNotFound)?;
+        let before = store::lock(&mut tx, PoolId(request.id)).await?;
+        let before = before.ok_or(Error::NumberPoolNotFound)?;
+        let mut pool = before.clone();
         if let Some(name) = request.name {
             check_name(&name)?;
             pool.name = name;
@@ -48,19 +61,23 @@ impl Service {
             pool.comment = comment;
         }
         store::update(&mut tx, &pool).await?;
+        let change = Change::of(resource(pool.id), &before.to_proto(), &pool.to_proto())?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(pool)
     }
 
-    async fn delete(&self, id: PoolId) -> Result<()> {
+    async fn delete(&self, caller: &Principal, id: PoolId) -> Result<()> {
         let mut tx = self.0.begin_catalog_change().await?;
-        store::lock(&mut tx, id).await?.ok_or(Error::NumberPoolNotFound)?;
+        let pool = store::lock(&mut tx, id).await?.ok_or(Error::NumberPoolNotFound)?;
         let in_use = users::store::uses_pool(&mut tx, id).await?
             || points::store::use_pool(&mut tx, id).await?;
         if in_use {
             return Err(Error::NumberPoolInUse);
         }
         store::delete(&mut tx, id).await?;
+        let change = Change::deletion(resource(id), &pool.to_proto())?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
 
@@ -90,7 +107,7 @@ impl Service {
         Ok(pb::ListPoolNumbersResponse { numbers, next_page_token })
     }
 
-    async fn add(&self, request: pb::AddPoolNumbersRequest) -> Result<i64> {
+    async fn add(&self, caller: &Principal, request: pb::AddPoolNumbersRequest) -> Result<i64> {
         let mut numbers = Vec::with_capacity(request.numbers.len());
         let mut seen = HashSet::with_capacity(request.numbers.len());
         for (position, number) in (1..).zip(&request.numbers) {
@@ -101,20 +118,19 @@ impl Service {
             }
         }
         let mut tx = self.0.begin_catalog_change().await?;
-        let pool = store::lock(&mut tx, PoolId(request.number_pool_id)).await?;
-        let mut pool = pool.ok_or(Error::NumberPoolNotFound)?;
+        let pool = locked(&mut tx, request.number_pool_id).await?;
         let added = store::add_numbers(&mut tx, pool.id, numbers).await?;
-        pool.numbers += added;
-        pool.revision += 1;
-        store::update(&mut tx, &pool).await?;
-        self.0.commit_catalog_change(tx).await?;
+        self.finish(tx, caller, pool, added, format!("{added} numbers added")).await?;
         Ok(added)
     }
 
-    async fn remove(&self, request: pb::DeletePoolNumbersRequest) -> Result<i64> {
+    async fn remove(
+        &self,
+        caller: &Principal,
+        request: pb::DeletePoolNumbersRequest,
+    ) -> Result<i64> {
         let mut tx = self.0.begin_catalog_change().await?;
-        let pool = store::lock(&mut tx, PoolId(request.number_pool_id)).await?;
-        let mut pool = pool.ok_or(Error::NumberPoolNotFound)?;
+        let pool = locked(&mut tx, request.number_pool_id).await?;
         let deleted = if request.all {
             store::delete_all_numbers(&mut tx, pool.id).await?
         } else {
@@ -124,12 +140,35 @@ impl Service {
                 + store::delete_numbers(&mut tx, pool.id, &numbers).await?
         };
         let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
-        pool.numbers -= deleted;
-        pool.revision += 1;
-        store::update(&mut tx, &pool).await?;
-        self.0.commit_catalog_change(tx).await?;
+        self.finish(tx, caller, pool, -deleted, format!("{deleted} numbers deleted")).await?;
         Ok(deleted)
     }
+
+    /// Commits changed numbers of a pool, of which there are so many more now.
+    async fn finish(
+        &self,
+        mut tx: Tx,
+        caller: &Principal,
+        before: Pool,
+        more: i64,
+        note: String,
+    ) -> Result<()> {
+        let numbers = before.numbers + more;
+        let after = Pool { numbers, revision: before.revision + 1, ..before.clone() };
+        store::update(&mut tx, &after).await?;
+        let change = Change::of(resource(after.id), &before.to_proto(), &after.to_proto())?;
+        changes::record(&mut tx, caller.origin(), change.note(note)).await?;
+        self.0.commit_catalog_change(tx).await
+    }
+}
+
+/// What a pool is called in the audit log.
+fn resource(id: PoolId) -> String {
+    format!("numberPools/{id}")
+}
+
+async fn locked(tx: &mut Tx, id: i64) -> Result<Pool> {
+    store::lock(tx, PoolId(id)).await?.ok_or(Error::NumberPoolNotFound)
 }
 
 #[tonic::async_trait]
@@ -147,7 +186,8 @@ impl NumberPoolsService for Service {
         &self,
         request: Request<pb::CreateNumberPoolRequest>,
     ) -> Result<Response<pb::CreateNumberPoolResponse>, Status> {
-        let number_pool = Some(self.create(request.into_inner()).await?.to_proto());
+        let caller = principal(&request)?;
+        let number_pool = Some(self.create(&caller, request.into_inner()).await?.to_proto());
         Ok(Response::new(pb::CreateNumberPoolResponse { number_pool }))
     }
 
@@ -155,7 +195,8 @@ impl NumberPoolsService for Service {
         &self,
         request: Request<pb::UpdateNumberPoolRequest>,
     ) -> Result<Response<pb::UpdateNumberPoolResponse>, Status> {
-        let number_pool = Some(self.update(request.into_inner()).await?.to_proto());
+        let caller = principal(&request)?;
+        let number_pool = Some(self.update(&caller, request.into_inner()).await?.to_proto());
         Ok(Response::new(pb::UpdateNumberPoolResponse { number_pool }))
     }
 
@@ -163,7 +204,8 @@ impl NumberPoolsService for Service {
         &self,
         request: Request<pb::DeleteNumberPoolRequest>,
     ) -> Result<Response<pb::DeleteNumberPoolResponse>, Status> {
-        self.delete(PoolId(request.get_ref().id)).await?;
+        let caller = principal(&request)?;
+        self.delete(&caller, PoolId(request.get_ref().id)).await?;
         Ok(Response::new(pb::DeleteNumberPoolResponse {}))
     }
 
@@ -178,7 +220,8 @@ impl NumberPoolsService for Service {
         &self,
         request: Request<pb::AddPoolNumbersRequest>,
     ) -> Result<Response<pb::AddPoolNumbersResponse>, Status> {
-        let added = self.add(request.into_inner()).await?;
+        let caller = principal(&request)?;
+        let added = self.add(&caller, request.into_inner()).await?;
         Ok(Response::new(pb::AddPoolNumbersResponse { added }))
     }
 
@@ -186,7 +229,8 @@ impl NumberPoolsService for Service {
         &self,
         request: Request<pb::DeletePoolNumbersRequest>,
     ) -> Result<Response<pb::DeletePoolNumbersResponse>, Status> {
-        let deleted = self.remove(request.into_inner()).await?;
+        let caller = principal(&request)?;
+        let deleted = self.remove(&caller, request.into_inner()).await?;
         Ok(Response::new(pb::DeletePoolNumbersResponse { deleted }))
     }
 }

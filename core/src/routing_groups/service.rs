@@ -7,6 +7,8 @@ use tonic::{Request, Response, Status};
 
 use super::store;
 use crate::{
+    access::{Principal, principal},
+    changes::{self, Change},
     context::Context,
     error::{Error, Result},
     ids::RoutingGroupId,
@@ -17,21 +19,27 @@ use crate::{
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
 impl Service {
-    async fn create(&self, name: String) -> Result<pb::RoutingGroup> {
+    async fn create(&self, caller: &Principal, name: String) -> Result<pb::RoutingGroup> {
         check_name(&name)?;
         let mut tx = self.0.db.begin().await?;
         let id = store::insert(&mut tx, &name).await?;
+        let group = pb::RoutingGroup { id: id.0, name };
+        let change = Change::creation(format!("routingGroups/{id}"), &group)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
-        Ok(pb::RoutingGroup { id: id.0, name })
+        Ok(group)
     }
 
-    async fn delete(&self, id: RoutingGroupId) -> Result<()> {
+    async fn delete(&self, caller: &Principal, id: RoutingGroupId) -> Result<()> {
         let mut tx = self.0.db.begin().await?;
-        store::lock(&mut tx, id).await?;
+        let name = store::lock(&mut tx, id).await?;
         if points::store::use_routing_group(&mut tx, id).await? {
             return Err(Error::RoutingGroupInUse);
         }
         store::delete(&mut tx, id).await?;
+        let group = pb::RoutingGroup { id: id.0, name };
+        let change = Change::deletion(format!("routingGroups/{id}"), &group)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await
     }
 }
@@ -50,8 +58,9 @@ impl RoutingGroupsService for Service {
         &self,
         request: Request<pb::CreateRoutingGroupRequest>,
     ) -> Result<Response<pb::CreateRoutingGroupResponse>, Status> {
+        let caller = principal(&request)?;
         let group = request.into_inner().routing_group.unwrap_or_default();
-        let routing_group = Some(self.create(group.name).await?);
+        let routing_group = Some(self.create(&caller, group.name).await?);
         Ok(Response::new(pb::CreateRoutingGroupResponse { routing_group }))
     }
 
@@ -59,7 +68,8 @@ impl RoutingGroupsService for Service {
         &self,
         request: Request<pb::DeleteRoutingGroupRequest>,
     ) -> Result<Response<pb::DeleteRoutingGroupResponse>, Status> {
-        self.delete(RoutingGroupId(request.get_ref().id)).await?;
+        let caller = principal(&request)?;
+        self.delete(&caller, RoutingGroupId(request.get_ref().id)).await?;
         Ok(Response::new(pb::DeleteRoutingGroupResponse {}))
     }
 }

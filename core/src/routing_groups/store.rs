@@ -15,14 +15,14 @@ pub(super) async fn all(db: &Db) -> Result<Vec<pb::RoutingGroup>> {
     rows.iter().map(|row| Ok(pb::RoutingGroup { id: row.get(0)?, name: row.get(1)? })).collect()
 }
 
-/// Keeps a group as it is until the end of the transaction.
+/// Keeps a group as it is until the end of the transaction, and returns its name.
 ///
 /// # Errors
 /// There is no such group.
-pub(crate) async fn lock(tx: &mut Tx, id: RoutingGroupId) -> Result<()> {
+pub(crate) async fn lock(tx: &mut Tx, id: RoutingGroupId) -> Result<String> {
     let lock = tx.lock_clause();
-    let query = Query::new("SELECT id FROM routing_groups WHERE id = ").value(id).and(lock);
-    tx.fetch_optional(query).await?.map(drop).ok_or(Error::RoutingGroupNotFound)
+    let query = Query::new("SELECT name FROM routing_groups WHERE id = ").value(id).and(lock);
+    tx.fetch_optional(query).await?.ok_or(Error::RoutingGroupNotFound)?.get(0)
 }
 
 pub(crate) async fn insert(tx: &mut Tx, name: &str) -> Result<RoutingGroupId> {

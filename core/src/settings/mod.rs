@@ -16,10 +16,14 @@ use crate::{
     network::Networks,
     text::{check_note, check_text},
     users::taxes::TaxPlan,
+    vault,
 };
 
 /// How long an old API secret key may count, in seconds: 30 days.
 const LONGEST_GRACE: i32 = 30 * 24 * 3600;
+
+/// The longest time for which repetitions may be told, in seconds: a day.
+const LONGEST_REPLAY_WINDOW: i32 = 24 * 3600;
 
 /// The settings as the core uses them. Their meaning is documented in `settings.proto`.
 #[derive(Clone, Debug)]
@@ -42,6 +46,9 @@ pub(crate) struct Settings {
     pub(crate) show_active_calls_for_users: bool,
     pub(crate) default_taxes: TaxPlan,
     pub(crate) time_zone: TimeZone,
+    pub(crate) shared_api_key: bool,
+    /// 0: none.
+    pub(crate) replay_window_seconds: i32,
 }
 
 /// A text that must not reach a log.
@@ -79,6 +86,8 @@ impl Default for Settings {
             show_active_calls_for_users: false,
             default_taxes: TaxPlan::default(),
             time_zone: TimeZone::UTC,
+            shared_api_key: true,
+            replay_window_seconds: 0,
         }
     }
 }
@@ -116,6 +125,9 @@ impl Settings {
             "allow_get_api" => self.allow_get_api = new.allow_get_api,
             "api_secret_key" => {
                 check_text("api_secret_key", &new.api_secret_key)?;
+                if new.api_secret_key.starts_with(vault::SEALED) {
+                    return Err(Error::invalid("api_secret_key", "must not begin with sealed:"));
+                }
                 self.api_secret_key = Secret(new.api_secret_key.clone());
             }
             "api_addresses" => {
@@ -142,6 +154,13 @@ impl Settings {
                     TaxPlan::from_proto(&new.default_taxes.clone().unwrap_or_default())?;
             }
             "time_zone" => self.time_zone = time_zone("time_zone", &new.time_zone)?,
+            "shared_api_key" => self.shared_api_key = new.shared_api_key,
+            "replay_window_seconds" => {
+                if !(0..=LONGEST_REPLAY_WINDOW).contains(&new.replay_window_seconds) {
+                    return Err(Error::invalid("replay_window_seconds", "must be 0 to 86400"));
+                }
+                self.replay_window_seconds = new.replay_window_seconds;
+            }
             _ => {
                 return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
             }
@@ -176,7 +195,7 @@ impl Settings {
         self.time_zone.iana_name().unwrap_or("UTC")
     }
 
-    fn to_proto(&self, default_currency: &str) -> pb::Settings {
+    pub(crate) fn to_proto(&self, default_currency: &str) -> pb::Settings {
         pb::Settings {
             allow_api: self.allow_api,
             allow_get_api: self.allow_get_api,
@@ -196,6 +215,8 @@ impl Settings {
             old_api_secret_key_until: self
                 .previous_api_secret_key(clock::now())
                 .map(|_| clock::to_proto(self.old_api_secret_key.1)),
+            shared_api_key: self.shared_api_key,
+            replay_window_seconds: self.replay_window_seconds,
         }
     }
 }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, settings_service_server::SettingsService};
 use tonic::{Request, Response, Status};
 
-use super::store;
+use super::{Settings, store};
 use crate::{
+    access::principal,
+    changes::{self, Change},
     context::Context,
     currencies,
     error::{Error, Result},
     stats,
+    store::Tx,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -21,6 +24,12 @@ impl Service {
         let default_currency = &snapshot.currencies.default_currency()?.code;
         Ok(snapshot.settings.to_proto(default_currency))
     }
+}
+
+/// Settings as a transaction would leave them.
+async fn shown(tx: &mut Tx, settings: &Settings) -> Result<pb::Settings> {
+    let currencies = currencies::store::all(tx).await?;
+    Ok(settings.to_proto(&currencies.default_currency()?.code))
 }
 
 #[tonic::async_trait]
@@ -36,6 +45,7 @@ impl SettingsService for Service {
         &self,
         request: Request<pb::UpdateSettingsRequest>,
     ) -> Result<Response<pb::UpdateSettingsResponse>, Status> {
+        let caller = principal(&request)?;
         let request = request.into_inner();
         let new = request.settings.unwrap_or_default();
         let mask = request.update_mask.unwrap_or_default();
@@ -45,7 +55,9 @@ impl SettingsService for Service {
         let mut tx = self.0.begin_catalog_change().await?;
         let mut settings = store::all(&mut tx).await?;
         let zone = settings.time_zone.clone();
-        if mask.paths.iter().any(|path| path == "api_secret_key") {
+        let before = shown(&mut tx, &settings).await?;
+        let rekeyed = mask.paths.iter().any(|path| path == "api_secret_key");
+        if rekeyed {
             settings.retire_key(request.old_key_seconds)?;
         }
         for path in &mask.paths {
@@ -65,6 +77,10 @@ impl SettingsService for Service {
         if settings.time_zone != zone {
             stats::rollup::rebuild(&mut tx, &settings.time_zone).await?;
         }
+        let after = shown(&mut tx, &settings).await?;
+        let change = Change::of("settings".to_owned(), &before, &after)?;
+        let change = if rekeyed { change.note("API secret key changed") } else { change };
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(self.current()?) }))
     }

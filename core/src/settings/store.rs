@@ -19,8 +19,12 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
         match name.as_str() {
             "allow_api" => settings.allow_api = decode(&value)?,
             "allow_get_api" => settings.allow_get_api = decode(&value)?,
-            "api_secret_key" => settings.api_secret_key = Secret(decode(&value)?),
-            "old_api_secret_key" => settings.old_api_secret_key.0 = Secret(decode(&value)?),
+            "api_secret_key" => {
+                settings.api_secret_key = Secret(tx.vault().open(&name, decode(&value)?)?);
+            }
+            "old_api_secret_key" => {
+                settings.old_api_secret_key.0 = Secret(tx.vault().open(&name, decode(&value)?)?);
+            }
             "old_api_secret_key_until" => settings.old_api_secret_key.1 = decode(&value)?,
             "api_addresses" => {
                 let networks = Networks::parse(&decode::<String>(&value)?);
@@ -38,6 +42,8 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             }
             "default_taxes" => settings.default_taxes = decode::<TaxPlan>(&value)?,
             "time_zone" => settings.time_zone = time_zone("time_zone", &decode::<String>(&value)?)?,
+            "shared_api_key" => settings.shared_api_key = decode(&value)?,
+            "replay_window_seconds" => settings.replay_window_seconds = decode(&value)?,
             // Of a newer version of the program.
             _ => {}
         }
@@ -47,11 +53,12 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
 
 /// Stores all settings.
 pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
+    let sealed = |name: &str, secret: &Secret| encode(&tx.vault().seal(name, &secret.0)?);
     let rows = [
         ("allow_api", encode(&settings.allow_api)?),
         ("allow_get_api", encode(&settings.allow_get_api)?),
-        ("api_secret_key", encode(&settings.api_secret_key.0)?),
-        ("old_api_secret_key", encode(&settings.old_api_secret_key.0.0)?),
+        ("api_secret_key", sealed("api_secret_key", &settings.api_secret_key)?),
+        ("old_api_secret_key", sealed("old_api_secret_key", &settings.old_api_secret_key.0)?),
         ("old_api_secret_key_until", encode(&settings.old_api_secret_key.1)?),
         ("api_addresses", encode(&settings.api_addresses.to_string())?),
         ("xml_api_extension", encode(&settings.xml_api_extension)?),
@@ -63,6 +70,8 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("show_active_calls_for_users", encode(&settings.show_active_calls_for_users)?),
         ("default_taxes", encode(&settings.default_taxes)?),
         ("time_zone", encode(&settings.time_zone_name())?),
+        ("shared_api_key", encode(&settings.shared_api_key)?),
+        ("replay_window_seconds", encode(&settings.replay_window_seconds)?),
     ];
     let rows = rows.into_iter().map(|(name, value)| vec![Value::from(name), Value::from(value)]);
     let query = Query::new("INSERT INTO settings (name, value) VALUES ")

@@ -9,6 +9,7 @@ mod sqlite;
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,6 +19,7 @@ use sqlx::AssertSqlSafe;
 use crate::{
     error::{Error, Result},
     money::{ExchangeRate, Money},
+    vault::Vault,
 };
 
 /// Where the database is.
@@ -52,7 +54,10 @@ pub(crate) async fn backup(path: &Path, to: &Path) -> Result<()> {
 
 /// An open database. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Db(Backend);
+pub(crate) struct Db {
+    backend: Backend,
+    vault: Arc<Vault>,
+}
 
 #[derive(Clone)]
 enum Backend {
@@ -61,7 +66,10 @@ enum Backend {
 }
 
 /// A transaction that may write. Dropped without [`Tx::commit`], it is rolled back.
-pub(crate) struct Tx(TxBackend);
+pub(crate) struct Tx {
+    backend: TxBackend,
+    vault: Arc<Vault>,
+}
 
 enum TxBackend {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
@@ -99,6 +107,10 @@ pub(crate) enum Sequence {
     Calls,
     /// Of `active_calls`.
     ActiveCalls,
+    /// Of `changes`.
+    Changes,
+    /// Of `api_keys`.
+    ApiKeys,
 }
 
 impl Sequence {
@@ -118,6 +130,8 @@ impl Sequence {
             Self::BalanceWarnings => "balance_warnings",
             Self::Calls => "calls",
             Self::ActiveCalls => "active_calls",
+            Self::Changes => "changes",
+            Self::ApiKeys => "api_keys",
         }
     }
 }
@@ -327,24 +341,25 @@ macro_rules! bound {
 use bound;
 
 impl Db {
-    /// Opens the database and brings its schema up to date.
-    pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self> {
-        Ok(Self(match url {
+    /// Opens the database and brings its schema up to date. Secrets in it are sealed by `vault`.
+    pub(crate) async fn open(url: &DatabaseUrl, vault: Vault) -> Result<Self> {
+        let backend = match url {
             DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path).await?),
             DatabaseUrl::Postgres(url) => Backend::Postgres(postgres::open(url).await?),
-        }))
+        };
+        Ok(Self { backend, vault: Arc::new(vault) })
     }
 
     /// Whether this process is the only one that writes to the database, so that what it
     /// keeps in memory is never behind.
     #[must_use]
     pub(crate) fn is_exclusive(&self) -> bool {
-        matches!(self.0, Backend::Sqlite(_))
+        matches!(self.backend, Backend::Sqlite(_))
     }
 
     /// How many connections there are, and how many of them are idle.
     pub(crate) fn connections(&self) -> (u32, u32) {
-        let (open, idle) = match &self.0 {
+        let (open, idle) = match &self.backend {
             Backend::Sqlite(pools) => sqlite::connections(pools),
             Backend::Postgres(pool) => (pool.size(), pool.num_idle()),
         };
@@ -358,23 +373,25 @@ impl Db {
 
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        Ok(Tx(match &self.0 {
+        let backend = match &self.backend {
             Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::begin(pools).await?),
             Backend::Postgres(pool) => TxBackend::Postgres(pool.begin().await?),
-        }))
+        };
+        Ok(Tx { backend, vault: self.vault.clone() })
     }
 
     /// Begins a transaction that only reads, and sees the database as it was at its start.
     pub(crate) async fn snapshot(&self) -> Result<Tx> {
-        Ok(Tx(match &self.0 {
+        let backend = match &self.backend {
             Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::snapshot(pools).await?),
             Backend::Postgres(pool) => TxBackend::Postgres(postgres::snapshot(pool).await?),
-        }))
+        };
+        Ok(Tx { backend, vault: self.vault.clone() })
     }
 
     /// All rows of a reading query.
     pub(crate) async fn fetch_all(&self, query: Query) -> Result<Vec<Row>> {
-        match &self.0 {
+        match &self.backend {
             Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
             Backend::Postgres(pool) => postgres::fetch_all(pool, query).await,
         }
@@ -387,9 +404,14 @@ impl Db {
 }
 
 impl Tx {
+    /// What seals secrets and opens them.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// All rows of a query.
     pub(crate) async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
-        match &mut self.0 {
+        match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::fetch_all(&mut **tx, query).await,
             TxBackend::Postgres(tx) => postgres::fetch_all(&mut **tx, query).await,
         }
@@ -402,7 +424,7 @@ impl Tx {
 
     /// Runs a query and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64> {
-        match &mut self.0 {
+        match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::execute(&mut **tx, query).await,
             TxBackend::Postgres(tx) => postgres::execute(&mut **tx, query).await,
         }
@@ -413,7 +435,7 @@ impl Tx {
         if insert.rows.is_empty() {
             return Ok(());
         }
-        match &mut self.0 {
+        match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::insert(tx, insert).await,
             TxBackend::Postgres(tx) => postgres::insert(tx, insert).await,
         }
@@ -421,7 +443,7 @@ impl Tx {
 
     /// Takes `count` new ids, ascending. Ids of a transaction that fails are lost.
     pub(crate) async fn next_ids(&mut self, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
-        match &self.0 {
+        match &self.backend {
             TxBackend::Sqlite(_) => sqlite::next_ids(self, sequence, count).await,
             TxBackend::Postgres(_) => postgres::next_ids(self, sequence, count).await,
         }
@@ -436,7 +458,7 @@ impl Tx {
     /// What to append to a `SELECT` so that its rows stay as they are until the commit.
     #[must_use]
     pub(crate) fn lock_clause(&self) -> &'static str {
-        match &self.0 {
+        match &self.backend {
             // The whole database is locked already: one writer at a time.
             TxBackend::Sqlite(_) => "",
             TxBackend::Postgres(_) => " FOR UPDATE",
@@ -445,7 +467,7 @@ impl Tx {
 
     /// Keeps everybody else from reading and changing a table until the commit.
     pub(crate) async fn lock_table(&mut self, table: &'static str) -> Result<()> {
-        match &self.0 {
+        match &self.backend {
             // The whole database is locked already: one writer at a time.
             TxBackend::Sqlite(_) => Ok(()),
             TxBackend::Postgres(_) => {
@@ -457,7 +479,7 @@ impl Tx {
 
     /// Makes the changes durable.
     pub(crate) async fn commit(self) -> Result<()> {
-        match self.0 {
+        match self.backend {
             TxBackend::Sqlite(tx) => tx.commit().await?,
             TxBackend::Postgres(tx) => tx.commit().await?,
         }

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet, hash_map::Entry};
 use jiff::tz::TimeZone;
 use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateLine, RejectedLine};
 
-use super::{Rate, RateKey, line, store};
+use super::{Rate, RateKey, line, service::resource, store};
 use crate::{
+    changes::{self, Change, Origin},
     context::Context,
     error::{Error, Result},
     ids::TariffId,
@@ -70,7 +71,11 @@ impl Import {
     /// The comparison reads a snapshot and holds nobody up; what differs is then written in
     /// one transaction, unless somebody else has changed the tariff meanwhile: then it is
     /// compared again.
-    pub(super) async fn finish(mut self, context: &Context) -> Result<pb::ImportRatesResponse> {
+    pub(super) async fn finish(
+        mut self,
+        context: &Context,
+        origin: &Origin,
+    ) -> Result<pb::ImportRatesResponse> {
         let id = TariffId(self.options.tariff_id);
         let mut report = std::mem::take(&mut self.report);
         let refused = report.rejected > 0 && !self.options.skip_bad_lines;
@@ -88,7 +93,7 @@ impl Import {
             if self.options.dry_run || refused {
                 return Ok(report);
             }
-            if changes.is_empty() || changes.write(context, id, revision).await? {
+            if changes.is_empty() || changes.write(context, origin, id, revision).await? {
                 report.applied = true;
                 return Ok(report);
             }
@@ -146,7 +151,13 @@ impl Changes<'_> {
 
     /// Writes the changes, if the tariff still has the revision that they are of. Returns
     /// whether it had.
-    async fn write(&self, context: &Context, id: TariffId, revision: i64) -> Result<bool> {
+    async fn write(
+        &self,
+        context: &Context,
+        origin: &Origin,
+        id: TariffId,
+        revision: i64,
+    ) -> Result<bool> {
         let mut tx = context.begin_catalog_change().await?;
         let mut tariff = store::all(&mut tx).await?.by_id(id)?.clone();
         if tariff.revision != revision {
@@ -160,6 +171,13 @@ impl Changes<'_> {
             tariff.revision += 1;
             store::update(&mut tx, &tariff).await?;
         }
+        let note = format!(
+            "deck imported: {} rates added, {} changed, {} deleted",
+            self.added.len(),
+            self.changed.len(),
+            self.deleted.len()
+        );
+        changes::record(&mut tx, origin, Change::told(resource(id.0), note)).await?;
         context.commit_catalog_change(tx).await?;
         Ok(true)
     }

@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{Purpose, Tariff, import, store};
 use crate::{
     access::{Principal, principal},
+    changes::{self, Change},
     context::Context,
     currencies::Currencies,
     error::{Error, Result},
@@ -32,7 +33,7 @@ fn currency(currencies: &Currencies, code: &str) -> Result<CurrencyId> {
 }
 
 impl Service {
-    async fn create(&self, new: pb::Tariff) -> Result<pb::Tariff> {
+    async fn create(&self, caller: &Principal, new: pb::Tariff) -> Result<pb::Tariff> {
         check_name(&new.name)?;
         let snapshot = self.0.catalog.load_full();
         let mut tariff = Tariff {
@@ -48,14 +49,22 @@ impl Service {
         let mut tx = self.0.begin_catalog_change().await?;
         tariff.id = TariffId(tx.next_id(Sequence::Tariffs).await?);
         store::insert(&mut tx, &tariff).await?;
+        let tariff = tariff.to_proto(&snapshot.currencies)?;
+        let change = Change::creation(resource(tariff.id), &tariff)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
-        tariff.to_proto(&snapshot.currencies)
+        Ok(tariff)
     }
 
-    async fn update(&self, request: pb::UpdateTariffRequest) -> Result<pb::Tariff> {
+    async fn update(
+        &self,
+        caller: &Principal,
+        request: pb::UpdateTariffRequest,
+    ) -> Result<pb::Tariff> {
         let snapshot = self.0.catalog.load_full();
         let mut tx = self.0.begin_catalog_change().await?;
         let mut tariff = store::all(&mut tx).await?.by_id(TariffId(request.id))?.clone();
+        let before = tariff.to_proto(&snapshot.currencies)?;
         if let Some(name) = request.name {
             check_name(&name)?;
             tariff.name = name;
@@ -64,17 +73,23 @@ impl Service {
             tariff.currency = currency(&snapshot.currencies, &code)?;
         }
         store::update(&mut tx, &tariff).await?;
+        let tariff = tariff.to_proto(&snapshot.currencies)?;
+        let change = Change::of(resource(tariff.id), &before, &tariff)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
-        tariff.to_proto(&snapshot.currencies)
+        Ok(tariff)
     }
 
-    async fn delete(&self, id: TariffId) -> Result<()> {
+    async fn delete(&self, caller: &Principal, id: TariffId) -> Result<()> {
         let mut tx = self.0.begin_catalog_change().await?;
-        store::all(&mut tx).await?.by_id(id)?;
+        let tariff = store::all(&mut tx).await?.by_id(id)?.clone();
         if store::in_use(&mut tx, id).await? {
             return Err(Error::TariffInUse);
         }
         store::delete(&mut tx, id).await?;
+        let tariff = tariff.to_proto(&self.0.catalog.load().currencies)?;
+        let change = Change::deletion(resource(id.0), &tariff)?.note("with all its rates");
+        changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
 
@@ -103,6 +118,11 @@ impl Service {
         let tariff = snapshot.tariffs.by_id(sides.or(user.tariff).tariff)?;
         tariff.to_proto(&snapshot.currencies)
     }
+}
+
+/// What a tariff is called in the audit log.
+pub(super) fn resource(id: i64) -> String {
+    format!("tariffs/{id}")
 }
 
 /// An export under way: as of one moment, a page in memory at a time.
@@ -143,7 +163,8 @@ impl TariffsService for Service {
         &self,
         request: Request<pb::CreateTariffRequest>,
     ) -> Result<Response<pb::CreateTariffResponse>, Status> {
-        let tariff = self.create(request.into_inner().tariff.unwrap_or_default()).await?;
+        let caller = principal(&request)?;
+        let tariff = self.create(&caller, request.into_inner().tariff.unwrap_or_default()).await?;
         Ok(Response::new(pb::CreateTariffResponse { tariff: Some(tariff) }))
     }
 
@@ -151,7 +172,8 @@ impl TariffsService for Service {
         &self,
         request: Request<pb::UpdateTariffRequest>,
     ) -> Result<Response<pb::UpdateTariffResponse>, Status> {
-        let tariff = Some(self.update(request.into_inner()).await?);
+        let caller = principal(&request)?;
+        let tariff = Some(self.update(&caller, request.into_inner()).await?);
         Ok(Response::new(pb::UpdateTariffResponse { tariff }))
     }
 
@@ -159,7 +181,8 @@ impl TariffsService for Service {
         &self,
         request: Request<pb::DeleteTariffRequest>,
     ) -> Result<Response<pb::DeleteTariffResponse>, Status> {
-        self.delete(TariffId(request.get_ref().id)).await?;
+        let caller = principal(&request)?;
+        self.delete(&caller, TariffId(request.get_ref().id)).await?;
         Ok(Response::new(pb::DeleteTariffResponse {}))
     }
 
@@ -187,6 +210,7 @@ impl TariffsService for Service {
         &self,
         request: Request<Streaming<pb::ImportRatesRequest>>,
     ) -> Result<Response<pb::ImportRatesResponse>, Status> {
+        let caller = principal(&request)?;
         let mut parts = request.into_inner();
         let options = import::options(parts.message().await?)?;
         let snapshot = self.0.catalog.load_full();
@@ -201,6 +225,6 @@ impl TariffsService for Service {
                 import.add(line);
             }
         }
-        Ok(Response::new(import.finish(&self.0).await?))
+        Ok(Response::new(import.finish(&self.0, caller.origin()).await?))
     }
 }

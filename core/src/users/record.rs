@@ -19,9 +19,6 @@ use crate::{
     settings::{self, Settings},
 };
 
-/// A user in the contract.
-pub(super) const MESSAGE: &str = "tollbook.v1.User";
-
 /// Fields that no request can set.
 const FIXED_FIELDS: [&str; 7] =
     ["id", "role", "balance", "frozen_balance", "logged_in", "password_changed_at", "created_at"];
@@ -61,8 +58,8 @@ pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
 /// The user after the changes that a request asks for, not yet checked.
 pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result<pb::User> {
     let new = request.user.clone().unwrap_or_default();
-    let from = contract::to_dynamic(MESSAGE, &new)?;
-    let mut to = contract::to_dynamic(MESSAGE, old)?;
+    let from = contract::to_dynamic(&new)?;
+    let mut to = contract::to_dynamic(old)?;
     for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
         let root = path.split('.').next().unwrap_or_default();
         let fixed = FIXED_FIELDS.contains(&root) || path.ends_with("_warned");
@@ -207,7 +204,7 @@ fn check_amounts(user: &pb::User) -> Result<()> {
 
 /// Every text is short, and without control characters but line breaks and tabs.
 fn check_texts(user: &pb::User) -> Result<()> {
-    contract::visit_texts(&contract::to_dynamic(MESSAGE, user)?, &mut |field, text| {
+    contract::visit_texts(&contract::to_dynamic(user)?, &mut |field, text| {
         let limit = if field == "comment" { 10_000 } else { 255 };
         if text.chars().count() > limit {
             return Err(Error::invalid(field, "is too long"));

@@ -7,8 +7,9 @@ use tonic::{Request, Response, Status};
 
 use super::{Identity, Role, record, store};
 use crate::{
-    access::{Password, Principal, Scope, principal},
+    access::{self, Password, Principal, Scope, principal},
     calls,
+    changes::{self, Change},
     context::Context,
     directions,
     error::{Error, Result},
@@ -109,7 +110,7 @@ impl Service {
         check_responsible_manager(&mut tx, &user).await?;
         let id = UserId(tx.next_id(Sequence::Users).await?);
         store::insert(&mut tx, id, role, &user, password.hash()).await?;
-        self.finish(tx, id).await
+        self.finish(tx, caller, id, None, "").await
     }
 
     async fn update(&self, caller: &Principal, request: pb::UpdateUserRequest) -> Result<pb::User> {
@@ -133,10 +134,12 @@ impl Service {
         record::check(&mut user, &snapshot)?;
         check_responsible_manager(&mut tx, &user).await?;
         store::update(&mut tx, &user).await?;
+        let mut note = "";
         if let Some(password) = password {
             store::set_password_hash(&mut tx, id, password.hash(), true).await?;
+            note = "password changed";
         }
-        self.finish(tx, id).await
+        self.finish(tx, caller, id, Some(&old), note).await
     }
 
     async fn delete(&self, caller: &Principal, id: UserId) -> Result<()> {
@@ -152,8 +155,11 @@ impl Service {
         if calls::store::has_any(&mut tx, id).await? {
             return Err(Error::UserHasCalls);
         }
+        let change = Change::deletion(resource(id), &store::get(&mut tx, id).await?)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
         store::delete(&mut tx, id).await?;
-        crate::access::store::delete_all_of(&mut tx, id).await?;
+        access::store::delete_all_of(&mut tx, id).await?;
+        access::keys::store::delete_all_of(&mut tx, id).await?;
         points::store::delete_of(&mut tx, id).await?;
         self.0.commit_catalog_change(tx).await?;
         let deleted = Identity { version: user.version + 1, deleted: true, ..(*user).clone() };
@@ -162,13 +168,30 @@ impl Service {
     }
 
     /// Commits a new or changed user, tells the directory, and returns him as he is now.
-    async fn finish(&self, mut tx: Tx, id: UserId) -> Result<pb::User> {
+    async fn finish(
+        &self,
+        mut tx: Tx,
+        caller: &Principal,
+        id: UserId,
+        before: Option<&pb::User>,
+        note: &'static str,
+    ) -> Result<pb::User> {
         let user = store::get(&mut tx, id).await?;
+        let change = match before {
+            Some(before) => Change::of(resource(id), before, &user)?,
+            None => Change::creation(resource(id), &user)?,
+        };
+        changes::record(&mut tx, caller.origin(), change.note(note)).await?;
         let identity = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
         tx.commit().await?;
         self.0.directory.learn(identity);
         Ok(user)
     }
+}
+
+/// What a user is called in the audit log.
+fn resource(id: UserId) -> String {
+    format!("users/{id}")
 }
 
 /// A responsible manager must be a manager.

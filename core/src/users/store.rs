@@ -4,12 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use tollbook_proto::v1 as pb;
 
-use super::{
-    Identity, Role,
-    directory::Balance,
-    record::{self, MESSAGE},
-    taxes::TaxPlan,
-};
+use super::{Identity, Role, directory::Balance, record, taxes::TaxPlan};
 use crate::{
     clock, contract,
     error::{Error, Result},
@@ -196,7 +191,7 @@ fn read_user(row: &Row) -> Result<pb::User> {
         created_at: Some(clock::to_proto(row.get(14)?)),
         balance: Some(balance.into()),
         logged_in: row.get(17)?,
-        ..contract::from_json(MESSAGE, &row.get::<String>(15)?)?
+        ..contract::from_json(&row.get::<String>(15)?)?
     };
     record::complete(&mut user);
     Ok(user)
@@ -225,7 +220,7 @@ fn to_profile(user: &pb::User) -> Result<String> {
         logged_in: false,
         ..user.clone()
     };
-    contract::to_json(MESSAGE, &rest)
+    contract::to_json(&rest)
 }
 
 /// The values that a new and a changed user share, in the order of both statements.

@@ -1,0 +1,131 @@
+//! `tollbook keys`: API keys of single clients of the XML API.
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+use clap::{Subcommand, ValueEnum};
+use tollbook_proto::v1::{
+    ApiAccess, ApiKey, CreateApiKeyRequest, DeleteApiKeyRequest, GetUserRequest,
+    ListApiKeysRequest, api_keys_service_client::ApiKeysServiceClient,
+    users_service_client::UsersServiceClient,
+};
+
+use crate::{
+    client::{Core, connect, said},
+    config::Config,
+};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Create a key, and print its id and its secret
+    Create(CreateArgs),
+    /// List the keys
+    List,
+    /// Delete a key
+    Delete {
+        /// Its id
+        id: i64,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CreateArgs {
+    /// What the key is for
+    name: String,
+    /// The user as whom its requests act
+    #[arg(long)]
+    user: String,
+    /// What it may do with methods that are not named
+    #[arg(long, value_enum, default_value_t = Access::Write)]
+    access: Access,
+    /// What it may do with one method, for example `payment_create=disabled`
+    #[arg(long = "method", value_name = "METHOD=ACCESS", value_parser = method)]
+    methods: Vec<(String, Access)>,
+    /// It counts for HMAC signatures only, and not for legacy hashes
+    #[arg(long)]
+    signs_only: bool,
+}
+
+/// What a key may do with a method.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Access {
+    /// Nothing
+    Disabled,
+    /// Call it if it changes nothing
+    Read,
+    /// Call it
+    Write,
+}
+
+impl Access {
+    fn to_proto(self) -> i32 {
+        match self {
+            Self::Disabled => ApiAccess::Disabled,
+            Self::Read => ApiAccess::Read,
+            Self::Write => ApiAccess::Write,
+        }
+        .into()
+    }
+}
+
+fn method(text: &str) -> Result<(String, Access), String> {
+    let (name, access) = text.split_once('=').ok_or("a method is given as METHOD=ACCESS")?;
+    Ok((name.to_owned(), Access::from_str(access, true)?))
+}
+
+pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
+    let core = connect(config).await?;
+    let mut keys = ApiKeysServiceClient::new(core.clone());
+    match command {
+        Command::Create(args) => {
+            let request = CreateApiKeyRequest { api_key: Some(new_key(core, args).await?) };
+            let created = keys.create_api_key(request).await.map_err(said)?.into_inner();
+            println!("{}", created.api_key.unwrap_or_default().id);
+            println!("{}", created.secret);
+        }
+        Command::List => {
+            let listed = keys.list_api_keys(ListApiKeysRequest {}).await.map_err(said)?;
+            for key in listed.into_inner().api_keys {
+                let access = |access| ApiAccess::try_from(access).unwrap_or_default();
+                let access_name = |number| {
+                    let name = access(number).as_str_name();
+                    name.trim_start_matches("API_ACCESS_").to_lowercase()
+                };
+                print!(
+                    "{} {:?} user {} {}",
+                    key.id,
+                    key.name,
+                    key.user_id,
+                    access_name(key.access)
+                );
+                let mut methods: Vec<_> = key.methods.into_iter().collect();
+                methods.sort();
+                for (method, access) in methods {
+                    print!(" {method}={}", access_name(access));
+                }
+                println!("{}", if key.signs_only { " signs only" } else { "" });
+            }
+        }
+        Command::Delete { id } => {
+            keys.delete_api_key(DeleteApiKeyRequest { id }).await.map_err(said)?;
+        }
+    }
+    Ok(())
+}
+
+async fn new_key(core: Core, args: CreateArgs) -> anyhow::Result<ApiKey> {
+    let CreateArgs { name, user, access, methods, signs_only } = args;
+    let request = GetUserRequest { username: user, ..Default::default() };
+    let found = UsersServiceClient::new(core).get_user(request).await.map_err(said)?;
+    let user = found.into_inner().user.context("the core knows no such user")?;
+    let methods: HashMap<String, i32> =
+        methods.into_iter().map(|(method, access)| (method, access.to_proto())).collect();
+    Ok(ApiKey {
+        name,
+        user_id: user.id,
+        access: access.to_proto(),
+        methods,
+        signs_only,
+        ..Default::default()
+    })
+}

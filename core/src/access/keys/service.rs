@@ -1,0 +1,99 @@
+//! `ApiKeysService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{self as pb, ApiAccess, api_keys_service_server::ApiKeysService};
+use tonic::{Request, Response, Status};
+
+use super::{ApiKey, store};
+use crate::{
+    access::{Principal, principal},
+    changes::{self, Change},
+    clock,
+    context::Context,
+    error::{Error, Result},
+    ids::UserId,
+    settings::Secret,
+    store::Sequence,
+    text::{check_name, check_text},
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+/// Of which the secret of a key is made: in hex, 256 bits.
+const SECRET_BYTES: usize = 32;
+
+fn check_access(access: i32) -> Result<i32> {
+    match ApiAccess::try_from(access) {
+        Ok(ApiAccess::Unspecified) => Ok(ApiAccess::Write.into()),
+        Ok(access) => Ok(access.into()),
+        Err(_) => Err(Error::invalid("access", "is unknown")),
+    }
+}
+
+impl Service {
+    async fn create(
+        &self,
+        caller: &Principal,
+        mut message: pb::ApiKey,
+    ) -> Result<pb::CreateApiKeyResponse> {
+        check_name(&message.name)?;
+        message.access = check_access(message.access)?;
+        for (method, access) in &mut message.methods {
+            check_text("methods", method)?;
+            *access = check_access(*access)?;
+        }
+        let user = UserId(message.user_id);
+        self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
+        message.created_at = Some(clock::to_proto(clock::now()));
+        let secret = Secret(hex::encode(rand::random::<[u8; SECRET_BYTES]>()));
+        ApiKey::new(message.clone(), Secret::default())?;
+        let mut tx = self.0.begin_catalog_change().await?;
+        message.id = tx.next_id(Sequence::ApiKeys).await?;
+        let key = ApiKey::new(message, secret)?;
+        store::insert(&mut tx, &key).await?;
+        let change = Change::creation(format!("apiKeys/{}", key.id()), &key.message)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
+        self.0.commit_catalog_change(tx).await?;
+        Ok(pb::CreateApiKeyResponse { api_key: Some(key.message), secret: key.secret.0 })
+    }
+
+    async fn delete(&self, caller: &Principal, id: i64) -> Result<()> {
+        let mut tx = self.0.begin_catalog_change().await?;
+        let keys = store::all(&mut tx).await?;
+        let key = keys.by_id.get(&id).ok_or(Error::ApiKeyNotFound)?;
+        store::delete(&mut tx, id).await?;
+        let change = Change::deletion(format!("apiKeys/{id}"), &key.message)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
+        self.0.commit_catalog_change(tx).await
+    }
+}
+
+#[tonic::async_trait]
+impl ApiKeysService for Service {
+    async fn create_api_key(
+        &self,
+        request: Request<pb::CreateApiKeyRequest>,
+    ) -> Result<Response<pb::CreateApiKeyResponse>, Status> {
+        let caller = principal(&request)?;
+        let key = request.into_inner().api_key.unwrap_or_default();
+        Ok(Response::new(self.create(&caller, key).await?))
+    }
+
+    async fn list_api_keys(
+        &self,
+        _request: Request<pb::ListApiKeysRequest>,
+    ) -> Result<Response<pb::ListApiKeysResponse>, Status> {
+        let api_keys = self.0.catalog.load().api_keys.all();
+        Ok(Response::new(pb::ListApiKeysResponse { api_keys }))
+    }
+
+    async fn delete_api_key(
+        &self,
+        request: Request<pb::DeleteApiKeyRequest>,
+    ) -> Result<Response<pb::DeleteApiKeyResponse>, Status> {
+        let caller = principal(&request)?;
+        self.delete(&caller, request.get_ref().id).await?;
+        Ok(Response::new(pb::DeleteApiKeyResponse {}))
+    }
+}

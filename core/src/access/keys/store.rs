@@ -1,0 +1,92 @@
+//! API keys and used nonces in the database.
+
+use super::{ApiKey, ApiKeys};
+use crate::{
+    clock, contract,
+    error::{Error, Result},
+    ids::UserId,
+    settings::Secret,
+    store::{Db, Query, Tx, retrying},
+};
+
+/// What a key's secret is called where it is sealed.
+fn sealed_as(id: i64) -> String {
+    format!("api_keys/{id}")
+}
+
+pub(crate) async fn all(tx: &mut Tx) -> Result<ApiKeys> {
+    let rows = tx.fetch_all(Query::new("SELECT id, secret, profile FROM api_keys")).await?;
+    rows.iter()
+        .map(|row| {
+            let (id, secret): (i64, String) = (row.get(0)?, row.get(1)?);
+            let secret = Secret(tx.vault().open(&sealed_as(id), secret)?);
+            ApiKey::new(contract::from_json(&row.get::<String>(2)?)?, secret)
+        })
+        .collect()
+}
+
+pub(super) async fn insert(tx: &mut Tx, key: &ApiKey) -> Result<()> {
+    let secret = tx.vault().seal(&sealed_as(key.id()), &key.secret.0)?;
+    let query =
+        Query::new("INSERT INTO api_keys (id, user_id, secret, profile) VALUES ").rows([vec![
+            key.id().into(),
+            key.user().into(),
+            secret.into(),
+            contract::to_json(&key.message)?.into(),
+        ]]);
+    tx.execute(query).await?;
+    Ok(())
+}
+
+/// Seals again what another key has sealed, or none.
+pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
+    for row in tx.fetch_all(Query::new("SELECT id, secret FROM api_keys")).await? {
+        let (id, stored): (i64, String) = (row.get(0)?, row.get(1)?);
+        if !tx.vault().is_current(&stored) {
+            let secret = tx.vault().open(&sealed_as(id), stored)?;
+            let sealed = tx.vault().seal(&sealed_as(id), &secret)?;
+            let query = Query::new("UPDATE api_keys SET secret = $1 WHERE id = $2");
+            tx.execute(query.bind(sealed).bind(id)).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(tx: &mut Tx, id: i64) -> Result<()> {
+    tx.execute(Query::new("DELETE FROM api_keys WHERE id = $1").bind(id)).await?;
+    Ok(())
+}
+
+/// Deletes the keys of a user, when he is deleted.
+pub(crate) async fn delete_all_of(tx: &mut Tx, user: UserId) -> Result<()> {
+    tx.execute(Query::new("DELETE FROM api_keys WHERE user_id = $1").bind(user)).await?;
+    Ok(())
+}
+
+/// Uses a nonce up, for as long as it could be sent again. `presentation` tells the calls
+/// that one request takes from a request that comes twice.
+pub(in crate::access) async fn use_nonce(
+    db: &Db,
+    key: i64,
+    nonce: &str,
+    presentation: i64,
+    expires_at: i64,
+) -> Result<()> {
+    retrying(async || {
+        let mut tx = db.begin().await?;
+        let outdated = Query::new("DELETE FROM api_nonces WHERE expires_at < ").value(clock::now());
+        tx.execute(outdated).await?;
+        let known =
+            Query::new("SELECT presentation FROM api_nonces WHERE key_id = $1 AND nonce = $2");
+        if let Some(row) = tx.fetch_optional(known.bind(key).bind(nonce)).await? {
+            let same = row.get::<i64>(0)? == presentation;
+            return if same { Ok(()) } else { Err(Error::RequestReplayed) };
+        }
+        let query =
+            Query::new("INSERT INTO api_nonces (key_id, nonce, presentation, expires_at) VALUES ")
+                .rows([vec![key.into(), nonce.into(), presentation.into(), expires_at.into()]]);
+        tx.execute(query).await?;
+        tx.commit().await
+    })
+    .await
+}

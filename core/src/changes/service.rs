@@ -1,0 +1,43 @@
+//! `ChangesService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{self as pb, changes_service_server::ChangesService};
+use tonic::{Request, Response, Status};
+
+use super::store;
+use crate::{clock, context::Context, error::Result, paging};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+impl Service {
+    async fn list(&self, request: &pb::ListChangesRequest) -> Result<pb::ListChangesResponse> {
+        let time = |field, time: &Option<_>, default| {
+            time.as_ref().map_or(Ok(default), |time| clock::from_proto(field, time))
+        };
+        let size = paging::size(request.page_size);
+        let filter = store::Filter {
+            actor: request.actor_id,
+            resource: &request.resource,
+            period: (
+                time("from", &request.from, i64::MIN)?,
+                time("till", &request.till, i64::MAX)?,
+            ),
+            before: paging::decode(&request.page_token)?.unwrap_or(i64::MAX),
+            limit: size + 1,
+        };
+        let rows = store::list(&self.0.db, &filter).await?;
+        let (changes, next_page_token) = paging::cut(rows, size, |change| change.id);
+        Ok(pb::ListChangesResponse { changes, next_page_token })
+    }
+}
+
+#[tonic::async_trait]
+impl ChangesService for Service {
+    async fn list_changes(
+        &self,
+        request: Request<pb::ListChangesRequest>,
+    ) -> Result<Response<pb::ListChangesResponse>, Status> {
+        Ok(Response::new(self.list(request.get_ref()).await?))
+    }
+}
