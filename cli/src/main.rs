@@ -155,8 +155,8 @@ fn start_log(config: &config::Config, command: &Command) -> anyhow::Result<Optio
         (Some(url), Some(part)) => Some(traces::Traces::start(url, part)?),
         _ => None,
     };
-    let (traces, tracer) = collected.unzip();
-    let spans = tracer.map(|tracer| tracing_opentelemetry::layer().with_tracer(tracer));
+    let (traces, source) = collected.unzip();
+    let spans = source.map(|source| tracing_opentelemetry::layer().with_tracer(source));
     let registry = tracing_subscriber::registry().with(filter).with(spans);
     match config.log_format {
         config::LogFormat::Text => {

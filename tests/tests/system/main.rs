@@ -4,10 +4,12 @@
 #![allow(clippy::large_futures, reason = "a test has one, and a stack of megabytes")]
 
 mod apart;
+mod api_keys;
 mod bad_input;
 mod break_ins;
 mod call_files;
 mod calls;
+mod changes;
 mod contract;
 mod crash;
 mod example;
