@@ -23,7 +23,9 @@ mod values;
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 // The default allocator of Linux keeps more memory, and takes longer.
 #[global_allocator]
@@ -156,21 +158,15 @@ fn start_log(config: &config::Config, command: &Command) -> anyhow::Result<Optio
         _ => None,
     };
     let (traces, source) = collected.unzip();
-    let spans = source.map(|source| tracing_opentelemetry::layer().with_tracer(source));
-    let registry = tracing_subscriber::registry().with(filter).with(spans);
-    match config.log_format {
-        config::LogFormat::Text => {
-            registry
-                .with(
-                    fmt::layer()
-                        .with_writer(std::io::stderr)
-                        .with_ansi(std::io::stderr().is_terminal()),
-                )
-                .init();
-        }
-        config::LogFormat::Json => {
-            registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();
-        }
-    }
+    // What is logged and what is traced are two things.
+    let spans = source.map(|source| {
+        tracing_opentelemetry::layer().with_tracer(source).with_filter(LevelFilter::INFO)
+    });
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.log_format {
+        config::LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        config::LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).init();
     Ok(traces)
 }

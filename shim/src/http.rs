@@ -118,7 +118,8 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
     };
     let begun = Instant::now();
     let id = request_id(&head.headers);
-    let span = tracing::info_span!("request", method = method.name, request_id = %id, %client);
+    // Of the highest level, so that every line of the log has the id.
+    let span = tracing::error_span!("request", method = method.name, request_id = %id, %client);
     trace::continue_from(&span, &head.headers);
     let answered = answer(server, method, params, presented, &id).instrument(span);
     let (status, answer, html_wrap) = answered.await;

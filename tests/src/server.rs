@@ -44,7 +44,13 @@ impl Data {
             Backend::Sqlite => None,
             Backend::Postgres => Some(postgres::database()?),
         };
-        Some(Self { directory: tempfile::tempdir().unwrap(), database_url })
+        Some(Self::at(database_url))
+    }
+
+    fn at(database_url: Option<String>) -> Self {
+        // HTTP clients of this process need it once; all but the first are told so.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
+        Self { directory: tempfile::tempdir().unwrap(), database_url }
     }
 
     /// New data on a PostgreSQL of its own, which may be killed; none: it is not installed.
@@ -52,7 +58,7 @@ impl Data {
     pub fn on_own_postgres() -> Option<(Self, postgres::Postgres)> {
         let server = postgres::Postgres::own()?;
         let database_url = Some(server.new_database());
-        Some((Self { directory: tempfile::tempdir().unwrap(), database_url }, server))
+        Some((Self::at(database_url), server))
     }
 
     /// New data on the same backend.
@@ -202,6 +208,17 @@ impl Server {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What a part of tollbook says that does not start.
+    #[must_use]
+    pub fn refuses_to_start(data: &Data, part: &str, environment: &[(&str, &str)]) -> String {
+        let mut command = data.command();
+        command.arg(part).env("TOLLBOOK_HTTP_ADDR", "127.0.0.1:0");
+        command.env("TOLLBOOK_GRPC_ADDR", "127.0.0.1:0").envs(environment.iter().copied());
+        let output = command.output().unwrap();
+        assert!(!output.status.success(), "it started");
+        String::from_utf8(output.stderr).unwrap()
     }
 
     /// A channel to the gRPC service.

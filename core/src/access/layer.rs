@@ -277,7 +277,8 @@ where
             let begun = Instant::now();
             let legacy = request.headers().contains_key(LEGACY_SIGNATURE_METADATA);
             let id = request_id(request.headers());
-            let span = tracing::info_span!("rpc", rpc = %rule.name, request_id = %id);
+            // Of the highest level, so that every line of the log has the id.
+            let span = tracing::error_span!("rpc", rpc = %rule.name, request_id = %id);
             trace::continue_from(&span, request.headers());
             let mut response = async {
                 let (headers, extensions) = (request.headers(), request.extensions());

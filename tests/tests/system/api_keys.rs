@@ -197,7 +197,12 @@ async fn signed_requests_are_taken_once_whole_and_in_time() {
         assert!(!other.send(&server).await.contains(RIGHT));
         fixture.fill_calls().await;
         // A request that takes the core several calls counts once.
-        let form = [("u", "admin"), ("period_start", "1768435200"), ("period_end", "1768521599")];
+        let form = [
+            ("u", "admin"),
+            ("s_user", "4"),
+            ("period_start", "1768435200"),
+            ("period_end", "1768521599"),
+        ];
         let paged =
             Signed { method: "user_calls_get", form: &form, nonce: "paged-0123456789", ..right };
         let answer = paged.send(&server).await;

@@ -19,9 +19,12 @@ mod live_calls;
 mod observe;
 mod points;
 mod rates;
+mod sealed;
 mod secrets;
 mod shared_rules;
+mod tls;
 mod torture;
+mod traces;
 mod warnings;
 
 use tollbook_tests::server::{Backend, Data};

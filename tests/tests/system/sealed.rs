@@ -1,0 +1,84 @@
+//! Secrets at rest.
+
+use std::collections::BTreeMap;
+
+use tollbook_proto::v1::{
+    ApiKey, CreateApiKeyRequest, api_keys_service_client::ApiKeysServiceClient,
+};
+use tollbook_tests::{
+    contract::Fixture,
+    legacy_hash,
+    server::{Backend, Data, Server, bearer},
+};
+
+use crate::on_both;
+
+const FIRST: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const SECOND: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+const SECRET: &str = "A-secret-that-stands-out-0123456789";
+
+async fn asked(server: &Server, username: &str, secret: &str) -> String {
+    let hash = legacy_hash(&format!("{username}4"), secret);
+    let form = [("u", username), ("user_id", "4"), ("hash", &hash)];
+    let request = reqwest::Client::new().post(server.url("users_get")).form(&form);
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+/// Whether a file of the embedded database holds a text.
+fn on_disk(data: &Data, text: &str) -> bool {
+    let files = std::fs::read_dir(data.directory()).unwrap().map(|file| file.unwrap().path());
+    files
+        .filter(|file| file.to_string_lossy().contains("tollbook.db"))
+        .map(|file| std::fs::read(file).unwrap())
+        .any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_sealed_with_a_key_that_is_not_in_the_database() {
+    on_both(|data| async move {
+        let first = [("TOLLBOOK_ENCRYPTION_KEY", FIRST)];
+        let server = Server::start_part(&data, "serve", &first);
+        Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
+        let token = data.token(&["sealed"]);
+        let mut keys = ApiKeysServiceClient::new(bearer(server.channel().await, &token));
+        let api_key = ApiKey { name: "portal".to_owned(), user_id: 1, ..Default::default() };
+        let request = CreateApiKeyRequest { api_key: Some(api_key) };
+        let key = keys.create_api_key(request).await.unwrap().into_inner().secret;
+        assert!(asked(&server, "admin", SECRET).await.contains("alice"));
+        assert!(asked(&server, "mgr_all", &key).await.contains("alice"));
+        drop(server);
+        assert!(!on_disk(&data, SECRET) && !on_disk(&data, &key));
+
+        // Without the key, or with another, nothing starts, and it says why.
+        for environment in [&[][..], &[("TOLLBOOK_ENCRYPTION_KEY", SECOND)]] {
+            let said = Server::refuses_to_start(&data, "serve", environment);
+            assert!(said.contains("sealed with an encryption key that was not given"), "{said}");
+        }
+        // The next key, while the old one still opens; then without the old one.
+        let both = [("TOLLBOOK_ENCRYPTION_KEY", SECOND), ("TOLLBOOK_OLD_ENCRYPTION_KEY", FIRST)];
+        drop(Server::start_part(&data, "serve", &both));
+        let file = data.directory().join("key");
+        std::fs::write(&file, format!("{SECOND}\n")).unwrap();
+        let second = [("TOLLBOOK_ENCRYPTION_KEY_FILE", file.to_str().unwrap())];
+        let server = Server::start_part(&data, "serve", &second);
+        assert!(asked(&server, "admin", SECRET).await.contains("alice"));
+        assert!(asked(&server, "mgr_all", &key).await.contains("alice"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_plain_is_sealed_at_the_next_start() {
+    let data = Data::new(Backend::Sqlite).unwrap();
+    let plain = [("TOLLBOOK_API_SECRET", SECRET)];
+    drop(Server::start_part(&data, "serve", &plain));
+    assert!(on_disk(&data, SECRET));
+    let sealed = [("TOLLBOOK_ENCRYPTION_KEY", FIRST), ("TOLLBOOK_API_SECRET", SECRET)];
+    drop(Server::start_part(&data, "serve", &sealed));
+    let said = Server::refuses_to_start(&data, "serve", &[]);
+    assert!(said.contains("sealed with an encryption key"), "{said}");
+    for (key, expected) in [("short", "64 hexadecimal digits"), ("", "64 hexadecimal digits")] {
+        let said = Server::refuses_to_start(&data, "serve", &[("TOLLBOOK_ENCRYPTION_KEY", key)]);
+        assert!(said.contains(expected), "{said}");
+    }
+}
