@@ -168,6 +168,8 @@ pub(crate) struct Config {
     pub(crate) shim_token: Option<String>,
     /// The mail server for warnings of balances. Not a flag for the same reason.
     smtp_url: Option<String>,
+    /// How long a statement may take on PostgreSQL, in seconds.
+    pub(crate) statement_timeout: u32,
     /// How often balances are looked at for warnings, in seconds.
     pub(crate) warning_interval: u32,
 }
@@ -202,6 +204,7 @@ impl Default for Config {
             shim_token: None,
             smtp_url: None,
             mail_from: None,
+            statement_timeout: 30,
             warning_interval: 15,
         }
     }
@@ -223,6 +226,9 @@ pub(crate) fn load(flags: Flags) -> anyhow::Result<Config> {
         .map_err(|error| anyhow::anyhow!("configuration: {error}"))?;
     if config.warning_interval == 0 {
         bail!("configuration: warning_interval must be at least 1 second");
+    }
+    if config.statement_timeout == 0 {
+        bail!("configuration: statement_timeout must be at least 1 second");
     }
     if config.api_secret.as_deref() == Some("") {
         bail!("configuration: TOLLBOOK_API_SECRET is empty");

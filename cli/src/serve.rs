@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tollbook_core::{Core, SetUp};
+use tollbook_core::{Core, Options, SetUp};
 use tollbook_shim::Shim;
 use tonic::transport::ServerTlsConfig;
 
@@ -72,9 +72,13 @@ async fn open(config: &Config) -> anyhow::Result<Core> {
     let mail = config.mail()?;
     let observer = config.metrics_addr.map(Observer::start).transpose()?;
     let set_up = SetUp { api_secret_key: config.api_secret.clone(), demo: config.demo };
-    let core = Core::open(&config.database()?, &set_up, config.vault()?)
-        .await
-        .context("cannot open the database")?;
+    let options = Options {
+        set_up,
+        vault: config.vault()?,
+        statement_timeout: Duration::from_secs(config.statement_timeout.into()),
+    };
+    let core =
+        Core::open(&config.database()?, options).await.context("cannot open the database")?;
     if let Some(observer) = observer {
         let core = core.clone();
         let is_ready = move || {

@@ -65,6 +65,34 @@ use ledger::writer::Writer;
 use server::Server;
 use users::directory::Directory;
 
+/// How a core works.
+#[derive(Clone)]
+pub struct Options {
+    /// What a new database gets.
+    pub set_up: SetUp,
+    /// What seals the secrets in the database.
+    pub vault: Vault,
+    /// How long a statement may take on PostgreSQL; those that work through a whole table may
+    /// take longer.
+    pub statement_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            set_up: SetUp::default(),
+            vault: Vault::default(),
+            statement_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The database, for a command that works beside a server.
+async fn open_beside(database: &DatabaseUrl) -> Result<store::Db> {
+    let Options { vault, statement_timeout, .. } = Options::default();
+    store::Db::open(database, vault, statement_timeout).await
+}
+
 /// A running core.
 #[derive(Clone)]
 pub struct Core {
@@ -76,11 +104,10 @@ pub struct Core {
 
 impl Core {
     /// Opens the database, brings its schema up to date, fills it where it is new, and
-    /// starts the writer. Secrets in the database are sealed by `vault`. Call it inside a tokio
-    /// runtime.
-    pub async fn open(database: &DatabaseUrl, set_up: &SetUp, vault: Vault) -> Result<Self> {
-        let db = store::Db::open(database, vault).await?;
-        let credentials = setup::first_start(&db, set_up).await?;
+    /// starts the writer. Call it inside a tokio runtime.
+    pub async fn open(database: &DatabaseUrl, options: Options) -> Result<Self> {
+        let db = store::Db::open(database, options.vault, options.statement_timeout).await?;
+        let credentials = setup::first_start(&db, &options.set_up).await?;
         setup::reseal(&db).await?;
         let catalog = Arc::new(Catalog::open(&db).await?);
         if !db.is_exclusive() {
@@ -157,7 +184,7 @@ pub async fn create_token(
     certificate: Option<&[u8]>,
 ) -> Result<String> {
     text::check_text("name", name)?;
-    let db = store::Db::open(database, Vault::default()).await?;
+    let db = open_beside(database).await?;
     let (kind, user) = match username {
         Some(username) => {
             let user = Directory::new(db.clone()).by_username(username).await?;
@@ -187,5 +214,5 @@ pub async fn backup(database: &Path, to: &Path) -> Result<()> {
 /// Proves that the books of a database are right, or says what is wrong with them. A
 /// server may be using it.
 pub async fn audit(database: &DatabaseUrl) -> Result<pb::AuditAccountsResponse> {
-    ledger::audit::audit(&store::Db::open(database, Vault::default()).await?).await
+    ledger::audit::audit(&open_beside(database).await?).await
 }

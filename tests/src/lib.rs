@@ -11,6 +11,7 @@
 pub mod books;
 pub mod contract;
 pub mod postgres;
+pub mod proxy;
 pub mod report;
 pub mod server;
 pub mod smtp;

@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     io::{BufRead, BufReader, Write},
     os::unix::{fs::chown, process::CommandExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         LazyLock, Mutex,
@@ -119,6 +119,12 @@ impl Postgres {
     #[must_use]
     pub fn own() -> Option<Self> {
         binaries().map(|binaries| Self::start(binaries, "off"))
+    }
+
+    /// Where its socket is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Kills the server as the machine would. It is started again at once.

@@ -70,6 +70,12 @@ impl Data {
         })
     }
 
+    /// The URL of the database, where it is not the embedded one.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref()
+    }
+
     /// The directory of the embedded database.
     #[must_use]
     pub fn directory(&self) -> &Path {
@@ -86,7 +92,9 @@ impl Data {
     /// The binary, with this data.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binary());
+        // A process that may not write more is told so, and not killed.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(binary());
         command.env_clear().env("TOLLBOOK_DATA_DIR", self.directory.path());
         if let Some(url) = &self.database_url {
             command.env("TOLLBOOK_DATABASE_URL", url);

@@ -90,10 +90,13 @@ impl Service {
             answer_time.map(|time| clock::from_proto("answer_time", time)).transpose()?;
         let mut tx = self.0.db.begin().await?;
         let (mut call, username) = self.locked(&mut tx, scope, &request.call_id).await?;
-        let answered = answered.unwrap_or(now);
-        if answered < call.authorized_at - RINGING || answered > now + RINGING {
-            return Err(Error::invalid("answer_time", "is too far from now"));
-        }
+        let answered = match answered {
+            // Now; but our clock may have been put back since the call began.
+            None => now.max(call.authorized_at),
+            Some(answered) if answered < call.authorized_at - RINGING => return Err(too_far()),
+            Some(answered) if answered > now + RINGING => return Err(too_far()),
+            Some(answered) => answered,
+        };
         // Said twice, the first counts.
         if call.answered_at.is_none() {
             call.answered_at = Some(answered);
@@ -305,6 +308,10 @@ pub(crate) async fn watch(context: Weak<Context>) {
         }
         since = now;
     }
+}
+
+fn too_far() -> Error {
+    Error::invalid("answer_time", "is too far from now")
 }
 
 async fn look(context: &Context, since: i64, now: i64) -> Result<()> {

@@ -114,6 +114,7 @@ const PAGE: i64 = 5_000;
 /// Counts all calls anew, by the days of another time zone. Nobody else may take in calls
 /// meanwhile.
 pub(crate) async fn rebuild(tx: &mut Tx, zone: &TimeZone) -> Result<()> {
+    tx.take_its_time().await?;
     tx.lock_table("calls").await?;
     store::clear(tx).await?;
     let mut after = (i64::MIN, i64::MIN);

@@ -62,7 +62,7 @@ pub(crate) struct Db {
 #[derive(Clone)]
 enum Backend {
     Sqlite(sqlite::Pools),
-    Postgres(sqlx::PgPool),
+    Postgres(postgres::Pool),
 }
 
 /// A transaction that may write. Dropped without [`Tx::commit`], it is rolled back.
@@ -73,7 +73,7 @@ pub(crate) struct Tx {
 
 enum TxBackend {
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
-    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Postgres(postgres::Transaction),
 }
 
 /// A sequence of ids.
@@ -341,11 +341,18 @@ macro_rules! bound {
 use bound;
 
 impl Db {
-    /// Opens the database and brings its schema up to date. Secrets in it are sealed by `vault`.
-    pub(crate) async fn open(url: &DatabaseUrl, vault: Vault) -> Result<Self> {
+    /// Opens the database and brings its schema up to date. Secrets in it are sealed by `vault`;
+    /// on PostgreSQL a statement that takes longer than `statement_timeout` is stopped.
+    pub(crate) async fn open(
+        url: &DatabaseUrl,
+        vault: Vault,
+        statement_timeout: Duration,
+    ) -> Result<Self> {
         let backend = match url {
             DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path).await?),
-            DatabaseUrl::Postgres(url) => Backend::Postgres(postgres::open(url).await?),
+            DatabaseUrl::Postgres(url) => {
+                Backend::Postgres(postgres::open(url, statement_timeout).await?)
+            }
         };
         Ok(Self { backend, vault: Arc::new(vault) })
     }
@@ -361,7 +368,7 @@ impl Db {
     pub(crate) fn connections(&self) -> (u32, u32) {
         let (open, idle) = match &self.backend {
             Backend::Sqlite(pools) => sqlite::connections(pools),
-            Backend::Postgres(pool) => (pool.size(), pool.num_idle()),
+            Backend::Postgres(pool) => (pool.connections.size(), pool.connections.num_idle()),
         };
         (open, u32::try_from(idle).unwrap_or(u32::MAX))
     }
@@ -375,7 +382,7 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx> {
         let backend = match &self.backend {
             Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::begin(pools).await?),
-            Backend::Postgres(pool) => TxBackend::Postgres(pool.begin().await?),
+            Backend::Postgres(pool) => TxBackend::Postgres(postgres::begin(pool).await?),
         };
         Ok(Tx { backend, vault: self.vault.clone() })
     }
@@ -393,7 +400,9 @@ impl Db {
     pub(crate) async fn fetch_all(&self, query: Query) -> Result<Vec<Row>> {
         match &self.backend {
             Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
-            Backend::Postgres(pool) => postgres::fetch_all(pool, query).await,
+            Backend::Postgres(pool) => {
+                postgres::fetch_all(&pool.connections, &pool.watchdog, query).await
+            }
         }
     }
 
@@ -413,7 +422,7 @@ impl Tx {
     pub(crate) async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::fetch_all(&mut **tx, query).await,
-            TxBackend::Postgres(tx) => postgres::fetch_all(&mut **tx, query).await,
+            TxBackend::Postgres(tx) => tx.fetch_all(query).await,
         }
     }
 
@@ -426,7 +435,7 @@ impl Tx {
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64> {
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::execute(&mut **tx, query).await,
-            TxBackend::Postgres(tx) => postgres::execute(&mut **tx, query).await,
+            TxBackend::Postgres(tx) => tx.execute(query).await,
         }
     }
 
@@ -437,7 +446,7 @@ impl Tx {
         }
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::insert(tx, insert).await,
-            TxBackend::Postgres(tx) => postgres::insert(tx, insert).await,
+            TxBackend::Postgres(tx) => tx.insert(insert).await,
         }
     }
 
@@ -474,6 +483,15 @@ impl Tx {
                 let query = Query::new("LOCK TABLE ").and(table).and(" IN ACCESS EXCLUSIVE MODE");
                 self.execute(query).await.map(drop)
             }
+        }
+    }
+
+    /// Lets the statements of the transaction take as long as they take: it works through a whole
+    /// table.
+    pub(crate) async fn take_its_time(&mut self) -> Result<()> {
+        match &mut self.backend {
+            TxBackend::Sqlite(_) => Ok(()),
+            TxBackend::Postgres(tx) => tx.take_its_time().await,
         }
     }
 

@@ -1,45 +1,181 @@
 //! What is particular to PostgreSQL.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use rust_decimal::Decimal;
-use sqlx::{Executor, PgPool, Postgres, Transaction, postgres::PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres, postgres::PgPoolOptions};
 
 use super::{AssertSqlSafe, Insert, Query, Row, RowBackend, Sequence, Tx, Value, bound};
 use crate::error::{Error, Result};
 
-pub(super) async fn open(url: &str) -> Result<PgPool> {
-    let pool = PgPoolOptions::new().max_connections(16).connect(url).await?;
-    // Takes an advisory lock: cores that start together migrate once.
-    sqlx::migrate!("migrations/postgres").run(&pool).await?;
-    Ok(pool)
+/// How long a connection is waited for.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a transaction waits for rows that another one has locked.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much longer than the server a client waits for the end of a statement: the server
+/// would have stopped it, so that it is the connection that is dead.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The connections to a server.
+#[derive(Clone)]
+pub(super) struct Pool {
+    pub(super) connections: PgPool,
+    pub(super) watchdog: Watchdog,
 }
 
-pub(super) async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>> {
-    Ok(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+/// Gives statements up that will not end any more.
+#[derive(Clone)]
+pub(super) struct Watchdog {
+    /// None: statements take as long as they take.
+    patience: Option<Duration>,
+    /// How many connections were given up and have not come back to the pool yet.
+    given_up: Arc<AtomicU32>,
 }
 
-pub(super) async fn fetch_all<'e, E>(executor: E, query: Query) -> Result<Vec<Row>>
+impl Watchdog {
+    /// Waits for a statement, or gives it up with its connection.
+    async fn watch<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
+        let Some(patience) = self.patience else { return Ok(work.await?) };
+        match tokio::time::timeout(patience, work).await {
+            Ok(done) => Ok(done?),
+            Err(_) => {
+                self.given_up.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(?patience, "the database does not answer: a statement is given up");
+                Err(Error::Database(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
+            }
+        }
+    }
+
+    /// The same, however long it takes.
+    fn unhurried(&self) -> Self {
+        Self { patience: None, ..self.clone() }
+    }
+
+    /// Whether a connection that comes back to the pool is alive. The pool itself would wait
+    /// for ever for one that is not.
+    async fn is_alive(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        if self.given_up.load(Ordering::Relaxed) == 0 {
+            return Ok(true);
+        }
+        let alive = tokio::time::timeout(GRACE, connection.ping()).await;
+        if matches!(alive, Ok(Ok(()))) {
+            return Ok(true);
+        }
+        let _ = self
+            .given_up
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
+        Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// Opens the connections, and brings the schema up to date.
+pub(super) async fn open(url: &str, statement_timeout: Duration) -> Result<Pool> {
+    // Migrations take as long as they take. They are under an advisory lock: cores that start
+    // together migrate once.
+    let migrating = PgPoolOptions::new().max_connections(1).connect(url).await?;
+    sqlx::migrate!("migrations/postgres").run(&migrating).await?;
+    migrating.close().await;
+    let limits = format!(
+        "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
+         SET idle_in_transaction_session_timeout = {statement}",
+        statement = statement_timeout.as_millis(),
+        lock = LOCK_TIMEOUT.as_millis(),
+    );
+    let watchdog = Watchdog { patience: Some(statement_timeout + GRACE), given_up: Arc::default() };
+    let released = watchdog.clone();
+    let connections = PgPoolOptions::new()
+        .max_connections(16)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(move |connection, _| {
+            let limits = limits.clone();
+            Box::pin(async move {
+                connection.execute(AssertSqlSafe(limits)).await?;
+                Ok(())
+            })
+        })
+        .after_release(move |connection, _| {
+            let watchdog = released.clone();
+            Box::pin(async move { watchdog.is_alive(connection).await })
+        })
+        .connect(url)
+        .await?;
+    Ok(Pool { connections, watchdog })
+}
+
+/// A transaction, and who watches over it.
+pub(super) struct Transaction {
+    inner: sqlx::Transaction<'static, Postgres>,
+    watchdog: Watchdog,
+}
+
+pub(super) async fn begin(pool: &Pool) -> Result<Transaction> {
+    let watchdog = pool.watchdog.clone();
+    Ok(Transaction { inner: watchdog.watch(pool.connections.begin()).await?, watchdog })
+}
+
+/// A transaction that sees the database as it was at its start, and may read it all.
+pub(super) async fn snapshot(pool: &Pool) -> Result<Transaction> {
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    let inner = pool.watchdog.watch(pool.connections.begin_with(begin)).await?;
+    let mut snapshot = Transaction { inner, watchdog: pool.watchdog.clone() };
+    snapshot.take_its_time().await?;
+    Ok(snapshot)
+}
+
+impl Transaction {
+    /// Lifts the limit of its statements.
+    pub(super) async fn take_its_time(&mut self) -> Result<()> {
+        let lift = self.inner.execute("SET LOCAL statement_timeout = 0");
+        self.watchdog.watch(lift).await?;
+        self.watchdog = self.watchdog.unhurried();
+        Ok(())
+    }
+
+    pub(super) async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
+        fetch_all(&mut *self.inner, &self.watchdog, query).await
+    }
+
+    pub(super) async fn execute(&mut self, query: Query) -> Result<u64> {
+        let work = bound!(query, storable, std::convert::identity).execute(&mut *self.inner);
+        Ok(self.watchdog.watch(work).await?.rows_affected())
+    }
+
+    pub(super) async fn insert(&mut self, insert: Insert) -> Result<()> {
+        let Self { inner, watchdog } = self;
+        match insert.on_conflict.is_empty() {
+            true => watchdog.watch(copy(inner, insert)).await,
+            false => watchdog.watch(upsert(inner, insert)?).await,
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<()> {
+        self.watchdog.watch(self.inner.commit()).await
+    }
+}
+
+pub(super) async fn fetch_all<'e, E>(
+    executor: E,
+    watchdog: &Watchdog,
+    query: Query,
+) -> Result<Vec<Row>>
 where
     E: Executor<'e, Database = Postgres>,
 {
-    let rows = bound!(query, storable, std::convert::identity).fetch_all(executor).await?;
+    let work = bound!(query, storable, std::convert::identity).fetch_all(executor);
+    let rows = watchdog.watch(work).await?;
     Ok(rows.into_iter().map(|row| Row(RowBackend::Postgres(row))).collect())
 }
 
-pub(super) async fn execute<'e, E>(executor: E, query: Query) -> Result<u64>
-where
-    E: Executor<'e, Database = Postgres>,
-{
-    Ok(bound!(query, storable, std::convert::identity).execute(executor).await?.rows_affected())
-}
-
-pub(super) async fn insert(tx: &mut Transaction<'static, Postgres>, insert: Insert) -> Result<()> {
-    if insert.on_conflict.is_empty() { copy(tx, insert).await } else { upsert(tx, insert).await }
-}
-
 /// New rows go in by `COPY`, a fraction of the work of a statement.
-async fn copy(tx: &mut Transaction<'static, Postgres>, insert: Insert) -> Result<()> {
+async fn copy(tx: &mut PgConnection, insert: Insert) -> Result<(), sqlx::Error> {
     let statement = format!("COPY {} ({}) FROM STDIN", insert.table, insert.columns.join(", "));
     let mut data = String::with_capacity(insert.rows.len() * insert.columns.len() * 8);
     for row in insert.rows {
@@ -77,7 +213,10 @@ fn push_escaped(data: &mut String, text: &str) {
 
 /// Rows that may be there already go in as an array per column: one statement, however many
 /// they are.
-async fn upsert(tx: &mut Transaction<'static, Postgres>, insert: Insert) -> Result<()> {
+fn upsert(
+    tx: &mut PgConnection,
+    insert: Insert,
+) -> Result<impl Future<Output = Result<(), sqlx::Error>>> {
     let mut columns: Vec<Column> = Vec::with_capacity(insert.columns.len());
     for row in insert.rows {
         for (index, value) in row.into_iter().enumerate() {
@@ -107,8 +246,7 @@ async fn upsert(tx: &mut Transaction<'static, Postgres>, insert: Insert) -> Resu
             Column::Decimal(values) => query.bind(values),
         };
     }
-    query.execute(&mut **tx).await?;
-    Ok(())
+    Ok(async move { query.execute(tx).await.map(drop) })
 }
 
 /// The values of a column.

@@ -61,7 +61,17 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
 pub(super) async fn begin(pools: &Pools) -> Result<Transaction<'static, Sqlite>> {
     // IMMEDIATE: a transaction that reads first and writes later never fails half way
     // because another process wrote in between.
-    Ok(pools.write.begin_with("BEGIN IMMEDIATE").await?)
+    const BEGIN: &str = "BEGIN IMMEDIATE";
+    match pools.write.begin_with(BEGIN).await {
+        // A commit has failed, as with a full disk. SQLite has rolled it back by itself; the
+        // connection does not know, takes itself to be in it still, and would for ever.
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            tracing::warn!("the connection that writes is made anew after a failed commit");
+            pools.write.acquire().await?.close().await?;
+            Ok(pools.write.begin_with(BEGIN).await?)
+        }
+        begun => Ok(begun?),
+    }
 }
 
 pub(super) async fn snapshot(pools: &Pools) -> Result<Transaction<'static, Sqlite>> {

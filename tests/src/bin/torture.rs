@@ -1,8 +1,8 @@
-//! Kills parts of a server under load at random moments, and looks at the books:
+//! Lets things happen to a server under load at random moments, and looks at the books:
 //!
 //! ```sh
 //! cargo build --release --workspace
-//! target/release/torture [--kills N] [--seed N] [--postgres]
+//! target/release/torture [--faults N] [--seed N] [--postgres]
 //! ```
 
 use tollbook_tests::{
@@ -13,15 +13,15 @@ use tollbook_tests::{
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let mut options =
-        Options { seed: rand::random::<u32>().into(), kills: 1_000, backend: Backend::Sqlite };
+        Options { seed: rand::random::<u32>().into(), faults: 1_000, backend: Backend::Sqlite };
     let mut args = std::env::args().skip(1);
     while let Some(flag) = args.next() {
         let mut number = || args.next().ok_or_else(|| anyhow::anyhow!("{flag} takes a number"));
         match flag.as_str() {
-            "--kills" => options.kills = number()?.parse()?,
+            "--faults" => options.faults = number()?.parse()?,
             "--seed" => options.seed = number()?.parse()?,
             "--postgres" => options.backend = Backend::Postgres,
-            _ => anyhow::bail!("usage: torture [--kills N] [--seed N] [--postgres]"),
+            _ => anyhow::bail!("usage: torture [--faults N] [--seed N] [--postgres]"),
         }
     }
     println!("{options:?}");

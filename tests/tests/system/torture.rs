@@ -1,4 +1,4 @@
-//! A few random kills under load, on each backend. `torture` does the same for as long as wanted.
+//! A few random faults under load, on each backend. `torture` does the same for as long as wanted.
 
 use tollbook_tests::{
     server::Backend,
@@ -7,10 +7,10 @@ use tollbook_tests::{
 
 async fn survives(backend: Backend) {
     let seed = u64::from(std::process::id());
-    let Some(report) = run(Options { seed, kills: 15, backend }).await else { return };
+    let Some(report) = run(Options { seed, faults: 20, backend }).await else { return };
     println!("seed {seed}: {report:?}");
     assert_eq!(report.violations, Vec::<String>::new(), "seed {seed}");
-    assert_eq!(report.kills.values().sum::<u32>(), 15);
+    assert_eq!(report.faults.values().sum::<u32>(), 20);
     assert!(report.answered > 100, "hardly any load: {report:?}");
 }
 
