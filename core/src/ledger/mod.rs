@@ -6,6 +6,8 @@
 pub(crate) mod audit;
 pub(crate) mod posting;
 mod service;
+#[cfg(test)]
+mod simulation;
 pub(crate) mod store;
 pub(crate) mod writer;
 

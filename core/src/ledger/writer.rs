@@ -65,7 +65,11 @@ async fn run(db: Db, directory: Arc<Directory>, mut queue: mpsc::Receiver<Job>) 
 }
 
 /// Makes a batch durable, and returns what became of each posting.
-async fn commit(db: &Db, directory: &Directory, postings: &[Posting]) -> Vec<Result<Posted>> {
+pub(super) async fn commit(
+    db: &Db,
+    directory: &Directory,
+    postings: &[Posting],
+) -> Vec<Result<Posted>> {
     let error = match commit_together(db, directory, postings).await {
         Ok(results) => return results,
         Err(error) => error,

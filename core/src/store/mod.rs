@@ -3,6 +3,8 @@
 //! SQL is written once, with `$1` parameters, in the `store` module of each domain.
 //! What the backends do differently lives in [`sqlite`] and [`postgres`], and nowhere else.
 
+#[cfg(test)]
+pub(crate) mod crash;
 mod postgres;
 mod sqlite;
 
@@ -57,6 +59,8 @@ pub(crate) async fn backup(path: &Path, to: &Path) -> Result<()> {
 pub(crate) struct Db {
     backend: Backend,
     vault: Arc<Vault>,
+    #[cfg(test)]
+    pub(crate) crash: crash::Crash,
 }
 
 #[derive(Clone)]
@@ -69,6 +73,8 @@ enum Backend {
 pub(crate) struct Tx {
     backend: TxBackend,
     vault: Arc<Vault>,
+    #[cfg(test)]
+    crash: crash::Crash,
 }
 
 enum TxBackend {
@@ -354,7 +360,12 @@ impl Db {
                 Backend::Postgres(postgres::open(url, statement_timeout).await?)
             }
         };
-        Ok(Self { backend, vault: Arc::new(vault) })
+        Ok(Self {
+            backend,
+            vault: Arc::new(vault),
+            #[cfg(test)]
+            crash: crash::Crash::default(),
+        })
     }
 
     /// Whether this process is the only one that writes to the database, so that what it
@@ -384,7 +395,7 @@ impl Db {
             Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::begin(pools).await?),
             Backend::Postgres(pool) => TxBackend::Postgres(postgres::begin(pool).await?),
         };
-        Ok(Tx { backend, vault: self.vault.clone() })
+        Ok(self.tx(backend))
     }
 
     /// Begins a transaction that only reads, and sees the database as it was at its start.
@@ -393,7 +404,16 @@ impl Db {
             Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::snapshot(pools).await?),
             Backend::Postgres(pool) => TxBackend::Postgres(postgres::snapshot(pool).await?),
         };
-        Ok(Tx { backend, vault: self.vault.clone() })
+        Ok(self.tx(backend))
+    }
+
+    fn tx(&self, backend: TxBackend) -> Tx {
+        Tx {
+            backend,
+            vault: self.vault.clone(),
+            #[cfg(test)]
+            crash: self.crash.clone(),
+        }
     }
 
     /// All rows of a reading query.
@@ -420,6 +440,8 @@ impl Tx {
 
     /// All rows of a query.
     pub(crate) async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
+        #[cfg(test)]
+        self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::fetch_all(&mut **tx, query).await,
             TxBackend::Postgres(tx) => tx.fetch_all(query).await,
@@ -433,6 +455,8 @@ impl Tx {
 
     /// Runs a query and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64> {
+        #[cfg(test)]
+        self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::execute(&mut **tx, query).await,
             TxBackend::Postgres(tx) => tx.execute(query).await,
@@ -444,6 +468,8 @@ impl Tx {
         if insert.rows.is_empty() {
             return Ok(());
         }
+        #[cfg(test)]
+        self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::insert(tx, insert).await,
             TxBackend::Postgres(tx) => tx.insert(insert).await,
@@ -497,10 +523,15 @@ impl Tx {
 
     /// Makes the changes durable.
     pub(crate) async fn commit(self) -> Result<()> {
+        #[cfg(test)]
+        self.crash.step()?;
         match self.backend {
             TxBackend::Sqlite(tx) => tx.commit().await?,
             TxBackend::Postgres(tx) => tx.commit().await?,
         }
+        // Durable, and nobody knows yet.
+        #[cfg(test)]
+        self.crash.step()?;
         Ok(())
     }
 }

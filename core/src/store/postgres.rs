@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -36,22 +36,21 @@ pub(super) struct Pool {
 pub(super) struct Watchdog {
     /// None: statements take as long as they take.
     patience: Option<Duration>,
-    /// How many connections were given up and have not come back to the pool yet.
-    given_up: Arc<AtomicU32>,
+    /// How many statements were given up whose connections have not been found dead yet. A
+    /// connection that was alive after all is never found: from then on the pool looks twice.
+    given_up: Arc<AtomicI64>,
 }
 
 impl Watchdog {
     /// Waits for a statement, or gives it up with its connection.
     async fn watch<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T> {
         let Some(patience) = self.patience else { return Ok(work.await?) };
-        match tokio::time::timeout(patience, work).await {
-            Ok(done) => Ok(done?),
-            Err(_) => {
-                self.given_up.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(?patience, "the database does not answer: a statement is given up");
-                Err(Error::Database(sqlx::Error::Io(io::ErrorKind::TimedOut.into())))
-            }
+        if let Ok(done) = tokio::time::timeout(patience, work).await {
+            return Ok(done?);
         }
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(?patience, "the database does not answer: a statement is given up");
+        Err(Error::Database(timed_out()))
     }
 
     /// The same, however long it takes.
@@ -62,18 +61,20 @@ impl Watchdog {
     /// Whether a connection that comes back to the pool is alive. The pool itself would wait
     /// for ever for one that is not.
     async fn is_alive(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        if self.given_up.load(Ordering::Relaxed) == 0 {
+        if self.given_up.load(Ordering::Relaxed) <= 0 {
             return Ok(true);
         }
         let alive = tokio::time::timeout(GRACE, connection.ping()).await;
         if matches!(alive, Ok(Ok(()))) {
             return Ok(true);
         }
-        let _ = self
-            .given_up
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
-        Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))
+        self.given_up.fetch_sub(1, Ordering::Relaxed);
+        Err(timed_out())
     }
+}
+
+fn timed_out() -> sqlx::Error {
+    sqlx::Error::Io(io::ErrorKind::TimedOut.into())
 }
 
 /// Opens the connections, and brings the schema up to date.

@@ -109,13 +109,13 @@ impl System {
             token: String::new(),
             faults: Vec::new(),
         };
-        system.plan(backend);
+        system.plan();
         system.fill().await;
         Some(system)
     }
 
     /// Which processes there are, and where: each keeps its address when it is started again.
-    fn plan(&mut self, backend: Backend) {
+    fn plan(&mut self) {
         let mut common = vec![
             ("TOLLBOOK_LOG", "off".to_owned()),
             ("TOLLBOOK_STATEMENT_TIMEOUT", "1".to_owned()),
@@ -137,8 +137,8 @@ impl System {
             self.parts.push(Part { name, kind: name, environment, server: None });
         };
         let update = |http: &str| format!("http://{http}/billing/api/user_balance_update");
-        match (backend, &self.postgres) {
-            (Backend::Postgres, Some(postgres)) => {
+        match &self.postgres {
+            Some(postgres) => {
                 let cores = [address(), address()];
                 let shims = [address(), address()];
                 for grpc in &cores {
@@ -162,7 +162,7 @@ impl System {
                 self.faults.push(Fault::KillDatabase);
                 self.faults.extend((0..self.ways.len()).map(Fault::Way));
             }
-            _ => {
+            None => {
                 let (http, grpc) = (address(), address());
                 add(
                     "serve",

@@ -1,0 +1,226 @@
+//! A simulation of the ledger and its writer: two cores on one database, clients that repeat
+//! what was not answered, and crashes between any two steps, even between a commit and its
+//! answer. Everything that happens follows from a seed, which a failure prints; `SIMULATION_SEED`
+//! runs that one again, and `SIMULATION_RUNS` says how many there are.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rust_decimal::Decimal;
+use tollbook_proto::v1 as pb;
+
+use super::{
+    Kind, audit,
+    posting::{IdempotencyKey, Posting},
+    store, writer,
+};
+use crate::{
+    changes::{Credential, Origin},
+    currencies::{self, Currency},
+    error::Error,
+    ids::UserId,
+    money::{ExchangeRate, Money},
+    payments::{Direction, PaymentDraft},
+    settings::Settings,
+    setup::{self, SetUp},
+    store::{DatabaseUrl, Db},
+    users::{self, Role, directory::Directory, taxes::TaxPlan},
+    vault::Vault,
+};
+
+const USERS: i64 = 4;
+const NOBODY: i64 = 99;
+const REQUESTS: usize = 60;
+/// More steps than any batch takes.
+const STEPS: u32 = 16;
+
+/// A core, as far as the ledger goes: it dies, and is started again on the same database.
+struct Core {
+    db: Db,
+    directory: Arc<Directory>,
+    /// Requests that have arrived, by their numbers.
+    queue: Vec<usize>,
+}
+
+impl Core {
+    async fn start(url: &DatabaseUrl) -> Self {
+        let timeout = std::time::Duration::from_secs(30);
+        let db = Db::open(url, Vault::default(), timeout).await.unwrap();
+        Self { directory: Arc::new(Directory::new(db.clone())), db, queue: Vec::new() }
+    }
+}
+
+struct Simulation {
+    random: StdRng,
+    cores: Vec<Core>,
+    requests: Vec<Posting>,
+    /// Which requests have been answered, and with what: the entry's id, or that it is refused.
+    answers: BTreeMap<usize, Option<i64>>,
+    crashes: u32,
+    repeated: u32,
+}
+
+impl Simulation {
+    async fn start(seed: u64, url: &DatabaseUrl) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let first = Core::start(url).await;
+        setup::first_start(&first.db, &SetUp::default()).await.unwrap();
+        let mut tx = first.db.begin().await.unwrap();
+        let currency =
+            currencies::store::all(&mut tx).await.unwrap().default_currency().unwrap().clone();
+        for id in 1..USERS {
+            let user = pb::User { username: format!("user{id}"), ..Default::default() };
+            let user = users::record::with_defaults(user, &Settings::default());
+            users::store::insert(&mut tx, UserId(id), Role::User, &user, "").await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let requests = (0..REQUESTS).map(|number| request(&mut random, number, &currency));
+        let requests = requests.collect();
+        let cores = vec![first, Core::start(url).await];
+        let answers = BTreeMap::new();
+        Self { random, cores, requests, answers, crashes: 0, repeated: 0 }
+    }
+
+    /// Until every request is answered.
+    async fn run(&mut self) {
+        while self.answers.len() < self.requests.len() {
+            let core = self.random.random_range(0..self.cores.len());
+            if self.random.random_range(0..3) > 0 {
+                self.arrive(core);
+            } else {
+                self.commit(core).await;
+            }
+        }
+    }
+
+    /// A client sends a request, for the first time or again. One that waits for no answer any
+    /// more may be on its way to the other core, too.
+    fn arrive(&mut self, core: usize) {
+        let open: Vec<usize> = (0..self.requests.len())
+            .filter(|number| !self.answers.contains_key(number))
+            .take(8)
+            .collect();
+        if !open.is_empty() {
+            let number = open[self.random.random_range(0..open.len())];
+            self.cores[core].queue.push(number);
+        }
+    }
+
+    /// A core commits what has arrived, and may die of it.
+    async fn commit(&mut self, core: usize) {
+        let dies = self.random.random_bool(0.5);
+        let steps = self.random.random_range(0..STEPS);
+        let core = &mut self.cores[core];
+        if dies {
+            core.db.crash.after(steps);
+        }
+        let numbers = std::mem::take(&mut core.queue);
+        let postings: Vec<_> =
+            numbers.iter().map(|number| self.requests[*number].clone()).collect();
+        let results = match postings.is_empty() {
+            true => Vec::new(),
+            false => writer::commit(&core.db, &core.directory, &postings).await,
+        };
+        if core.db.crash.restart() {
+            // Nobody is answered by the dead, and what he knew is gone.
+            core.directory = Arc::new(Directory::new(core.db.clone()));
+            self.crashes += 1;
+            return;
+        }
+        for (number, result) in numbers.into_iter().zip(results) {
+            let answer = match result {
+                Ok(posted) => Some(posted.entry.id.0),
+                Err(Error::UserNotFound) => None,
+                Err(error) => panic!("request {number}: {error}"),
+            };
+            if let Some(before) = self.answers.insert(number, answer) {
+                // The same question has the same answer.
+                assert_eq!(before, answer, "request {number} was answered twice");
+                self.repeated += 1;
+            }
+        }
+    }
+
+    /// Each request took effect once, and the books are right.
+    async fn check(&self) {
+        let mut expected: BTreeMap<UserId, Decimal> = BTreeMap::new();
+        for (number, entry) in &self.answers {
+            let request = &self.requests[*number];
+            if entry.is_some() {
+                *expected.entry(request.user).or_default() += request.amount.value();
+            }
+        }
+        let db = &self.cores[0].db;
+        for (user, balance) in expected {
+            let mut tx = db.begin().await.unwrap();
+            let accounts = store::lock_accounts(&mut tx, [user]).await.unwrap();
+            assert_eq!(accounts[&user].balance.value(), balance, "user {user}");
+            drop(tx);
+            let entries = store::newest(db, user, None, 1_000).await.unwrap();
+            let made = |number: &&usize| {
+                self.answers[*number].is_some() && self.requests[**number].user == user
+            };
+            assert_eq!(entries.len(), self.answers.keys().filter(made).count(), "user {user}");
+        }
+        let audit = audit::audit(db).await.unwrap();
+        assert_eq!(audit.findings, Vec::<String>::new());
+    }
+}
+
+fn request(random: &mut StdRng, number: usize, currency: &Currency) -> Posting {
+    // Some are for nobody, so that batches mix what is taken and what is refused.
+    let user = UserId(match random.random_range(0..12) {
+        0 => NOBODY,
+        _ => random.random_range(0..USERS),
+    });
+    let amount = Money::new(Decimal::new(random.random_range(-50_000..50_000), 2)).unwrap();
+    let pays = random.random_bool(0.3) && amount > Money::ZERO;
+    let payment = pays.then(|| {
+        let (taxes, rate) = (TaxPlan::default(), ExchangeRate::ONE);
+        let comment = String::new();
+        PaymentDraft::new(amount, false, &taxes, currency, rate, Direction::FromClient, comment)
+            .unwrap()
+    });
+    Posting {
+        user,
+        amount,
+        kind: if payment.is_some() { Kind::Payment } else { Kind::Adjustment },
+        origin: Some(Arc::new(Origin::operator(Credential::CommandLine))),
+        note: String::new(),
+        payment,
+        idempotency: Some(IdempotencyKey {
+            scope: "simulation".to_owned(),
+            key: number.to_string(),
+            fingerprint: number.to_string(),
+            since: i64::MIN,
+        }),
+    }
+}
+
+#[test]
+fn every_request_takes_effect_once_whatever_dies_when() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let runs = number("SIMULATION_RUNS").unwrap_or(20);
+    let seeds = match number("SIMULATION_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..runs,
+    };
+    let (mut crashes, mut repeated) = (0, 0);
+    for seed in seeds.clone() {
+        println!("seed {seed}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let directory = tempfile::tempdir().unwrap();
+            let url = DatabaseUrl::Sqlite(directory.path().join("simulation.db"));
+            let mut simulation = Simulation::start(seed, &url).await;
+            simulation.run().await;
+            simulation.check().await;
+            crashes += simulation.crashes;
+            repeated += simulation.repeated;
+        });
+    }
+    println!("{crashes} crashes, {repeated} requests answered more than once");
+    assert!(seeds.count() < 20 || (crashes > 100 && repeated > 10), "nothing much happened");
+}
