@@ -25,6 +25,7 @@ mod shared_rules;
 mod tls;
 mod torture;
 mod traces;
+mod two_cores;
 mod warnings;
 
 use tollbook_tests::server::{Backend, Data};
