@@ -492,3 +492,10 @@ impl Fixture {
 pub fn decimal(value: &str) -> Option<Decimal> {
     Some(Decimal { value: value.to_owned() })
 }
+
+/// A field mask of the contract, of one path.
+#[must_use]
+#[allow(clippy::unnecessary_wraps, reason = "every field mask of the contract is optional")]
+pub fn mask(path: &str) -> Option<prost_types::FieldMask> {
+    Some(prost_types::FieldMask { paths: vec![path.to_owned()] })
+}

@@ -137,44 +137,38 @@ impl System {
             self.parts.push(Part { name, kind: name, environment, server: None });
         };
         let update = |http: &str| format!("http://{http}/billing/api/user_balance_update");
-        match &self.postgres {
-            Some(postgres) => {
-                let cores = [address(), address()];
-                let shims = [address(), address()];
-                for grpc in &cores {
-                    let way = Proxy::start(postgres.directory().to_owned());
-                    let url = way.url(self.data.database_url().unwrap_or_default());
-                    self.ways.push(Arc::new(way));
-                    add(
-                        "core",
-                        vec![("TOLLBOOK_GRPC_ADDR", grpc.clone()), ("TOLLBOOK_DATABASE_URL", url)],
-                    );
-                }
-                for (http, grpc) in shims.iter().zip(&cores) {
-                    let core = format!("http://{grpc}");
-                    add(
-                        "shim",
-                        vec![("TOLLBOOK_HTTP_ADDR", http.clone()), ("TOLLBOOK_CORE_URL", core)],
-                    );
-                }
-                self.grpc = cores.into();
-                self.shims = shims.iter().map(|http| update(http)).collect();
-                self.faults.push(Fault::KillDatabase);
-                self.faults.extend((0..self.ways.len()).map(Fault::Way));
-            }
-            None => {
-                let (http, grpc) = (address(), address());
+        if let Some(postgres) = &self.postgres {
+            let cores = [address(), address()];
+            let shims = [address(), address()];
+            for grpc in &cores {
+                let way = Proxy::start(postgres.directory().to_owned());
+                let url = way.url(self.data.database_url().unwrap_or_default());
+                self.ways.push(Arc::new(way));
                 add(
-                    "serve",
-                    vec![
-                        ("TOLLBOOK_HTTP_ADDR", http.clone()),
-                        ("TOLLBOOK_GRPC_ADDR", grpc.clone()),
-                    ],
+                    "core",
+                    vec![("TOLLBOOK_GRPC_ADDR", grpc.clone()), ("TOLLBOOK_DATABASE_URL", url)],
                 );
-                self.shims = vec![update(&http)];
-                self.grpc = vec![grpc];
-                self.faults.push(Fault::DiskFull);
             }
+            for (http, grpc) in shims.iter().zip(&cores) {
+                let core = format!("http://{grpc}");
+                add(
+                    "shim",
+                    vec![("TOLLBOOK_HTTP_ADDR", http.clone()), ("TOLLBOOK_CORE_URL", core)],
+                );
+            }
+            self.grpc = cores.into();
+            self.shims = shims.iter().map(|http| update(http)).collect();
+            self.faults.push(Fault::KillDatabase);
+            self.faults.extend((0..self.ways.len()).map(Fault::Way));
+        } else {
+            let (http, grpc) = (address(), address());
+            add(
+                "serve",
+                vec![("TOLLBOOK_HTTP_ADDR", http.clone()), ("TOLLBOOK_GRPC_ADDR", grpc.clone())],
+            );
+            self.shims = vec![update(&http)];
+            self.grpc = vec![grpc];
+            self.faults.push(Fault::DiskFull);
         }
         self.faults.extend((0..self.parts.len()).map(Fault::Kill));
     }

@@ -13,7 +13,7 @@ use tollbook_proto::v1::{
     api_keys_service_client::ApiKeysServiceClient, settings_service_client::SettingsServiceClient,
 };
 use tollbook_tests::{
-    contract::Fixture,
+    contract::{Fixture, mask},
     legacy_hash,
     server::{Authorized, Data, SECRET, Server},
 };
@@ -39,7 +39,7 @@ async fn create(admin: &Authorized, key: ApiKey) -> (i64, String) {
 async fn set(admin: &Authorized, path: &str, settings: Settings) {
     let request = UpdateSettingsRequest {
         settings: Some(settings),
-        update_mask: Some(prost_types::FieldMask { paths: vec![path.to_owned()] }),
+        update_mask: mask(path),
         ..Default::default()
     };
     SettingsServiceClient::new(admin.clone()).update_settings(request).await.unwrap();

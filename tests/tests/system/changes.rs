@@ -30,7 +30,7 @@ use tollbook_proto::v1::{
 };
 use tollbook_tests::{
     books::{Books, START, at, call},
-    contract::decimal,
+    contract::{decimal, mask},
     server::Authorized,
 };
 use tonic::codegen::tokio_stream;
@@ -74,11 +74,6 @@ async fn changes(admin: &Authorized, request: ListChangesRequest) -> Vec<Change>
 async fn of(admin: &Authorized, resource: &str) -> Vec<Change> {
     let request = ListChangesRequest { resource: resource.to_owned(), ..Default::default() };
     changes(admin, request).await
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "every field mask of the contract is optional")]
-fn mask(path: &str) -> Option<FieldMask> {
-    Some(FieldMask { paths: vec![path.to_owned()] })
 }
 
 #[tokio::test(flavor = "multi_thread")]

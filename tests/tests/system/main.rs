@@ -14,6 +14,7 @@ mod contract;
 mod crash;
 mod example;
 mod grpc;
+mod lessons;
 mod listings;
 mod live_calls;
 mod observe;

@@ -27,7 +27,7 @@ use tollbook_proto::v1::{
     tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{
-    contract::{Fixture, decimal},
+    contract::{Fixture, decimal, mask},
     legacy_hash,
     server::{Authorized, Backend, Data, SECRET, Server, bearer},
 };
@@ -43,10 +43,6 @@ async fn soon<F: Future<Output = bool>>(what: &str, is_true: impl Fn() -> F) {
         assert!(begun.elapsed() < SECOND, "after a second the other core does not see {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn mask(path: &str) -> Option<prost_types::FieldMask> {
-    Some(prost_types::FieldMask { paths: vec![path.to_owned()] })
 }
 
 #[tokio::test(flavor = "multi_thread")]
