@@ -17,6 +17,8 @@ mod currencies;
 mod demo;
 mod directions;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod ids;
 mod ledger;
 mod live;

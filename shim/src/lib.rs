@@ -8,6 +8,8 @@
 
 mod call;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gzip;
 mod hmac;
 mod http;

@@ -50,7 +50,7 @@ pub(crate) fn of(
 /// The inputs that the hash may have been made of: each of the method's lists, where a
 /// parameter that was not sent counts as empty; then the documented list in the order in
 /// which the request sent it.
-fn candidates(method: &Method, params: &Params) -> Vec<String> {
+pub(crate) fn candidates(method: &Method, params: &Params) -> Vec<String> {
     let listed =
         method.hash.iter().map(|names| names.iter().map(|name| params.text(name)).collect());
     let documented = method.hash.first().copied().unwrap_or_default();

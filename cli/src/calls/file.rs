@@ -13,7 +13,7 @@ use crate::values::{header, timestamp};
 
 /// Who wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// CSV with a header that names the columns
     Tollbook,
     /// Asterisk's `Master.csv`, with unique ids (loguniqueid = yes in cdr.conf)
@@ -55,19 +55,19 @@ const FREESWITCH: [(&str, usize); 10] = [
 ];
 
 /// How a file is to be read.
-pub(super) struct Options {
+pub(crate) struct Options {
     /// None: it is detected.
-    pub(super) format: Option<Format>,
+    pub(crate) format: Option<Format>,
     /// Of times that say none.
-    pub(super) zone: TimeZone,
+    pub(crate) zone: TimeZone,
     /// Who terminates the calls that name nobody.
-    pub(super) terminator: String,
+    pub(crate) terminator: String,
     /// Asterisk: who terminates a call is the peer of its channel.
-    pub(super) terminator_from_channel: bool,
+    pub(crate) terminator_from_channel: bool,
 }
 
 /// A file being read.
-pub(super) struct CallFile {
+pub(crate) struct CallFile {
     reader: csv::Reader<File>,
     positions: HashMap<&'static str, usize>,
     format: Format,
@@ -77,7 +77,7 @@ pub(super) struct CallFile {
 }
 
 impl CallFile {
-    pub(super) fn open(path: &Path, options: Options) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path, options: Options) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -108,7 +108,7 @@ impl CallFile {
 
     /// The next call with the number of its line, or what is wrong with it; none: the file is
     /// at its end.
-    pub(super) fn next(&mut self) -> anyhow::Result<Option<(u64, Result<CallRecord, String>)>> {
+    pub(crate) fn next(&mut self) -> anyhow::Result<Option<(u64, Result<CallRecord, String>)>> {
         let line = if let Some(first) = self.first.take() {
             first
         } else {

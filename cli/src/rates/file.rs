@@ -9,17 +9,17 @@ use super::COLUMNS;
 use crate::values::header;
 
 /// How a deck is to be read, as far as the operator says.
-pub(super) struct Format {
+pub(crate) struct Format {
     /// The column separator; none: it is detected.
-    pub(super) delimiter: Option<char>,
+    pub(crate) delimiter: Option<char>,
     /// The decimal separator; none: it is detected.
-    pub(super) decimal: Option<char>,
+    pub(crate) decimal: Option<char>,
     /// Positions of columns, from 1; empty: a header names them.
-    pub(super) columns: Vec<(String, usize)>,
+    pub(crate) columns: Vec<(String, usize)>,
 }
 
 /// A deck being read.
-pub(super) struct Deck {
+pub(crate) struct Deck {
     reader: csv::Reader<Box<dyn Read + Send>>,
     positions: HashMap<&'static str, usize>,
     decimal_comma: bool,
@@ -31,7 +31,7 @@ pub(super) struct Deck {
 const SAMPLE: usize = 64 * 1024;
 
 impl Deck {
-    pub(super) fn open(path: &Path, format: &Format) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path, format: &Format) -> anyhow::Result<Self> {
         let mut file =
             File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
         let mut sample = Vec::new();
@@ -61,7 +61,7 @@ impl Deck {
     }
 
     /// The next line; none: the deck is at its end.
-    pub(super) fn next(&mut self) -> anyhow::Result<Option<RateLine>> {
+    pub(crate) fn next(&mut self) -> anyhow::Result<Option<RateLine>> {
         let record = if let Some(first) = self.first.take() {
             first
         } else {

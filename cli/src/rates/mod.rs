@@ -1,7 +1,7 @@
 //! Rate decks as CSV files.
 
 pub(crate) mod export;
-mod file;
+pub(crate) mod file;
 pub(crate) mod import;
 
 /// The columns of a deck, by the names that a header has for them.

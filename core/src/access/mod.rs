@@ -143,3 +143,8 @@ impl Scope {
 pub(crate) fn principal<T>(request: &tonic::Request<T>) -> Result<Principal> {
     request.extensions().get::<Principal>().cloned().ok_or(Error::CredentialsMissing)
 }
+
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing {
+    pub(crate) use super::signature::fits_any as fits;
+}

@@ -205,6 +205,15 @@ fn hmac_fits(signature: &HmacSignature, request_digest: &[u8], key: &Secret) -> 
     mac.chain_update(signed).verify_slice(&signature).is_ok()
 }
 
+/// Whether a claim fits a key, by its hash or by its HMAC signature.
+#[cfg(fuzzing)]
+pub(crate) fn fits_any(claim: &LegacySignature, key: &str) -> bool {
+    let key = Secret(key.to_owned());
+    let by_hmac = claim.hmac.as_ref();
+    right_input(claim, &key, true).is_some()
+        || by_hmac.is_some_and(|signature| hmac_fits(signature, &claim.request_digest, &key))
+}
+
 /// Which of the candidates, counted from 1, gives the hash when the secret key follows it. Every
 /// candidate is tried, and compared in constant time, whatever the ones before gave.
 fn right_input(claim: &LegacySignature, key: &Secret, may_sign_nothing: bool) -> Option<usize> {

@@ -14,7 +14,7 @@ use crate::{
 const MAX_DESTINATION: usize = 1_000;
 
 /// Reads a line; the error says what is wrong with it.
-pub(super) fn read(line: &RateLine, zone: &TimeZone) -> Result<Rate, String> {
+pub(crate) fn read(line: &RateLine, zone: &TimeZone) -> Result<Rate, String> {
     if !is_prefix(&line.prefix) {
         return Err(format!(
             "prefix {:?} is not 1 to 32 letters, digits, * or #",

@@ -145,3 +145,8 @@ fn days_of(name: &str) -> Option<Days> {
 fn time_of_day(second: u32) -> String {
     format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
 }
+
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing {
+    pub(crate) use super::line::read;
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use prost::Message;
-use prost_types::{FieldMask, FileDescriptorSet, MethodOptions, method_options::IdempotencyLevel};
+use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyLevel};
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, AdjustBalanceRequest, ApiKey, Change, ConnectionPoint,
     CreateAccessTokenRequest, CreateApiKeyRequest, CreateNumberPoolRequest,

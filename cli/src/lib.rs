@@ -1,0 +1,172 @@
+//! `tollbook`: the core, the legacy shim and the tools, in one binary.
+
+mod audit;
+mod backup;
+mod bench;
+mod calls;
+mod changes;
+mod client;
+mod config;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod keys;
+mod lock;
+mod methods;
+mod observe;
+mod rate;
+mod rates;
+mod serve;
+mod settings;
+mod tls;
+mod token;
+mod traces;
+mod values;
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+};
+
+/// The open billing core for `VoIP` operators.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(flatten)]
+    flags: config::Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the core and the legacy shim in one process
+    Serve,
+    /// Run the core alone
+    Core,
+    /// Run the legacy shim alone; its token is in `TOLLBOOK_SHIM_TOKEN`
+    Shim,
+    /// Show the settings of a running core, or change some
+    Settings(settings::Args),
+    /// Create, list and delete API keys of single clients of the XML API
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Show who changed what, from where
+    Changes(changes::Args),
+    /// Create an access token, and print its secret
+    Token(token::Args),
+    /// Prove that balances equal the sums of their ledgers
+    Audit,
+    /// Write the embedded database into a file, beside a running server
+    Backup(backup::BackupArgs),
+    /// Make such a file the database of a server that is not running
+    Restore(backup::RestoreArgs),
+    /// Import a file into a running core
+    #[command(subcommand)]
+    Import(Import),
+    /// Export from a running core to standard output
+    #[command(subcommand)]
+    Export(Export),
+    /// Make up data to try an installation with, on standard output
+    #[command(subcommand)]
+    Generate(Generate),
+    /// Rate a call, and explain its price
+    Rate(rate::Args),
+    /// Price stored calls again, by the tariffs of today
+    Rerate(calls::rerate::Args),
+    /// Print the legacy methods of the dialect, as Markdown
+    Methods,
+    /// Measure ratios against bare servers and bare databases on this machine
+    Bench(bench::Args),
+}
+
+#[derive(Subcommand)]
+enum Import {
+    /// A rate deck, as CSV
+    Rates(rates::import::Args),
+    /// Calls, as Asterisk, FreeSWITCH or Tollbook write them
+    Calls(calls::import::Args),
+}
+
+#[derive(Subcommand)]
+enum Generate {
+    /// A day of calls, as CSV
+    Calls(calls::generate::Args),
+}
+
+#[derive(Subcommand)]
+enum Export {
+    /// A tariff's rates, as CSV
+    Rates(rates::export::Args),
+}
+
+/// Runs the command that the arguments name, and says what came of it.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("tollbook: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = config::load(cli.flags)?;
+    // Until the end: then it sends what it has left.
+    let _traces = start_log(&config, &cli.command)?;
+    match cli.command {
+        Command::Serve => serve::both(config).await,
+        Command::Core => serve::core(config).await,
+        Command::Shim => serve::shim(config).await,
+        Command::Settings(args) => settings::run(&config, &args).await,
+        Command::Keys(command) => keys::run(&config, command).await,
+        Command::Changes(args) => changes::run(&config, args).await,
+        Command::Token(args) => token::create(&config, &args).await,
+        Command::Audit => return audit::run(&config).await,
+        Command::Backup(args) => backup::backup(&config, &args).await,
+        Command::Restore(args) => backup::restore(&config, &args).await,
+        Command::Import(Import::Rates(args)) => return rates::import::run(&config, &args).await,
+        Command::Import(Import::Calls(args)) => return calls::import::run(&config, &args).await,
+        Command::Generate(Generate::Calls(args)) => calls::generate::run(&config, args).await,
+        Command::Rerate(args) => calls::rerate::run(&config, &args).await,
+        Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,
+        Command::Rate(args) => rate::run(&config, args).await,
+        Command::Methods => methods::print(config.dialect),
+        Command::Bench(args) => bench::run(args).await,
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Logs go to standard error; standard output is for what a command prints.
+/// So do traces of servers, where there is a collector.
+fn start_log(config: &config::Config, command: &Command) -> anyhow::Result<Option<traces::Traces>> {
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|error| anyhow::anyhow!("log filter {:?}: {error}", config.log))?;
+    let part = match command {
+        Command::Serve => Some("tollbook"),
+        Command::Core => Some("tollbook-core"),
+        Command::Shim => Some("tollbook-shim"),
+        _ => None,
+    };
+    let collected = match (&config.otlp_url, part) {
+        (Some(url), Some(part)) => Some(traces::Traces::start(url, part)?),
+        _ => None,
+    };
+    let (traces, source) = collected.unzip();
+    // What is logged and what is traced are two things.
+    let spans = source.map(|source| {
+        tracing_opentelemetry::layer().with_tracer(source).with_filter(LevelFilter::INFO)
+    });
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.log_format {
+        config::LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        config::LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).init();
+    Ok(traces)
+}

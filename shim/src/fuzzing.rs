@@ -1,0 +1,32 @@
+//! What fuzzers reach: what reads what comes from outside.
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, Method as Verb},
+};
+
+use crate::{Dialect, error::Wrap, hmac, request::Params, signature, xml::Answer};
+
+/// Reads a request as every method would, and answers with what it said.
+///
+/// Returns the XML, which must be well-formed.
+pub fn request(query: &str, content_type: &str, body: &[u8], header: &str) -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
+    let body = Bytes::copy_from_slice(body);
+    let params = runtime.block_on(Params::read(query, content_type, body.clone())).ok()?;
+    for method in Dialect::M4.methods() {
+        let candidates = signature::candidates(method, &params);
+        assert!(!candidates.is_empty(), "{}", method.name);
+    }
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = header.parse() {
+        headers.insert("tollbook-signature", value);
+        hmac::of(&headers)?;
+    }
+    hmac::digest(&Verb::POST, "users_get", &body, &params);
+    let text: String = params.iter().flat_map(|(name, value)| [name, value]).collect();
+    match Wrap::PageStatus.error(&text) {
+        Answer::Xml { root, .. } => Some(root),
+        _ => None,
+    }
+}
