@@ -75,6 +75,8 @@ enum What {
     Calls,
     /// Legacy `quickstats_get` at ten thousand and at --calls stored calls
     Quickstats,
+    /// Two cores on one PostgreSQL against one
+    Cores,
 }
 
 /// How many clients there are at once.
@@ -94,6 +96,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         What::Pools,
         What::Calls,
         What::Quickstats,
+        What::Cores,
     ];
     let what = if args.what.is_empty() { all.to_vec() } else { args.what.clone() };
     for what in what {
@@ -113,6 +116,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             }
             What::Calls => ingestion(&args).await,
             What::Quickstats => quick_stats(&args).await,
+            What::Cores => cores(&args).await,
         }?;
     }
     Ok(())
@@ -349,6 +353,32 @@ async fn quick_stats(args: &Args) -> anyhow::Result<()> {
     report(&format!("(g) quickstats_get, one client, {FEW} and {} calls", args.calls), &sides);
     let slower = sides[0].median() / sides[1].median();
     println!("  latency at the larger number: {slower:.2} times");
+    Ok(())
+}
+
+async fn cores(args: &Args) -> anyhow::Result<()> {
+    let Some(url) = args.postgres.as_deref() else { return Ok(()) };
+    let one = Process::serve(Some(url))?;
+    let two = Process::serve(Some(url))?;
+    for (title, request) in [
+        ("user_simple_balance_get", (|_| balance_request()) as fn(usize) -> Vec<u8>),
+        ("durable user_balance_update", |client| update_request(2 + client % 3)),
+    ] {
+        let mut sides = [Side::new("one core"), Side::new("two cores")];
+        for _ in 0..args.rounds {
+            let requests = |half: usize| -> Vec<Vec<u8>> {
+                (0..CLIENTS).filter(|client| half == 2 || client % 2 == half).map(request).collect()
+            };
+            let load = Http::connect_each(one.http()?, requests(2)).await?;
+            sides[0].rates.push(load.run(args.duration()).await?);
+            let left = Http::connect_each(one.http()?, requests(0)).await?;
+            let right = Http::connect_each(two.http()?, requests(1)).await?;
+            let (left, right) =
+                tokio::try_join!(left.run(args.duration()), right.run(args.duration()))?;
+            sides[1].rates.push(left + right);
+        }
+        report(&format!("(k) {title}, {CLIENTS} clients, on one PostgreSQL"), &sides);
+    }
     Ok(())
 }
 
