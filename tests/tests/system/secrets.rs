@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, fs::File};
 
 use tollbook_proto::v1::{
-    CreateAccessTokenRequest, CreateUserRequest, Settings, UpdateSettingsRequest, User,
-    access_tokens_service_client::AccessTokensServiceClient,
-    settings_service_client::SettingsServiceClient, users_service_client::UsersServiceClient,
+    ApiKey, CreateAccessTokenRequest, CreateApiKeyRequest, CreateUserRequest, Settings,
+    UpdateSettingsRequest, User, access_tokens_service_client::AccessTokensServiceClient,
+    api_keys_service_client::ApiKeysServiceClient, settings_service_client::SettingsServiceClient,
+    users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{
     contract::{Fixture, files},
@@ -55,13 +56,30 @@ async fn no_secret_is_logged() {
         };
         SettingsServiceClient::new(admin.clone()).update_settings(request).await.unwrap();
 
+        let api_key = ApiKey { name: "portal".to_owned(), ..Default::default() };
+        let request = CreateApiKeyRequest { api_key: Some(api_key) };
+        let created = ApiKeysServiceClient::new(admin.clone()).create_api_key(request).await;
+        let api_key = created.unwrap().into_inner().secret;
+        let hash = legacy_hash("admin4", &api_key);
+        let form = [("u", "admin"), ("user_id", "4"), ("hash", &*hash)];
+        let signature = "5ec2e7".repeat(10);
+        for signed in [false, true] {
+            let mut request = reqwest::Client::new().post(server.url("users_get")).form(&form);
+            if signed {
+                request =
+                    request.header("tollbook-key", 1).header("tollbook-signature", &signature);
+            }
+            request.send().await.unwrap();
+        }
+        sent.push(hash);
+
         let password = server.admin_password.clone();
         drop(server);
         let log = std::fs::read_to_string(log).unwrap();
         assert!(log.lines().count() > 1_000, "hardly anything was logged");
         sent.sort();
         sent.dedup();
-        let secrets = [KEY, PASSWORD, "wonderland", &token, &password];
+        let secrets = [KEY, PASSWORD, "wonderland", &token, &password, &api_key, &signature];
         for secret in secrets.into_iter().chain(sent.iter().map(String::as_str)) {
             let line = log.lines().find(|line| line.contains(secret));
             assert_eq!(line, None, "{secret} is in the log");
