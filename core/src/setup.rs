@@ -106,8 +106,7 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
 /// Seals the secrets in the database with the key of today.
 pub(crate) async fn reseal(db: &Db) -> Result<()> {
     let mut tx = db.begin().await?;
-    let settings = settings::store::all(&mut tx).await?;
-    settings::store::write(&mut tx, &settings).await?;
+    settings::store::reseal(&mut tx).await?;
     access::keys::store::reseal(&mut tx).await?;
     tx.commit().await
 }

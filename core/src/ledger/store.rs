@@ -157,14 +157,14 @@ pub(super) async fn known_keys(
     )
     .rows(rows)
     .and(")");
+    let since: HashMap<_, _> =
+        keys.iter().map(|key| ((key.scope.as_str(), key.key.as_str()), key.since)).collect();
     let mut known = HashMap::new();
     for row in tx.fetch_all(query).await? {
         let (scope, key): (String, String) = (row.get(0)?, row.get(1)?);
         let created_at: i64 = row.get(4)?;
-        let counts = keys
-            .iter()
-            .any(|wanted| wanted.scope == scope && wanted.key == key && wanted.since <= created_at);
-        if counts {
+        let wanted_since = since.get(&(scope.as_str(), key.as_str()));
+        if wanted_since.is_some_and(|since| *since <= created_at) {
             known.insert((scope, key), (row.get(2)?, EntryId(row.get(3)?)));
         } else {
             let query = Query::new("DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2");

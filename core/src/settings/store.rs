@@ -81,6 +81,24 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// Seals again what another key has sealed, or none.
+pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
+    let query = Query::new("SELECT name, value FROM settings WHERE name IN ")
+        .list(["api_secret_key", "old_api_secret_key"]);
+    for row in tx.fetch_all(query).await? {
+        let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
+        let stored: String = decode(&value)?;
+        if !stored.is_empty() && !tx.vault().is_current(&stored) {
+            let secret = tx.vault().open(&name, stored)?;
+            let sealed = encode(&tx.vault().seal(&name, &secret)?)?;
+            // Unless somebody has changed it meanwhile.
+            let query = Query::new("UPDATE settings SET value = $1 WHERE name = $2 AND value = $3");
+            tx.execute(query.bind(sealed).bind(name).bind(value)).await?;
+        }
+    }
+    Ok(())
+}
+
 fn encode(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::internal(error.to_string()))
 }

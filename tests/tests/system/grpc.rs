@@ -98,6 +98,7 @@ async fn legacy_signatures_are_taken_from_shims_only() {
     on_both(|data| async move {
         let server = Server::start(&data);
         let claim = LegacySignature {
+            method: "user_balance_get".to_owned(),
             username: "admin".to_owned(),
             hash: tollbook_tests::legacy_hash("", "secret"),
             candidates: vec![String::new()],
