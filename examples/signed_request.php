@@ -1,7 +1,7 @@
 <?php
 // Sends one request to the XML API, signed with an API key by HMAC-SHA-256.
 //
-//     TOLLBOOK_KEY_SECRET=... php signed_request.php http://127.0.0.1:8080 KEY_ID METHOD NAME=VALUE...
+//     API_KEY_SECRET=... php signed_request.php http://127.0.0.1:8080 KEY_ID METHOD NAME=VALUE...
 //
 // Prints the answer. docs/signing.md describes the signature.
 
@@ -34,7 +34,7 @@ foreach (array_slice($argv, 4) as $pair) {
     [$name, $value] = explode('=', $pair, 2);
     $params[$name] = $value;
 }
-[$body, $headers] = signed($keyId, getenv('TOLLBOOK_KEY_SECRET'), $method, $params);
+[$body, $headers] = signed($keyId, getenv('API_KEY_SECRET'), $method, $params);
 $context = stream_context_create(['http' => [
     'method' => 'POST', 'header' => $headers, 'content' => $body, 'ignore_errors' => true,
 ]]);

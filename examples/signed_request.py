@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends one request to the XML API, signed with an API key by HMAC-SHA-256.
 
-    TOLLBOOK_KEY_SECRET=... signed_request.py http://127.0.0.1:8080 KEY_ID METHOD NAME=VALUE...
+    API_KEY_SECRET=... signed_request.py http://127.0.0.1:8080 KEY_ID METHOD NAME=VALUE...
 
 Prints the answer. docs/signing.md describes the signature. Standard library only.
 """
@@ -38,7 +38,7 @@ def signed(key_id: str, secret: str, method: str, params: dict[str, str]) -> tup
 def main() -> None:
     url, key_id, method, *pairs = sys.argv[1:]
     params = dict(pair.split("=", 1) for pair in pairs)
-    body, headers = signed(key_id, os.environ["TOLLBOOK_KEY_SECRET"], method, params)
+    body, headers = signed(key_id, os.environ["API_KEY_SECRET"], method, params)
     request = urllib.request.Request(f"{url}/billing/api/{method}", data=body, headers=headers)
     with urllib.request.urlopen(request) as response:
         sys.stdout.write(response.read().decode())

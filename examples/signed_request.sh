@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sends one request to the XML API, signed with an API key by HMAC-SHA-256.
 #
-#     TOLLBOOK_KEY_SECRET=... signed_request.sh http://127.0.0.1:8080 KEY_ID METHOD NAME=VALUE...
+#     API_KEY_SECRET=... signed_request.sh http://127.0.0.1:8080 KEY_ID METHOD NAME=VALUE...
 #
 # Prints the answer. docs/signing.md describes the signature. Needs curl, openssl and od. While
 # openssl runs, other users of the machine can see the secret in its arguments.
@@ -33,7 +33,7 @@ timestamp=$(date +%s)
 nonce=$(openssl rand -hex 16)
 to_sign=$(printf 'TOLLBOOK1-HMAC-SHA256\n%s\n%s\n%s\n%s' \
     "$key" "$timestamp" "$nonce" "$(sha256 <"$canonical")")
-signature=$(printf '%s' "$to_sign" | openssl dgst -sha256 -hmac "$TOLLBOOK_KEY_SECRET" -r | cut -d' ' -f1)
+signature=$(printf '%s' "$to_sign" | openssl dgst -sha256 -hmac "$API_KEY_SECRET" -r | cut -d' ' -f1)
 curl -sS --data "$body" \
     -H "Tollbook-Key: $key" -H "Tollbook-Timestamp: $timestamp" \
     -H "Tollbook-Nonce: $nonce" -H "Tollbook-Signature: $signature" \

@@ -227,7 +227,7 @@ async fn the_examples_sign_as_documented() {
                 .arg(format!("http://{}", server.http))
                 .args([&*key.to_string(), "user_details_update", "user_id=4"])
                 .args(["last_name=Ärger & Söhne=1%", "first_name=", "address=a b+c"])
-                .env("TOLLBOOK_KEY_SECRET", &secret)
+                .env("API_KEY_SECRET", &secret)
                 .output();
             let Ok(output) = output else {
                 eprintln!("NO {program}: examples/{file} is not tested");
