@@ -67,3 +67,26 @@ async fn a_shim_without_its_core_is_not_ready() {
     assert_eq!(get(&shim.metrics, "/healthz").await.0, 200);
     assert_eq!(get(&shim.metrics, "/readyz").await, (503, "not ready\n".to_owned()));
 }
+
+/// Alerts and dashboard ask for metrics that there are.
+#[test]
+fn alerts_and_dashboard_know_the_metrics() {
+    let sources =
+        [include_str!("../../../core/src/measure.rs"), include_str!("../../../shim/src/http.rs")];
+    let mut asked = 0;
+    for file in
+        [include_str!("../../../deploy/alerts.yml"), include_str!("../../../deploy/grafana.json")]
+    {
+        for (start, _) in file.match_indices("tollbook_") {
+            let is_name = |char: char| char.is_ascii_lowercase() || char == '_';
+            let end = file[start..].find(|char| !is_name(char)).unwrap();
+            let name = &file[start..start + end];
+            let parts = ["_bucket", "_sum", "_count"];
+            let base = parts.iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
+            let known = format!("\"{base}\"");
+            assert!(sources.iter().any(|source| source.contains(&known)), "no metric {base}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "the files ask for hardly anything");
+}
