@@ -78,7 +78,8 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
     let mut keys = ApiKeysServiceClient::new(core.clone());
     match command {
         Command::Create(args) => {
-            let request = CreateApiKeyRequest { api_key: Some(new_key(core, args).await?) };
+            let key = new_key(core, config, args).await?;
+            let request = CreateApiKeyRequest { api_key: Some(key) };
             let created = keys.create_api_key(request).await.map_err(said)?.into_inner();
             println!("{}", created.api_key.unwrap_or_default().id);
             println!("{}", created.secret);
@@ -113,13 +114,25 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn new_key(core: Core, args: CreateArgs) -> anyhow::Result<ApiKey> {
+/// The name under which the core knows a method. A misspelt one would restrict nothing.
+fn method_named(config: &Config, name: &str) -> anyhow::Result<String> {
+    let mut methods = config.dialect.of_shim()?.methods().iter();
+    let found = methods.find(|method| method.name == name || method.aliases.contains(&name));
+    let method = found.with_context(|| {
+        format!("there is no method {name:?}; `tollbook methods` lists all there are")
+    })?;
+    Ok(method.name.to_owned())
+}
+
+async fn new_key(core: Core, config: &Config, args: CreateArgs) -> anyhow::Result<ApiKey> {
     let CreateArgs { name, user, access, methods, signs_only } = args;
+    let methods = methods
+        .into_iter()
+        .map(|(name, access)| Ok((method_named(config, &name)?, access.to_proto())))
+        .collect::<anyhow::Result<HashMap<String, i32>>>()?;
     let request = GetUserRequest { username: user, ..Default::default() };
     let found = UsersServiceClient::new(core).get_user(request).await.map_err(said)?;
     let user = found.into_inner().user.context("the core knows no such user")?;
-    let methods: HashMap<String, i32> =
-        methods.into_iter().map(|(method, access)| (method, access.to_proto())).collect();
     Ok(ApiKey {
         name,
         user_id: user.id,

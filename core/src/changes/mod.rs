@@ -9,8 +9,6 @@ mod store;
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use prost::{Message, Name};
-use tollbook_proto::v1 as pb;
-
 pub(crate) use service::Service;
 
 use crate::{
@@ -145,6 +143,3 @@ pub(crate) async fn record_all(tx: &mut Tx, changes: &[(&Origin, Change)]) -> Re
     let ids = tx.next_ids(Sequence::Changes, changes.len()).await?;
     store::insert(tx, clock::now(), ids.into_iter().zip(changes)).await
 }
-
-/// A stored change, as the contract shows it.
-type Stored = pb::Change;

@@ -1,6 +1,8 @@
 //! The audit log in the database.
 
-use super::{Change, Origin, Stored};
+use tollbook_proto::v1 as pb;
+
+use super::{Change, Origin};
 use crate::{
     clock,
     error::Result,
@@ -58,7 +60,7 @@ pub(super) struct Filter<'a> {
 }
 
 /// Changes, newest first.
-pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<Stored>> {
+pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<pb::Change>> {
     let mut query = Query::new(
         "SELECT id, created_at, actor_id, credential, address, rpc, legacy_method, request_id, \
          resource, before, after, note FROM changes WHERE id < ",
@@ -78,8 +80,8 @@ pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<Stored>> {
     db.fetch_all(query).await?.iter().map(read).collect()
 }
 
-fn read(row: &Row) -> Result<Stored> {
-    Ok(Stored {
+fn read(row: &Row) -> Result<pb::Change> {
+    Ok(pb::Change {
         id: row.get(0)?,
         created_at: Some(clock::to_proto(row.get(1)?)),
         actor_id: row.get(2)?,
