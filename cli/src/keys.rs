@@ -142,3 +142,25 @@ async fn new_key(core: Core, config: &Config, args: CreateArgs) -> anyhow::Resul
         ..Default::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn methods_go_by_any_of_their_names_and_no_other() {
+        let named = |name| method_named(&Config::default(), name);
+        assert_eq!(named("payment_create").unwrap(), "payment_create");
+        assert_eq!(named("create_payment").unwrap(), "payment_create");
+        assert!(named("paymet_create").unwrap_err().to_string().contains("no method"));
+    }
+
+    #[test]
+    fn an_access_is_given_for_a_method() {
+        assert!(
+            matches!(method("users_get=Read"), Ok((name, Access::Read)) if name == "users_get")
+        );
+        assert!(method("users_get").is_err() && method("users_get=all").is_err());
+    }
+}

@@ -5,6 +5,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header::STRICT_TRANSPORT_SECURITY};
+use futures_util::FutureExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -25,6 +26,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long browsers and other clients that heed it remember to come by TLS only.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+/// How long, once the server was asked to stop, connections stay open on which no request has come
+/// yet: it may be on its way.
+const FIRST_REQUEST: Duration = Duration::from_millis(250);
 /// How long requests that are under way may take once the server was asked to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long is waited when no connection can be taken, as when there are too many open files.
@@ -41,31 +45,25 @@ pub(crate) async fn run(
 ) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let take = |(stream, client, place): Accepted| {
+        let connection = Connection { server: server.clone(), client, is_secure: tls.is_some() };
+        tokio::spawn(connection.run(stream, tls.clone(), graceful.watcher(), place));
+    };
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
         };
-        let Some((stream, client, place)) = accepted else { break };
-        let connection = Connection { server: server.clone(), client, is_secure: tls.is_some() };
-        let (tls, watcher) = (tls.clone(), graceful.watcher());
-        tokio::spawn(async move {
-            match tls {
-                None => connection.serve(stream, watcher).await,
-                Some(tls) => {
-                    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
-                    match handshake.await {
-                        Ok(Ok(stream)) => connection.serve(stream, watcher).await,
-                        Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS"),
-                        Err(_) => tracing::debug!(%client, "TLS took too long"),
-                    }
-                }
-            }
-            drop(place);
-        });
+        let Some(accepted) = accepted else { break };
+        take(accepted);
+    }
+    // Whose connection the system has made already is served: he would not know that he was not.
+    while let Some(Some(accepted)) = accept(&listener, &places).now_or_never() {
+        take(accepted);
     }
     drop(listener);
+    tokio::time::sleep(FIRST_REQUEST).await;
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way when the server stopped");
     }
@@ -79,6 +77,29 @@ struct Connection {
 }
 
 impl Connection {
+    /// Agrees on keys where that is asked for, and serves what comes.
+    async fn run(
+        self,
+        stream: TcpStream,
+        tls: Option<TlsAcceptor>,
+        watcher: Watcher,
+        place: OwnedSemaphorePermit,
+    ) {
+        let client = self.client;
+        match tls {
+            None => self.serve(stream, watcher).await,
+            Some(tls) => {
+                let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
+                match handshake.await {
+                    Ok(Ok(stream)) => self.serve(stream, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%client, %error, "no TLS"),
+                    Err(_) => tracing::debug!(%client, "TLS took too long"),
+                }
+            }
+        }
+        drop(place);
+    }
+
     async fn serve<S>(self, stream: S, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -103,11 +124,11 @@ impl Connection {
     }
 }
 
+/// A connection with its client and its place.
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
 /// The next connection, once there is a place for it; none: the server has no places any more.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
     let place = places.clone().acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
