@@ -142,8 +142,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Logs go to standard error; standard output is for what a command prints.
-/// So do traces of servers, where there is a collector.
+/// Logs go to standard error; standard output is for what a command prints. Traces of servers
+/// go to a collector, where there is one.
 fn start_log(config: &config::Config, command: &Command) -> anyhow::Result<Option<traces::Traces>> {
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|error| anyhow::anyhow!("log filter {:?}: {error}", config.log))?;

@@ -82,8 +82,17 @@ impl Vault {
         String::from_utf8(secret).map_err(|_| Error::SecretUnreadable)
     }
 
+    /// A stored text as it is stored today; none: it is so already.
+    pub(crate) fn resealed(&self, what: &str, stored: &str) -> Result<Option<String>> {
+        if stored.is_empty() || self.is_current(stored) {
+            return Ok(None);
+        }
+        let secret = self.open(what, stored.to_owned())?;
+        self.seal(what, &secret).map(Some)
+    }
+
     /// Whether a stored text is as [`Self::seal`] would store it today.
-    pub(crate) fn is_current(&self, stored: &str) -> bool {
+    fn is_current(&self, stored: &str) -> bool {
         match self.keys.first() {
             None => true,
             Some(key) => stored

@@ -101,7 +101,7 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "Request took too long"),
     };
     let client = client_address(&server.shim.trusted_proxies, client.ip(), &head.headers);
-    let hmac = hmac::of(&head.headers).map(|signature| (signature, body.clone()));
+    let sent = body.clone();
     let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
     let content_type = content_type.and_then(Result::ok).unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
@@ -109,8 +109,8 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         Ok(params) => params,
         Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
     };
-    let hmac = hmac
-        .map(|(signature, body)| (signature, hmac::digest(&head.method, &called, &body, &params)));
+    let hmac = hmac::of(&head.headers)
+        .map(|signature| (signature, hmac::digest(&head.method, &called, &sent, &params)));
     let presented = Presented { http_get, client, hmac };
     let Ok(Ok(_turn)) = tokio::time::timeout(MAX_WAIT, server.turns.acquire()).await else {
         counter!("tollbook_xml_refused_total").increment(1);

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use tollbook_proto::v1::{
-    Aggregate, AggregateCallsRequest, AuditAccountsRequest, Call, CallRecord, GetBalanceRequest,
-    IngestCallsRequest, IngestCallsResponse, ListCallsRequest,
-    accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
-    statistics_service_client::StatisticsServiceClient,
+    AdjustBalanceRequest, Aggregate, AggregateCallsRequest, AuditAccountsRequest, Call, CallRecord,
+    GetBalanceRequest, GetUserRequest, IngestCallsRequest, IngestCallsResponse, ListCallsRequest,
+    UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
+    calls_service_client::CallsServiceClient, statistics_service_client::StatisticsServiceClient,
+    users_service_client::UsersServiceClient,
 };
 use tonic::{Status, codegen::tokio_stream};
 
 use crate::{
-    contract::Fixture,
+    contract::{Fixture, decimal, mask},
     server::{Authorized, Data, SECRET, Server, bearer},
 };
 
@@ -101,6 +102,34 @@ impl Books {
         let request = GetBalanceRequest { user_id: Some(user), ..Default::default() };
         let mut accounts = AccountsServiceClient::new(self.admin.clone());
         accounts.get_balance(request).await.unwrap().into_inner().balance.unwrap().value
+    }
+
+    /// Adds to a user's balance.
+    pub async fn adjust(&self, user_id: i64, amount: &str) {
+        let request =
+            AdjustBalanceRequest { user_id, amount: decimal(amount), ..Default::default() };
+        AccountsServiceClient::new(self.admin.clone()).adjust_balance(request).await.unwrap();
+    }
+
+    /// Makes `user6` prepaid with a balance.
+    pub async fn prepaid(&self, balance: &str) {
+        // The fixture's call left him with -0.33.
+        self.adjust(6, "0.33").await;
+        self.adjust(6, balance).await;
+        assert_eq!(self.balance(6).await, balance);
+        let request = UpdateUserRequest {
+            user: Some(User { id: 6, ..Default::default() }),
+            update_mask: mask("postpaid"),
+            ..Default::default()
+        };
+        UsersServiceClient::new(self.admin.clone()).update_user(request).await.unwrap();
+    }
+
+    /// What is reserved of the balance of `user6`.
+    pub async fn frozen(&self) -> String {
+        let request = GetUserRequest { id: Some(6), ..Default::default() };
+        let user = UsersServiceClient::new(self.admin.clone()).get_user(request).await.unwrap();
+        user.into_inner().user.unwrap().frozen_balance.unwrap().value
     }
 
     /// The books are right, and hold this many calls.

@@ -87,10 +87,8 @@ pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
         .list(["api_secret_key", "old_api_secret_key"]);
     for row in tx.fetch_all(query).await? {
         let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
-        let stored: String = decode(&value)?;
-        if !stored.is_empty() && !tx.vault().is_current(&stored) {
-            let secret = tx.vault().open(&name, stored)?;
-            let sealed = encode(&tx.vault().seal(&name, &secret)?)?;
+        if let Some(sealed) = tx.vault().resealed(&name, &decode::<String>(&value)?)? {
+            let sealed = encode(&sealed)?;
             // Unless somebody has changed it meanwhile.
             let query = Query::new("UPDATE settings SET value = $1 WHERE name = $2 AND value = $3");
             tx.execute(query.bind(sealed).bind(name).bind(value)).await?;

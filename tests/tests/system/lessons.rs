@@ -7,14 +7,14 @@ use std::{process::Command, time::Instant};
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
     AdjustBalanceRequest, AuthorizeCallRequest, CallRecord, ErrorReason, FinishCallRequest,
-    GetUserRequest, ImportRatesOptions, ImportRatesRequest, RateLine, RateLines, StartCallRequest,
-    UpdateCallRequest, UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
-    import_rates_request::Part, live_calls_service_client::LiveCallsServiceClient,
-    tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
+    ImportRatesOptions, ImportRatesRequest, RateLine, RateLines, StartCallRequest,
+    UpdateCallRequest, accounts_service_client::AccountsServiceClient, import_rates_request::Part,
+    live_calls_service_client::LiveCallsServiceClient,
+    tariffs_service_client::TariffsServiceClient,
 };
 use tollbook_tests::{
     books::{Books, START, at, call},
-    contract::{decimal, mask},
+    contract::decimal,
     server::{Backend, Data, Server, bearer},
 };
 use tonic::{Code, Status, codegen::tokio_stream};
@@ -53,30 +53,12 @@ fn authorization(call_id: &str) -> AuthorizeCallRequest {
     }
 }
 
-/// Makes `user6` prepaid with a balance of 10.
-async fn prepaid(books: &Books) {
-    adjust(books, 6, "10.33", "").await.unwrap();
-    assert_eq!(books.balance(6).await, "10");
-    let request = UpdateUserRequest {
-        user: Some(User { id: 6, ..Default::default() }),
-        update_mask: mask("postpaid"),
-        ..Default::default()
-    };
-    UsersServiceClient::new(books.admin.clone()).update_user(request).await.unwrap();
-}
-
-async fn frozen(books: &Books) -> String {
-    let request = GetUserRequest { id: Some(6), ..Default::default() };
-    let user = UsersServiceClient::new(books.admin.clone()).get_user(request).await.unwrap();
-    user.into_inner().user.unwrap().frozen_balance.unwrap().value
-}
-
 /// Charged live and again by the final record, after rates had changed in mid-call.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_charged_once_also_where_its_rate_changes_meanwhile() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        prepaid(&books).await;
+        books.prepaid("10").await;
         let mut live = LiveCallsServiceClient::new(books.admin.clone());
         live.authorize_call(authorization("changing")).await.unwrap();
         let start = StartCallRequest { call_id: "changing".to_owned(), answer_time: None };
@@ -92,7 +74,7 @@ async fn a_call_is_charged_once_also_where_its_rate_changes_meanwhile() {
         let request = FinishCallRequest { call: Some(record) };
         let finished = live.finish_call(request.clone()).await.unwrap().into_inner();
         assert_eq!(books.balance(6).await, "9.4");
-        assert_eq!(frozen(&books).await, "0");
+        assert_eq!(books.frozen().await, "0");
         // The record once more, over both ways in.
         assert!(live.finish_call(request).await.unwrap().into_inner().duplicate);
         let again =
@@ -110,7 +92,7 @@ async fn a_call_is_charged_once_also_where_its_rate_changes_meanwhile() {
 async fn who_takes_the_money_during_a_call_gets_no_more_than_was_reserved() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        prepaid(&books).await;
+        books.prepaid("10").await;
         let mut live = LiveCallsServiceClient::new(books.admin.clone());
         live.authorize_call(authorization("drained")).await.unwrap();
         let start = StartCallRequest { call_id: "drained".to_owned(), answer_time: None };

@@ -2,13 +2,11 @@
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
-    AddPoolNumbersRequest, AdjustBalanceRequest, AuthorizeCallRequest, AuthorizeCallResponse,
-    CallRecord, ConnectionPoint, CreateNumberPoolRequest, DailyLimit, DeletePoolNumbersRequest,
-    FinishCallRequest, FinishCallResponse, GetQuickStatsRequest, GetUserRequest,
-    ListActiveCallsRequest, ListUse, LossProtection, OriginationPoint, RejectCode,
-    StartCallRequest, StaticList, TerminationPoint, UpdateCallRequest,
-    UpdateConnectionPointRequest, UpdateUserRequest, User,
-    accounts_service_client::AccountsServiceClient,
+    AddPoolNumbersRequest, AuthorizeCallRequest, AuthorizeCallResponse, CallRecord,
+    ConnectionPoint, CreateNumberPoolRequest, DailyLimit, DeletePoolNumbersRequest,
+    FinishCallRequest, FinishCallResponse, GetQuickStatsRequest, ListActiveCallsRequest, ListUse,
+    LossProtection, OriginationPoint, RejectCode, StartCallRequest, StaticList, TerminationPoint,
+    UpdateCallRequest, UpdateConnectionPointRequest, UpdateUserRequest, User,
     connection_points_service_client::ConnectionPointsServiceClient,
     live_calls_service_client::LiveCallsServiceClient,
     number_pools_service_client::NumberPoolsServiceClient,
@@ -57,31 +55,11 @@ async fn change(books: &Books, user: User, paths: &[&str]) {
     UsersServiceClient::new(books.admin.clone()).update_user(request).await.unwrap();
 }
 
-async fn adjust(books: &Books, user_id: i64, amount: &str) {
-    let request = AdjustBalanceRequest { user_id, amount: decimal(amount), ..Default::default() };
-    AccountsServiceClient::new(books.admin.clone()).adjust_balance(request).await.unwrap();
-}
-
-/// Makes `user6` prepaid with a balance.
-async fn prepaid(books: &Books, balance: &str) {
-    // The fixture's call left him with -0.33.
-    adjust(books, 6, "0.33").await;
-    adjust(books, 6, balance).await;
-    assert_eq!(books.balance(6).await, balance);
-    change(books, User { id: 6, ..Default::default() }, &["postpaid"]).await;
-}
-
-async fn frozen(books: &Books) -> String {
-    let request = GetUserRequest { id: Some(6), ..Default::default() };
-    let user = UsersServiceClient::new(books.admin.clone()).get_user(request).await.unwrap();
-    user.into_inner().user.unwrap().frozen_balance.unwrap().value
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_at_once_never_cost_more_than_there_is() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        prepaid(&books, "1").await;
+        books.prepaid("1").await;
         // 0.33 a minute: three calls of a minute, and not a fourth.
         let mut calls = JoinSet::new();
         for n in 0..20 {
@@ -107,7 +85,7 @@ async fn calls_at_once_never_cost_more_than_there_is() {
             refused.clone().all(|(_, answer)| answer.reject_code() == RejectCode::BalanceTooLow)
         );
         assert_eq!(refused.count(), 16);
-        assert_eq!(frozen(&books).await, "0.9955");
+        assert_eq!(books.frozen().await, "0.9955");
 
         for (call_id, answer) in whole.iter().chain(&rest) {
             let billsec = i64::from(answer.max_duration) * 1_000;
@@ -118,7 +96,7 @@ async fn calls_at_once_never_cost_more_than_there_is() {
             };
             finish(&books, record).await.unwrap();
         }
-        assert_eq!((books.balance(6).await, frozen(&books).await), ("0.0045".into(), "0".into()));
+        assert_eq!((books.balance(6).await, books.frozen().await), ("0.0045".into(), "0".into()));
         books.check(8 + 4).await;
     })
     .await;
@@ -128,7 +106,7 @@ async fn calls_at_once_never_cost_more_than_there_is() {
 async fn a_call_from_its_beginning_to_its_end() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        prepaid(&books, "10").await;
+        books.prepaid("10").await;
         let asked = AuthorizeCallRequest {
             terminator_ids: vec![5],
             max_duration: 600,
@@ -143,7 +121,7 @@ async fn a_call_from_its_beginning_to_its_end() {
             ("0.33".into(), "370".into())
         );
         assert_eq!(authorize(&books, asked).await, answer, "asked twice, reserved once");
-        assert_eq!(frozen(&books).await, "3.3");
+        assert_eq!(books.frozen().await, "3.3");
 
         let start = StartCallRequest { call_id: "a-call".to_owned(), answer_time: None };
         let call = live(&books).start_call(start.clone()).await.unwrap().into_inner().call.unwrap();
@@ -158,7 +136,7 @@ async fn a_call_from_its_beginning_to_its_end() {
         let update = UpdateCallRequest { call_id: "a-call".to_owned(), max_duration: 7_200 };
         let updated = live(&books).update_call(update).await.unwrap().into_inner();
         assert_eq!((updated.call.unwrap().max_duration, updated.hang_up), (1_818, false));
-        assert_eq!(frozen(&books).await, "9.999");
+        assert_eq!(books.frozen().await, "9.999");
 
         let record = CallRecord {
             call_id: "a-call".to_owned(),
@@ -170,7 +148,7 @@ async fn a_call_from_its_beginning_to_its_end() {
         assert!(!finished.duplicate);
         assert_eq!(call.price.clone().unwrap().amount.unwrap().value, "0.495");
         assert_eq!((call.terminator_id, call.origination_point_id), (Some(5), 2));
-        assert_eq!((books.balance(6).await, frozen(&books).await), ("9.505".into(), "0".into()));
+        assert_eq!((books.balance(6).await, books.frozen().await), ("9.505".into(), "0".into()));
 
         // The switch did not hear the answer, and says it all again.
         let again = finish(
@@ -199,7 +177,7 @@ async fn a_call_from_its_beginning_to_its_end() {
 async fn a_call_that_never_ends_is_found_and_holds_nothing_for_ever() {
     on_both(|data| async move {
         let mut books = Books::open(&data).await;
-        prepaid(&books, "0.33").await;
+        books.prepaid("0.33").await;
         let lost = AuthorizeCallRequest { max_duration: 1, ..request("lost") };
         authorize(&books, lost).await;
         let kept = AuthorizeCallRequest { max_duration: 58, ..request("kept") };
@@ -214,7 +192,7 @@ async fn a_call_that_never_ends_is_found_and_holds_nothing_for_ever() {
         // What is reserved outlives a crash; what has expired does not come back.
         books.server.kill();
         let books = books.reopen(&data).await;
-        assert_eq!(frozen(&books).await, "0.319");
+        assert_eq!(books.frozen().await, "0.319");
         let request = ListActiveCallsRequest { expired_only: true, ..Default::default() };
         let expired = live(&books).list_active_calls(request).await.unwrap().into_inner().calls;
         let [call] = &expired[..] else { panic!("{expired:?}") };
@@ -243,7 +221,7 @@ async fn a_call_that_never_ends_is_found_and_holds_nothing_for_ever() {
 async fn every_refusal_says_why() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        prepaid(&books, "10").await;
+        books.prepaid("10").await;
         let mut n = 0;
         let mut ask = async |request: AuthorizeCallRequest| {
             n += 1;
@@ -350,7 +328,7 @@ async fn point(books: &Books, point: ConnectionPoint) {
 async fn points_have_tariffs_and_capacities_of_their_own() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        prepaid(&books, "10").await;
+        books.prepaid("10").await;
         let from = |origination: OriginationPoint| ConnectionPoint {
             id: 2,
             origination: Some(origination),
@@ -433,7 +411,7 @@ async fn points_have_tariffs_and_capacities_of_their_own() {
 async fn black_and_whitelists_are_obeyed() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        prepaid(&books, "10").await;
+        books.prepaid("10").await;
         let mut pools = NumberPoolsServiceClient::new(books.admin.clone());
         let request = CreateNumberPoolRequest { name: "list".to_owned(), ..Default::default() };
         let created = pools.create_number_pool(request).await.unwrap().into_inner();
@@ -490,7 +468,7 @@ async fn black_and_whitelists_are_obeyed() {
 async fn a_daily_limit_ends_calls_and_bad_requests_change_nothing() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        adjust(&books, 6, "10").await;
+        books.adjust(6, "10").await;
         let limit = DailyLimit {
             enforced: true,
             limit: decimal("0.33"),
@@ -537,7 +515,7 @@ async fn a_daily_limit_ends_calls_and_bad_requests_change_nothing() {
             let refused = live(&books).authorize_call(bad).await.unwrap_err();
             assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
         }
-        assert_eq!(frozen(&books).await, "0.33");
+        assert_eq!(books.frozen().await, "0.33");
         books.check(8 + 1).await;
     })
     .await;

@@ -47,10 +47,9 @@ impl Service {
         self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
         message.created_at = Some(clock::to_proto(clock::now()));
         let secret = Secret(hex::encode(rand::random::<[u8; SECRET_BYTES]>()));
-        ApiKey::new(message.clone(), Secret::default())?;
+        let mut key = ApiKey::new(message, secret)?;
         let mut tx = self.0.begin_catalog_change().await?;
-        message.id = tx.next_id(Sequence::ApiKeys).await?;
-        let key = ApiKey::new(message, secret)?;
+        key.message.id = tx.next_id(Sequence::ApiKeys).await?;
         store::insert(&mut tx, &key).await?;
         let change = Change::creation(format!("apiKeys/{}", key.id()), &key.message)?;
         changes::record(&mut tx, caller.origin(), change).await?;

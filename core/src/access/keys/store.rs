@@ -42,9 +42,7 @@ pub(super) async fn insert(tx: &mut Tx, key: &ApiKey) -> Result<()> {
 pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
     for row in tx.fetch_all(Query::new("SELECT id, secret FROM api_keys")).await? {
         let (id, stored): (i64, String) = (row.get(0)?, row.get(1)?);
-        if !tx.vault().is_current(&stored) {
-            let secret = tx.vault().open(&sealed_as(id), stored)?;
-            let sealed = tx.vault().seal(&sealed_as(id), &secret)?;
+        if let Some(sealed) = tx.vault().resealed(&sealed_as(id), &stored)? {
             let query = Query::new("UPDATE api_keys SET secret = $1 WHERE id = $2");
             tx.execute(query.bind(sealed).bind(id)).await?;
         }
@@ -74,14 +72,18 @@ pub(in crate::access) async fn use_nonce(
 ) -> Result<()> {
     retrying(async || {
         let mut tx = db.begin().await?;
-        let outdated = Query::new("DELETE FROM api_nonces WHERE expires_at < ").value(clock::now());
-        tx.execute(outdated).await?;
-        let known =
-            Query::new("SELECT presentation FROM api_nonces WHERE key_id = $1 AND nonce = $2");
-        if let Some(row) = tx.fetch_optional(known.bind(key).bind(nonce)).await? {
+        let now = clock::now();
+        let known = Query::new(
+            "SELECT presentation FROM api_nonces \
+             WHERE key_id = $1 AND nonce = $2 AND expires_at >= $3",
+        );
+        let known = known.bind(key).bind(nonce).bind(now);
+        if let Some(row) = tx.fetch_optional(known).await? {
             let same = row.get::<i64>(0)? == presentation;
             return if same { Ok(()) } else { Err(Error::RequestReplayed) };
         }
+        let outdated = Query::new("DELETE FROM api_nonces WHERE expires_at < ").value(now);
+        tx.execute(outdated).await?;
         let query =
             Query::new("INSERT INTO api_nonces (key_id, nonce, presentation, expires_at) VALUES ")
                 .rows([vec![key.into(), nonce.into(), presentation.into(), expires_at.into()]]);
