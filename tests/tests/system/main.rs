@@ -13,6 +13,7 @@ mod changes;
 mod contract;
 mod crash;
 mod example;
+mod faults;
 mod grpc;
 mod lessons;
 mod listings;

@@ -1,0 +1,1 @@
+//! Faults of release 0.1: configuration, files on disk, replicas and first steps over gRPC.
