@@ -10,6 +10,9 @@ mod config;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod keys;
+#[cfg(test)]
+#[path = "../../tests/linear.rs"]
+mod linear;
 mod lock;
 mod methods;
 mod observe;

@@ -1,10 +1,11 @@
 //! The contract's descriptors, read once: for access rules, field masks and stored profiles.
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use crate::error::{Error, Result};
 use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value};
+use prost_types::FieldMask;
 
 static POOL: LazyLock<Result<DescriptorPool, String>> = LazyLock::new(|| {
     DescriptorPool::decode(tollbook_proto::DESCRIPTORS).map_err(|error| error.to_string())
@@ -47,6 +48,13 @@ pub(crate) fn from_json<M: Message + Name + Default>(json: &str) -> Result<M> {
     let dynamic = DynamicMessage::deserialize(message(&M::full_name())?, &mut json)
         .map_err(|error| Error::internal(error.to_string()))?;
     from_dynamic(&dynamic)
+}
+
+/// The paths of a mask, each once: named a thousand times, a long field would be copied as often.
+pub(crate) fn paths(mask: Option<&FieldMask>) -> impl Iterator<Item = &str> {
+    let mut seen = HashSet::new();
+    let paths = mask.into_iter().flat_map(|mask| &mask.paths).map(String::as_str);
+    paths.filter(move |path| seen.insert(*path))
 }
 
 /// Copies the field that `path` names from one message to another of its type. Returns
@@ -101,5 +109,34 @@ fn visit_value(
         Value::List(values) => values.iter().try_for_each(|value| visit_value(name, value, visit)),
         Value::Map(values) => values.values().try_for_each(|value| visit_value(name, value, visit)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tollbook_proto::v1 as pb;
+
+    use super::*;
+    use crate::linear;
+
+    #[test]
+    fn f14_a_field_that_is_named_often_is_copied_once() {
+        let user = pb::User { comment: "long ".repeat(20_000), ..Default::default() };
+        let from = to_dynamic(&user).unwrap();
+        linear::assert(
+            "a mask",
+            1_000,
+            |count| FieldMask { paths: vec!["comment".to_owned(); count] },
+            |mask| {
+                let mut to = to_dynamic(&pb::User::default()).unwrap();
+                let mut copied = 0;
+                for path in paths(Some(mask)) {
+                    assert!(copy_field(&mut to, &from, path));
+                    copied += 1;
+                }
+                assert_eq!(copied, 1);
+            },
+        );
     }
 }

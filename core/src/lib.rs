@@ -21,6 +21,9 @@ mod error;
 pub mod fuzzing;
 mod ids;
 mod ledger;
+#[cfg(test)]
+#[path = "../../tests/linear.rs"]
+mod linear;
 mod live;
 mod managers;
 mod measure;

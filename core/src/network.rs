@@ -89,6 +89,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::linear;
 
     #[test]
     fn the_forms_of_m4() {
@@ -110,6 +111,16 @@ mod tests {
         {
             assert_eq!(Network::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn f14_long_lists_of_networks_take_their_time_and_no_more() {
+        linear::assert(
+            "networks",
+            2_000,
+            |count| "10.0.0.1-9, ".repeat(count),
+            |list| assert!(Networks::parse(list).is_some()),
+        );
     }
 
     proptest! {

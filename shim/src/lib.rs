@@ -13,6 +13,9 @@ pub mod fuzzing;
 mod gzip;
 mod hmac;
 mod http;
+#[cfg(test)]
+#[path = "../../tests/linear.rs"]
+mod linear;
 mod listing;
 mod m4;
 mod mask;

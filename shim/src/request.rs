@@ -2,17 +2,25 @@
 //! urlencoded form, multipart and JSON bodies, merged. The body wins over the query, and
 //! the last of duplicates wins. Values are kept exactly as sent: they are hashed.
 
+use std::fmt;
+
 use axum::body::Bytes;
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use percent_encoding::percent_decode;
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
+use serde_json::{Value, value::RawValue};
 use tollbook_proto::v1::Decimal;
 
 use crate::error::{Failure, Wrap};
 
-/// The parameters, in the order in which their names first came.
+/// How many parameters a request may have: ten times as many as any method knows.
+pub(crate) const MAX_PARAMS: usize = 1_000;
+
+/// The parameters, in the order in which their names first came. Each costs the same, however
+/// many there are.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params(IndexMap<String, String>);
 
 /// Why a request has no readable parameters. The texts are for the client.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +31,8 @@ pub(crate) enum Unreadable {
     Json,
     #[error("Multipart body is malformed")]
     Multipart,
+    #[error("Too many parameters: a request may have {MAX_PARAMS}")]
+    TooMany,
 }
 
 impl Params {
@@ -47,7 +57,7 @@ impl Params {
 
     /// The value of a parameter; none: it was not sent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0.get(name).map(String::as_str)
     }
 
     /// The value of a parameter; empty where it was not sent.
@@ -117,11 +127,10 @@ impl Params {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    fn set(&mut self, name: String, value: String) {
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name, value)),
-        }
+    /// Takes a parameter in: a name that came before keeps its place and gets the new value.
+    fn set(&mut self, name: String, value: String) -> Result<(), Unreadable> {
+        self.0.insert(name, value);
+        if self.0.len() > MAX_PARAMS { Err(Unreadable::TooMany) } else { Ok(()) }
     }
 
     fn urlencoded(&mut self, encoded: &[u8]) -> Result<(), Unreadable> {
@@ -129,7 +138,7 @@ impl Params {
             let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let (name, value) = pair.split_at(equals);
             let value = value.strip_prefix(b"=").unwrap_or_default();
-            self.set(decode(name)?, decode(value)?);
+            self.set(decode(name)?, decode(value)?)?;
         }
         Ok(())
     }
@@ -138,20 +147,10 @@ impl Params {
         if body.is_empty() {
             return Ok(());
         }
-        let object: serde_json::Map<String, Value> =
-            serde_json::from_slice(body).map_err(|_| Unreadable::Json)?;
-        for (name, value) in object {
-            let text = match value {
-                Value::String(text) => text,
-                // As written: 45.50 is hashed as 45.50.
-                Value::Number(number) => number.to_string(),
-                Value::Bool(switch) => switch.to_string(),
-                Value::Null => String::new(),
-                Value::Array(_) | Value::Object(_) => return Err(Unreadable::Json),
-            };
-            self.set(name, text);
-        }
-        Ok(())
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let object = Object(self).deserialize(&mut json).map_err(|_| Unreadable::Json)?;
+        json.end().map_err(|_| Unreadable::Json)?;
+        object
     }
 
     async fn multipart(&mut self, content_type: &str, body: Bytes) -> Result<(), Unreadable> {
@@ -164,9 +163,55 @@ impl Params {
                 continue;
             };
             let value = field.bytes().await.map_err(malformed)?;
-            self.set(name, utf8(value.to_vec())?);
+            self.set(name, utf8(value.to_vec())?)?;
         }
         Ok(())
+    }
+}
+
+/// Takes the members of a JSON object in as they are read: what is not wanted is never built.
+struct Object<'a>(&'a mut Params);
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = Result<(), Unreadable>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = Result<(), Unreadable>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of plain values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut taken = Ok(());
+        while let Some((name, value)) = members.next_entry::<String, &RawValue>()? {
+            let value = plain(value.get()).ok_or_else(|| A::Error::custom("not a plain value"))?;
+            // What is one too many is read to its end, so that bad JSON stays bad JSON.
+            if taken.is_ok() {
+                taken = self.0.set(name, value);
+            }
+        }
+        Ok(taken)
+    }
+}
+
+/// The text of a JSON value; `None` if it is an array or an object.
+fn plain(json: &str) -> Option<String> {
+    if json.starts_with(['[', '{']) {
+        return None;
+    }
+    match serde_json::from_str(json).ok()? {
+        Value::String(text) => Some(text),
+        // As written: 45.50 is hashed as 45.50.
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(switch) => Some(switch.to_string()),
+        Value::Null => Some(String::new()),
+        Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -186,9 +231,12 @@ fn utf8(bytes: Vec<u8>) -> Result<String, Unreadable> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::linear;
 
     fn read(query: &str, content_type: &str, body: &[u8]) -> Result<Params, Unreadable> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -219,6 +267,83 @@ mod tests {
         let params = read("", "multipart/form-data; boundary=X", body).unwrap();
         assert_eq!(params.get("u"), Some("admin"));
         assert_eq!(read("", "multipart/form-data", body), Err(Unreadable::Multipart));
+    }
+
+    /// A body of a kind with so many parameters, of different names.
+    fn body_of(kind: &str, count: usize) -> (&'static str, Vec<u8>) {
+        let mut body = String::new();
+        match kind {
+            "form" => (0..count).for_each(|index| write!(body, "p{index}=1&").unwrap()),
+            "json" => {
+                body.push('{');
+                (0..count).for_each(|index| write!(body, "\"p{index}\":1,").unwrap());
+                body.push_str("\"u\":\"admin\"}");
+            }
+            _ => {
+                let head = "Content-Disposition: form-data; name=";
+                (0..count).for_each(|index| {
+                    write!(body, "--X\r\n{head}\"p{index}\"\r\n\r\n1\r\n").unwrap()
+                });
+                body.push_str("--X--\r\n");
+            }
+        }
+        let content_type = match kind {
+            "form" => "",
+            "json" => "application/json",
+            _ => "multipart/form-data; boundary=X",
+        };
+        (content_type, body.into_bytes())
+    }
+
+    #[test]
+    fn f14_a_request_has_so_many_parameters_and_no_more() {
+        for kind in ["form", "json", "multipart"] {
+            let (content_type, body) = body_of(kind, MAX_PARAMS - 1);
+            let params = read("u=admin", content_type, &body).unwrap();
+            assert_eq!(params.iter().count(), MAX_PARAMS, "{kind}");
+            let (content_type, body) = body_of(kind, MAX_PARAMS);
+            assert_eq!(read("u=admin", content_type, &body), Err(Unreadable::TooMany), "{kind}");
+        }
+        let often = "u=admin&".repeat(10 * MAX_PARAMS);
+        assert_eq!(read("", "", often.as_bytes()).unwrap().get("u"), Some("admin"));
+    }
+
+    #[test]
+    fn f14_four_times_the_parameters_take_four_times_as_long() {
+        for kind in ["form", "json", "multipart"] {
+            linear::assert(
+                kind,
+                5_000,
+                |count| body_of(kind, count),
+                |(content_type, body)| {
+                    assert_eq!(read("", content_type, body), Err(Unreadable::TooMany));
+                },
+            );
+            linear::assert(
+                kind,
+                (MAX_PARAMS - 1) / 4,
+                |count| body_of(kind, count),
+                |(content_type, body)| {
+                    let params = read("", content_type, body).unwrap();
+                    assert!(params.iter().all(|(name, value)| params.get(name) == Some(value)));
+                },
+            );
+        }
+        linear::assert(
+            "one name, many times",
+            5_000,
+            |count| "user_id=1&".repeat(count),
+            |form| assert_eq!(read("", "", form.as_bytes()).unwrap().id("user_id"), Some(1)),
+        );
+    }
+
+    #[test]
+    fn json_keeps_the_order_of_the_request_and_the_last_of_doubles() {
+        let body = br#"{"z": "1", "a": "2", "z": "3"}"#;
+        let params = read("", "application/json", body).unwrap();
+        assert_eq!(params.iter().collect::<Vec<_>>(), [("z", "3"), ("a", "2")]);
+        assert_eq!(read("", "application/json", b"{} {}"), Err(Unreadable::Json));
+        assert_eq!(read("", "application/json", br#"{"a": [1"#), Err(Unreadable::Json));
     }
 
     #[test]

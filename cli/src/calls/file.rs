@@ -283,6 +283,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::linear;
 
     fn read(
         text: &str,
@@ -363,6 +364,21 @@ mod tests {
         {
             let error = read(text, options()).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn f14_files_of_calls_are_read_in_linear_time() {
+        for line in ["370,a,2026-11-24T10:00:00Z,1.5,acme,x\n", ",\n", "\"370\n"] {
+            linear::assert(
+                line,
+                1_000,
+                |count| {
+                    let head = "destination,call_id,start_time,billsec,originator,terminator";
+                    format!("{head}\n{}", line.repeat(count))
+                },
+                |text| drop(read(text, options()).unwrap()),
+            );
         }
     }
 }

@@ -152,6 +152,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::linear;
 
     fn read(text: &str, columns: &[(&str, usize)]) -> anyhow::Result<Vec<RateLine>> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -208,5 +209,23 @@ mod tests {
             let error = read(text, &columns).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }
+    }
+
+    #[test]
+    fn f14_decks_are_read_in_linear_time() {
+        for (what, line) in [("lines", "370,\"a, b\",0.1\n"), ("columns", ",,,,,,,,")] {
+            linear::assert(
+                what,
+                1_000,
+                |count| format!("prefix,destination,rate\n{}", line.repeat(count)),
+                |text| drop(read(text, &[]).unwrap()),
+            );
+        }
+        linear::assert(
+            "a line without an end",
+            100_000,
+            |count| format!("prefix,rate\n\"{}", "1".repeat(count)),
+            |text| drop(read(text, &[]).unwrap()),
+        );
     }
 }

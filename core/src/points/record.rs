@@ -93,8 +93,8 @@ impl Point {
         };
         let from = contract::to_dynamic(&new)?;
         let mut to = contract::to_dynamic(&self.message)?;
-        for path in &mask.paths {
-            let fixed = matches!(path.as_str(), "id" | "user_id");
+        for path in contract::paths(Some(mask)) {
+            let fixed = matches!(path, "id" | "user_id");
             if fixed || !contract::copy_field(&mut to, &from, path) {
                 return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
             }

@@ -86,6 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::linear;
 
     /// Whether a pattern describes a number, looked at character by character.
     fn describes(pattern: &str, number: &str) -> bool {
@@ -120,6 +121,23 @@ mod tests {
             assert_eq!(patterns.contain(number), expected, "{number}");
         }
         assert!(!Patterns::new(Vec::new()).contain("1"));
+    }
+
+    #[test]
+    fn f14_patterns_that_all_fit_are_looked_at_once() {
+        linear::assert(
+            "patterns",
+            1 << 10,
+            // Every wildcard that there is, so that each character has two ways to go on.
+            |count| {
+                let pattern = |index: usize| {
+                    let choices = (0..12).map(|bit| if index >> bit & 1 == 1 { '_' } else { '1' });
+                    choices.chain("2".chars()).collect()
+                };
+                Patterns::new((0..count).map(pattern).collect())
+            },
+            |patterns| assert!(!patterns.contain("1111111111113")),
+        );
     }
 
     proptest! {

@@ -127,8 +127,10 @@ pub(super) async fn all_numbers(db: &Db, pool: PoolId) -> Result<(i64, Vec<Strin
 
 /// Adds numbers, of which each comes once. Returns how many there were not before.
 pub(super) async fn add_numbers(tx: &mut Tx, pool: PoolId, numbers: Vec<String>) -> Result<i64> {
-    let before = count(tx, pool).await?;
     let ids = tx.next_ids(Sequence::PoolNumbers, numbers.len()).await?;
+    // What was there before keeps its id, which is a smaller one: what is new can be counted
+    // without a look at the whole pool.
+    let Some(first) = ids.first().copied() else { return Ok(0) };
     let rows = ids
         .into_iter()
         .zip(numbers)
@@ -141,11 +143,10 @@ pub(super) async fn add_numbers(tx: &mut Tx, pool: PoolId, numbers: Vec<String>)
         on_conflict: " ON CONFLICT (pool_id, number) DO NOTHING",
     })
     .await?;
-    Ok(count(tx, pool).await? - before)
-}
-
-async fn count(tx: &mut Tx, pool: PoolId) -> Result<i64> {
-    let query = Query::new("SELECT COUNT(*) FROM pool_numbers WHERE pool_id = ").value(pool);
+    let query = Query::new("SELECT COUNT(*) FROM pool_numbers WHERE pool_id = ")
+        .value(pool)
+        .and(" AND id >= ")
+        .value(first);
     tx.fetch_optional(query).await?.map_or(Ok(0), |row| row.get(0))
 }
 

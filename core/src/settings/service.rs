@@ -10,7 +10,7 @@ use crate::{
     access::principal,
     changes::{self, Change},
     context::Context,
-    currencies,
+    contract, currencies,
     error::{Error, Result},
     stats,
     store::Tx,
@@ -60,8 +60,8 @@ impl SettingsService for Service {
         if rekeyed {
             settings.retire_key(request.old_key_seconds)?;
         }
-        for path in &mask.paths {
-            match path.as_str() {
+        for path in contract::paths(Some(&mask)) {
+            match path {
                 // Of the currencies, which keep it.
                 "default_currency" => {
                     currencies::set_default(&mut tx, &new.default_currency).await?;

@@ -60,7 +60,7 @@ pub(super) fn changed(old: &pb::User, request: &pb::UpdateUserRequest) -> Result
     let new = request.user.clone().unwrap_or_default();
     let from = contract::to_dynamic(&new)?;
     let mut to = contract::to_dynamic(old)?;
-    for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
+    for path in contract::paths(request.update_mask.as_ref()) {
         let root = path.split('.').next().unwrap_or_default();
         let fixed = FIXED_FIELDS.contains(&root) || path.ends_with("_warned");
         if fixed || !contract::copy_field(&mut to, &from, path) {
