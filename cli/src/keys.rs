@@ -117,11 +117,13 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
 /// The name under which the core knows a method. A misspelt one would restrict nothing.
 fn method_named(config: &Config, name: &str) -> anyhow::Result<String> {
     let mut methods = config.dialect.of_shim()?.methods().iter();
-    let found = methods.find(|method| method.name == name || method.aliases.contains(&name));
+    let found = methods.find(|method| {
+        method.declaration.name == name || method.declaration.aliases.contains(&name)
+    });
     let method = found.with_context(|| {
         format!("there is no method {name:?}; `tollbook methods` lists all there are")
     })?;
-    Ok(method.name.to_owned())
+    Ok(method.declaration.name.to_owned())
 }
 
 async fn new_key(core: Core, config: &Config, args: CreateArgs) -> anyhow::Result<ApiKey> {

@@ -19,13 +19,13 @@ pub(crate) fn print(dialect: Dialect) -> anyhow::Result<()> {
 }
 
 fn print_method(out: &mut impl Write, method: &Method) -> io::Result<()> {
-    writeln!(out, "## {}\n", method.name)?;
+    writeln!(out, "## {}\n", method.declaration.name)?;
     writeln!(out, "{} ({}).", method.summary, method.group)?;
-    if !method.aliases.is_empty() {
-        writeln!(out, "Also called {}.", method.aliases.join(", "))?;
+    if !method.declaration.aliases.is_empty() {
+        writeln!(out, "Also called {}.", method.declaration.aliases.join(", "))?;
     }
     writeln!(out, "\nThe hash is the SHA1 of one of these, followed by the API secret key:\n")?;
-    for names in method.hash {
+    for names in method.declaration.hash {
         let values = if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") };
         writeln!(out, "- {values}")?;
     }

@@ -1,7 +1,6 @@
 //! What fuzzers reach: what reads what comes from outside.
 
 use jiff::tz::TimeZone;
-use prost::Message;
 use tollbook_proto::v1 as pb;
 
 use crate::{access, money::Money, network::Networks, tariffs};
@@ -14,8 +13,7 @@ pub fn rate_line(line: &pb::RateLine) {
 /// Judges what a shim presents, as bytes, by a key. Nothing that was not made with the key may
 /// fit.
 pub fn legacy_signature(bytes: &[u8]) {
-    let Ok(claim) = pb::LegacySignature::decode(bytes) else { return };
-    assert!(!access::fuzzing::fits(&claim, "a key that no input knows: 5c1e93"), "{claim:?}");
+    assert!(!access::fuzzing::fits(bytes, "a key that no input knows: 5c1e93"), "{bytes:?}");
 }
 
 /// Reads an amount and a list of networks.

@@ -26,9 +26,9 @@ pub(crate) fn rpc(name: &Arc<str>, code: tonic::Code, begun: Instant) {
 
 /// The hash of a legacy request was made of this one of its accepted inputs, counted from 1;
 /// none, which is counted as 0: of none.
-pub(crate) fn legacy_hash(method: &str, input: Option<usize>) {
+pub(crate) fn legacy_hash(method: &'static str, input: Option<u32>) {
     let input = input.unwrap_or_default();
-    counter!("tollbook_legacy_hash_total", "method" => method.to_owned(), "input" => input.to_string())
+    counter!("tollbook_legacy_hash_total", "method" => method, "input" => input.to_string())
         .increment(1);
 }
 

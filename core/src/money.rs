@@ -71,7 +71,7 @@ impl Money {
 
     /// A required amount of a request.
     pub fn from_proto(value: Option<&pb::Decimal>) -> Result<Self> {
-        value.and_then(|value| parse(&value.value)).and_then(Self::new).ok_or(Error::InvalidAmount)
+        value.and_then(read).and_then(Self::new).ok_or(Error::InvalidAmount)
     }
 }
 
@@ -97,10 +97,7 @@ impl ExchangeRate {
 
     /// A rate of a request.
     pub fn from_proto(value: Option<&pb::Decimal>) -> Result<Self> {
-        value
-            .and_then(|value| parse(&value.value))
-            .and_then(Self::new)
-            .ok_or(Error::InvalidExchangeRate)
+        value.and_then(read).and_then(Self::new).ok_or(Error::InvalidExchangeRate)
     }
 
     /// The exact value.
@@ -121,9 +118,19 @@ pub(crate) fn to_proto(value: Decimal) -> pb::Decimal {
     pb::Decimal { value: value.to_string() }
 }
 
-/// Reads a decimal as the contract writes them: digits, an optional leading minus, an
-/// optional point with digits on both sides or one of them. Nothing else: no exponent, no
-/// plus sign, no spaces.
+/// Reads an amount of a request. It has one spelling but for zeros at its end: amounts are hashed
+/// without separators, and `05.50` behind one user's id would read as `5.50` behind another's.
+fn read(value: &pb::Decimal) -> Option<Decimal> {
+    let digits = value.value.strip_prefix('-').unwrap_or(&value.value);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_plain = !whole.is_empty() && !fraction.is_empty();
+    let leads_with_zero = whole.len() > 1 && whole.starts_with('0');
+    let decimal = parse(&value.value).filter(|_| is_plain && !leads_with_zero)?;
+    (!decimal.is_zero() || !value.value.starts_with('-')).then_some(decimal)
+}
+
+/// Reads a decimal in any spelling: digits, an optional leading minus, an optional point with
+/// digits on both sides or one of them. Nothing else: no exponent, no plus sign, no spaces.
 #[must_use]
 pub(crate) fn parse(text: &str) -> Option<Decimal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -163,6 +170,17 @@ mod tests {
         }
         for out_of_range in ["1000000000000", "-1000000000000", "0.0000000000000001"] {
             assert!(parse(out_of_range).and_then(Money::new).is_none(), "{out_of_range}");
+        }
+    }
+
+    #[test]
+    fn f08_an_amount_of_a_request_has_one_spelling() {
+        let read = |text: &str| Money::from_proto(Some(&pb::Decimal { value: text.to_owned() }));
+        for good in ["0", "0.0", "5.50", "-0.5", "100", "10.05", "-12"] {
+            assert!(read(good).is_ok(), "{good}");
+        }
+        for bad in ["05.50", "5.", ".5", "-0", "-0.00", "007", "00", "-.5", "-05", "0.", "00.5"] {
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 

@@ -56,6 +56,8 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
         api_secret_key: set_up
             .api_secret_key
             .clone()
+            // An empty one is none.
+            .filter(|key| !key.is_empty())
             .or_else(|| set_up.demo.then(|| DEMO_API_SECRET.to_owned())),
         token: set_up.demo.then_some(DEMO_TOKEN),
     };
@@ -74,11 +76,12 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     currencies::store::insert(&mut tx, &currency).await?;
     let settings = Settings {
         allow_api: credentials.api_secret_key.is_some(),
-        api_secret_key: Secret(credentials.api_secret_key.clone().unwrap_or_default()),
+        api_secret_key: credentials.api_secret_key.clone().and_then(Secret::new),
         ..Settings::default()
     };
     settings::store::write(&mut tx, &settings).await?;
-    if settings.api_secret_key.is_weak() && !set_up.demo {
+    let is_weak = settings.api_secret_key.as_ref().is_some_and(Secret::is_weak);
+    if is_weak && !set_up.demo {
         tracing::warn!("the API secret key is weak: give the clients a longer one when you can");
     }
     let admin = pb::User {

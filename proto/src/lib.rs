@@ -2,6 +2,7 @@
 //! descriptors for reflection, and the few names that travel outside the messages.
 
 mod codec;
+pub mod legacy;
 
 /// The generated messages, clients and servers of package `tollbook.v1`.
 pub mod v1 {

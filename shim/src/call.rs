@@ -31,7 +31,7 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::{BoxError, Transport, method::Method, request::Params, trace};
+use crate::{BoxError, Transport, request::Params, trace};
 
 /// One legacy request.
 pub(crate) struct Call {
@@ -115,8 +115,8 @@ impl Signed {
     }
 
     /// Has the core make the checks that it would make before doing the method's work.
-    pub(crate) async fn check_access(&self, method: &Method) -> Result<(), Status> {
-        let request = CheckAccessRequest { rpc: method.rpc.to_owned() };
+    pub(crate) async fn check_access(&self) -> Result<(), Status> {
+        let request = CheckAccessRequest {};
         LegacyServiceClient::new(self.clone()).check_access(request).await.map(drop)
     }
 }

@@ -167,7 +167,7 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
                 _ => (StatusCode::OK, status.message()),
             };
             if http != StatusCode::OK {
-                tracing::error!(method = method.name, code = ?status.code(), message = status.message(), "the core failed");
+                tracing::error!(method = method.declaration.name, code = ?status.code(), message = status.message(), "the core failed");
             }
             return (http, method.wrap.error(text));
         }

@@ -19,8 +19,10 @@ use axum::{
 use futures_util::{StreamExt, stream};
 use ipnet::IpNet;
 use metrics::{counter, histogram};
+use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tollbook_proto::{REQUEST_ID_HEADER, is_request_id};
+use tonic::metadata::{Binary, MetadataValue};
 use tracing::Instrument;
 
 use crate::{
@@ -58,7 +60,8 @@ impl Server {
     pub(crate) fn new(shim: Shim) -> Self {
         let mut methods = HashMap::new();
         for method in shim.dialect.methods() {
-            for name in std::iter::once(&method.name).chain(method.aliases) {
+            let declaration = method.declaration;
+            for name in std::iter::once(&declaration.name).chain(declaration.aliases) {
                 methods.insert(*name, method);
             }
         }
@@ -83,11 +86,9 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
     let Some(method) = server.methods.get(name).copied() else {
         return refuse(StatusCode::NOT_FOUND, "Unknown method");
     };
-    let http_get = match *request.method() {
-        Verb::GET | Verb::HEAD => true,
-        Verb::POST => false,
-        _ => return refuse(StatusCode::METHOD_NOT_ALLOWED, "Use POST or GET"),
-    };
+    if ![Verb::GET, Verb::HEAD, Verb::POST].contains(request.method()) {
+        return refuse(StatusCode::METHOD_NOT_ALLOWED, "Use POST or GET");
+    }
     let called = name.to_owned();
     let gzip = match server.shim.gzip_files {
         true => Gzip::Files,
@@ -109,9 +110,13 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         Ok(params) => params,
         Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
     };
-    let hmac = hmac::of(&head.headers)
-        .map(|signature| (signature, hmac::digest(&head.method, &called, &sent, &params)));
-    let presented = Presented { http_get, client, hmac };
+    let hmac = hmac::of(&head.headers).map(|signature| (signature, Sha256::digest(&sent).to_vec()));
+    let presented = Presented { called: &called, verb: head.method.clone(), client, hmac };
+    let dialect = server.shim.dialect;
+    let claim = signature::of(dialect, method.declaration, &params, presented);
+    let Some(claim) = claim else {
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "What is signed is too long");
+    };
     let Ok(Ok(_turn)) = tokio::time::timeout(MAX_WAIT, server.turns.acquire()).await else {
         counter!("tollbook_xml_refused_total").increment(1);
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "Service is temporarily unavailable");
@@ -119,12 +124,12 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
     let begun = Instant::now();
     let id = request_id(&head.headers);
     // Of the highest level, so that every line of the log has the id.
-    let span = tracing::error_span!("request", method = method.name, request_id = %id, %client);
+    let span = tracing::error_span!("request", method = method.declaration.name, request_id = %id, %client);
     trace::continue_from(&span, &head.headers);
-    let answered = answer(server, method, params, presented, &id).instrument(span);
+    let answered = answer(server, method, params, claim, &id).instrument(span);
     let (status, answer, html_wrap) = answered.await;
-    histogram!("tollbook_xml_seconds", "method" => method.name).record(begun.elapsed());
-    counter!("tollbook_xml_total", "method" => method.name, "status" => status.as_str().to_owned())
+    histogram!("tollbook_xml_seconds", "method" => method.declaration.name).record(begun.elapsed());
+    counter!("tollbook_xml_total", "method" => method.declaration.name, "status" => status.as_str().to_owned())
         .increment(1);
     let mut response = respond(status, answer, html_wrap, gzip);
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -146,16 +151,15 @@ async fn answer(
     server: &Server,
     method: &'static Method,
     params: Params,
-    presented: Presented,
+    claim: MetadataValue<Binary>,
     request_id: &str,
 ) -> (StatusCode, Answer, bool) {
     let shim = &server.shim;
-    let signature = signature::of(shim.dialect, method, &params, presented);
-    let core = Signed::new(shim.core.clone(), shim.token.clone(), signature, request_id);
+    let core = Signed::new(shim.core.clone(), shim.token.clone(), claim, request_id);
     let (status, answer) = match (method.handle)(Call::new(params, core.clone())).await {
         Ok(answer) => (StatusCode::OK, answer),
         Err(Failure::Core(status)) => error::answer(method, &status),
-        Err(Failure::Parameters(answer)) => match core.check_access(method).await {
+        Err(Failure::Parameters(answer)) => match core.check_access().await {
             Ok(()) => (StatusCode::OK, answer),
             Err(status) => error::answer(method, &status),
         },

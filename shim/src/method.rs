@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use tollbook_proto::v1::{ErrorReason, Role};
+use tollbook_proto::{legacy::Declaration, v1::ErrorReason};
 
 use crate::{
     call::Call,
@@ -15,25 +15,15 @@ pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Failure>>
 
 /// A method of a legacy API: everything about it but what it does with its answer.
 pub struct Method {
-    /// Its name in the URL.
-    pub name: &'static str,
-    /// Other names of it.
-    pub aliases: &'static [&'static str],
+    /// Its names, what its hash is made of, and the rpcs that do its work: what the core knows
+    /// of it, too.
+    pub declaration: &'static Declaration,
     /// The group under which the original's documentation lists it.
     pub group: &'static str,
     /// What it does.
     pub summary: &'static str,
-    /// The accepted inputs of the hash: lists of parameters, whose values are concatenated.
-    /// The documented one comes first.
-    pub hash: &'static [&'static [&'static str]],
-    /// Whether an empty input counts for the admin only.
-    pub only_admin_signs_nothing: bool,
     /// Its parameters beyond `u` and `hash`.
     pub params: &'static [Param],
-    /// The roles that it admits; empty: it needs no caller.
-    pub(crate) roles: &'static [Role],
-    /// The rpc that does its work, whose access rule it obeys.
-    pub(crate) rpc: &'static str,
     /// How its own errors are wrapped.
     pub(crate) wrap: Wrap,
     /// Its own texts of errors, where they differ from the common ones.
@@ -61,12 +51,3 @@ pub(crate) const fn required(name: &'static str, meaning: &'static str) -> Param
 pub(crate) const fn optional(name: &'static str, meaning: &'static str) -> Param {
     Param { name, required: false, meaning }
 }
-
-/// The roles of operators' methods.
-pub(crate) const STAFF: &[Role] = &[Role::Admin, Role::Manager];
-
-/// Every role.
-pub(crate) const EVERYBODY: &[Role] = &[Role::Admin, Role::Manager, Role::User];
-
-/// No caller is named: the hash alone lets a request in.
-pub(crate) const NOBODY: &[Role] = &[];

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde_json::{Value, value::RawValue};
-use tollbook_proto::v1::Decimal;
+use tollbook_proto::{legacy::Declaration, v1::Decimal};
 
 use crate::error::{Failure, Wrap};
 
@@ -70,6 +70,12 @@ impl Params {
         self.get(name).filter(|value| !value.is_empty())
     }
 
+    /// The value of a parameter that has several spellings, as the hash has it.
+    pub(crate) fn spelled(&self, method: &Declaration, name: &'static str) -> &str {
+        let sent_as = method.sent_as(name, |name| self.filled(name).is_some());
+        sent_as.map(|name| self.text(name)).unwrap_or_default()
+    }
+
     /// An id: digits only, so that it has one spelling; none where it is anything else.
     pub(crate) fn id(&self, name: &str) -> Option<i64> {
         let text = self.get(name)?;
@@ -101,7 +107,9 @@ impl Params {
         let Some(text) = self.filled(name) else {
             return Ok(None);
         };
-        let seconds = text.parse().ok().filter(|seconds| Timestamp::from_second(*seconds).is_ok());
+        // One spelling, as ids have.
+        let seconds = text.parse::<i64>().ok().filter(|seconds| seconds.to_string() == text);
+        let seconds = seconds.filter(|seconds| Timestamp::from_second(*seconds).is_ok());
         let seconds = seconds.ok_or_else(|| Failure::invalid(wrap, name))?;
         Ok(Some(prost_types::Timestamp { seconds, nanos: 0 }))
     }

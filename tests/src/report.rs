@@ -16,7 +16,7 @@ use crate::{
 pub fn m4() -> String {
     let files = files();
     let cases = |method: &Method| -> Vec<Case> {
-        let files = files.iter().filter(|file| file.method == method.name);
+        let files = files.iter().filter(|file| file.method == method.declaration.name);
         files.flat_map(|file| file.case.clone()).filter(|case| !is_preparation(case)).collect()
     };
     let methods = Dialect::M4.methods();
@@ -36,8 +36,8 @@ pub fn m4() -> String {
         let count = |basis| cases.iter().filter(|case| case.rests_on == basis).count();
         let (verified, documented, analogy) =
             (count(Basis::Verified), count(Basis::Documented), count(Basis::Analogy));
-        let aliases = method.aliases.join(", ");
-        let name = method.name;
+        let aliases = method.declaration.aliases.join(", ");
+        let name = method.declaration.name;
         writeln!(
             report,
             "| [{name}](#{name}) | {aliases} | {verified} | {documented} | {analogy} |"
@@ -64,10 +64,10 @@ fn basis(case: &Case) -> &'static str {
 }
 
 fn write_method(report: &mut String, method: &Method, cases: &[Case]) {
-    let name = method.name;
+    let name = method.declaration.name;
     writeln!(report, "\n## {name}\n\n{} (group {}).", method.summary, method.group).unwrap();
-    if !method.aliases.is_empty() {
-        writeln!(report, "Also called {}.", method.aliases.join(", ")).unwrap();
+    if !method.declaration.aliases.is_empty() {
+        writeln!(report, "Also called {}.", method.declaration.aliases.join(", ")).unwrap();
     }
     if !method.params.is_empty() {
         report.push_str("\n| parameter | | meaning |\n|---|---|---|\n");
@@ -77,11 +77,14 @@ fn write_method(report: &mut String, method: &Method, cases: &[Case]) {
         }
     }
     let inputs: Vec<String> = method
+        .declaration
         .hash
         .iter()
         .map(|names| match names.is_empty() {
             false => names.join(" + "),
-            true if method.only_admin_signs_nothing => "nothing, for the admin".to_owned(),
+            true if method.declaration.only_admin_signs_nothing => {
+                "nothing, for the admin".to_owned()
+            }
             true => "nothing".to_owned(),
         })
         .collect();

@@ -15,11 +15,8 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
-use prost::Message;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tollbook_proto::{
-    HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, REQUEST_ID_HEADER, v1::LegacySignature,
-};
+use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, REQUEST_ID_HEADER};
 use tonic::{
     Code, Status,
     body::Body,
@@ -30,6 +27,8 @@ use tracing::Instrument;
 
 use super::{
     Caller, Principal,
+    binding::Bindings,
+    claim::{Claim, Lists},
     policy::{Policy, Rule},
     signature,
     tokens::{Token, TokenKind},
@@ -57,6 +56,7 @@ const MAX_WAIT: Duration = Duration::from_secs(2);
 /// Decides who gets in, and when.
 pub(crate) struct Gate {
     policy: Policy,
+    bindings: Bindings,
     context: Arc<Context>,
     turns: Semaphore,
 }
@@ -64,7 +64,8 @@ pub(crate) struct Gate {
 impl Gate {
     /// Reads the access rules; fails where the contract leaves one out.
     pub(crate) fn new(context: Arc<Context>) -> Result<Self> {
-        Ok(Self { policy: Policy::load()?, context, turns: Semaphore::new(MAX_IN_FLIGHT) })
+        let (policy, bindings) = (Policy::load()?, Bindings::load()?);
+        Ok(Self { policy, bindings, context, turns: Semaphore::new(MAX_IN_FLIGHT) })
     }
 
     /// Waits for the turn of a call, which lasts until it is answered.
@@ -76,18 +77,44 @@ impl Gate {
         turn.ok().and_then(Result::ok).ok_or(Error::Unavailable)
     }
 
-    /// The principal of a call, or why it is turned away.
+    /// Lets a call in with its principal, or says why it is turned away.
     async fn admit(
         &self,
         rule: &Rule,
-        headers: &HeaderMap,
+        request: Request<Body>,
+        request_id: &Arc<str>,
+    ) -> Result<Request<Body>> {
+        let (mut parts, mut body) = request.into_parts();
+        let token = self.token(&parts.headers, &parts.extensions).await?;
+        if let Some(claim) = parts.headers.get(LEGACY_SIGNATURE_METADATA) {
+            let claim = decode_claim(token.as_deref(), claim)?;
+            if parts.uri.path() == CHECK_ACCESS {
+                parts.extensions.insert(claim);
+                return Ok(Request::from_parts(parts, body));
+            }
+            let bindings = self.bindings.of(claim.method, parts.uri.path());
+            let bindings = bindings.ok_or(Error::SignatureRefused)?;
+            let (principal, lists) = self.admit_legacy(rule, &claim, request_id).await?;
+            body = bindings.hold(&claim, lists, body).await?;
+            parts.extensions.insert(principal);
+        } else {
+            let extensions = &parts.extensions;
+            let principal = self.admit_direct(rule, token, extensions, request_id).await?;
+            parts.extensions.insert(principal);
+        }
+        Ok(Request::from_parts(parts, body))
+    }
+
+    /// The principal of a call that carries no legacy signature.
+    async fn admit_direct(
+        &self,
+        rule: &Rule,
+        token: Option<Arc<Token>>,
         extensions: &Extensions,
         request_id: &Arc<str>,
     ) -> Result<Principal> {
-        let token = self.token(headers, extensions).await?;
-        if let Some(claim) = headers.get(LEGACY_SIGNATURE_METADATA) {
-            let claim = decode_claim(token.as_deref(), claim)?;
-            return self.admit_legacy(rule, &claim, request_id).await;
+        if rule.legacy_only {
+            return Err(Error::SignatureRefused);
         }
         let (caller, credential) = match token {
             Some(token) if token.kind != TokenKind::Shim => {
@@ -117,13 +144,13 @@ impl Gate {
         Ok(principal)
     }
 
-    /// The principal of a legacy request.
+    /// The principal of a legacy request, and the lists of parameters that it signed.
     async fn admit_legacy(
         &self,
         rule: &Rule,
-        claim: &LegacySignature,
+        claim: &Claim,
         request_id: &Arc<str>,
-    ) -> Result<Principal> {
+    ) -> Result<(Principal, Lists)> {
         let snapshot = self.context.catalog.load_full();
         let request = signature::Verifier {
             claim,
@@ -133,29 +160,20 @@ impl Gate {
             lockout: &self.context.lockout,
             db: &self.context.db,
         };
-        let principal = request.verify(rule, |user| self.permissions_of(user)).await;
-        let principal = principal.inspect_err(|error| {
-            tracing::debug!(method = claim.method, client = claim.client_address, %error, "legacy request refused");
+        let admitted = request.verify(rule, |user| self.permissions_of(user)).await;
+        let (principal, lists) = admitted.inspect_err(|error| {
+            let (method, client) = (claim.method.name, claim.client_address());
+            tracing::debug!(method, client, %error, "legacy request refused");
         })?;
         rule.check(&principal)?;
-        Ok(principal)
+        Ok((principal, lists))
     }
 
-    /// Whether a legacy request would be let through to an rpc.
-    pub(super) async fn check_legacy(&self, rpc: &str, claim: &LegacySignature) -> Result<()> {
-        let rule = self.policy.rule(rpc).ok_or_else(|| Error::invalid("rpc", "is unknown"))?;
+    /// Whether a legacy request would be let through to the rpc that does its method's work.
+    pub(super) async fn check_legacy(&self, claim: &Claim) -> Result<()> {
+        let rpc = claim.method.rpcs.first().and_then(|rpc| self.policy.rule(rpc.path));
+        let rule = rpc.ok_or(Error::SignatureRefused)?;
         self.admit_legacy(rule, claim, &"".into()).await.map(drop)
-    }
-
-    /// The legacy signature of a request, not yet judged.
-    async fn claim_of(
-        &self,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-    ) -> Result<LegacySignature> {
-        let token = self.token(headers, extensions).await?.ok_or(Error::CredentialsMissing)?;
-        let claim = headers.get(LEGACY_SIGNATURE_METADATA).ok_or(Error::SignatureRefused)?;
-        decode_claim(Some(&token), claim)
     }
 
     /// The valid token that the headers carry, or that admits the client's certificate; none:
@@ -209,15 +227,13 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
 }
 
 /// Reads a legacy signature, which only a shim may present.
-fn decode_claim(token: Option<&Token>, claim: &HeaderValue) -> Result<LegacySignature> {
+fn decode_claim(token: Option<&Token>, claim: &HeaderValue) -> Result<Claim> {
     if token.is_none_or(|token| token.kind != TokenKind::Shim) {
         return Err(Error::SignatureRefused);
     }
     // Binary metadata travels as base64, with padding or without.
     let bytes = METADATA_BASE64.decode(claim).map_err(|_| Error::SignatureRefused)?;
-    let claim = LegacySignature::decode(bytes.as_slice());
-    // What names no method would pass for something else than a legacy request.
-    claim.ok().filter(|claim| !claim.method.is_empty()).ok_or(Error::SignatureRefused)
+    Claim::read(&bytes)
 }
 
 /// Puts the gate in front of a service.
@@ -239,14 +255,19 @@ pub struct AccessService<S> {
     inner: S,
 }
 
+/// Whether a path without a rule is open to all: health and reflection, and nothing else.
+fn is_open(path: &str) -> bool {
+    ["/grpc.health.v1.Health/", "/grpc.reflection."].iter().any(|open| path.starts_with(open))
+}
+
 /// The code of a response that has failed at once; a stream that fails later is a success here.
 fn code_of<B>(response: &Response<B>) -> Code {
     let code = response.headers().get("grpc-status");
     code.map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
-/// The one rpc whose rule is named in its message and not by its path: its own code makes
-/// the checks.
+/// The one rpc whose rule is that of another, which the claim names: its own code makes the
+/// checks.
 const CHECK_ACCESS: &str = "/tollbook.v1.LegacyService/CheckAccess";
 
 impl<S> Service<Request<Body>> for AccessService<S>
@@ -262,15 +283,17 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let gate = self.gate.clone();
         // The clone may not be ready; the one that was polled is.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            // Reflection, health and what does not exist are open to all.
             let Some(rule) = gate.policy.rule(request.uri().path()) else {
-                return inner.call(request).await;
+                return match is_open(request.uri().path()) {
+                    true => inner.call(request).await,
+                    false => Ok(Status::unimplemented("there is no such rpc").into_http()),
+                };
             };
             let _turn = match gate.turn().await {
                 Ok(turn) => turn,
@@ -283,18 +306,8 @@ where
             let span = tracing::error_span!("rpc", rpc = %rule.name, request_id = %id);
             trace::continue_from(&span, request.headers());
             let mut response = async {
-                let (headers, extensions) = (request.headers(), request.extensions());
-                let admitted = if request.uri().path() == CHECK_ACCESS {
-                    gate.claim_of(headers, extensions).await.map(|claim| {
-                        request.extensions_mut().insert(claim);
-                    })
-                } else {
-                    gate.admit(rule, headers, extensions, &id).await.map(|principal| {
-                        request.extensions_mut().insert(principal);
-                    })
-                };
-                match admitted {
-                    Ok(()) => inner.call(request).await,
+                match gate.admit(rule, request, &id).await {
+                    Ok(request) => inner.call(request).await,
                     Err(error) => Ok(Status::from(error).into_http()),
                 }
             }

@@ -4,6 +4,8 @@
 //! holds the access rules of the contract. Services ask the principal, never the request,
 //! whom it may see.
 
+mod binding;
+mod claim;
 pub(crate) mod keys;
 pub(crate) mod layer;
 pub(crate) mod lockout;

@@ -26,6 +26,8 @@ pub(super) struct Rule {
     pub(super) public: bool,
     /// Open to legacy requests that name no caller.
     pub(super) legacy_anonymous: bool,
+    /// Takes nothing but legacy signatures.
+    pub(super) legacy_only: bool,
 }
 
 impl Rule {
@@ -44,7 +46,7 @@ impl Rule {
     }
 }
 
-/// The rules of all rpcs of `tollbook.v1`, by path.
+/// The rules of all rpcs of our packages, by path.
 pub(super) struct Policy(HashMap<String, Rule>);
 
 impl Policy {
@@ -55,7 +57,7 @@ impl Policy {
             .get_extension_by_name("tollbook.v1.access")
             .ok_or_else(|| Error::internal("the contract has no access option"))?;
         let mut rules = HashMap::new();
-        let services = pool.services().filter(|service| service.package_name() == "tollbook.v1");
+        let services = pool.services().filter(|service| is_ours(service.package_name()));
         for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
             let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
             let options = method.options();
@@ -78,6 +80,11 @@ impl Policy {
     }
 }
 
+/// Whether a package is ours: whatever it is called, it is `tollbook` or below it.
+fn is_ours(package: &str) -> bool {
+    package.split('.').next() == Some("tollbook")
+}
+
 fn read(method: &MethodDescriptor, access: &DynamicMessage) -> Option<Rule> {
     let options = method.options();
     let effects = options.get_field_by_name("idempotency_level")?.as_enum_number()?;
@@ -94,6 +101,7 @@ fn read(method: &MethodDescriptor, access: &DynamicMessage) -> Option<Rule> {
         permission: Permission::try_from(field("permission")?.as_enum_number()?).ok()?,
         public: field("public").as_deref().and_then(Value::as_bool)?,
         legacy_anonymous: field("legacy_anonymous").as_deref().and_then(Value::as_bool)?,
+        legacy_only: field("legacy_only").as_deref().and_then(Value::as_bool)?,
     })
 }
 

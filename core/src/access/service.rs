@@ -9,6 +9,7 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{
+    claim::Claim,
     layer::Gate,
     principal, store,
     tokens::{self, NewToken, Token, TokenKind},
@@ -103,9 +104,9 @@ impl legacy_service_server::LegacyService for LegacyService {
         &self,
         request: Request<pb::CheckAccessRequest>,
     ) -> Result<Response<pb::CheckAccessResponse>, Status> {
-        let claim = request.extensions().get::<pb::LegacySignature>();
+        let claim = request.extensions().get::<Claim>();
         let claim = claim.ok_or(Error::SignatureRefused)?;
-        self.0.check_legacy(&request.get_ref().rpc, claim).await?;
+        self.0.check_legacy(claim).await?;
         Ok(Response::new(pb::CheckAccessResponse {}))
     }
 }

@@ -8,11 +8,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use tollbook_proto::v1::{HmacSignature, LegacySignature};
+use tollbook_proto::v1::HmacSignature;
 
 use super::{
     Caller, Principal, Replay,
-    keys::{self, ApiKey},
+    claim::{Claim, Input, Lists},
+    keys,
     lockout::Lockout,
     policy::Rule,
 };
@@ -31,9 +32,18 @@ use crate::{
 /// How far the clock of who signs may be from ours, in seconds.
 const SKEW: i64 = 300;
 
+/// Who a legacy request proved to be.
+struct Proven {
+    /// None: it names no caller.
+    caller: Option<Arc<Identity>>,
+    credential: Credential,
+    /// The lists of parameters that the proof covers.
+    lists: Lists,
+}
+
 /// A legacy request, and what it is judged by.
 pub(super) struct Verifier<'a> {
-    pub(super) claim: &'a LegacySignature,
+    pub(super) claim: &'a Claim,
     pub(super) request_id: &'a Arc<str>,
     pub(super) snapshot: &'a Snapshot,
     pub(super) directory: &'a Directory,
@@ -45,43 +55,45 @@ impl Verifier<'_> {
     /// Makes the checks of a legacy request in their documented order: API on, GET allowed,
     /// caller known, hash right, role admitted. Addresses that may not call at all are turned
     /// away with the first of them, and whoever is locked out is told that his hash is wrong.
+    /// Returns the caller, and the lists of parameters that the proof covers.
     pub(super) async fn verify(
         &self,
         rule: &Rule,
         permissions_of: impl Fn(&Identity) -> Permissions,
-    ) -> Result<Principal> {
+    ) -> Result<(Principal, Lists)> {
         let Self { claim, snapshot, lockout, .. } = self;
-        let address = claim.client_address.parse().ok();
+        let address = claim.client_address().parse().ok();
         if !snapshot.settings.allow_api {
             return Err(Error::ApiDisabled);
         }
         if !snapshot.settings.admits(address) {
             return Err(Error::AddressDenied);
         }
-        if claim.http_get && !snapshot.settings.allow_get_api {
+        if claim.is_get() && !snapshot.settings.allow_get_api {
             return Err(Error::GetDisabled);
         }
-        if lockout.is_locked(address, &claim.username) {
+        if lockout.is_locked(address, claim.username()) {
             return Err(Error::IncorrectHash);
         }
-        let proven = match &claim.hmac {
+        let proven = match claim.hmac() {
             Some(signature) => self.by_hmac(signature, rule).await,
             None if rule.legacy_anonymous => self.anonymously(),
             None => self.by_hash(rule).await,
         };
-        let (caller, credential) = proven.inspect_err(|error| {
+        let Proven { caller, credential, lists } = proven.inspect_err(|error| {
             if matches!(error, Error::BadLogin | Error::IncorrectHash) {
-                lockout.failed(address, &claim.username);
+                lockout.failed(address, claim.username());
             }
         })?;
         if let Some(caller) = &caller {
-            lockout.came_in(address, &claim.username);
-            let mut admitted = claim.roles.iter().copied().filter_map(Role::from_proto);
-            if !claim.roles.is_empty() && !admitted.any(|role| role == caller.role) {
+            lockout.came_in(address, claim.username());
+            let roles = claim.method.roles;
+            let mut admitted = roles.iter().filter_map(|role| Role::from_proto((*role).into()));
+            if !roles.is_empty() && !admitted.any(|role| role == caller.role) {
                 return Err(Error::RoleDenied);
             }
         }
-        Ok(Principal {
+        let principal = Principal {
             origin: Arc::new(self.origin(rule, caller.as_deref(), credential, address)),
             replay: self.replay(credential),
             caller: match caller {
@@ -91,7 +103,8 @@ impl Verifier<'_> {
                 }
                 None => Caller::Anonymous,
             },
-        })
+        };
+        Ok((principal, lists))
     }
 
     fn origin(
@@ -106,7 +119,7 @@ impl Verifier<'_> {
             credential,
             address,
             rpc: rule.name.clone(),
-            legacy_method: self.claim.method.clone(),
+            legacy_method: self.claim.method.name.to_owned(),
             request_id: self.request_id.clone(),
         }
     }
@@ -115,60 +128,64 @@ impl Verifier<'_> {
     /// where hashes are not checked there is nothing that could tell.
     fn replay(&self, credential: Credential) -> Option<Replay> {
         let window = self.snapshot.settings.replay_window_seconds;
-        let tells = self.claim.hmac.is_none() && credential != Credential::Unchecked;
-        let key = || format!("{}/{}", self.claim.method, self.claim.hash);
+        let tells = self.claim.hmac().is_none() && credential != Credential::Unchecked;
+        let key = || format!("{}/{}", self.claim.method.name, self.claim.hash());
         (tells && window > 0).then(|| Replay { key: key(), window })
     }
 
     /// By a hash, of a request that names no caller.
-    fn anonymously(&self) -> Result<(Option<Arc<Identity>>, Credential)> {
-        let credential = self.shared_credential(!self.claim.only_admin_signs_nothing);
-        Ok((None, credential.ok_or(Error::IncorrectHash)?))
+    fn anonymously(&self) -> Result<Proven> {
+        let inputs = self.inputs(!self.claim.method.only_admin_signs_nothing);
+        let (credential, lists) = self.shared_credential(&inputs).ok_or(Error::IncorrectHash)?;
+        Ok(Proven { caller: None, credential, lists })
     }
 
     /// By a hash, of the caller whom the request names.
-    async fn by_hash(&self, rule: &Rule) -> Result<(Option<Arc<Identity>>, Credential)> {
+    async fn by_hash(&self, rule: &Rule) -> Result<Proven> {
         let Self { claim, snapshot, directory, .. } = self;
-        let caller = directory.by_username(&claim.username).await?.ok_or(Error::BadLogin)?;
-        let may_sign_nothing = !claim.only_admin_signs_nothing || caller.role == Role::Admin;
-        if let Some(credential) = self.shared_credential(may_sign_nothing) {
-            return Ok((Some(caller), credential));
+        let caller = directory.by_username(claim.username()).await?.ok_or(Error::BadLogin)?;
+        let inputs =
+            self.inputs(!claim.method.only_admin_signs_nothing || caller.role == Role::Admin);
+        if let Some((credential, lists)) = self.shared_credential(&inputs) {
+            return Ok(Proven { caller: Some(caller), credential, lists });
         }
-        // His own keys; all are tried, as all candidates are.
-        let fits = |key: &&ApiKey| right_input(claim, &key.secret, may_sign_nothing).is_some();
-        let key = snapshot.api_keys.of_user(caller.id, clock::now()).filter(fits).last();
-        let key = key.ok_or(Error::IncorrectHash)?;
-        key.check(&claim.method, rule.changes_nothing)?;
-        Ok((Some(caller), Credential::ApiKey(key.id())))
+        // Their own keys; all are tried, as all inputs are.
+        let hash = claim.hash();
+        let keys = snapshot.api_keys.of_user(caller.id, clock::now());
+        let fitting = keys.filter_map(|key| Some((key, right_input(&inputs, &hash, &key.secret)?)));
+        let (key, lists) = fitting.last().ok_or(Error::IncorrectHash)?;
+        key.check(claim.method.name, rule.changes_nothing)?;
+        Ok(Proven { credential: Credential::ApiKey(key.id()), caller: Some(caller), lists })
+    }
+
+    /// What the hash may have been made of.
+    fn inputs(&self, may_sign_nothing: bool) -> Vec<Input> {
+        let mut inputs = self.claim.inputs();
+        inputs.retain(|input| may_sign_nothing || !input.text.is_empty());
+        inputs
     }
 
     /// Whether the hash is one of the secret key that all share, or of the one before it while
-    /// that counts; or need not be, because hash checking is disabled.
-    fn shared_credential(&self, may_sign_nothing: bool) -> Option<Credential> {
+    /// that counts; or need not be, because hash checking is disabled. With what it covers.
+    fn shared_credential(&self, inputs: &[Input]) -> Option<(Credential, Lists)> {
         let settings = &self.snapshot.settings;
         if settings.disable_hash_checking {
-            return Some(Credential::Unchecked);
+            return Some((Credential::Unchecked, Lists::ALL));
         }
-        let input = |key| right_input(self.claim, key, may_sign_nothing);
-        let input = settings.shared_api_key.then(|| {
-            input(&settings.api_secret_key)
-                .or_else(|| input(settings.previous_api_secret_key(clock::now())?))
-        });
-        let input = input.flatten();
-        measure::legacy_hash(&self.claim.method, input);
-        input.map(|_| Credential::ApiSecretKey)
+        let hash = self.claim.hash();
+        let keys = settings.shared_api_key.then(|| settings.api_secret_keys(clock::now()));
+        let mut keys = keys.into_iter().flatten();
+        let lists = keys.find_map(|key| right_input(inputs, &hash, key));
+        measure::legacy_hash(self.claim.method.name, lists.map(Lists::first));
+        lists.map(|lists| (Credential::ApiSecretKey, lists))
     }
 
     /// By the HMAC signature of an API key, whose user is the caller (docs/signing.md).
-    async fn by_hmac(
-        &self,
-        signature: &HmacSignature,
-        rule: &Rule,
-    ) -> Result<(Option<Arc<Identity>>, Credential)> {
+    async fn by_hmac(&self, signature: &HmacSignature, rule: &Rule) -> Result<Proven> {
         let Self { claim, snapshot, directory, db, .. } = self;
         let now = clock::now();
         let key = snapshot.api_keys.by_id(signature.key_id, now).ok_or(Error::IncorrectHash)?;
-        if !hmac_fits(signature, &claim.request_digest, &key.secret) {
+        if !hmac_fits(signature, &claim.digest(), &key.secret) {
             return Err(Error::IncorrectHash);
         }
         // Only who has the key hears what else is wrong.
@@ -177,15 +194,16 @@ impl Verifier<'_> {
             return Err(Error::SignatureExpired);
         }
         let caller = directory.by_id(key.user()).await?.ok_or(Error::BadLogin)?;
-        if !claim.username.is_empty() && claim.username != caller.username {
+        if !claim.username().is_empty() && claim.username() != caller.username {
             return Err(Error::BadLogin);
         }
-        key.check(&claim.method, rule.changes_nothing)?;
-        let presentation = claim.presentation.cast_signed();
+        key.check(claim.method.name, rule.changes_nothing)?;
+        let presentation = claim.presentation();
         // Until the request would be too old anyway.
         let expires_at = now.saturating_add(2 * SKEW * 1_000_000);
         keys::store::use_nonce(db, key.id(), &signature.nonce, presentation, expires_at).await?;
-        Ok((Some(caller), Credential::ApiKey(key.id())))
+        let credential = Credential::ApiKey(key.id());
+        Ok(Proven { caller: Some(caller), credential, lists: Lists::ALL })
     }
 }
 
@@ -198,7 +216,7 @@ fn hmac_fits(signature: &HmacSignature, request_digest: &[u8], key: &Secret) -> 
     let digest = hex::encode(request_digest);
     let signed = format!("TOLLBOOK1-HMAC-SHA256\n{key_id}\n{timestamp}\n{nonce}\n{digest}");
     let (Ok(mac), Ok(signature)) =
-        (Hmac::<Sha256>::new_from_slice(key.0.as_bytes()), hex::decode(signature))
+        (Hmac::<Sha256>::new_from_slice(key.as_bytes()), hex::decode(signature))
     else {
         return false;
     };
@@ -207,48 +225,50 @@ fn hmac_fits(signature: &HmacSignature, request_digest: &[u8], key: &Secret) -> 
 
 /// Whether a claim fits a key, by its hash or by its HMAC signature.
 #[cfg(fuzzing)]
-pub(crate) fn fits_any(claim: &LegacySignature, key: &str) -> bool {
-    let key = Secret(key.to_owned());
-    let by_hmac = claim.hmac.as_ref();
-    right_input(claim, &key, true).is_some()
-        || by_hmac.is_some_and(|signature| hmac_fits(signature, &claim.request_digest, &key))
+pub(crate) fn fits_any(claim: &[u8], key: &str) -> bool {
+    let (Ok(claim), Some(key)) = (Claim::read(claim), Secret::new(key.to_owned())) else {
+        return false;
+    };
+    let by_hmac = claim.hmac();
+    right_input(&claim.inputs(), &claim.hash(), &key).is_some()
+        || by_hmac.is_some_and(|signature| hmac_fits(signature, &claim.digest(), &key))
 }
 
-/// Which of the candidates, counted from 1, gives the hash when the secret key follows it. Every
-/// candidate is tried, and compared in constant time, whatever the ones before gave.
-fn right_input(claim: &LegacySignature, key: &Secret, may_sign_nothing: bool) -> Option<usize> {
-    let counts = |candidate: &String| may_sign_nothing || !candidate.is_empty();
-    let numbered = (1..).zip(&claim.candidates).filter(|(_, candidate)| counts(candidate));
-    numbered.fold(None, |right, (number, candidate)| {
-        let digest = Sha1::new().chain_update(candidate).chain_update(&key.0).finalize();
-        let mut hash = [0; 40];
+/// What a hash covers that was made with a key; none: it was not. Every input is tried, and
+/// compared in constant time, whatever the ones before gave.
+fn right_input(inputs: &[Input], hash: &str, key: &Secret) -> Option<Lists> {
+    inputs.iter().fold(None, |right, input| {
+        let digest = Sha1::new().chain_update(&input.text).chain_update(key.as_bytes()).finalize();
+        let mut own = [0; 40];
         // Cannot fail: 20 bytes are 40 digits.
-        let _ = hex::encode_to_slice(digest, &mut hash);
-        let fits: bool = hash.ct_eq(claim.hash.as_bytes()).into();
-        if fits { Some(number) } else { right }
+        let _ = hex::encode_to_slice(digest, &mut own);
+        let fits: bool = own.ct_eq(hash.as_bytes()).into();
+        if fits { Some(right.map_or(input.lists, |lists| lists | input.lists)) } else { right }
     })
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
 
     use super::*;
 
     const SIGNATURE: &str = "b9aa4445f9f8bad6650e89becf44436f5cfaf3623218a204a2413225577943d3";
 
-    fn claim(candidates: &[&str], hash: &str) -> LegacySignature {
-        LegacySignature {
-            candidates: candidates.iter().map(|text| (*text).to_owned()).collect(),
-            hash: hash.to_owned(),
-            ..Default::default()
-        }
+    fn inputs(texts: &[&str]) -> Vec<Input> {
+        let input = |text: &&str| Input { text: text.as_bytes().to_vec(), lists: Lists::ALL };
+        texts.iter().map(input).collect()
     }
 
-    /// The verified examples of `m4-general.md`.
+    fn secret(key: &str) -> Secret {
+        Secret::new(key.to_owned()).unwrap()
+    }
+
+    /// The verified examples of the original's documentation.
     #[test]
     fn documented_hashes() {
-        for (candidate, key, hash) in [
+        for (text, key, hash) in [
             (
                 "1231252454580answered",
                 "Very Sercet Key",
@@ -260,15 +280,9 @@ mod tests {
             ("AMD45.5", "secret", "cd4e5e92a0fe326d6f5c1d40a7952bb4442e1b5d"),
             ("adminadmin1", "secret", "c420ef706a02e6449994b7575b25ef5f74cc722b"),
         ] {
-            assert_eq!(
-                right_input(&claim(&["other", candidate], hash), &Secret(key.to_owned()), true),
-                Some(2)
-            );
-            assert_eq!(
-                right_input(&claim(&[candidate], hash), &Secret("wrong".to_owned()), true),
-                None
-            );
-            assert_eq!(right_input(&claim(&["other"], hash), &Secret(key.to_owned()), true), None);
+            assert!(right_input(&inputs(&["other", text]), hash, &secret(key)).is_some());
+            assert!(right_input(&inputs(&[text]), hash, &secret("wrong")).is_none());
+            assert!(right_input(&inputs(&["other"]), hash, &secret(key)).is_none());
         }
     }
 
@@ -286,26 +300,25 @@ mod tests {
             nonce: "6f1ed002ab559585".to_owned(),
             signature: String::new(),
         };
-        let fits = |signature: &HmacSignature| {
-            hmac_fits(signature, &digest, &Secret("0123456789abcdef".to_owned()))
-        };
+        let fits =
+            |signature: &HmacSignature| hmac_fits(signature, &digest, &secret("0123456789abcdef"));
         assert!(!fits(&signature));
         let right = HmacSignature { signature: SIGNATURE.to_owned(), ..signature };
         assert!(fits(&right));
         assert!(!fits(&HmacSignature { timestamp: 1_764_061_201, ..right.clone() }));
         assert!(!fits(&HmacSignature { key_id: 4, ..right.clone() }));
         assert!(!fits(&HmacSignature { nonce: "6f1ed002ab559586".to_owned(), ..right.clone() }));
-        assert!(!hmac_fits(&right, &digest, &Secret("0123456789abcdeF".to_owned())));
+        assert!(!hmac_fits(&right, &digest, &secret("0123456789abcdeF")));
     }
 
     proptest! {
         #[test]
-        fn only_the_right_hash_fits(candidate in ".{0,20}", key in ".{1,20}", hash in "[0-9a-f]{0,41}") {
-            let right = hex::encode(Sha1::digest(format!("{candidate}{key}")));
-            let key = Secret(key);
-            prop_assert_eq!(right_input(&claim(&[&candidate], &right), &key, true), Some(1));
-            prop_assert_eq!(right_input(&claim(&[&candidate], &hash), &key, true).is_some(), hash == right);
-            prop_assert_eq!(right_input(&claim(&[], &right), &key, true), None);
+        fn only_the_right_hash_fits(text in ".{0,20}", key in ".{1,20}", hash in "[0-9a-f]{0,41}") {
+            let right = hex::encode(Sha1::digest(format!("{text}{key}")));
+            let (key, inputs) = (secret(&key), inputs(&[&text]));
+            prop_assert_eq!(right_input(&inputs, &right, &key), Some(Lists::ALL));
+            prop_assert_eq!(right_input(&inputs, &hash, &key).is_some(), hash == right);
+            prop_assert_eq!(right_input(&[], &right, &key), None);
         }
     }
 }

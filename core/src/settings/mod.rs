@@ -31,10 +31,10 @@ const LONGEST_REPLAY_WINDOW: i32 = 24 * 3600;
 pub(crate) struct Settings {
     pub(crate) allow_api: bool,
     pub(crate) allow_get_api: bool,
-    /// Empty: none.
-    pub(crate) api_secret_key: Secret,
+    /// `None` while none has been set.
+    pub(crate) api_secret_key: Option<Secret>,
     /// The key before that, and until when it counts.
-    pub(crate) old_api_secret_key: (Secret, i64),
+    pub(crate) old_api_secret_key: Option<(Secret, i64)>,
     /// Empty: all.
     pub(crate) api_addresses: Networks,
     pub(crate) xml_api_extension: bool,
@@ -51,15 +51,28 @@ pub(crate) struct Settings {
     pub(crate) replay_window_seconds: i32,
 }
 
-/// A text that must not reach a log.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Secret(pub(crate) String);
+/// A secret: never empty, because an empty one proves nothing, and never in a log.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
 
 impl Secret {
-    /// Whether it can be guessed, or found by trying. An empty one is none, and not weak.
+    /// A secret; `None` if the text is empty.
+    pub(crate) fn new(text: String) -> Option<Self> {
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Whether it can be guessed, or found by trying.
     pub(crate) fn is_weak(&self) -> bool {
         let different: HashSet<char> = self.0.chars().collect();
-        !self.0.is_empty() && (self.0.chars().count() < 16 || different.len() < 8)
+        self.0.chars().count() < 16 || different.len() < 8
     }
 }
 
@@ -74,8 +87,8 @@ impl Default for Settings {
         Self {
             allow_api: false,
             allow_get_api: false,
-            api_secret_key: Secret::default(),
-            old_api_secret_key: (Secret::default(), 0),
+            api_secret_key: None,
+            old_api_secret_key: None,
             api_addresses: Networks::default(),
             xml_api_extension: false,
             allow_api_login_redirect: false,
@@ -99,10 +112,11 @@ impl Settings {
             || address.is_some_and(|address| self.api_addresses.contain(address))
     }
 
-    /// The API secret key before the current one, while it still counts.
-    pub(crate) fn previous_api_secret_key(&self, now: i64) -> Option<&Secret> {
-        let (key, until) = &self.old_api_secret_key;
-        (now < *until).then_some(key)
+    /// The API secret keys that count: the current one, and the one before it for a while.
+    pub(crate) fn api_secret_keys(&self, now: i64) -> impl Iterator<Item = &Secret> {
+        let old = self.old_api_secret_key.as_ref();
+        let old = old.filter(|(_, until)| now < *until).map(|(key, _)| key);
+        self.api_secret_key.iter().chain(old)
     }
 
     /// Keeps the current API secret key for a while beside the one that comes.
@@ -111,10 +125,8 @@ impl Settings {
             return Err(Error::invalid("old_key_seconds", "must be 0 to 2592000"));
         }
         let until = clock::now() + i64::from(seconds) * 1_000_000;
-        self.old_api_secret_key = match seconds {
-            0 => (Secret::default(), 0),
-            _ => (self.api_secret_key.clone(), until),
-        };
+        let kept = self.api_secret_key.clone().filter(|_| seconds > 0);
+        self.old_api_secret_key = kept.map(|key| (key, until));
         Ok(())
     }
 
@@ -128,7 +140,7 @@ impl Settings {
                 if new.api_secret_key.starts_with(vault::SEALED) {
                     return Err(Error::invalid("api_secret_key", "must not begin with sealed:"));
                 }
-                self.api_secret_key = Secret(new.api_secret_key.clone());
+                self.api_secret_key = Secret::new(new.api_secret_key.clone());
             }
             "api_addresses" => {
                 check_note("api_addresses", &new.api_addresses)?;
@@ -171,7 +183,7 @@ impl Settings {
     /// What nobody does by accident, among the settings that a request changes.
     fn check_dangers(&self, paths: &[String]) -> Result<()> {
         let changes = |name: &str| paths.iter().any(|path| path == name);
-        if changes("api_secret_key") && self.api_secret_key.is_weak() {
+        if changes("api_secret_key") && self.api_secret_key.as_ref().is_some_and(Secret::is_weak) {
             return Err(Error::WeakSecret);
         }
         let unchecked = self.disable_hash_checking && self.api_addresses.is_empty();
@@ -183,7 +195,7 @@ impl Settings {
 
     /// What must hold between settings.
     fn check(&self) -> Result<()> {
-        if self.allow_api && self.api_secret_key.0.is_empty() {
+        if self.allow_api && self.api_secret_key.is_none() {
             return Err(Error::ApiSecretMissing);
         }
         Ok(())
@@ -200,7 +212,7 @@ impl Settings {
             allow_api: self.allow_api,
             allow_get_api: self.allow_get_api,
             api_secret_key: String::new(),
-            has_api_secret_key: !self.api_secret_key.0.is_empty(),
+            has_api_secret_key: self.api_secret_key.is_some(),
             xml_api_extension: self.xml_api_extension,
             allow_api_login_redirect: self.allow_api_login_redirect,
             login_redirect_url: self.login_redirect_url.clone(),
@@ -213,8 +225,10 @@ impl Settings {
             default_currency: default_currency.to_owned(),
             api_addresses: self.api_addresses.to_string(),
             old_api_secret_key_until: self
-                .previous_api_secret_key(clock::now())
-                .map(|_| clock::to_proto(self.old_api_secret_key.1)),
+                .old_api_secret_key
+                .as_ref()
+                .filter(|(_, until)| clock::now() < *until)
+                .map(|(_, until)| clock::to_proto(*until)),
             shared_api_key: self.shared_api_key,
             replay_window_seconds: self.replay_window_seconds,
         }

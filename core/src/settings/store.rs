@@ -14,18 +14,19 @@ use crate::{
 pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
     let rows = tx.fetch_all(Query::new("SELECT name, value FROM settings")).await?;
     let mut settings = Settings::default();
+    let (mut old_key, mut old_key_until) = (None, 0);
     for row in &rows {
         let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
         match name.as_str() {
             "allow_api" => settings.allow_api = decode(&value)?,
             "allow_get_api" => settings.allow_get_api = decode(&value)?,
             "api_secret_key" => {
-                settings.api_secret_key = Secret(tx.vault().open(&name, decode(&value)?)?);
+                settings.api_secret_key = Secret::new(tx.vault().open(&name, decode(&value)?)?);
             }
             "old_api_secret_key" => {
-                settings.old_api_secret_key.0 = Secret(tx.vault().open(&name, decode(&value)?)?);
+                old_key = Secret::new(tx.vault().open(&name, decode(&value)?)?);
             }
-            "old_api_secret_key_until" => settings.old_api_secret_key.1 = decode(&value)?,
+            "old_api_secret_key_until" => old_key_until = decode(&value)?,
             "api_addresses" => {
                 let networks = Networks::parse(&decode::<String>(&value)?);
                 settings.api_addresses =
@@ -48,18 +49,23 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             _ => {}
         }
     }
+    settings.old_api_secret_key = old_key.map(|key| (key, old_key_until));
     Ok(settings)
 }
 
 /// Stores all settings.
 pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
-    let sealed = |name: &str, secret: &Secret| encode(&tx.vault().seal(name, &secret.0)?);
+    let sealed = |name: &str, secret: Option<&Secret>| {
+        let text = secret.map(Secret::as_str).unwrap_or_default();
+        encode(&tx.vault().seal(name, text)?)
+    };
+    let old_key = settings.old_api_secret_key.as_ref();
     let rows = [
         ("allow_api", encode(&settings.allow_api)?),
         ("allow_get_api", encode(&settings.allow_get_api)?),
-        ("api_secret_key", sealed("api_secret_key", &settings.api_secret_key)?),
-        ("old_api_secret_key", sealed("old_api_secret_key", &settings.old_api_secret_key.0)?),
-        ("old_api_secret_key_until", encode(&settings.old_api_secret_key.1)?),
+        ("api_secret_key", sealed("api_secret_key", settings.api_secret_key.as_ref())?),
+        ("old_api_secret_key", sealed("old_api_secret_key", old_key.map(|(key, _)| key))?),
+        ("old_api_secret_key_until", encode(&old_key.map_or(0, |(_, until)| *until))?),
         ("api_addresses", encode(&settings.api_addresses.to_string())?),
         ("xml_api_extension", encode(&settings.xml_api_extension)?),
         ("allow_api_login_redirect", encode(&settings.allow_api_login_redirect)?),

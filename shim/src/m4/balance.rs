@@ -1,6 +1,7 @@
 //! Group "balance": `user_balance_update`, `user_balance_get`, `user_simple_balance_get`.
 
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     AdjustBalanceRequest, Decimal, ErrorReason, GetBalanceRequest, GetBalanceResponse,
 };
@@ -8,24 +9,19 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, NOBODY, STAFF, optional, required},
+    method::{Method, optional, required},
     number,
     xml::Answer,
 };
 
 pub(super) const USER_BALANCE_UPDATE: Method = Method {
-    name: "user_balance_update",
-    aliases: &["user_balance_change", "change_user_balance"],
+    declaration: &legacy::USER_BALANCE_UPDATE,
     group: "Balance",
     summary: "Adds a signed amount to a user's balance",
-    hash: &[&["user_id", "balance"]],
-    only_admin_signs_nothing: false,
     params: &[
         required("user_id", "whose balance"),
         required("balance", "amount to add, default currency; negative takes away"),
     ],
-    roles: STAFF,
-    rpc: "/tollbook.v1.AccountsService/AdjustBalance",
     wrap: Wrap::Page,
     errors: &[
         (ErrorReason::InvalidAmount, "User balance not updated"),
@@ -71,12 +67,9 @@ async fn user_balance_update(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const USER_BALANCE_GET: Method = Method {
-    name: "user_balance_get",
-    aliases: &["balance"],
+    declaration: &legacy::USER_BALANCE_GET,
     group: "Balance",
     summary: "A user's balance, while checking it over HTTP is allowed",
-    hash: &[&["username", "currency"]],
-    only_admin_signs_nothing: false,
     params: &[
         required("username", "whose balance"),
         optional(
@@ -85,8 +78,6 @@ pub(super) const USER_BALANCE_GET: Method = Method {
         ),
         optional("user_currency", "1: in the user's currency, which is named; wins over currency"),
     ],
-    roles: NOBODY,
-    rpc: "/tollbook.v1.AccountsService/GetBalance",
     wrap: Wrap::Page,
     errors: &[],
     handle: |call| Box::pin(user_balance_get(call)),
@@ -111,12 +102,9 @@ async fn user_balance_get(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const USER_SIMPLE_BALANCE_GET: Method = Method {
-    name: "user_simple_balance_get",
-    aliases: &["simple_balance"],
+    declaration: &legacy::USER_SIMPLE_BALANCE_GET,
     group: "Balance",
     summary: "The same balance as bare text",
-    hash: &[&["username", "currency"]],
-    only_admin_signs_nothing: false,
     params: &[
         required("username", "whose balance"),
         optional(
@@ -124,8 +112,6 @@ pub(super) const USER_SIMPLE_BALANCE_GET: Method = Method {
             "currency code, or USER for the user's own; default currency otherwise",
         ),
     ],
-    roles: NOBODY,
-    rpc: "/tollbook.v1.AccountsService/GetBalance",
     wrap: Wrap::Text,
     errors: &[],
     handle: |call| Box::pin(user_simple_balance_get(call)),

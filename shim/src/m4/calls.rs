@@ -3,6 +3,7 @@
 use futures_util::{TryStreamExt, stream};
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     Call as PricedCall, CallOrder, ChargedLeg, Decimal, Disposition, GetUserRequest,
     ListCallsRequest, ListCallsResponse, Role,
@@ -11,30 +12,16 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{EVERYBODY, Method, optional, required},
+    method::{Method, optional, required},
     number,
     request::Params,
     xml::Answer,
 };
 
 pub(super) const USER_CALLS_GET: Method = Method {
-    name: "user_calls_get",
-    aliases: &["user_calls"],
+    declaration: &legacy::USER_CALLS_GET,
     group: "Calls",
     summary: "Calls of a user in a period; a simple user sees his own",
-    hash: &[&[
-        "period_start",
-        "period_end",
-        "s_user",
-        "s_call_type",
-        "s_origination_point",
-        "s_termination_point",
-        "s_hgc",
-        "s_destination",
-        "order_desc",
-        "only_did",
-    ]],
-    only_admin_signs_nothing: false,
     params: &[
         optional("period_start", "unix time; default: today 00:00"),
         optional("period_end", "unix time; default: today 23:59"),
@@ -51,8 +38,6 @@ pub(super) const USER_CALLS_GET: Method = Method {
             "time (default), src, dst, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
         ),
     ],
-    roles: EVERYBODY,
-    rpc: "/tollbook.v1.CallsService/ListCalls",
     wrap: Wrap::Page,
     errors: &[],
     handle: |call| Box::pin(user_calls_get(call)),

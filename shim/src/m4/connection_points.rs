@@ -1,6 +1,7 @@
 //! Group "devices", writing: `cp_create`, `cp_update`, `cp_delete`.
 
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     ConnectionPoint, CreateConnectionPointRequest, DeleteConnectionPointRequest, ErrorReason,
     NumberChoice, PointTimeouts, UpdateConnectionPointRequest,
@@ -11,7 +12,7 @@ use crate::{
     call::Call,
     error::{Failure, Wrap, refused},
     mask::Mask,
-    method::{Method, Param, STAFF, optional, required},
+    method::{Method, Param, optional, required},
     request::Params,
     xml::Answer,
 };
@@ -24,12 +25,9 @@ const ERRORS: &[(ErrorReason, &str)] = &[
 ];
 
 pub(super) const CP_CREATE: Method = Method {
-    name: "cp_create",
-    aliases: &[],
+    declaration: &legacy::CP_CREATE,
     group: "Devices",
     summary: "Creates a connection point of a user",
-    hash: &[&["user_id"], &["user_id", "op"]],
-    only_admin_signs_nothing: false,
     params: &[
         required("user_id", "whose it is"),
         optional("description", "free text"),
@@ -38,8 +36,6 @@ pub(super) const CP_CREATE: Method = Method {
         optional("tp", "1: it acts as termination point"),
         optional("create_rg_for_op", "1: with a routing group of its own, if it is one"),
     ],
-    roles: STAFF,
-    rpc: "/tollbook.v1.ConnectionPointsService/CreateConnectionPoint",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(cp_create(call)),
@@ -75,12 +71,9 @@ async fn cp_create(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const CP_UPDATE: Method = Method {
-    name: "cp_update",
-    aliases: &[],
+    declaration: &legacy::CP_UPDATE,
     group: "Devices",
     summary: "Changes what was sent of a connection point",
-    hash: &[&["cp_id"]],
-    only_admin_signs_nothing: false,
     params: &[
         POINT,
         optional("description", "free text"),
@@ -118,8 +111,6 @@ pub(super) const CP_UPDATE: Method = Method {
         optional("callerid_number_pool_type", "random or pseudorandom"),
         optional("callerid_number_pool_deviation", "of a pseudorandom choice"),
     ],
-    roles: STAFF,
-    rpc: "/tollbook.v1.ConnectionPointsService/UpdateConnectionPoint",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(cp_update(call)),
@@ -283,15 +274,10 @@ impl<'a> Changes<'a> {
 }
 
 pub(super) const CP_DELETE: Method = Method {
-    name: "cp_delete",
-    aliases: &[],
+    declaration: &legacy::CP_DELETE,
     group: "Devices",
     summary: "Deletes a connection point",
-    hash: &[&["cp_id"]],
-    only_admin_signs_nothing: false,
     params: &[POINT],
-    roles: STAFF,
-    rpc: "/tollbook.v1.ConnectionPointsService/DeleteConnectionPoint",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(cp_delete(call)),

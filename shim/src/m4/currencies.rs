@@ -1,24 +1,20 @@
 //! Group "currencies": `exchange_rate_update`.
 
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{Decimal, ErrorReason, SetExchangeRateRequest};
 
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, STAFF, required},
+    method::{Method, required},
     xml::Answer,
 };
 
 pub(super) const EXCHANGE_RATE_UPDATE: Method = Method {
-    name: "exchange_rate_update",
-    aliases: &[],
+    declaration: &legacy::EXCHANGE_RATE_UPDATE,
     group: "Currencies",
     summary: "Sets the exchange rate of a currency that is not updated automatically",
-    hash: &[&["currency", "rate"]],
-    only_admin_signs_nothing: false,
     params: &[required("currency", "code, case sensitive"), required("rate", "the new rate")],
-    roles: STAFF,
-    rpc: "/tollbook.v1.CurrenciesService/SetExchangeRate",
     wrap: Wrap::PageStatus,
     errors: &[
         (ErrorReason::InvalidExchangeRate, "Exchange rate is invalid"),

@@ -2,6 +2,7 @@
 //! a connection point everywhere else.
 
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     ConnectionPoint, ErrorReason, GetConnectionPointRequest, ListConnectionPointsRequest,
     OriginationPoint, PointCallerId, RoutingAlgorithm, TerminationPoint,
@@ -10,7 +11,7 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, STAFF, required},
+    method::{Method, required},
     number,
     xml::Answer,
 };
@@ -46,15 +47,10 @@ pub(super) fn new_termination(acts: bool) -> TerminationPoint {
 }
 
 pub(super) const DEVICES_GET: Method = Method {
-    name: "devices_get",
-    aliases: &["device_list"],
+    declaration: &legacy::DEVICES_GET,
     group: "Devices",
     summary: "Lists a user's devices: his connection points",
-    hash: &[&["user_id"]],
-    only_admin_signs_nothing: false,
     params: &[required("user_id", "whose devices")],
-    roles: STAFF,
-    rpc: "/tollbook.v1.ConnectionPointsService/ListConnectionPoints",
     wrap: Wrap::Page,
     errors: &[(ErrorReason::UserNotFound, USER_NOT_FOUND)],
     handle: |call| Box::pin(devices_get(call)),
@@ -109,15 +105,10 @@ fn port(point: &ConnectionPoint) -> i32 {
 }
 
 pub(super) const DEVICE_DETAILS_GET: Method = Method {
-    name: "device_details_get",
-    aliases: &[],
+    declaration: &legacy::DEVICE_DETAILS_GET,
     group: "Devices",
     summary: "All fields of a device",
-    hash: &[&["device_id"]],
-    only_admin_signs_nothing: false,
     params: &[required("device_id", "which device: the id of a connection point")],
-    roles: STAFF,
-    rpc: "/tollbook.v1.ConnectionPointsService/GetConnectionPoint",
     wrap: Wrap::PageStatus,
     errors: &[(ErrorReason::ConnectionPointNotFound, DEVICE_NOT_FOUND)],
     handle: |call| Box::pin(device_details_get(call)),

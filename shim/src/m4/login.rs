@@ -1,6 +1,7 @@
 //! Group "login": `user_login`, `user_logout`.
 
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{CreateSessionRequest, EndSessionsRequest, ErrorReason};
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -8,20 +9,15 @@ use tonic_types::StatusExt;
 use crate::{
     call::Call,
     error::{Failure, Wrap, reason},
-    method::{EVERYBODY, Method, NOBODY, required},
+    method::{Method, required},
     xml::Answer,
 };
 
 pub(super) const USER_LOGIN: Method = Method {
-    name: "user_login",
-    aliases: &["login"],
+    declaration: &legacy::USER_LOGIN,
     group: "Login",
     summary: "Logs a user in; with \"Allow API Login Redirect\" his browser is sent on",
-    hash: &[&["u", "p"], &[]],
-    only_admin_signs_nothing: false,
     params: &[required("p", "his password")],
-    roles: NOBODY,
-    rpc: "/tollbook.v1.SessionsService/CreateSession",
     wrap: Wrap::Status,
     errors: &[],
     handle: |call| Box::pin(user_login(call)),
@@ -71,15 +67,10 @@ fn login_failed(status: Status) -> Result<Answer, Failure> {
 }
 
 pub(super) const USER_LOGOUT: Method = Method {
-    name: "user_logout",
-    aliases: &["logout"],
+    declaration: &legacy::USER_LOGOUT,
     group: "Login",
     summary: "Logs a user out",
-    hash: &[&[]],
-    only_admin_signs_nothing: false,
     params: &[],
-    roles: EVERYBODY,
-    rpc: "/tollbook.v1.SessionsService/EndSessions",
     wrap: Wrap::Status,
     errors: &[],
     handle: |call| Box::pin(user_logout(call)),

@@ -2,6 +2,7 @@
 //! `number_pool_delete`, `number_pool_numbers_create`, `number_pool_numbers_delete`.
 
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, CreateNumberPoolRequest, DeleteNumberPoolRequest,
     DeletePoolNumbersRequest, ErrorReason, ListNumberPoolsRequest, ListPoolNumbersRequest,
@@ -11,7 +12,7 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, Param, STAFF, optional, required},
+    method::{Method, Param, optional, required},
     request::Params,
     xml::Answer,
 };
@@ -32,20 +33,15 @@ fn pool_id(params: &Params) -> Result<i64, Failure> {
 }
 
 pub(super) const NUMBER_POOLS_GET: Method = Method {
-    name: "number_pools_get",
-    aliases: &[],
+    declaration: &legacy::NUMBER_POOLS_GET,
     group: "Number pools",
     summary: "Lists number pools, with their numbers if asked for",
-    hash: &[&[]],
-    only_admin_signs_nothing: false,
     params: &[
         optional("number_pool_id", "only this pool"),
         optional("show_numbers", "1: the numbers, too"),
         optional("number_limit_row_count", "how many numbers of each pool, above 0; default: all"),
         optional("number_limit_offset", "how many numbers to skip; default 0"),
     ],
-    roles: STAFF,
-    rpc: "/tollbook.v1.NumberPoolsService/ListNumberPools",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pools_get(call)),
@@ -139,15 +135,10 @@ async fn numbers(
 }
 
 pub(super) const NUMBER_POOL_CREATE: Method = Method {
-    name: "number_pool_create",
-    aliases: &[],
+    declaration: &legacy::NUMBER_POOL_CREATE,
     group: "Number pools",
     summary: "Creates a number pool",
-    hash: &[&[]],
-    only_admin_signs_nothing: false,
     params: &[required("name", "its name"), optional("comment", "free text")],
-    roles: STAFF,
-    rpc: "/tollbook.v1.NumberPoolsService/CreateNumberPool",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_create(call)),
@@ -163,15 +154,10 @@ async fn number_pool_create(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const NUMBER_POOL_UPDATE: Method = Method {
-    name: "number_pool_update",
-    aliases: &[],
+    declaration: &legacy::NUMBER_POOL_UPDATE,
     group: "Number pools",
     summary: "Changes the name and the comment of a number pool",
-    hash: &[&[]],
-    only_admin_signs_nothing: false,
     params: &[POOL, optional("name", "new name"), optional("comment", "new comment")],
-    roles: STAFF,
-    rpc: "/tollbook.v1.NumberPoolsService/UpdateNumberPool",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_update(call)),
@@ -189,15 +175,10 @@ async fn number_pool_update(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const NUMBER_POOL_DELETE: Method = Method {
-    name: "number_pool_delete",
-    aliases: &[],
+    declaration: &legacy::NUMBER_POOL_DELETE,
     group: "Number pools",
     summary: "Deletes a number pool with its numbers, unless a user has it as a list",
-    hash: &[&[]],
-    only_admin_signs_nothing: false,
     params: &[POOL],
-    roles: STAFF,
-    rpc: "/tollbook.v1.NumberPoolsService/DeleteNumberPool",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_delete(call)),
@@ -210,15 +191,10 @@ async fn number_pool_delete(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const NUMBER_POOL_NUMBERS_CREATE: Method = Method {
-    name: "number_pool_numbers_create",
-    aliases: &[],
+    declaration: &legacy::NUMBER_POOL_NUMBERS_CREATE,
     group: "Number pools",
     summary: "Adds numbers to a pool, all or none",
-    hash: &[&[]],
-    only_admin_signs_nothing: false,
     params: &[POOL, required("numbers", NUMBERS)],
-    roles: STAFF,
-    rpc: "/tollbook.v1.NumberPoolsService/AddPoolNumbers",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_numbers_create(call)),
@@ -235,20 +211,15 @@ async fn number_pool_numbers_create(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const NUMBER_POOL_NUMBERS_DELETE: Method = Method {
-    name: "number_pool_numbers_delete",
-    aliases: &[],
+    declaration: &legacy::NUMBER_POOL_NUMBERS_DELETE,
     group: "Number pools",
     summary: "Deletes numbers of a pool",
-    hash: &[&[]],
-    only_admin_signs_nothing: false,
     params: &[
         POOL,
         optional("delete_all", "1: all of them"),
         optional("number_ids", "ids, comma separated; may come together with numbers"),
         optional("numbers", NUMBERS),
     ],
-    roles: STAFF,
-    rpc: "/tollbook.v1.NumberPoolsService/DeletePoolNumbers",
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_numbers_delete(call)),

@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     Decimal, ErrorReason, ListPaymentsRequest, Payment, PaymentDirection, RecordPaymentRequest,
 };
@@ -9,34 +10,26 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{EVERYBODY, Method, STAFF, optional, required},
+    method::{Method, optional, required},
     number,
     xml::Answer,
 };
 
 pub(super) const PAYMENT_CREATE: Method = Method {
-    name: "payment_create",
-    aliases: &["create_payment"],
+    declaration: &legacy::PAYMENT_CREATE,
     group: "Payments",
     summary: "Records a payment and changes the user's balance",
-    hash: &[
-        &["user_id", "amount", "currency"],
-        &["user_id", "currency", "amount"],
-        &["user_id", "p_currency", "amount"],
-    ],
-    only_admin_signs_nothing: false,
     params: &[
         required("user_id", "whose payment"),
         required("amount", "the amount, in currency"),
         required("currency", "currency code"),
         optional("p_currency", "another name of currency, from MOR"),
         optional("amount_in_tax", "1: amount includes tax; default 0"),
+        optional("tax_in_amount", "another name of amount_in_tax, from MOR"),
         optional("comment", "free text"),
         optional("payment_to_provider", "1: paid to a provider; default 0: from a client"),
         optional("exchange_rate", "default: that of the currency"),
     ],
-    roles: STAFF,
-    rpc: "/tollbook.v1.PaymentsService/RecordPayment",
     wrap: Wrap::Page,
     errors: &[
         (ErrorReason::CurrencyNotFound, "Currency was not foundy"),
@@ -78,12 +71,12 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
         true => PaymentDirection::ToProvider,
         false => PaymentDirection::FromClient,
     };
-    let currency = params.filled("currency").unwrap_or_else(|| params.text("p_currency"));
+    let spelled = |name| params.spelled(&legacy::PAYMENT_CREATE, name);
     let request = RecordPaymentRequest {
         user_id,
         amount: Some(Decimal { value: params.text("amount").to_owned() }),
-        amount_includes_tax: params.switch("amount_in_tax"),
-        currency: currency.to_owned(),
+        amount_includes_tax: spelled("amount_in_tax") == "1",
+        currency: spelled("currency").to_owned(),
         exchange_rate: params.decimal("exchange_rate"),
         direction: direction.into(),
         comment: params.text("comment").to_owned(),
@@ -103,26 +96,9 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const PAYMENTS_GET: Method = Method {
-    name: "payments_get",
-    aliases: &["payments_list"],
+    declaration: &legacy::PAYMENTS_GET,
     group: "Payments",
     summary: "Lists payments",
-    hash: &[
-        &["user_id_s", "from_s", "till_s"],
-        &[],
-        &[
-            "user_id_s",
-            "from_s",
-            "till_s",
-            "username_s",
-            "first_name_s",
-            "last_name_s",
-            "amount_min_s",
-            "amount_max_s",
-            "currency_s",
-        ],
-    ],
-    only_admin_signs_nothing: false,
     params: &[
         optional("user_id_s", "only of this user"),
         optional("from_s", "unix time; default: today 00:00"),
@@ -134,8 +110,6 @@ pub(super) const PAYMENTS_GET: Method = Method {
         optional("amount_max_s", "net amount at most"),
         optional("currency_s", "only in this currency, a code"),
     ],
-    roles: EVERYBODY,
-    rpc: "/tollbook.v1.PaymentsService/ListPayments",
     wrap: Wrap::Page,
     errors: &[],
     handle: |call| Box::pin(payments_get(call)),

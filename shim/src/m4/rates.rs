@@ -2,6 +2,7 @@
 
 use futures_util::TryStreamExt;
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     CreateTariffRequest, DayType, ErrorReason, ExportRatesRequest, Rate, Tariff, TariffPurpose,
     UpdateTariffRequest,
@@ -11,24 +12,19 @@ use tonic::Status;
 use crate::{
     call::Call,
     error::{Failure, Wrap, reason},
-    method::{EVERYBODY, Method, STAFF, optional},
+    method::{Method, optional},
     number,
     xml::Answer,
 };
 
 pub(super) const TARIFF_RATES_GET: Method = Method {
-    name: "tariff_rates_get",
-    aliases: &["get_tariff"],
+    declaration: &legacy::TARIFF_RATES_GET,
     group: "Rates",
     summary: "A tariff with all its rates; a simple user sees his own",
-    hash: &[&["tariff_id", "device_id"]],
-    only_admin_signs_nothing: false,
     params: &[
         optional("tariff_id", "which tariff"),
         optional("device_id", "the tariff of a connection point, in place of tariff_id"),
     ],
-    roles: EVERYBODY,
-    rpc: "/tollbook.v1.TariffsService/ExportRates",
     wrap: Wrap::PageStatus,
     errors: &[
         (ErrorReason::TariffNotFound, NO_TARIFF),
@@ -68,22 +64,17 @@ struct ListedRate {
 }
 
 async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
-    let not_found = || Failure::Parameters(Wrap::PageStatus.error(NO_TARIFF));
-    // The device wins.
-    let request = match call.params.filled("device_id") {
-        Some(_) => ExportRatesRequest {
-            connection_point_id: call
-                .params
-                .id("device_id")
-                .filter(|id| *id > 0)
-                .ok_or_else(not_found)?,
-            ..Default::default()
-        },
-        None => ExportRatesRequest {
-            tariff_id: call.params.id("tariff_id").ok_or_else(not_found)?,
-            ..Default::default()
-        },
+    let id = |name| match call.params.filled(name) {
+        None => Ok(0),
+        Some(_) => call
+            .params
+            .id(name)
+            .filter(|id| *id > 0)
+            .ok_or_else(|| Failure::Parameters(Wrap::PageStatus.error(NO_TARIFF))),
     };
+    // Where both are sent, the device wins.
+    let request =
+        ExportRatesRequest { tariff_id: id("tariff_id")?, connection_point_id: id("device_id")? };
     let mut parts = call.tariffs().export_rates(request).await?.into_inner();
     let first = parts.message().await?.unwrap_or_default();
     let tariff = first.tariff.unwrap_or_default();
@@ -125,19 +116,14 @@ fn listed(rate: Rate) -> ListedRate {
 }
 
 pub(super) const TARIFF_WHOLESALE_UPDATE: Method = Method {
-    name: "tariff_wholesale_update",
-    aliases: &["wholesale_tariff"],
+    declaration: &legacy::TARIFF_WHOLESALE_UPDATE,
     group: "Rates",
     summary: "Changes the name and currency of a tariff, or creates one",
-    hash: &[&["id", "currency"], &["id", "name", "currency"]],
-    only_admin_signs_nothing: false,
     params: &[
         optional("id", "which tariff; without it a new one is made"),
         optional("name", "name"),
         optional("currency", "code of the currency that its rates are in"),
     ],
-    roles: STAFF,
-    rpc: "/tollbook.v1.TariffsService/UpdateTariff",
     wrap: Wrap::Page,
     errors: &[(ErrorReason::TariffNotFound, "Tariff not found")],
     handle: |call| Box::pin(tariff_wholesale_update(call)),

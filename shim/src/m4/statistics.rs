@@ -1,6 +1,7 @@
 //! Group "statistics": `quickstats_get`, `aggregates_get`.
 
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     Aggregate, AggregateCallsRequest, AggregateGrouping, ErrorReason, GetQuickStatsRequest, Traffic,
 };
@@ -8,21 +9,16 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{EVERYBODY, Method, STAFF, optional},
+    method::{Method, optional},
     number,
     xml::Answer,
 };
 
 pub(super) const QUICKSTATS_GET: Method = Method {
-    name: "quickstats_get",
-    aliases: &[],
+    declaration: &legacy::QUICKSTATS_GET,
     group: "Statistics",
     summary: "Calls and money of today and of this month, and the calls under way",
-    hash: &[&["u"], &[]],
-    only_admin_signs_nothing: true,
     params: &[],
-    roles: EVERYBODY,
-    rpc: "/tollbook.v1.StatisticsService/GetQuickStats",
     wrap: Wrap::Page,
     errors: &[],
     handle: |call| Box::pin(quickstats_get(call)),
@@ -97,12 +93,9 @@ async fn quickstats_get(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const AGGREGATES_GET: Method = Method {
-    name: "aggregates_get",
-    aliases: &["aggregate_get"],
+    declaration: &legacy::AGGREGATES_GET,
     group: "Statistics",
     summary: "Calls and money of a period, in groups",
-    hash: &[&[]],
-    only_admin_signs_nothing: false,
     params: &[
         optional("from", "unix time; default: today 00:00:00"),
         optional("till", "unix time; default: today 23:59:59"),
@@ -130,8 +123,6 @@ pub(super) const AGGREGATES_GET: Method = Method {
         ),
         optional("answered_calls", "only groups with at least this many answered calls"),
     ],
-    roles: STAFF,
-    rpc: "/tollbook.v1.StatisticsService/AggregateCalls",
     wrap: Wrap::Page,
     errors: &[(ErrorReason::CurrencyNotFound, "Currency was not found")],
     handle: |call| Box::pin(aggregates_get(call)),

@@ -1,6 +1,7 @@
 //! Group "user", reading and deleting: `users_get`, `user_details_get`, `user_delete`.
 
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     DeleteUserRequest, ErrorReason, GetUserRequest, ListUsersRequest, Role, User,
 };
@@ -8,21 +9,16 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{EVERYBODY, Method, STAFF, optional, required},
+    method::{Method, optional, required},
     number,
     xml::Answer,
 };
 
 pub(super) const USERS_GET: Method = Method {
-    name: "users_get",
-    aliases: &[],
+    declaration: &legacy::USERS_GET,
     group: "User",
     summary: "Lists the users that the caller may see, or one of them",
-    hash: &[&["u", "user_id"], &["u", "p"], &["u"]],
-    only_admin_signs_nothing: false,
     params: &[required("user_id", "\"all\", or an id")],
-    roles: STAFF,
-    rpc: "/tollbook.v1.UsersService/ListUsers",
     wrap: Wrap::PageStatus,
     errors: &[(ErrorReason::BadLogin, "Access Denied")],
     handle: |call| Box::pin(users_get(call)),
@@ -119,18 +115,13 @@ pub(super) fn not_found(wrap: Wrap) -> Failure {
 }
 
 pub(super) const USER_DETAILS_GET: Method = Method {
-    name: "user_details_get",
-    aliases: &["user_details"],
+    declaration: &legacy::USER_DETAILS_GET,
     group: "User",
     summary: "A user's details; a simple user sees his own",
-    hash: &[&["user_id", "username"]],
-    only_admin_signs_nothing: false,
     params: &[
         optional("user_id", "whose details: this or username"),
         optional("username", "whose details: this or user_id"),
     ],
-    roles: EVERYBODY,
-    rpc: "/tollbook.v1.UsersService/GetUser",
     wrap: Wrap::Page,
     errors: &[],
     handle: |call| Box::pin(user_details_get(call)),
@@ -258,15 +249,10 @@ pub(super) fn vat_percent(user: &User) -> String {
 }
 
 pub(super) const USER_DELETE: Method = Method {
-    name: "user_delete",
-    aliases: &[],
+    declaration: &legacy::USER_DELETE,
     group: "User",
     summary: "Deletes a user",
-    hash: &[&["user_id"]],
-    only_admin_signs_nothing: false,
     params: &[required("user_id", "who")],
-    roles: STAFF,
-    rpc: "/tollbook.v1.UsersService/DeleteUser",
     wrap: Wrap::Page,
     errors: &[
         (ErrorReason::UserInUse, "Cannot delete user"),

@@ -1,27 +1,23 @@
 //! Group "user", raw: `user_details_raw_get`.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{ErrorReason, GetUserRequest, GetUserResponse, ListUse, StaticList, User};
 
 use super::user::{not_found, usertype, vat_percent};
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, STAFF, required},
+    method::{Method, required},
     number,
     xml::Answer,
 };
 
 pub(super) const USER_DETAILS_RAW_GET: Method = Method {
-    name: "user_details_raw_get",
-    aliases: &[],
+    declaration: &legacy::USER_DETAILS_RAW_GET,
     group: "User",
     summary: "A user's row of the legacy database; not the caller's own",
-    hash: &[&["u", "user_id"], &["user_id"]],
-    only_admin_signs_nothing: false,
     params: &[required("user_id", "whose row")],
-    roles: STAFF,
-    rpc: "/tollbook.v1.UsersService/GetUser",
     wrap: Wrap::PageStatus,
     errors: &[(ErrorReason::BadLogin, "Access Denied")],
     handle: |call| Box::pin(user_details_raw_get(call)),

@@ -4,6 +4,7 @@
 //! as not sent, too.
 
 use serde::Serialize;
+use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     CreateUserRequest, ErrorReason, ListUse, TaxPatch, UpdateUserRequest, User,
 };
@@ -13,7 +14,7 @@ use crate::{
     call::Call,
     error::{Failure, Wrap, refused},
     mask::Mask,
-    method::{Method, Param, STAFF, optional, required},
+    method::{Method, Param, optional, required},
     request::Params,
     xml::Answer,
 };
@@ -83,15 +84,10 @@ const CREATE_PARAMS: &[Param] = details![
 ];
 
 pub(super) const USER_DETAILS_UPDATE: Method = Method {
-    name: "user_details_update",
-    aliases: &[],
+    declaration: &legacy::USER_DETAILS_UPDATE,
     group: "User",
     summary: "Changes a user's details; not the caller's own",
-    hash: &[&["u", "user_id"], &["user_id"]],
-    only_admin_signs_nothing: false,
     params: UPDATE_PARAMS,
-    roles: STAFF,
-    rpc: "/tollbook.v1.UsersService/UpdateUser",
     wrap: WRAP,
     errors: &[
         (ErrorReason::BadLogin, "Access Denied"),
@@ -122,15 +118,10 @@ async fn user_details_update(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const USER_CREATE: Method = Method {
-    name: "user_create",
-    aliases: &[],
+    declaration: &legacy::USER_CREATE,
     group: "User",
     summary: "Creates a user",
-    hash: &[&[], &["u"], &["username"], &["u", "username"]],
-    only_admin_signs_nothing: false,
     params: CREATE_PARAMS,
-    roles: STAFF,
-    rpc: "/tollbook.v1.UsersService/CreateUser",
     wrap: WRAP,
     errors: &[
         (ErrorReason::BadLogin, "Access Denied"),

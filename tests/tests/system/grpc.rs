@@ -5,10 +5,10 @@ use prost_types::FieldMask;
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
     AdjustBalanceRequest, CheckAccessRequest, CreateAccessTokenRequest, CreateUserRequest,
-    EndSessionsRequest, ErrorReason, GetBalanceRequest, GetUserRequest, LegacySignature,
-    ListLedgerEntriesRequest, ListUsersRequest, RecordPaymentRequest, RevokeAccessTokenRequest,
-    Settings, UpdateSettingsRequest, UpdateUserRequest, User,
-    access_tokens_service_client::AccessTokensServiceClient,
+    EndSessionsRequest, ErrorReason, GetBalanceRequest, GetUserRequest, LegacyDialect,
+    LegacyParameter, LegacySignature, ListLedgerEntriesRequest, ListUsersRequest,
+    RecordPaymentRequest, RevokeAccessTokenRequest, Settings, UpdateSettingsRequest,
+    UpdateUserRequest, User, access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, legacy_service_client::LegacyServiceClient,
     payments_service_client::PaymentsServiceClient, sessions_service_client::SessionsServiceClient,
     settings_service_client::SettingsServiceClient, users_service_client::UsersServiceClient,
@@ -97,15 +97,21 @@ async fn access_tokens_are_shown_once_and_can_be_revoked() {
 async fn legacy_signatures_are_taken_from_shims_only() {
     on_both(|data| async move {
         let server = Server::start(&data);
+        let parameter = |name: &str, value: &str| LegacyParameter {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            ..Default::default()
+        };
+        let hash = tollbook_tests::legacy_hash("admin", "secret");
         let claim = LegacySignature {
+            dialect: LegacyDialect::M4.into(),
             method: "user_balance_get".to_owned(),
-            username: "admin".to_owned(),
-            hash: tollbook_tests::legacy_hash("", "secret"),
-            candidates: vec![String::new()],
+            parameters: vec![parameter("username", "admin"), parameter("hash", &hash)],
             ..Default::default()
         };
         let signed = || {
-            let mut request = Request::new(balance_of(0));
+            let username = "admin".to_owned();
+            let mut request = Request::new(GetBalanceRequest { username, ..Default::default() });
             let value = MetadataValue::from_bytes(&claim.encode_to_vec());
             request.metadata_mut().insert_bin("tollbook-legacy-bin", value);
             request
@@ -121,8 +127,7 @@ async fn legacy_signatures_are_taken_from_shims_only() {
         accounts.get_balance(signed()).await.unwrap();
         let denied = (Code::PermissionDenied, ErrorReason::RoleDenied);
         assert_eq!(refusal(accounts.get_balance(balance_of(0)).await), denied);
-        let request = CheckAccessRequest { rpc: "/tollbook.v1.UsersService/GetUser".to_owned() };
-        let unsigned = LegacyServiceClient::new(shim).check_access(request).await;
+        let unsigned = LegacyServiceClient::new(shim).check_access(CheckAccessRequest {}).await;
         assert_eq!(refusal(unsigned), refused);
     })
     .await;

@@ -46,7 +46,8 @@ impl Service {
         let user = UserId(message.user_id);
         self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
         message.created_at = Some(clock::to_proto(clock::now()));
-        let secret = Secret(hex::encode(rand::random::<[u8; SECRET_BYTES]>()));
+        let secret = hex::encode(rand::random::<[u8; SECRET_BYTES]>());
+        let secret = Secret::new(secret).ok_or_else(|| Error::internal("no secret was made"))?;
         let mut key = ApiKey::new(message, secret)?;
         let mut tx = self.0.begin_catalog_change().await?;
         key.message.id = tx.next_id(Sequence::ApiKeys).await?;
@@ -54,7 +55,10 @@ impl Service {
         let change = Change::creation(format!("apiKeys/{}", key.id()), &key.message)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(pb::CreateApiKeyResponse { api_key: Some(key.message), secret: key.secret.0 })
+        Ok(pb::CreateApiKeyResponse {
+            api_key: Some(key.message),
+            secret: key.secret.as_str().to_owned(),
+        })
     }
 
     async fn delete(&self, caller: &Principal, id: i64) -> Result<()> {

@@ -19,14 +19,15 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<ApiKeys> {
     rows.iter()
         .map(|row| {
             let (id, secret): (i64, String) = (row.get(0)?, row.get(1)?);
-            let secret = Secret(tx.vault().open(&sealed_as(id), secret)?);
+            let secret = Secret::new(tx.vault().open(&sealed_as(id), secret)?);
+            let secret = secret.ok_or_else(|| Error::internal("a stored API key is empty"))?;
             ApiKey::new(contract::from_json(&row.get::<String>(2)?)?, secret)
         })
         .collect()
 }
 
 pub(super) async fn insert(tx: &mut Tx, key: &ApiKey) -> Result<()> {
-    let secret = tx.vault().seal(&sealed_as(key.id()), &key.secret.0)?;
+    let secret = tx.vault().seal(&sealed_as(key.id()), key.secret.as_str())?;
     let query =
         Query::new("INSERT INTO api_keys (id, user_id, secret, profile) VALUES ").rows([vec![
             key.id().into(),

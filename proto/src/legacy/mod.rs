@@ -1,0 +1,222 @@
+//! What core and shim both know of the legacy methods: their names, what their hash is made of,
+//! which rpcs do their work, and which field of an rpc's request holds which hashed parameter.
+//!
+//! The shim translates by it; the core takes a legacy request's claim for nothing else than what
+//! is declared here. So a shim in the wrong hands cannot use a hash that it saw for another rpc,
+//! or with other values than those that were hashed.
+
+mod m4;
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use crate::v1::{LegacyDialect, Role};
+
+pub use m4::*;
+
+/// The most bytes that the claim of one legacy request may have, encoded: it travels as metadata.
+pub const MAX_CLAIM: usize = 40 * 1024;
+
+/// A legacy method, as far as core and shim share it.
+#[derive(Debug)]
+pub struct Declaration {
+    /// Its name in the URL.
+    pub name: &'static str,
+    /// Other names of it.
+    pub aliases: &'static [&'static str],
+    /// The accepted inputs of the hash: lists of parameters, whose values are concatenated; one
+    /// that was not sent counts as empty. The documented list comes first, and is accepted in the
+    /// order in which the request sent it, too.
+    pub hash: &'static [&'static [&'static str]],
+    /// Parameters that have other names as well: each name with its others.
+    pub spellings: &'static [(&'static str, &'static [&'static str])],
+    /// Whether an empty input counts for the admin only.
+    pub only_admin_signs_nothing: bool,
+    /// The roles that it admits; empty: it needs no caller. They narrow the access rules of its
+    /// rpcs and never widen them.
+    pub roles: &'static [Role],
+    /// The rpcs that it may call. The first does its work, and its access rule is the method's.
+    pub rpcs: &'static [Rpc],
+}
+
+/// An rpc that a legacy method calls.
+#[derive(Debug)]
+pub struct Rpc {
+    /// As `/tollbook.v1.AccountsService/AdjustBalance`.
+    pub path: &'static str,
+    /// What stands for the hashed parameters in its request.
+    pub bindings: &'static [Binding],
+}
+
+/// What stands for a hashed parameter in an rpc's request.
+#[derive(Debug)]
+pub struct Binding {
+    /// The parameter.
+    pub param: &'static str,
+    /// The field, as `amount.value`.
+    pub field: &'static str,
+    /// How it holds the parameter's value.
+    pub holds: Holds,
+}
+
+/// How a field holds a parameter's value.
+#[derive(Clone, Copy, Debug)]
+pub enum Holds {
+    /// As it is. Where the parameter is empty, the field is not set.
+    Value,
+    /// As it is; where the parameter is empty, the method chooses the value.
+    ValueOrChosen,
+    /// As it is, but `all` is not set either.
+    ValueOrAll,
+    /// 1 is true, everything else false.
+    Switch,
+    /// The number of an enum's value, by the parameter's words; other words are not set.
+    Word(&'static [(&'static str, i32)]),
+    /// There is no such field: the rpc is only for these values of the parameter.
+    Only(&'static [&'static str]),
+    /// Not at all: the field would say otherwise what the parameter says, and is never set.
+    Never,
+}
+
+impl Binding {
+    /// Whether it holds whatever the hash was made of: of the caller, and of what is never set.
+    #[must_use]
+    pub fn is_unconditional(&self) -> bool {
+        self.param == "u" || matches!(self.holds, Holds::Never)
+    }
+}
+
+impl Declaration {
+    /// The name under which the hash has a parameter: its own, or that of which it is another
+    /// spelling.
+    #[must_use]
+    pub fn canonical<'a>(&self, param: &'a str) -> &'a str {
+        let known = self.spellings.iter().find(|(_, others)| others.contains(&param));
+        known.map_or(param, |(name, _)| name)
+    }
+
+    /// The name under which a parameter was sent: of its own and its other spellings the first
+    /// whose value is not empty, which `is_filled` knows; none: none was.
+    pub fn sent_as(
+        &self,
+        param: &'static str,
+        is_filled: impl Fn(&str) -> bool,
+    ) -> Option<&'static str> {
+        let others = self.spellings.iter().find(|(name, _)| *name == param);
+        let others = others.map(|(_, others)| *others).unwrap_or_default();
+        std::iter::once(param).chain(others.iter().copied()).find(|name| is_filled(name))
+    }
+
+    /// Whether the hash may be made of a parameter, under this name of it.
+    #[must_use]
+    pub fn hashes(&self, param: &str) -> bool {
+        let name = self.canonical(param);
+        self.hash.iter().any(|names| names.contains(&name))
+    }
+
+    /// What it declares of an rpc; none: it has no business with it.
+    #[must_use]
+    pub fn rpc(&self, path: &str) -> Option<&'static Rpc> {
+        self.rpcs.iter().find(|rpc| rpc.path == path)
+    }
+}
+
+/// All methods of a dialect.
+#[must_use]
+pub fn methods(dialect: LegacyDialect) -> &'static [&'static Declaration] {
+    match dialect {
+        LegacyDialect::M4 => m4::METHODS,
+        // Not there yet.
+        LegacyDialect::Mor | LegacyDialect::Unspecified => &[],
+    }
+}
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Declaration>> = LazyLock::new(|| {
+    let named = |method: &&'static Declaration| {
+        let names = std::iter::once(method.name).chain(method.aliases.iter().copied());
+        names.map(|name| (name, *method)).collect::<Vec<_>>()
+    };
+    m4::METHODS.iter().flat_map(named).collect()
+});
+
+/// The method that a dialect knows by this name, its own or another of its names.
+#[must_use]
+pub fn find(dialect: LegacyDialect, name: &str) -> Option<&'static Declaration> {
+    match dialect {
+        LegacyDialect::M4 => BY_NAME.get(name).copied(),
+        LegacyDialect::Mor | LegacyDialect::Unspecified => None,
+    }
+}
+
+/// A field that is never set, beside the one that holds the parameter.
+const fn never(param: &'static str, field: &'static str) -> Binding {
+    Binding { param, field, holds: Holds::Never }
+}
+
+/// A field that holds a parameter as it is.
+const fn value(param: &'static str, field: &'static str) -> Binding {
+    Binding { param, field, holds: Holds::Value }
+}
+
+/// An rpc with its bindings.
+const fn rpc(path: &'static str, bindings: &'static [Binding]) -> Rpc {
+    Rpc { path, bindings }
+}
+
+/// The roles of operators' methods.
+const STAFF: &[Role] = &[Role::Admin, Role::Manager];
+
+/// Every role.
+const EVERYBODY: &[Role] = &[Role::Admin, Role::Manager, Role::User];
+
+/// No caller is named: the hash alone lets a request in.
+const NOBODY: &[Role] = &[];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_one_method() {
+        let mut seen = HashSet::new();
+        for method in methods(LegacyDialect::M4) {
+            for name in std::iter::once(&method.name).chain(method.aliases) {
+                assert!(seen.insert(*name), "{name} is declared twice");
+                assert_eq!(
+                    find(LegacyDialect::M4, name).map(|found| found.name),
+                    Some(method.name)
+                );
+            }
+        }
+    }
+
+    /// A hashed parameter that stands in no field of an rpc could be replaced in it.
+    #[test]
+    fn f06_every_hashed_parameter_is_bound_in_every_rpc() {
+        for method in methods(LegacyDialect::M4) {
+            // Those that tell callers about themselves have the caller alone.
+            let of_caller = |rpc: &&Rpc| rpc.bindings.iter().any(|binding| binding.param == "u");
+            let is_login = method.name == "user_login";
+            for rpc in method.rpcs.iter().filter(|rpc| is_login || !of_caller(rpc)) {
+                for name in method.hash.iter().copied().flatten() {
+                    let bound = rpc.bindings.iter().any(|binding| binding.param == *name);
+                    // Who calls is the core's own business.
+                    let of_the_caller = !is_login && ["u", "p"].contains(name);
+                    let unbound = m4::UNBOUND.contains(&(method.name, *name));
+                    assert!(bound || of_the_caller || unbound, "{} {name}", method.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn f07_a_parameter_has_one_value_under_all_its_names() {
+        let payment = &PAYMENT_CREATE;
+        let name = |sent: &'static [&str]| payment.sent_as("currency", |name| sent.contains(&name));
+        assert_eq!(name(&["p_currency"]), Some("p_currency"));
+        assert_eq!(name(&["p_currency", "currency"]), Some("currency"));
+        assert_eq!(name(&["amount"]), None);
+        assert!(payment.hashes("p_currency") && !payment.hashes("comment"));
+    }
+}
