@@ -36,7 +36,7 @@ pub(crate) struct CreateArgs {
     #[arg(long)]
     user: String,
     /// What it may do with methods that are not named
-    #[arg(long, value_enum, default_value_t = Access::Write)]
+    #[arg(long, value_enum, default_value_t = Access::Read)]
     access: Access,
     /// What it may do with one method, for example `payment_create=disabled`
     #[arg(long = "method", value_name = "METHOD=ACCESS", value_parser = method)]
@@ -96,7 +96,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
                     "{} {:?} user {} {}",
                     key.id,
                     key.name,
-                    key.user_id,
+                    key.user_id(),
                     access_name(key.access)
                 );
                 let mut methods: Vec<_> = key.methods.into_iter().collect();
@@ -108,7 +108,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             }
         }
         Command::Delete { id } => {
-            keys.delete_api_key(DeleteApiKeyRequest { id }).await.map_err(said)?;
+            keys.delete_api_key(DeleteApiKeyRequest { id: Some(id) }).await.map_err(said)?;
         }
     }
     Ok(())

@@ -38,9 +38,9 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         number: args.number,
         duration: Some(Decimal { value: args.seconds }),
         start_time: None,
-        tariff_id: args.tariff.unwrap_or_default(),
-        custom_tariff_id: args.custom.unwrap_or_default(),
-        self_cost_tariff_id: args.self_cost.unwrap_or_default(),
+        tariff_id: args.tariff,
+        custom_tariff_id: args.custom,
+        self_cost_tariff_id: args.self_cost,
         user_id: args.user,
         grace_time: args.grace,
     };

@@ -77,7 +77,7 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
     };
     let request = pb::CreateManagerGroupRequest { manager_group: Some(support) };
     let group = ManagerGroupsServiceClient::new(core.clone()).create_manager_group(request).await?;
-    let group_id = group.into_inner().manager_group.unwrap_or_default().id;
+    let group_id = group.into_inner().manager_group.unwrap_or_default().id();
 
     let manager = pb::User {
         manager_group_id: group_id,
@@ -105,7 +105,7 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
     for (customer, (amount, currency)) in customers.into_iter().zip(payments) {
         let user_id = create(&mut users, customer).await?;
         let payment = pb::RecordPaymentRequest {
-            user_id,
+            user_id: Some(user_id),
             amount: decimal(amount),
             amount_includes_tax: true,
             currency: currency.to_owned(),
@@ -114,7 +114,7 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
         };
         PaymentsServiceClient::new(core.clone()).record_payment(payment).await?;
         let bonus = pb::AdjustBalanceRequest {
-            user_id,
+            user_id: Some(user_id),
             amount: decimal("5"),
             note: "welcome bonus".to_owned(),
             ..Default::default()
@@ -142,7 +142,7 @@ async fn traffic(core: &Demo) -> Result<(), Status> {
     let mut users = UsersServiceClient::new(core.clone());
     for id in 2..=4 {
         let request = pb::UpdateUserRequest {
-            user: Some(pb::User { id, tariff_id: selling, ..Default::default() }),
+            user: Some(pb::User { id: Some(id), tariff_id: selling, ..Default::default() }),
             update_mask: Some(prost_types::FieldMask { paths: vec!["tariff_id".to_owned()] }),
             ..Default::default()
         };
@@ -156,7 +156,7 @@ async fn traffic(core: &Demo) -> Result<(), Status> {
         let origination = pb::OriginationPoint { active: true, ..Default::default() };
         let termination = pb::TerminationPoint { active: true, ..Default::default() };
         let point = pb::ConnectionPoint {
-            user_id,
+            user_id: Some(user_id),
             description: "switch 1".to_owned(),
             address: format!("192.0.2.{user_id}"),
             origination: (user_id != carrier).then_some(origination),
@@ -168,7 +168,7 @@ async fn traffic(core: &Demo) -> Result<(), Status> {
             create_routing_group: user_id != carrier,
         };
         let created = points.create_connection_point(request).await?.into_inner();
-        *id = created.connection_point.unwrap_or_default().id;
+        *id = created.connection_point.unwrap_or_default().id();
     }
     let calls = (0_i64..24)
         .zip(RATES.iter().cycle())
@@ -214,7 +214,7 @@ async fn tariff(
         rate: price(rate).to_owned(),
         ..Default::default()
     });
-    let options = pb::ImportRatesOptions { tariff_id, ..Default::default() };
+    let options = pb::ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
     let parts = [Part::Options(options), Part::Lines(pb::RateLines { lines: lines.collect() })]
         .map(|part| pb::ImportRatesRequest { part: Some(part) });
     tariffs.import_rates(stream::iter(parts)).await?;
@@ -240,7 +240,7 @@ async fn create(core: &mut UsersServiceClient<Demo>, user: pb::User) -> Result<i
     let password = format!("{}-demo", user.username);
     let request = pb::CreateUserRequest { user: Some(user), password, ..Default::default() };
     let created = core.create_user(request).await?;
-    Ok(created.into_inner().user.unwrap_or_default().id)
+    Ok(created.into_inner().user.unwrap_or_default().id())
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "every decimal field of the contract is optional")]

@@ -327,6 +327,9 @@ impl From<Error> for Status {
                 metadata.insert("field".to_owned(), field.clone());
             }
             Error::CallRejected(rejection) => {
+                if let Rejection::InvalidField { field, .. } = rejection {
+                    metadata.insert("field".to_owned(), field.clone());
+                }
                 metadata.insert("rejection".to_owned(), rejection.reason().to_owned());
             }
             Error::LoginFailed { redirect: true } => {

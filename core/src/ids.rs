@@ -1,12 +1,27 @@
 //! Ids that cannot be mistaken for one another.
 
-use crate::store::Value;
+use crate::{
+    error::{Error, Result},
+    store::Value,
+};
+
+/// An id that a request must say. One that was forgotten must not pass for 0, which is the
+/// admin's.
+pub(crate) fn required<T: From<i64>>(field: &'static str, id: Option<i64>) -> Result<T> {
+    id.map(T::from).ok_or_else(|| Error::invalid(field, "is required"))
+}
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub(crate) struct $name(pub(crate) i64);
+
+        impl From<i64> for $name {
+            fn from(id: i64) -> Self {
+                Self(id)
+            }
+        }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

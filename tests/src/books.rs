@@ -106,8 +106,11 @@ impl Books {
 
     /// Adds to a user's balance.
     pub async fn adjust(&self, user_id: i64, amount: &str) {
-        let request =
-            AdjustBalanceRequest { user_id, amount: decimal(amount), ..Default::default() };
+        let request = AdjustBalanceRequest {
+            user_id: Some(user_id),
+            amount: decimal(amount),
+            ..Default::default()
+        };
         AccountsServiceClient::new(self.admin.clone()).adjust_balance(request).await.unwrap();
     }
 
@@ -118,7 +121,7 @@ impl Books {
         self.adjust(6, balance).await;
         assert_eq!(self.balance(6).await, balance);
         let request = UpdateUserRequest {
-            user: Some(User { id: 6, ..Default::default() }),
+            user: Some(User { id: Some(6), ..Default::default() }),
             update_mask: mask("postpaid"),
             ..Default::default()
         };

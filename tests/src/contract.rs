@@ -252,7 +252,7 @@ impl Fixture {
         fixture.fill_currencies().await;
         fixture.fill_users().await;
         let bonus =
-            AdjustBalanceRequest { user_id: 4, amount: decimal("66"), ..Default::default() };
+            AdjustBalanceRequest { user_id: Some(4), amount: decimal("66"), ..Default::default() };
         AccountsServiceClient::new(fixture.admin.clone()).adjust_balance(bonus).await.unwrap();
         fixture
     }
@@ -314,7 +314,7 @@ impl Fixture {
             let op = OriginationPoint { active: true, ..Default::default() };
             let tp = TerminationPoint { active: true, ..Default::default() };
             let point = ConnectionPoint {
-                user_id,
+                user_id: Some(user_id),
                 origination: from.then_some(op),
                 termination: (!from).then_some(tp),
                 ..Default::default()
@@ -346,14 +346,14 @@ impl Fixture {
                 connection_fee: connection_fee.to_owned(),
                 ..Default::default()
             });
-            let options = ImportRatesOptions { tariff_id, ..Default::default() };
+            let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
             let parts = [Part::Options(options), Part::Lines(RateLines { lines: lines.to_vec() })]
                 .map(|part| ImportRatesRequest { part: Some(part) });
             let imported = tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
             assert!(imported.into_inner().applied);
         }
         for (id, tariff_id) in [(4, 1), (5, 2), (6, 1)] {
-            let user = User { id, tariff_id, ..Default::default() };
+            let user = User { id: Some(id), tariff_id, ..Default::default() };
             let mask = prost_types::FieldMask { paths: vec!["tariff_id".to_owned()] };
             let request = UpdateUserRequest {
                 user: Some(user),

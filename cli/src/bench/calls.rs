@@ -75,7 +75,7 @@ impl Books {
             ..Default::default()
         });
         let lines: Vec<RateLine> = lines.collect();
-        let options = ImportRatesOptions { tariff_id, ..Default::default() };
+        let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
         let first = ImportRatesRequest { part: Some(Part::Options(options)) };
         let rest = lines.chunks(1_000).map(|lines| ImportRatesRequest {
             part: Some(Part::Lines(RateLines { lines: lines.to_vec() })),

@@ -58,7 +58,7 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
 /// The digits that rates are for.
 async fn prefixes(config: &Config, tariff_id: i64) -> anyhow::Result<Vec<String>> {
     let mut core = TariffsServiceClient::new(connect(config).await?);
-    let request = ExportRatesRequest { tariff_id, ..Default::default() };
+    let request = ExportRatesRequest { tariff_id: Some(tariff_id), ..Default::default() };
     let mut parts = core.export_rates(request).await.map_err(said)?.into_inner();
     let mut prefixes = Vec::new();
     while let Some(part) = parts.message().await.map_err(said)? {

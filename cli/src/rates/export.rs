@@ -25,7 +25,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let zone = time_zone(&args.time_zone)?;
     let mut core = TariffsServiceClient::new(connect(config).await?);
-    let request = ExportRatesRequest { tariff_id: args.tariff, ..Default::default() };
+    let request = ExportRatesRequest { tariff_id: Some(args.tariff), ..Default::default() };
     let mut parts = core.export_rates(request).await.map_err(said)?.into_inner();
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
     out.write_record(COLUMNS)?;

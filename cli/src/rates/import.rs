@@ -65,7 +65,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         Format { delimiter: args.delimiter, decimal: args.decimal, columns: args.columns.clone() };
     let deck = Deck::open(&args.file, &format)?;
     let options = ImportRatesOptions {
-        tariff_id: args.tariff,
+        tariff_id: Some(args.tariff),
         dry_run: args.dry_run,
         delete_missing: args.delete_missing,
         skip_bad_lines: args.skip_bad_lines,

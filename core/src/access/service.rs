@@ -19,7 +19,7 @@ use crate::{
     clock,
     context::Context,
     error::Error,
-    ids::UserId,
+    ids::{self, UserId},
     text::check_text,
 };
 
@@ -49,17 +49,23 @@ impl AccessTokensService for TokenService {
     ) -> Result<Response<pb::CreateAccessTokenResponse>, Status> {
         let caller = principal(&request)?;
         let request = request.into_inner();
-        if request.name.is_empty() {
-            return Err(Error::invalid("name", "is required").into());
-        }
-        check_text("name", &request.name)?;
         let kind = match request.kind() {
             AccessTokenKind::Shim => TokenKind::Shim,
             AccessTokenKind::User | AccessTokenKind::Unspecified => TokenKind::User,
         };
+        let user = match kind {
+            // It acts as whoever signed the request in front of it.
+            TokenKind::Shim => UserId(request.user_id.unwrap_or_default()),
+            TokenKind::User | TokenKind::Session => {
+                ids::required::<UserId>("user_id", request.user_id)?
+            }
+        };
+        if request.name.is_empty() {
+            return Err(Error::invalid("name", "is required").into());
+        }
+        check_text("name", &request.name)?;
         let expires_at =
             request.expires_at.map(|time| clock::from_proto("expires_at", &time)).transpose()?;
-        let user = UserId(request.user_id);
         self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
         let mut tx = self.0.db.begin().await?;
         let certificate = Some(request.certificate.as_slice()).filter(|bytes| !bytes.is_empty());
@@ -85,7 +91,7 @@ impl AccessTokensService for TokenService {
         request: Request<pb::RevokeAccessTokenRequest>,
     ) -> Result<Response<pb::RevokeAccessTokenResponse>, Status> {
         let caller = principal(&request)?;
-        let id = request.get_ref().id;
+        let id = ids::required("id", request.get_ref().id)?;
         let mut tx = self.0.db.begin().await?;
         let token = store::delete(&mut tx, id).await?.ok_or(Error::AccessTokenNotFound)?;
         let change = Change::deletion(format!("accessTokens/{id}"), &to_proto(&token))?;

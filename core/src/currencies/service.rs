@@ -12,7 +12,7 @@ use crate::{
     clock,
     context::Context,
     error::{Error, Result},
-    ids::CurrencyId,
+    ids::{self, CurrencyId},
     money::ExchangeRate,
     store::{Sequence, Tx},
     text::check_text,
@@ -97,8 +97,9 @@ impl CurrenciesService for Service {
     ) -> Result<Response<pb::UpdateCurrencyResponse>, Status> {
         let caller = principal(&request)?;
         let request = request.into_inner();
+        let id: CurrencyId = ids::required("id", request.id)?;
         let (tx, currencies) = self.begin().await?;
-        let before = currencies.by_id(CurrencyId(request.id)).ok_or(Error::CurrencyNotFound)?;
+        let before = currencies.by_id(id).ok_or(Error::CurrencyNotFound)?;
         let mut currency = before.clone();
         if let Some(name) = request.name {
             check_text("name", &name)?;
@@ -119,6 +120,9 @@ impl CurrenciesService for Service {
     ) -> Result<Response<pb::SetExchangeRateResponse>, Status> {
         let caller = principal(&request)?;
         let request = request.into_inner();
+        if request.code.is_empty() {
+            return Err(Error::invalid("code", "is required").into());
+        }
         let exchange_rate = ExchangeRate::from_proto(request.exchange_rate.as_ref())?;
         let (tx, currencies) = self.begin().await?;
         let before = currencies

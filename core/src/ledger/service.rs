@@ -14,7 +14,7 @@ use crate::{
     access::{Principal, principal},
     context::Context,
     error::{Error, Result},
-    ids::UserId,
+    ids::{self, UserId},
     money::Money,
     paging,
     text::check_note,
@@ -32,9 +32,10 @@ impl Service {
         if caller.is_legacy() && !snapshot.settings.balance_over_http {
             return Err(Error::FeatureDisabled);
         }
-        let user = match request.user_id {
-            Some(id) => self.0.directory.by_id(UserId(id)).await?,
-            None => self.0.directory.by_username(&request.username).await?,
+        let user = match (request.user_id, request.username.as_str()) {
+            (Some(id), _) => self.0.directory.by_id(UserId(id)).await?,
+            (None, "") => return Err(Error::invalid("user_id", "or username is required")),
+            (None, username) => self.0.directory.by_username(username).await?,
         };
         let user = caller.see(user)?;
         let currency = match request.currency.as_str() {
@@ -57,7 +58,8 @@ impl Service {
         mut request: pb::AdjustBalanceRequest,
     ) -> Result<pb::AdjustBalanceResponse> {
         caller.user()?;
-        let user = caller.see(self.0.directory.by_id(UserId(request.user_id)).await?)?;
+        let user = ids::required::<UserId>("user_id", request.user_id)?;
+        let user = caller.see(self.0.directory.by_id(user).await?)?;
         let amount = Money::from_proto(request.amount.as_ref())?;
         check_note("note", &request.note)?;
         let key = std::mem::take(&mut request.idempotency_key);
@@ -82,7 +84,8 @@ impl Service {
         caller: &Principal,
         request: &pb::ListLedgerEntriesRequest,
     ) -> Result<pb::ListLedgerEntriesResponse> {
-        let user = caller.see(self.0.directory.by_id(UserId(request.user_id)).await?)?;
+        let user = ids::required::<UserId>("user_id", request.user_id)?;
+        let user = caller.see(self.0.directory.by_id(user).await?)?;
         let size = paging::size(request.page_size);
         let before = paging::decode(&request.page_token)?;
         let rows = store::newest(&self.0.db, user.id, before, size + 1).await?;

@@ -98,7 +98,7 @@ impl Party {
             return Ok(None);
         };
         let (today, _) = day_of(now, &snapshot.settings.time_zone);
-        let spent = stats::store::spent_since(tx, UserId(self.user.id), today).await?.price;
+        let spent = stats::store::spent_since(tx, UserId(self.user.id()), today).await?.price;
         limit.minus(Money::rounded(spent.value()?)?).map(Some)
     }
 

@@ -84,6 +84,7 @@ impl Service {
     }
 
     async fn start(&self, scope: Scope, request: &pb::StartCallRequest) -> Result<pb::ActiveCall> {
+        record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
         let now = clock::now();
         let answer_time = request.answer_time.as_ref();
         let answered =
@@ -112,6 +113,7 @@ impl Service {
         scope: Scope,
         request: &pb::UpdateCallRequest,
     ) -> Result<pb::UpdateCallResponse> {
+        record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
         if request.max_duration < 0 {
             return Err(Error::invalid("max_duration", "must not be negative"));
         }
@@ -232,8 +234,8 @@ fn origination_point<'a>(
     points: &'a Points,
     request: &pb::AuthorizeCallRequest,
 ) -> Result<Result<Option<&'a Point>, RejectCode>> {
-    if request.origination_point_id != 0 {
-        let named = points.origination(PointId(request.origination_point_id));
+    if let Some(id) = request.origination_point_id.filter(|id| *id != 0) {
+        let named = points.origination(PointId(id));
         let named = named.map(|(point, _)| Some(point));
         return Ok(named.ok_or(RejectCode::OriginatorNotFound));
     }

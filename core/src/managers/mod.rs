@@ -47,7 +47,7 @@ pub(crate) struct ManagerGroup {
 impl ManagerGroup {
     fn to_proto(&self) -> pb::ManagerGroup {
         pb::ManagerGroup {
-            id: self.id.0,
+            id: Some(self.id.0),
             name: self.name.clone(),
             comment: self.comment.clone(),
             permissions: self.permissions.iter().map(i32::from).collect(),

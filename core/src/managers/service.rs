@@ -13,15 +13,14 @@ use crate::{
     changes::{self, Change},
     context::Context,
     error::{Error, Result},
-    ids::ManagerGroupId,
+    ids::{self, ManagerGroupId},
     store::{Sequence, Tx},
     text::{check_name, check_note},
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
-fn decode(group: Option<pb::ManagerGroup>) -> Result<ManagerGroup> {
-    let group = group.unwrap_or_default();
+fn decode(id: ManagerGroupId, group: pb::ManagerGroup) -> Result<ManagerGroup> {
     check_name(&group.name)?;
     check_note("comment", &group.comment)?;
     let permissions = group
@@ -34,12 +33,7 @@ fn decode(group: Option<pb::ManagerGroup>) -> Result<ManagerGroup> {
                 .ok_or_else(|| Error::invalid("permissions", "holds an unknown permission"))
         })
         .collect::<Result<_>>()?;
-    Ok(ManagerGroup {
-        id: ManagerGroupId(group.id),
-        name: group.name,
-        comment: group.comment,
-        permissions,
-    })
+    Ok(ManagerGroup { id, name: group.name, comment: group.comment, permissions })
 }
 
 /// What a group is called in the audit log.
@@ -69,7 +63,8 @@ impl ManagerGroupsService for Service {
         request: Request<pb::CreateManagerGroupRequest>,
     ) -> Result<Response<pb::CreateManagerGroupResponse>, Status> {
         let caller = principal(&request)?;
-        let mut group = decode(request.into_inner().manager_group)?;
+        let group = request.into_inner().manager_group.unwrap_or_default();
+        let mut group = decode(ManagerGroupId(0), group)?;
         let mut tx = self.0.begin_catalog_change().await?;
         group.id = ManagerGroupId(tx.next_id(Sequence::ManagerGroups).await?);
         store::insert(&mut tx, &group).await?;
@@ -85,7 +80,8 @@ impl ManagerGroupsService for Service {
         request: Request<pb::UpdateManagerGroupRequest>,
     ) -> Result<Response<pb::UpdateManagerGroupResponse>, Status> {
         let caller = principal(&request)?;
-        let group = decode(request.into_inner().manager_group)?;
+        let group = request.into_inner().manager_group.unwrap_or_default();
+        let group = decode(ids::required("manager_group.id", group.id)?, group)?;
         let mut tx = self.0.begin_catalog_change().await?;
         let before = locked(&mut tx, group.id).await?;
         store::update(&mut tx, &group).await?;
@@ -101,7 +97,7 @@ impl ManagerGroupsService for Service {
         request: Request<pb::DeleteManagerGroupRequest>,
     ) -> Result<Response<pb::DeleteManagerGroupResponse>, Status> {
         let caller = principal(&request)?;
-        let id = ManagerGroupId(request.into_inner().id);
+        let id = ids::required("id", request.into_inner().id)?;
         let mut tx = self.0.begin_catalog_change().await?;
         let before = locked(&mut tx, id).await?;
         if store::in_use(&mut tx, id).await? {

@@ -11,7 +11,7 @@ use crate::{
     clock,
     context::Context,
     error::{Error, Result},
-    ids::{PaymentId, UserId},
+    ids::{self, PaymentId, UserId},
     ledger::{
         Kind,
         posting::{IdempotencyKey, Posting},
@@ -35,7 +35,8 @@ impl Service {
             return Err(Error::FeatureDisabled);
         }
         caller.user()?;
-        let user = caller.see(self.0.directory.by_id(UserId(request.user_id)).await?)?;
+        let user = ids::required::<UserId>("user_id", request.user_id)?;
+        let user = caller.see(self.0.directory.by_id(user).await?)?;
         let currency = snapshot
             .currencies
             .by_code(&request.currency)
@@ -175,7 +176,8 @@ impl PaymentsService for Service {
         request: Request<pb::GetPaymentRequest>,
     ) -> Result<Response<pb::GetPaymentResponse>, Status> {
         let caller = principal(&request)?;
-        let payment = Some(self.get(&caller, PaymentId(request.get_ref().id)).await?);
+        let id = ids::required::<PaymentId>("id", request.get_ref().id)?;
+        let payment = Some(self.get(&caller, id).await?);
         Ok(Response::new(pb::GetPaymentResponse { payment }))
     }
 

@@ -204,7 +204,7 @@ mod tests {
         let origination =
             pb::OriginationPoint { tech_prefix: tech_prefix.to_owned(), ..Default::default() };
         Point::new(pb::ConnectionPoint {
-            id,
+            id: Some(id),
             address: address.to_owned(),
             port: port.unwrap_or_default(),
             any_port: port.is_none(),

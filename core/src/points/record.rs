@@ -57,8 +57,8 @@ impl Point {
         let longest_call = seconds("timeouts.call", timeouts.call)?;
         let grace_time = seconds("grace_time", message.grace_time)?;
         Ok(Self {
-            id: PointId(message.id),
-            user: UserId(message.user_id),
+            id: PointId(message.id()),
+            user: UserId(message.user_id()),
             network,
             port: (!message.any_port).then_some(port),
             origination: match &message.origination {
@@ -86,8 +86,8 @@ impl Point {
         let new = request.connection_point.clone().unwrap_or_default();
         let Some(mask) = &request.update_mask else {
             return Self::checked(pb::ConnectionPoint {
-                id: self.id.0,
-                user_id: self.user.0,
+                id: Some(self.id.0),
+                user_id: Some(self.user.0),
                 ..new
             });
         };

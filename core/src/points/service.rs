@@ -12,7 +12,7 @@ use crate::{
     changes::{self, Change},
     context::Context,
     error::{Error, Result},
-    ids::{PointId, PoolId, RoutingGroupId, UserId},
+    ids::{self, PointId, PoolId, RoutingGroupId, UserId},
     pools, routing_groups,
     store::{Sequence, Tx},
     tariffs,
@@ -73,25 +73,27 @@ impl Service {
         request: pb::CreateConnectionPointRequest,
     ) -> Result<pb::ConnectionPoint> {
         let mut message = request.connection_point.unwrap_or_default();
-        let user = caller.see(self.0.directory.by_id(UserId(message.user_id)).await?)?;
+        let user = ids::required::<UserId>("connection_point.user_id", message.user_id)?;
+        let user = caller.see(self.0.directory.by_id(user).await?)?;
         if user.role != Role::User {
             return Err(Error::UserNotFound);
         }
         // Before an id is used up for it.
         Point::checked(message.clone())?;
         let mut tx = self.0.begin_catalog_change().await?;
-        message.id = tx.next_id(Sequence::ConnectionPoints).await?;
+        let id = tx.next_id(Sequence::ConnectionPoints).await?;
+        message.id = Some(id);
         if request.create_routing_group {
             let op = message.origination.as_mut();
             let op = op.ok_or_else(|| Error::invalid("origination", "is needed for routing"))?;
-            let name = format!("Routing group of point {}", message.id);
+            let name = format!("Routing group of point {id}");
             op.routing_group_id = routing_groups::store::insert(&mut tx, &name).await?.0;
         }
         let point = Point::new(message)?;
         Self::check_references(&mut tx, &point).await?;
         store::write(&mut tx, &point).await?;
         let point = point.to_proto();
-        let change = Change::creation(resource(point.id), &point)?;
+        let change = Change::creation(resource(point.id()), &point)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(point)
@@ -102,7 +104,8 @@ impl Service {
         caller: &Principal,
         request: &pb::UpdateConnectionPointRequest,
     ) -> Result<pb::ConnectionPoint> {
-        let id = PointId(request.connection_point.as_ref().map_or(0, |point| point.id));
+        let id = request.connection_point.as_ref().and_then(|point| point.id);
+        let id = ids::required::<PointId>("connection_point.id", id)?;
         self.visible(caller, &self.0.catalog.load_full(), id).await?;
         let mut tx = self.0.begin_catalog_change().await?;
         // As it is now: it may have been changed or deleted meanwhile.
@@ -111,7 +114,7 @@ impl Service {
         Self::check_references(&mut tx, &point).await?;
         store::write(&mut tx, &point).await?;
         let point = point.to_proto();
-        let change = Change::of(resource(point.id), &before.to_proto(), &point)?;
+        let change = Change::of(resource(point.id()), &before.to_proto(), &point)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(point)
@@ -164,7 +167,7 @@ impl ConnectionPointsService for Service {
         request: Request<pb::GetConnectionPointRequest>,
     ) -> Result<Response<pb::GetConnectionPointResponse>, Status> {
         let caller = principal(&request)?;
-        let id = PointId(request.get_ref().id);
+        let id = ids::required::<PointId>("id", request.get_ref().id)?;
         let point = self.visible(&caller, &self.0.catalog.load_full(), id).await?;
         let connection_point = Some(shown(&point, caller.scope()));
         Ok(Response::new(pb::GetConnectionPointResponse { connection_point }))
@@ -193,7 +196,7 @@ impl ConnectionPointsService for Service {
         request: Request<pb::DeleteConnectionPointRequest>,
     ) -> Result<Response<pb::DeleteConnectionPointResponse>, Status> {
         let caller = principal(&request)?;
-        self.delete(&caller, PointId(request.get_ref().id)).await?;
+        self.delete(&caller, ids::required::<PointId>("id", request.get_ref().id)?).await?;
         Ok(Response::new(pb::DeleteConnectionPointResponse {}))
     }
 }

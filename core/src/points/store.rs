@@ -41,8 +41,8 @@ fn read(row: &Row) -> Result<Point> {
         }),
     };
     Point::new(pb::ConnectionPoint {
-        id: row.get(0)?,
-        user_id: row.get(1)?,
+        id: Some(row.get(0)?),
+        user_id: Some(row.get(1)?),
         description: row.get(2)?,
         origination,
         termination,
@@ -81,7 +81,7 @@ pub(crate) async fn since(tx: &mut Tx, known: &Points, revision: i64) -> Result<
 /// Stores a point, over the one with its id. The catalog must be locked for the change.
 pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
     let mut rest = point.message.clone();
-    (rest.id, rest.user_id) = (0, 0);
+    (rest.id, rest.user_id) = (None, None);
     let description = std::mem::take(&mut rest.description);
     let sides = (rest.origination.is_some(), rest.termination.is_some());
     let op = rest.origination.clone().unwrap_or_default();

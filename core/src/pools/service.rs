@@ -11,7 +11,7 @@ use crate::{
     changes::{self, Change},
     context::Context,
     error::{Error, Result},
-    ids::PoolId,
+    ids::{self, PoolId},
     paging, points,
     store::{Sequence, Tx},
     text::{check_name, check_note},
@@ -48,8 +48,9 @@ impl Service {
         caller: &Principal,
         request: pb::UpdateNumberPoolRequest,
     ) -> Result<Pool> {
+        let id = ids::required::<PoolId>("id", request.id)?;
         let mut tx = self.0.begin_catalog_change().await?;
-        let before = store::lock(&mut tx, PoolId(request.id)).await?;
+        let before = store::lock(&mut tx, id).await?;
         let before = before.ok_or(Error::NumberPoolNotFound)?;
         let mut pool = before.clone();
         if let Some(name) = request.name {
@@ -85,7 +86,7 @@ impl Service {
         &self,
         request: &pb::ListPoolNumbersRequest,
     ) -> Result<pb::ListPoolNumbersResponse> {
-        let id = PoolId(request.number_pool_id);
+        let id = ids::required::<PoolId>("number_pool_id", request.number_pool_id)?;
         if store::list(&self.0.db, Some(id)).await?.is_empty() {
             return Err(Error::NumberPoolNotFound);
         }
@@ -108,6 +109,7 @@ impl Service {
     }
 
     async fn add(&self, caller: &Principal, request: pb::AddPoolNumbersRequest) -> Result<i64> {
+        let id = ids::required::<PoolId>("number_pool_id", request.number_pool_id)?;
         let mut numbers = Vec::with_capacity(request.numbers.len());
         let mut seen = HashSet::with_capacity(request.numbers.len());
         for (position, number) in (1..).zip(&request.numbers) {
@@ -118,7 +120,7 @@ impl Service {
             }
         }
         let mut tx = self.0.begin_catalog_change().await?;
-        let pool = locked(&mut tx, request.number_pool_id).await?;
+        let pool = locked(&mut tx, id).await?;
         let added = store::add_numbers(&mut tx, pool.id, numbers).await?;
         self.finish(tx, caller, pool, added, format!("{added} numbers added")).await?;
         Ok(added)
@@ -129,8 +131,9 @@ impl Service {
         caller: &Principal,
         request: pb::DeletePoolNumbersRequest,
     ) -> Result<i64> {
+        let id = ids::required::<PoolId>("number_pool_id", request.number_pool_id)?;
         let mut tx = self.0.begin_catalog_change().await?;
-        let pool = locked(&mut tx, request.number_pool_id).await?;
+        let pool = locked(&mut tx, id).await?;
         let deleted = if request.all {
             store::delete_all_numbers(&mut tx, pool.id).await?
         } else {
@@ -167,8 +170,8 @@ fn resource(id: PoolId) -> String {
     format!("numberPools/{id}")
 }
 
-async fn locked(tx: &mut Tx, id: i64) -> Result<Pool> {
-    store::lock(tx, PoolId(id)).await?.ok_or(Error::NumberPoolNotFound)
+async fn locked(tx: &mut Tx, id: PoolId) -> Result<Pool> {
+    store::lock(tx, id).await?.ok_or(Error::NumberPoolNotFound)
 }
 
 #[tonic::async_trait]
@@ -205,7 +208,7 @@ impl NumberPoolsService for Service {
         request: Request<pb::DeleteNumberPoolRequest>,
     ) -> Result<Response<pb::DeleteNumberPoolResponse>, Status> {
         let caller = principal(&request)?;
-        self.delete(&caller, PoolId(request.get_ref().id)).await?;
+        self.delete(&caller, ids::required::<PoolId>("id", request.get_ref().id)?).await?;
         Ok(Response::new(pb::DeleteNumberPoolResponse {}))
     }
 

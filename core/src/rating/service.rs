@@ -51,9 +51,10 @@ impl Service {
             grace_time: u32::try_from(request.grace_time)
                 .map_err(|_| Error::invalid("grace_time", "must not be negative"))?,
         };
-        let tariff = match (request.tariff_id, request.user_id) {
-            (0, Some(user)) => caller.see(self.0.directory.by_id(UserId(user)).await?)?.tariff,
-            (id, _) => TariffId(id),
+        let tariff = match (filled(request.tariff_id), request.user_id) {
+            (Some(id), _) => id,
+            (None, Some(user)) => caller.see(self.0.directory.by_id(UserId(user)).await?)?.tariff,
+            (None, None) => return Err(Error::invalid("tariff_id", "or user_id is required")),
         };
         let tariff = snapshot.tariffs.by_id(tariff)?;
         let custom = optional_tariff(&snapshot, request.custom_tariff_id)?;
@@ -158,9 +159,14 @@ impl Service {
     }
 }
 
-/// The tariff of an id; none where the id is 0.
-fn optional_tariff(snapshot: &Snapshot, id: i64) -> Result<Option<&Tariff>> {
-    if id == 0 { Ok(None) } else { snapshot.tariffs.by_id(TariffId(id)).map(Some) }
+/// The tariff that a request names; no tariff has the id 0.
+fn filled(id: Option<i64>) -> Option<TariffId> {
+    id.filter(|id| *id != 0).map(TariffId)
+}
+
+/// The tariff of an id; `None` if there is no id.
+fn optional_tariff(snapshot: &Snapshot, id: Option<i64>) -> Result<Option<&Tariff>> {
+    filled(id).map(|id| snapshot.tariffs.by_id(id)).transpose()
 }
 
 #[tonic::async_trait]

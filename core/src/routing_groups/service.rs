@@ -11,7 +11,7 @@ use crate::{
     changes::{self, Change},
     context::Context,
     error::{Error, Result},
-    ids::RoutingGroupId,
+    ids::{self, RoutingGroupId},
     points,
     text::check_name,
 };
@@ -69,7 +69,8 @@ impl RoutingGroupsService for Service {
         request: Request<pb::DeleteRoutingGroupRequest>,
     ) -> Result<Response<pb::DeleteRoutingGroupResponse>, Status> {
         let caller = principal(&request)?;
-        self.delete(&caller, RoutingGroupId(request.get_ref().id)).await?;
+        let id = ids::required::<RoutingGroupId>("id", request.get_ref().id)?;
+        self.delete(&caller, id).await?;
         Ok(Response::new(pb::DeleteRoutingGroupResponse {}))
     }
 }

@@ -17,6 +17,7 @@ const MAX_REJECTED: usize = 1_000;
 
 /// A deck on its way in.
 pub(super) struct Import {
+    tariff: TariffId,
     options: ImportRatesOptions,
     zone: TimeZone,
     /// By what they replace, with the number of their line.
@@ -26,8 +27,9 @@ pub(super) struct Import {
 }
 
 impl Import {
-    pub(super) fn new(options: ImportRatesOptions, zone: TimeZone) -> Self {
+    pub(super) fn new(tariff: TariffId, options: ImportRatesOptions, zone: TimeZone) -> Self {
         Self {
+            tariff,
             options,
             zone,
             rates: HashMap::new(),
@@ -76,7 +78,7 @@ impl Import {
         context: &Context,
         origin: &Origin,
     ) -> Result<pb::ImportRatesResponse> {
-        let id = TariffId(self.options.tariff_id);
+        let id = self.tariff;
         let mut report = std::mem::take(&mut self.report);
         let refused = report.rejected > 0 && !self.options.skip_bad_lines;
         loop {

@@ -15,7 +15,7 @@ use crate::{
     context::Context,
     currencies::Currencies,
     error::{Error, Result},
-    ids::{CurrencyId, PointId, TariffId},
+    ids::{self, CurrencyId, PointId, TariffId},
     store::{Sequence, Tx},
     text::check_name,
     users::Role,
@@ -61,9 +61,10 @@ impl Service {
         caller: &Principal,
         request: pb::UpdateTariffRequest,
     ) -> Result<pb::Tariff> {
+        let id = ids::required::<TariffId>("id", request.id)?;
         let snapshot = self.0.catalog.load_full();
         let mut tx = self.0.begin_catalog_change().await?;
-        let mut tariff = store::all(&mut tx).await?.by_id(TariffId(request.id))?.clone();
+        let mut tariff = store::all(&mut tx).await?.by_id(id)?.clone();
         let before = tariff.to_proto(&snapshot.currencies)?;
         if let Some(name) = request.name {
             check_name(&name)?;
@@ -182,7 +183,7 @@ impl TariffsService for Service {
         request: Request<pb::DeleteTariffRequest>,
     ) -> Result<Response<pb::DeleteTariffResponse>, Status> {
         let caller = principal(&request)?;
-        self.delete(&caller, TariffId(request.get_ref().id)).await?;
+        self.delete(&caller, ids::required::<TariffId>("id", request.get_ref().id)?).await?;
         Ok(Response::new(pb::DeleteTariffResponse {}))
     }
 
@@ -194,9 +195,12 @@ impl TariffsService for Service {
         request: Request<pb::ExportRatesRequest>,
     ) -> Result<Response<Self::ExportRatesStream>, Status> {
         let caller = principal(&request)?;
-        let tariff = match request.get_ref().connection_point_id {
-            0 => self.visible(&caller, TariffId(request.get_ref().tariff_id))?,
-            id => self.of_point(&caller, PointId(id)).await?,
+        let request = request.into_inner();
+        let tariff = match request.connection_point_id.filter(|id| *id != 0) {
+            Some(id) => self.of_point(&caller, PointId(id)).await?,
+            None => {
+                self.visible(&caller, ids::required::<TariffId>("tariff_id", request.tariff_id)?)?
+            }
         };
         let id = TariffId(tariff.id);
         let export = Export { tx: self.0.db.snapshot().await?, tariff: id, after: None };
@@ -215,8 +219,9 @@ impl TariffsService for Service {
         let options = import::options(parts.message().await?)?;
         let snapshot = self.0.catalog.load_full();
         // Better known before a large deck is sent than after.
-        snapshot.tariffs.by_id(TariffId(options.tariff_id))?;
-        let mut import = import::Import::new(options, snapshot.settings.time_zone.clone());
+        let tariff = ids::required::<TariffId>("options.tariff_id", options.tariff_id)?;
+        snapshot.tariffs.by_id(tariff)?;
+        let mut import = import::Import::new(tariff, options, snapshot.settings.time_zone.clone());
         while let Some(part) = parts.message().await? {
             let Some(Part::Lines(lines)) = part.part else {
                 return Err(Error::invalid("part", "must be lines after the first message").into());

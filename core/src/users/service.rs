@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     directions,
     error::{Error, Result},
-    ids::UserId,
+    ids::{self, UserId},
     paging, points,
     store::{Sequence, Tx},
 };
@@ -28,6 +28,9 @@ impl Service {
     ) -> Result<pb::GetUserResponse> {
         let identity = match request.id {
             Some(id) => self.0.directory.by_id(UserId(id)).await?,
+            None if request.username.is_empty() => {
+                return Err(Error::invalid("id", "or username is required"));
+            }
             None => self.0.directory.by_username(&request.username).await?,
         };
         let identity = caller.see(identity)?;
@@ -84,7 +87,7 @@ impl Service {
             return Ok(pb::ListUsersResponse::default());
         }
         let (users, next_page_token) =
-            paging::cut(store::list(&self.0.db, &filter).await?, size, |user| user.id);
+            paging::cut(store::list(&self.0.db, &filter).await?, size, pb::User::id);
         Ok(pb::ListUsersResponse { users, next_page_token })
     }
 
@@ -115,7 +118,8 @@ impl Service {
 
     async fn update(&self, caller: &Principal, request: pb::UpdateUserRequest) -> Result<pb::User> {
         let editor = caller.user()?;
-        let id = UserId(request.user.as_ref().map(|user| user.id).unwrap_or_default());
+        let id =
+            ids::required::<UserId>("user.id", request.user.as_ref().and_then(|user| user.id))?;
         if request.exclude_self && editor.id == id {
             return Err(Error::UserNotFound);
         }
@@ -247,7 +251,7 @@ impl UsersService for Service {
         request: Request<pb::DeleteUserRequest>,
     ) -> Result<Response<pb::DeleteUserResponse>, Status> {
         let caller = principal(&request)?;
-        self.delete(&caller, UserId(request.get_ref().id)).await?;
+        self.delete(&caller, ids::required::<UserId>("id", request.get_ref().id)?).await?;
         Ok(Response::new(pb::DeleteUserResponse {}))
     }
 }

@@ -116,11 +116,11 @@ pub(super) struct Filter {
 pub(super) async fn list(db: &Db, filter: &Filter) -> Result<Vec<pb::User>> {
     let rows = db.fetch_all(select(filter)).await?;
     let mut users = rows.iter().map(read_user).collect::<Result<Vec<_>>>()?;
-    let ids: Vec<UserId> = users.iter().map(|user| UserId(user.id)).collect();
+    let ids: Vec<UserId> = users.iter().map(|user| UserId(user.id())).collect();
     if !ids.is_empty() {
         let reserved = live::store::reserved(db, ids).await?;
         for user in &mut users {
-            if let Some(reserved) = reserved.get(&UserId(user.id)) {
+            if let Some(reserved) = reserved.get(&UserId(user.id())) {
                 user.frozen_balance = Some((*reserved).into());
             }
         }
@@ -174,7 +174,7 @@ fn select(filter: &Filter) -> Query {
 fn read_user(row: &Row) -> Result<pb::User> {
     let balance: Money = row.get(16)?;
     let mut user = pb::User {
-        id: row.get(0)?,
+        id: Some(row.get(0)?),
         username: row.get(1)?,
         role: Role::from_name(&row.get::<String>(2)?)?.to_proto().into(),
         first_name: row.get(3)?,
@@ -200,7 +200,7 @@ fn read_user(row: &Row) -> Result<pb::User> {
 /// The part of a user that has no column of its own, as proto3 JSON.
 fn to_profile(user: &pb::User) -> Result<String> {
     let rest = pb::User {
-        id: 0,
+        id: None,
         username: String::new(),
         role: 0,
         first_name: String::new(),
@@ -282,14 +282,14 @@ pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
     for value in shared_values(user)? {
         query = query.bind(value);
     }
-    tx.execute(query.bind(user.id)).await.map_err(username_taken)?;
+    tx.execute(query.bind(user.id())).await.map_err(username_taken)?;
     Ok(())
 }
 
 /// Stores what the server itself noted about a user. Nobody's copy of him grows old by it.
 pub(crate) async fn set_profile(tx: &mut Tx, user: &pb::User) -> Result<()> {
     let query = Query::new("UPDATE users SET profile = $1 WHERE id = $2");
-    tx.execute(query.bind(to_profile(user)?).bind(user.id)).await?;
+    tx.execute(query.bind(to_profile(user)?).bind(user.id())).await?;
     Ok(())
 }
 

@@ -54,7 +54,8 @@ async fn user_balance_update(call: Call) -> Result<Answer, Failure> {
         return Err(Failure::Parameters(Wrap::Page.error("User was not found")));
     };
     let amount = Decimal { value: call.params.text("balance").to_owned() };
-    let request = AdjustBalanceRequest { user_id, amount: Some(amount), ..Default::default() };
+    let request =
+        AdjustBalanceRequest { user_id: Some(user_id), amount: Some(amount), ..Default::default() };
     let response = call.accounts().adjust_balance(request).await?.into_inner();
     let entry = response.entry.unwrap_or_default();
     let user = UpdatedUser {
@@ -79,7 +80,7 @@ pub(super) const USER_BALANCE_GET: Method = Method {
         optional("user_currency", "1: in the user's currency, which is named; wins over currency"),
     ],
     wrap: Wrap::Page,
-    errors: &[],
+    errors: &[(ErrorReason::InvalidField, "User was not found")],
     handle: |call| Box::pin(user_balance_get(call)),
 };
 
@@ -113,7 +114,7 @@ pub(super) const USER_SIMPLE_BALANCE_GET: Method = Method {
         ),
     ],
     wrap: Wrap::Text,
-    errors: &[],
+    errors: &[(ErrorReason::InvalidField, "User was not found")],
     handle: |call| Box::pin(user_simple_balance_get(call)),
 };
 

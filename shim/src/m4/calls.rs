@@ -190,7 +190,7 @@ async fn own_id(call: &Call) -> Result<Option<i64>, Failure> {
     let username = call.params.text("u").to_owned();
     let request = GetUserRequest { username, ..Default::default() };
     let user = call.users().get_user(request).await?.into_inner().user.unwrap_or_default();
-    Ok((user.role() == Role::User).then_some(user.id))
+    Ok((user.role() == Role::User).then_some(user.id()))
 }
 
 /// An id to choose by; none: all.

@@ -54,7 +54,7 @@ async fn cp_create(call: Call) -> Result<Answer, Failure> {
     let tp = switch("tp")?.unwrap_or(false);
     let create_routing_group = switch("create_rg_for_op")?.unwrap_or(false) && op;
     let point = ConnectionPoint {
-        user_id,
+        user_id: Some(user_id),
         description: params.text("description").to_owned(),
         address: params.text("ipaddr").to_owned(),
         timeouts: Some(PointTimeouts { ringing: DEFAULT_RINGING, ..Default::default() }),
@@ -128,7 +128,7 @@ async fn cp_update(call: Call) -> Result<Answer, Failure> {
     let changes = Changes::read(&call.params)
         .map_err(|problem| Failure::unusable(WRAP, NOT_UPDATED, &problem))?;
     let request = UpdateConnectionPointRequest {
-        connection_point: Some(ConnectionPoint { id, ..changes.point }),
+        connection_point: Some(ConnectionPoint { id: Some(id), ..changes.point }),
         update_mask: Some(changes.mask.into_proto()),
     };
     match call.connection_points().update_connection_point(request).await {
@@ -295,7 +295,7 @@ struct Deleted {
 }
 
 async fn cp_delete(call: Call) -> Result<Answer, Failure> {
-    let request = DeleteConnectionPointRequest { id: point_id(&call.params)? };
+    let request = DeleteConnectionPointRequest { id: Some(point_id(&call.params)?) };
     call.connection_points().delete_connection_point(request).await?;
     let status = Deleted { status: "Connection Point deleted" };
     Ok(Answer::xml("page", &DeletedPage { status }))

@@ -88,7 +88,7 @@ async fn devices_get(call: Call) -> Result<Answer, Failure> {
         .connection_points
         .into_iter()
         .map(|point| ListedDevice {
-            device_id: point.id,
+            device_id: point.id(),
             device_type: DEVICE_TYPE,
             port: port(&point),
             ipaddr: point.address,
@@ -181,7 +181,7 @@ struct Device {
 async fn device_details_get(call: Call) -> Result<Answer, Failure> {
     let not_found = || Failure::Parameters(Wrap::PageStatus.error(DEVICE_NOT_FOUND));
     let id = call.params.id("device_id").ok_or_else(not_found)?;
-    let request = GetConnectionPointRequest { id };
+    let request = GetConnectionPointRequest { id: Some(id) };
     let point = call.connection_points().get_connection_point(request).await?.into_inner();
     let device = details(point.connection_point.unwrap_or_default());
     let status = DetailsStatus { devices: DetailsDevices { device } };
@@ -189,23 +189,24 @@ async fn device_details_get(call: Call) -> Result<Answer, Failure> {
 }
 
 fn details(point: ConnectionPoint) -> Device {
+    let (id, user_id) = (point.id(), point.user_id());
     let timeouts = point.timeouts.unwrap_or_default();
     let caller_id = point.caller_id.clone().unwrap_or_default();
     let port = port(&point);
     let op = point.origination.unwrap_or_else(|| new_origination(false));
     let tp = point.termination.unwrap_or_else(|| new_termination(false));
     Device {
-        id: point.id,
-        name: point.id,
+        id,
+        name: id,
         host: point.address.clone(),
         secret: "",
         ipaddr: point.address,
         port,
-        accountcode: point.id,
+        accountcode: id,
         callerid: callerid(&caller_id),
         username: "",
         device_type: DEVICE_TYPE,
-        user_id: point.user_id,
+        user_id,
         insecure: if point.any_port { "port" } else { "no" },
         description: point.description,
         timeout: timeouts.ringing,

@@ -120,8 +120,12 @@ async fn numbers(
     offset: i64,
     count: usize,
 ) -> Result<Vec<ListedNumber>, Failure> {
-    let mut request =
-        ListPoolNumbersRequest { number_pool_id, offset, page_size: 1000, ..Default::default() };
+    let mut request = ListPoolNumbersRequest {
+        number_pool_id: Some(number_pool_id),
+        offset,
+        page_size: 1000,
+        ..Default::default()
+    };
     let mut listed = Vec::new();
     loop {
         let page = call.number_pools().list_pool_numbers(request.clone()).await?.into_inner();
@@ -166,7 +170,7 @@ pub(super) const NUMBER_POOL_UPDATE: Method = Method {
 async fn number_pool_update(call: Call) -> Result<Answer, Failure> {
     let sent = |name| call.params.get(name).map(str::to_owned);
     let request = UpdateNumberPoolRequest {
-        id: pool_id(&call.params)?,
+        id: Some(pool_id(&call.params)?),
         name: sent("name"),
         comment: sent("comment"),
     };
@@ -185,7 +189,7 @@ pub(super) const NUMBER_POOL_DELETE: Method = Method {
 };
 
 async fn number_pool_delete(call: Call) -> Result<Answer, Failure> {
-    let request = DeleteNumberPoolRequest { id: pool_id(&call.params)? };
+    let request = DeleteNumberPoolRequest { id: Some(pool_id(&call.params)?) };
     call.number_pools().delete_number_pool(request).await?;
     Ok(Answer::success("Number Pool deleted"))
 }
@@ -205,7 +209,8 @@ async fn number_pool_numbers_create(call: Call) -> Result<Answer, Failure> {
     let Some(numbers) = call.params.filled("numbers") else {
         return Err(Failure::invalid(WRAP, "numbers"));
     };
-    let request = AddPoolNumbersRequest { number_pool_id, numbers: split(numbers) };
+    let request =
+        AddPoolNumbersRequest { number_pool_id: Some(number_pool_id), numbers: split(numbers) };
     call.number_pools().add_pool_numbers(request).await?;
     Ok(Answer::success("Number Pool's Numbers created"))
 }
@@ -238,7 +243,8 @@ async fn number_pool_numbers_delete(call: Call) -> Result<Answer, Failure> {
     if ids.is_empty() && numbers.is_empty() && !all {
         return Err(Failure::invalid(WRAP, "numbers"));
     }
-    let request = DeletePoolNumbersRequest { number_pool_id, ids, numbers, all };
+    let request =
+        DeletePoolNumbersRequest { number_pool_id: Some(number_pool_id), ids, numbers, all };
     call.number_pools().delete_pool_numbers(request).await?;
     Ok(Answer::success(if all {
         "Number Pool's Numbers deleted"

@@ -73,7 +73,7 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
     };
     let spelled = |name| params.spelled(&legacy::PAYMENT_CREATE, name);
     let request = RecordPaymentRequest {
-        user_id,
+        user_id: Some(user_id),
         amount: Some(Decimal { value: params.text("amount").to_owned() }),
         amount_includes_tax: spelled("amount_in_tax") == "1",
         currency: spelled("currency").to_owned(),

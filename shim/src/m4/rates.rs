@@ -29,6 +29,7 @@ pub(super) const TARIFF_RATES_GET: Method = Method {
     errors: &[
         (ErrorReason::TariffNotFound, NO_TARIFF),
         (ErrorReason::ConnectionPointNotFound, NO_TARIFF),
+        (ErrorReason::InvalidField, NO_TARIFF),
     ],
     handle: |call| Box::pin(tariff_rates_get(call)),
 };
@@ -65,11 +66,12 @@ struct ListedRate {
 
 async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
     let id = |name| match call.params.filled(name) {
-        None => Ok(0),
+        None => Ok(None),
         Some(_) => call
             .params
             .id(name)
             .filter(|id| *id > 0)
+            .map(Some)
             .ok_or_else(|| Failure::Parameters(Wrap::PageStatus.error(NO_TARIFF))),
     };
     // Where both are sent, the device wins.
@@ -143,7 +145,7 @@ async fn tariff_wholesale_update(call: Call) -> Result<Answer, Failure> {
         let Some(id) = call.params.id("id") else {
             return Err(Failure::Parameters(Wrap::Page.error("Tariff not found")));
         };
-        let request = UpdateTariffRequest { id, name, currency };
+        let request = UpdateTariffRequest { id: Some(id), name, currency };
         call.tariffs().update_tariff(request).await.map(|_| None)
     } else {
         let tariff = Tariff {

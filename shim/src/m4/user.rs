@@ -86,7 +86,7 @@ async fn all_users(call: &Call) -> Result<Vec<User>, Failure> {
 
 fn listed(user: User) -> ListedUser {
     ListedUser {
-        id: user.id,
+        id: user.id(),
         balance: number::plain(user.balance.as_ref()),
         blocked: number::switch(user.blocked),
         tariff_id: user.tariff_id,
@@ -123,7 +123,7 @@ pub(super) const USER_DETAILS_GET: Method = Method {
         optional("username", "whose details: this or user_id"),
     ],
     wrap: Wrap::Page,
-    errors: &[],
+    errors: &[(ErrorReason::InvalidField, "User was not found")],
     handle: |call| Box::pin(user_details_get(call)),
 };
 
@@ -194,7 +194,7 @@ async fn user_details_get(call: Call) -> Result<Answer, Failure> {
     let balance_number = number::balance(user.balance.as_ref());
     let page = DetailsPage {
         pagename: "Personal_details",
-        userid: user.id,
+        userid: user.id(),
         details: Details {
             main_detail: MainDetail {
                 account: if user.postpaid { "Postpaid" } else { "Prepaid" },
@@ -268,6 +268,6 @@ struct Deleted {
 
 async fn user_delete(call: Call) -> Result<Answer, Failure> {
     let id = call.params.id("user_id").ok_or_else(|| not_found(Wrap::Page))?;
-    call.users().delete_user(DeleteUserRequest { id }).await?;
+    call.users().delete_user(DeleteUserRequest { id: Some(id) }).await?;
     Ok(Answer::xml("page", &Deleted { status: "User deleted" }))
 }

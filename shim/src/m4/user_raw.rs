@@ -123,7 +123,7 @@ impl RawUser {
         };
         Some(match column {
             // The address and the tax record belong to the user and go by his id.
-            "id" | "address_id" | "tax_id" => user.id.to_string(),
+            "id" | "address_id" | "tax_id" => user.id().to_string(),
             "username" => user.username.clone(),
             "usertype" => usertype(user.role()).to_owned(),
             "logged" => switch(user.logged_in),

@@ -105,7 +105,7 @@ async fn user_details_update(call: Call) -> Result<Answer, Failure> {
     let changes = Changes::read(&call.params)
         .map_err(|problem| Failure::unusable(WRAP, NOT_UPDATED, &problem))?;
     let request = UpdateUserRequest {
-        user: Some(User { id, ..changes.user }),
+        user: Some(User { id: Some(id), ..changes.user }),
         update_mask: Some(changes.mask.into_proto()),
         exclude_self: true,
         tax_patches: changes.taxes,
@@ -169,7 +169,7 @@ async fn user_create(call: Call) -> Result<Answer, Failure> {
     };
     match call.users().create_user(request).await {
         Ok(response) => {
-            let user_id = response.into_inner().user.unwrap_or_default().id;
+            let user_id = response.into_inner().user.unwrap_or_default().id();
             let status = Created { success: "User created", user_id };
             Ok(Answer::xml("page", &CreatedPage { status }))
         }

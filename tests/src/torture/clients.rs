@@ -55,7 +55,7 @@ async fn adjust(shared: Arc<Shared>, user: i64, round: i64) -> Done {
             break;
         }
         let request = AdjustBalanceRequest {
-            user_id: user,
+            user_id: Some(user),
             amount: decimal(&(number % 7 + 1).to_string()),
             idempotency_key: format!("{user}-{round}-{number}"),
             note: format!("{user}"),
@@ -78,7 +78,7 @@ async fn pay(shared: Arc<Shared>, user: i64, round: i64) -> Done {
             break;
         }
         let request = RecordPaymentRequest {
-            user_id: user,
+            user_id: Some(user),
             amount: decimal("3"),
             currency: "USD".to_owned(),
             idempotency_key: format!("{user}-{round}-{number}"),

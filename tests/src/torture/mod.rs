@@ -219,7 +219,7 @@ async fn check(shared: &Shared, known: &Known) {
     let user = FIRST_USER + 2 * CLIENTS;
     let list = |core| async move {
         let request =
-            ListLedgerEntriesRequest { user_id: user, page_size: 1, ..Default::default() };
+            ListLedgerEntriesRequest { user_id: Some(user), page_size: 1, ..Default::default() };
         AccountsServiceClient::new(core).list_ledger_entries(request).await
     };
     if let Some(list) = shared.answered(list).await {

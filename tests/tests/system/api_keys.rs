@@ -121,7 +121,8 @@ const RESTRICTED: &str = "<error>You are not authorized to use this functionalit
 async fn a_key_opens_the_legacy_api_for_its_user_and_its_methods() {
     on_both(|data| async move {
         let (server, admin, _) = start(&data).await;
-        let own = ApiKey { user_id: 1, ..Default::default() };
+        let own =
+            ApiKey { user_id: Some(1), access: ApiAccess::Write.into(), ..Default::default() };
         let (id, secret) = create(&admin, own).await;
         assert!(hashed(&server, "mgr_all", &secret).await.contains(RIGHT));
         assert!(hashed(&server, "admin", &secret).await.contains(WRONG_HASH));
@@ -136,8 +137,12 @@ async fn a_key_opens_the_legacy_api_for_its_user_and_its_methods() {
 
         // Read, and one method more or less.
         let methods = HashMap::from([("users_get".to_owned(), ApiAccess::Disabled.into())]);
-        let reader =
-            ApiKey { user_id: 1, access: ApiAccess::Read.into(), methods, ..Default::default() };
+        let reader = ApiKey {
+            user_id: Some(1),
+            access: ApiAccess::Read.into(),
+            methods,
+            ..Default::default()
+        };
         let (_, reader) = create(&admin, reader).await;
         assert!(hashed(&server, "mgr_all", &reader).await.contains(RESTRICTED));
         assert!(add_a_dollar(&server, "mgr_all", &reader).await.contains(RESTRICTED));
@@ -148,9 +153,9 @@ async fn a_key_opens_the_legacy_api_for_its_user_and_its_methods() {
         assert!(add_a_dollar(&server, "mgr_all", &secret).await.contains("67.0"));
 
         let mut keys = ApiKeysServiceClient::new(admin.clone());
-        keys.delete_api_key(DeleteApiKeyRequest { id }).await.unwrap();
+        keys.delete_api_key(DeleteApiKeyRequest { id: Some(id) }).await.unwrap();
         assert!(hashed(&server, "mgr_all", &secret).await.contains(WRONG_HASH));
-        assert!(keys.delete_api_key(DeleteApiKeyRequest { id }).await.is_err());
+        assert!(keys.delete_api_key(DeleteApiKeyRequest { id: Some(id) }).await.is_err());
     })
     .await;
 }
@@ -159,7 +164,12 @@ async fn a_key_opens_the_legacy_api_for_its_user_and_its_methods() {
 async fn signed_requests_are_taken_once_whole_and_in_time() {
     on_both(|data| async move {
         let (server, admin, fixture) = start(&data).await;
-        let key = ApiKey { user_id: 0, signs_only: true, ..Default::default() };
+        let key = ApiKey {
+            user_id: Some(0),
+            access: ApiAccess::Write.into(),
+            signs_only: true,
+            ..Default::default()
+        };
         let (key, secret) = create(&admin, key).await;
         let form = [("user_id", "4"), ("balance", "1.50")];
         let right = Signed {
@@ -216,7 +226,11 @@ async fn signed_requests_are_taken_once_whole_and_in_time() {
 async fn the_examples_sign_as_documented() {
     on_both(|data| async move {
         let (server, admin, _) = start(&data).await;
-        let (key, secret) = create(&admin, ApiKey { user_id: 0, ..Default::default() }).await;
+        let (key, secret) = create(
+            &admin,
+            ApiKey { user_id: Some(0), access: ApiAccess::Write.into(), ..Default::default() },
+        )
+        .await;
         for (program, file) in [
             ("python3", "signed_request.py"),
             ("php", "signed_request.php"),

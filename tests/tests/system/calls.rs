@@ -306,7 +306,7 @@ async fn import(books: &Books, tariff_id: i64, rates: &[(&str, &str)]) {
         rate: (*rate).to_owned(),
         ..Default::default()
     });
-    let options = ImportRatesOptions { tariff_id, ..Default::default() };
+    let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
     let parts = [Part::Options(options), Part::Lines(RateLines { lines: lines.collect() })]
         .map(|part| ImportRatesRequest { part: Some(part) });
     let mut tariffs = TariffsServiceClient::new(books.admin.clone());
@@ -353,7 +353,7 @@ async fn rating_again_moves_balances_by_the_difference_once() {
         let again = rerate(&books, RerateCallsRequest::default()).await;
         assert_eq!((again.changed, again.price_change.unwrap().value.as_str()), (0, "0"));
         let request =
-            ListLedgerEntriesRequest { user_id: 4, page_size: 1000, ..Default::default() };
+            ListLedgerEntriesRequest { user_id: Some(4), page_size: 1000, ..Default::default() };
         let mut accounts = AccountsServiceClient::new(books.admin.clone());
         let entries = accounts.list_ledger_entries(request).await.unwrap().into_inner().entries;
         let kinds: HashSet<LedgerEntryKind> =
@@ -373,7 +373,8 @@ async fn rating_again_moves_balances_by_the_difference_once() {
 async fn tariffs_in_another_currency_are_charged_in_the_default_one() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        let euros = UpdateTariffRequest { id: 1, name: None, currency: Some("EUR".to_owned()) };
+        let euros =
+            UpdateTariffRequest { id: Some(1), name: None, currency: Some("EUR".to_owned()) };
         TariffsServiceClient::new(books.admin.clone()).update_tariff(euros).await.unwrap();
         let minute = CallRecord {
             billsec_ms: Some(60_000),

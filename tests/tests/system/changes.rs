@@ -103,15 +103,15 @@ async fn change_everything(books: &Books) {
     LiveCallsServiceClient::new(admin.clone()).finish_call(request).await.unwrap();
 
     let mut groups = ManagerGroupsServiceClient::new(admin.clone());
-    let group = ManagerGroup { id: 2, name: "renamed".to_owned(), ..Default::default() };
+    let group = ManagerGroup { id: Some(2), name: "renamed".to_owned(), ..Default::default() };
     let request = UpdateManagerGroupRequest { manager_group: Some(group) };
     groups.update_manager_group(request).await.unwrap();
     let mut users = UsersServiceClient::new(admin.clone());
-    users.delete_user(DeleteUserRequest { id: 3 }).await.unwrap();
-    groups.delete_manager_group(DeleteManagerGroupRequest { id: 2 }).await.unwrap();
+    users.delete_user(DeleteUserRequest { id: Some(3) }).await.unwrap();
+    groups.delete_manager_group(DeleteManagerGroupRequest { id: Some(2) }).await.unwrap();
 
     let mut currencies = CurrenciesServiceClient::new(admin.clone());
-    let request = UpdateCurrencyRequest { id: 2, active: Some(true), ..Default::default() };
+    let request = UpdateCurrencyRequest { id: Some(2), active: Some(true), ..Default::default() };
     currencies.update_currency(request).await.unwrap();
     let request = SetExchangeRateRequest { code: "EUR".to_owned(), exchange_rate: decimal("0.8") };
     currencies.set_exchange_rate(request).await.unwrap();
@@ -120,41 +120,42 @@ async fn change_everything(books: &Books) {
     let routing_group = Some(RoutingGroup { name: "east".to_owned(), ..Default::default() });
     let created = routing.create_routing_group(CreateRoutingGroupRequest { routing_group }).await;
     let id = created.unwrap().into_inner().routing_group.unwrap().id;
-    routing.delete_routing_group(DeleteRoutingGroupRequest { id }).await.unwrap();
+    routing.delete_routing_group(DeleteRoutingGroupRequest { id: Some(id) }).await.unwrap();
 
     let mut points = ConnectionPointsServiceClient::new(admin.clone());
-    let point = ConnectionPoint { id: 4, user_id: 5, ..Default::default() };
+    let point = ConnectionPoint { id: Some(4), user_id: Some(5), ..Default::default() };
     let request = UpdateConnectionPointRequest {
         connection_point: Some(ConnectionPoint { port: 5070, ..point }),
         update_mask: mask("port"),
     };
     points.update_connection_point(request).await.unwrap();
-    points.delete_connection_point(DeleteConnectionPointRequest { id: 4 }).await.unwrap();
+    points.delete_connection_point(DeleteConnectionPointRequest { id: Some(4) }).await.unwrap();
 
     let mut pools = NumberPoolsServiceClient::new(admin.clone());
     let request = CreateNumberPoolRequest { name: "pool".to_owned(), ..Default::default() };
     let pool = pools.create_number_pool(request).await.unwrap().into_inner().number_pool;
     let id = pool.unwrap().id;
     let comment = Some("a pool".to_owned());
-    let request = UpdateNumberPoolRequest { id, comment, ..Default::default() };
+    let request = UpdateNumberPoolRequest { id: Some(id), comment, ..Default::default() };
     pools.update_number_pool(request).await.unwrap();
     let numbers = vec!["370".to_owned()];
-    let request = AddPoolNumbersRequest { number_pool_id: id, numbers };
+    let request = AddPoolNumbersRequest { number_pool_id: Some(id), numbers };
     pools.add_pool_numbers(request).await.unwrap();
-    let request = DeletePoolNumbersRequest { number_pool_id: id, all: true, ..Default::default() };
+    let request =
+        DeletePoolNumbersRequest { number_pool_id: Some(id), all: true, ..Default::default() };
     pools.delete_pool_numbers(request).await.unwrap();
-    pools.delete_number_pool(DeleteNumberPoolRequest { id }).await.unwrap();
+    pools.delete_number_pool(DeleteNumberPoolRequest { id: Some(id) }).await.unwrap();
 
     let mut tariffs = TariffsServiceClient::new(admin.clone());
     let request =
-        UpdateTariffRequest { id: 1, name: Some("sold".to_owned()), ..Default::default() };
+        UpdateTariffRequest { id: Some(1), name: Some("sold".to_owned()), ..Default::default() };
     tariffs.update_tariff(request).await.unwrap();
     let tariff = Some(Tariff { name: "spare".to_owned(), ..Default::default() });
     let created = tariffs.create_tariff(CreateTariffRequest { tariff }).await;
     let id = created.unwrap().into_inner().tariff.unwrap().id;
-    tariffs.delete_tariff(DeleteTariffRequest { id }).await.unwrap();
+    tariffs.delete_tariff(DeleteTariffRequest { id: Some(id) }).await.unwrap();
     let line = RateLine { prefix: "370".into(), rate: "1".into(), ..Default::default() };
-    let options = ImportRatesOptions { tariff_id: 1, ..Default::default() };
+    let options = ImportRatesOptions { tariff_id: Some(1), ..Default::default() };
     let parts = [Part::Options(options), Part::Lines(RateLines { lines: vec![line] })]
         .map(|part| ImportRatesRequest { part: Some(part) });
     tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
@@ -163,7 +164,7 @@ async fn change_everything(books: &Books) {
     let rerated = CallsServiceClient::new(admin.clone()).rerate_calls(request).await.unwrap();
     assert!(rerated.into_inner().changed > 0);
     let request = RecordPaymentRequest {
-        user_id: 4,
+        user_id: Some(4),
         amount: decimal("10"),
         currency: "USD".to_owned(),
         ..Default::default()
@@ -171,15 +172,19 @@ async fn change_everything(books: &Books) {
     PaymentsServiceClient::new(admin.clone()).record_payment(request).await.unwrap();
 
     let mut tokens = AccessTokensServiceClient::new(admin.clone());
-    let request = CreateAccessTokenRequest { name: "spare".to_owned(), ..Default::default() };
+    let request = CreateAccessTokenRequest {
+        user_id: Some(0),
+        name: "spare".to_owned(),
+        ..Default::default()
+    };
     let created = tokens.create_access_token(request).await.unwrap().into_inner();
     let id = created.access_token.unwrap().id;
-    tokens.revoke_access_token(RevokeAccessTokenRequest { id }).await.unwrap();
+    tokens.revoke_access_token(RevokeAccessTokenRequest { id: Some(id) }).await.unwrap();
     let mut keys = ApiKeysServiceClient::new(admin.clone());
-    let api_key = Some(ApiKey { name: "spare".to_owned(), ..Default::default() });
+    let api_key = Some(ApiKey { name: "spare".to_owned(), user_id: Some(0), ..Default::default() });
     let created = keys.create_api_key(CreateApiKeyRequest { api_key }).await.unwrap();
     let id = created.into_inner().api_key.unwrap().id;
-    keys.delete_api_key(DeleteApiKeyRequest { id }).await.unwrap();
+    keys.delete_api_key(DeleteApiKeyRequest { id: Some(id) }).await.unwrap();
     let alice = books.server.log_in("alice", "wonderland").await;
     SessionsServiceClient::new(alice).end_sessions(EndSessionsRequest {}).await.unwrap();
 }
@@ -191,7 +196,7 @@ async fn an_entry_says_who_what_and_from_where() {
         let admin = &books.admin;
         // By gRPC.
         let request = UpdateUserRequest {
-            user: Some(User { id: 5, last_name: "Builder".to_owned(), ..Default::default() }),
+            user: Some(User { id: Some(5), last_name: "Builder".to_owned(), ..Default::default() }),
             update_mask: mask("last_name"),
             password: "correct horse battery".to_owned(),
             ..Default::default()
@@ -226,7 +231,7 @@ async fn an_entry_says_who_what_and_from_where() {
         // What is refused leaves none, and secrets never show.
         let before = changes(admin, ListChangesRequest::default()).await.len();
         let request =
-            AdjustBalanceRequest { user_id: 999, amount: decimal("1"), ..Default::default() };
+            AdjustBalanceRequest { user_id: Some(999), amount: decimal("1"), ..Default::default() };
         AccountsServiceClient::new(admin.clone()).adjust_balance(request).await.unwrap_err();
         let settings = Settings { api_secret_key: "short".to_owned(), ..Default::default() };
         let request = UpdateSettingsRequest {

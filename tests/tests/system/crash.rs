@@ -115,7 +115,7 @@ async fn a_backup_is_one_moment_of_a_server_at_work() {
     let mut entries = 0;
     for user in (0..4).map(user_of) {
         let request =
-            ListLedgerEntriesRequest { user_id: user, page_size: 1000, ..Default::default() };
+            ListLedgerEntriesRequest { user_id: Some(user), page_size: 1000, ..Default::default() };
         let list = AccountsServiceClient::new(admin.clone()).list_ledger_entries(request).await;
         entries += list.unwrap().into_inner().entries.len();
     }
@@ -132,7 +132,7 @@ fn user_of(client: i64) -> i64 {
 
 fn request(client: i64, number: i64) -> AdjustBalanceRequest {
     AdjustBalanceRequest {
-        user_id: user_of(client),
+        user_id: Some(user_of(client)),
         amount: decimal("1"),
         note: number.to_string(),
         idempotency_key: format!("{client}-{number}"),
@@ -181,7 +181,7 @@ async fn over_http(url: String, client: i64, acknowledged: Arc<AtomicI64>) -> (i
 /// before it was acknowledged.
 async fn check_client(admin: &Authorized, client: i64, told: &[i64]) {
     let request = ListLedgerEntriesRequest {
-        user_id: user_of(client),
+        user_id: Some(user_of(client)),
         page_size: 1000,
         ..Default::default()
     };

@@ -59,7 +59,7 @@ async fn who_may_call_what() {
         assert_eq!(foreign, (Code::NotFound, ErrorReason::UserNotFound));
         assert_eq!(foreign, absent, "who may not see somebody cannot tell whether he exists");
         let request =
-            AdjustBalanceRequest { user_id: 4, amount: decimal("1"), ..Default::default() };
+            AdjustBalanceRequest { user_id: Some(4), amount: decimal("1"), ..Default::default() };
         let denied = (Code::PermissionDenied, ErrorReason::RoleDenied);
         assert_eq!(refusal(accounts.adjust_balance(request).await), denied);
         let mut users = UsersServiceClient::new(alice.clone());
@@ -77,16 +77,21 @@ async fn access_tokens_are_shown_once_and_can_be_revoked() {
     on_both(|data| async move {
         let server = Server::start(&data);
         let mut tokens = AccessTokensServiceClient::new(server.admin().await);
-        let request = CreateAccessTokenRequest { name: "billing".to_owned(), ..Default::default() };
+        let request = CreateAccessTokenRequest {
+            user_id: Some(0),
+            name: "billing".to_owned(),
+            ..Default::default()
+        };
         let created = tokens.create_access_token(request).await.unwrap().into_inner();
         let mut accounts =
             AccountsServiceClient::new(bearer(server.channel().await, &created.secret));
         accounts.get_balance(balance_of(0)).await.unwrap();
         let id = created.access_token.unwrap().id;
-        tokens.revoke_access_token(RevokeAccessTokenRequest { id }).await.unwrap();
+        tokens.revoke_access_token(RevokeAccessTokenRequest { id: Some(id) }).await.unwrap();
         let missing = (Code::Unauthenticated, ErrorReason::CredentialsMissing);
         assert_eq!(refusal(accounts.get_balance(balance_of(0)).await), missing);
-        let unknown = refusal(tokens.revoke_access_token(RevokeAccessTokenRequest { id }).await);
+        let unknown =
+            refusal(tokens.revoke_access_token(RevokeAccessTokenRequest { id: Some(id) }).await);
         assert_eq!(unknown, (Code::NotFound, ErrorReason::AccessTokenNotFound));
     })
     .await;
@@ -140,7 +145,7 @@ async fn the_same_idempotency_key_changes_nothing_the_second_time() {
         Fixture::fill(&server).await;
         let admin = server.admin().await;
         let request = |amount: &str| AdjustBalanceRequest {
-            user_id: 5,
+            user_id: Some(5),
             amount: decimal(amount),
             idempotency_key: "key".to_owned(),
             ..Default::default()
@@ -154,7 +159,7 @@ async fn the_same_idempotency_key_changes_nothing_the_second_time() {
 
         // The same key at once, many times: one batch, or several, and one payment.
         let payment = RecordPaymentRequest {
-            user_id: 5,
+            user_id: Some(5),
             amount: decimal("1"),
             currency: "EUR".to_owned(),
             idempotency_key: "key".to_owned(),
@@ -170,7 +175,7 @@ async fn the_same_idempotency_key_changes_nothing_the_second_time() {
         let answers = calls.join_all().await;
         assert!(answers.iter().all(|answer| *answer == answers[0]));
 
-        let request = ListLedgerEntriesRequest { user_id: 5, ..Default::default() };
+        let request = ListLedgerEntriesRequest { user_id: Some(5), ..Default::default() };
         let entries = accounts.list_ledger_entries(request).await.unwrap().into_inner().entries;
         let amounts: Vec<_> =
             entries.iter().map(|entry| entry.amount.clone().unwrap().value).collect();
@@ -190,7 +195,7 @@ async fn concurrent_adjustments_add_up() {
         for number in 0..500_i64 {
             let mut accounts = AccountsServiceClient::new(admin.clone());
             let request = AdjustBalanceRequest {
-                user_id: 5 + number % 3,
+                user_id: Some(5 + number % 3),
                 amount: decimal(if number % 2 == 0 { "0.3" } else { "-0.1" }),
                 ..Default::default()
             };
@@ -224,7 +229,7 @@ async fn users_are_changed_field_by_field_and_all_or_nothing() {
         );
 
         let update = |paths: &[&str], user: User| UpdateUserRequest {
-            user: Some(User { id: created.id, ..user }),
+            user: Some(User { id: Some(created.id), ..user }),
             update_mask: Some(FieldMask {
                 paths: paths.iter().map(|path| (*path).to_owned()).collect(),
             }),
@@ -280,7 +285,7 @@ async fn lists_come_in_pages() {
         loop {
             let page = users.list_users(request.clone()).await.unwrap().into_inner();
             assert!(page.users.len() <= 50);
-            seen.extend(page.users.iter().map(|user| user.id));
+            seen.extend(page.users.iter().map(User::id));
             if page.next_page_token.is_empty() {
                 break;
             }
@@ -332,7 +337,7 @@ async fn the_default_currency_is_chosen_before_anything_is_in_the_books() {
         let refused = refusal(choose("€").await);
         assert_eq!(refused, (Code::InvalidArgument, ErrorReason::InvalidField));
         let amount = decimal("1");
-        let first = AdjustBalanceRequest { user_id: 0, amount, ..Default::default() };
+        let first = AdjustBalanceRequest { user_id: Some(0), amount, ..Default::default() };
         AccountsServiceClient::new(admin.clone()).adjust_balance(first).await.unwrap();
         let refused = refusal(choose("USD").await);
         assert_eq!(refused, (Code::FailedPrecondition, ErrorReason::CurrencyFixed));

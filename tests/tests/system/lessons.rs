@@ -24,7 +24,7 @@ use crate::on_both;
 
 async fn adjust(books: &Books, user_id: i64, amount: &str, key: &str) -> Result<i64, Status> {
     let request = AdjustBalanceRequest {
-        user_id,
+        user_id: Some(user_id),
         amount: decimal(amount),
         idempotency_key: key.to_owned(),
         ..Default::default()
@@ -35,7 +35,7 @@ async fn adjust(books: &Books, user_id: i64, amount: &str, key: &str) -> Result<
 
 async fn set_rate(books: &Books, rate: &str) {
     let line = RateLine { prefix: "370".into(), rate: rate.to_owned(), ..Default::default() };
-    let options = ImportRatesOptions { tariff_id: 1, ..Default::default() };
+    let options = ImportRatesOptions { tariff_id: Some(1), ..Default::default() };
     let parts = [Part::Options(options), Part::Lines(RateLines { lines: vec![line] })]
         .map(|part| ImportRatesRequest { part: Some(part) });
     let mut tariffs = TariffsServiceClient::new(books.admin.clone());

@@ -30,7 +30,7 @@ async fn large_tariff(books: &Books) -> i64 {
         rate: "0.01".to_owned(),
         ..Default::default()
     });
-    let options = ImportRatesOptions { tariff_id, ..Default::default() };
+    let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
     let parts = [Part::Options(options), Part::Lines(RateLines { lines: lines.collect() })];
     let parts = parts.map(|part| ImportRatesRequest { part: Some(part) });
     tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();

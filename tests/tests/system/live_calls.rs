@@ -110,7 +110,7 @@ async fn a_call_from_its_beginning_to_its_end() {
         let asked = AuthorizeCallRequest {
             terminator_ids: vec![5],
             max_duration: 600,
-            origination_point_id: 2,
+            origination_point_id: Some(2),
             ..request("a-call")
         };
         let answer = authorize(&books, asked.clone()).await;
@@ -236,7 +236,7 @@ async fn every_refusal_says_why() {
             (answer.reject_code(), skipped)
         };
         let none = Vec::new;
-        let user = |user: User| User { id: 6, ..user };
+        let user = |user: User| User { id: Some(6), ..user };
 
         let nobody = AuthorizeCallRequest { originator: "nobody".to_owned(), ..request("") };
         assert_eq!(ask(nobody).await, (R::OriginatorNotFound, none()));
@@ -295,7 +295,7 @@ async fn every_refusal_says_why() {
             (R::Unspecified, skipped)
         );
 
-        let bob = |user: User| User { id: 5, ..user };
+        let bob = |user: User| User { id: Some(5), ..user };
         let max = User { balance_max: decimal("0.5"), ..Default::default() };
         change(&books, bob(max), &["balance_max"]).await;
         assert_eq!(
@@ -330,18 +330,18 @@ async fn points_have_tariffs_and_capacities_of_their_own() {
         let books = Books::open(&data).await;
         books.prepaid("10").await;
         let from = |origination: OriginationPoint| ConnectionPoint {
-            id: 2,
+            id: Some(2),
             origination: Some(origination),
             ..Default::default()
         };
         let to = |id: i64, termination: TerminationPoint| ConnectionPoint {
-            id,
+            id: Some(id),
             termination: Some(termination),
             ..Default::default()
         };
         let asked = |call_id: &str| AuthorizeCallRequest {
             originator: String::new(),
-            origination_point_id: 2,
+            origination_point_id: Some(2),
             termination_point_ids: vec![3, 4],
             max_duration: 60,
             ..request(call_id)
@@ -385,7 +385,7 @@ async fn points_have_tariffs_and_capacities_of_their_own() {
             min_rate_margin: decimal("0.01"),
             ..Default::default()
         };
-        let user = User { id: 6, loss_protection: Some(careful), ..Default::default() };
+        let user = User { id: Some(6), loss_protection: Some(careful), ..Default::default() };
         change(&books, user, &["loss_protection"]).await;
         let answer = authorize(&books, asked("five")).await;
         let codes: Vec<_> = answer
@@ -400,7 +400,7 @@ async fn points_have_tariffs_and_capacities_of_their_own() {
             R::OriginationPointInactive
         );
         // Another's point is as good as none.
-        let foreign = AuthorizeCallRequest { origination_point_id: 1, ..request("seven") };
+        let foreign = AuthorizeCallRequest { origination_point_id: Some(1), ..request("seven") };
         assert_eq!(authorize(&books, foreign).await.reject_code(), R::OriginatorNotFound);
         books.check(8 + 1).await;
     })
@@ -430,7 +430,7 @@ async fn black_and_whitelists_are_obeyed() {
         let with = |source: ListUse, destination: ListUse| {
             let list = |list: ListUse| Some(StaticList { r#use: list.into(), number_pool_id });
             User {
-                id: 6,
+                id: Some(6),
                 source_list: list(source),
                 destination_list: list(destination),
                 ..Default::default()
@@ -444,7 +444,7 @@ async fn black_and_whitelists_are_obeyed() {
         change(&books, with(ListUse::Unspecified, ListUse::Whitelist), &lists).await;
         assert_eq!(ask("1", "3701").await, R::DestinationNotWhitelisted);
         let numbers = ["3706%", "44_5", "1"].map(str::to_owned).to_vec();
-        let request = AddPoolNumbersRequest { number_pool_id, numbers };
+        let request = AddPoolNumbersRequest { number_pool_id: Some(number_pool_id), numbers };
         assert_eq!(pools.add_pool_numbers(request.clone()).await.unwrap().into_inner().added, 3);
         assert_eq!(pools.add_pool_numbers(request).await.unwrap().into_inner().added, 0);
         assert_eq!(ask("1", "37061").await, R::Unspecified);
@@ -457,7 +457,11 @@ async fn black_and_whitelists_are_obeyed() {
         change(&books, with(ListUse::Blacklist, ListUse::Unspecified), &lists).await;
         assert_eq!(ask("1", "37061").await, R::SourceBlacklisted);
         // What is deleted from the pool counts no more.
-        let request = DeletePoolNumbersRequest { number_pool_id, all: true, ..Default::default() };
+        let request = DeletePoolNumbersRequest {
+            number_pool_id: Some(number_pool_id),
+            all: true,
+            ..Default::default()
+        };
         assert_eq!(pools.delete_pool_numbers(request).await.unwrap().into_inner().deleted, 3);
         assert_eq!(ask("1", "37061").await, R::Unspecified);
     })
@@ -475,7 +479,7 @@ async fn a_daily_limit_ends_calls_and_bad_requests_change_nothing() {
             kill_calls_in_progress: true,
             ..Default::default()
         };
-        let user = User { id: 6, daily_limit: Some(limit), ..Default::default() };
+        let user = User { id: Some(6), daily_limit: Some(limit), ..Default::default() };
         change(&books, user, &["daily_limit"]).await;
         let answer = authorize(&books, request("one")).await;
         assert_eq!(answer.max_duration, 60);

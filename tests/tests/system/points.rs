@@ -52,7 +52,7 @@ async fn calls_are_recognised_by_address_port_and_prefix() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
         let place = |id: i64, address: &str, port: i32| ConnectionPoint {
-            id,
+            id: Some(id),
             address: address.to_owned(),
             port,
             ..Default::default()
@@ -72,12 +72,12 @@ async fn calls_are_recognised_by_address_port_and_prefix() {
         assert_eq!(ask(&books, call_from("10.9.9.9", 0, "3701")).await.0, R::OriginatorNotFound);
         assert_eq!(ask(&books, call_from("::1", 0, "3701")).await.0, R::OriginatorNotFound);
 
-        let any = ConnectionPoint { id: 2, any_port: true, ..Default::default() };
+        let any = ConnectionPoint { id: Some(2), any_port: true, ..Default::default() };
         change(&books, any, &["any_port"]).await.unwrap();
         assert_eq!(ask(&books, call_from("10.0.0.6", 4001, "3701")).await, (R::Unspecified, 2));
 
         let prefix = |id: i64, tech_prefix: &str| ConnectionPoint {
-            id,
+            id: Some(id),
             origination: Some(OriginationPoint {
                 tech_prefix: tech_prefix.to_owned(),
                 ..Default::default()
@@ -94,7 +94,7 @@ async fn calls_are_recognised_by_address_port_and_prefix() {
 
         // A point that is switched off as one is none.
         let off = OriginationPoint { disabled: true, ..Default::default() };
-        let off = ConnectionPoint { id: 2, origination: Some(off), ..Default::default() };
+        let off = ConnectionPoint { id: Some(2), origination: Some(off), ..Default::default() };
         change(&books, off, &["origination.disabled"]).await.unwrap();
         let (code, _) = ask(&books, call_from("10.0.0.6", 5060, "4413")).await;
         assert_eq!(code, R::TechPrefixMismatch);
@@ -116,7 +116,7 @@ async fn points_refuse_sources_shorten_calls_and_grant_grace() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
         let from = |id: i64, pattern: &str, deny: &str| ConnectionPoint {
-            id,
+            id: Some(id),
             origination: Some(OriginationPoint {
                 source_pattern: pattern.to_owned(),
                 source_deny_pattern: deny.to_owned(),
@@ -135,7 +135,7 @@ async fn points_refuse_sources_shorten_calls_and_grant_grace() {
             call_id: call_id.to_owned(),
             source: "37060000001".to_owned(),
             destination: "37061234567".to_owned(),
-            origination_point_id: 1,
+            origination_point_id: Some(1),
             termination_point_ids: vec![3],
             ..Default::default()
         };
@@ -157,14 +157,14 @@ async fn points_refuse_sources_shorten_calls_and_grant_grace() {
         // The shorter of both points' limits counts.
         for (id, call) in [(1, 300), (3, 200)] {
             let timeouts = Some(PointTimeouts { call, ..Default::default() });
-            let point = ConnectionPoint { id, timeouts, ..Default::default() };
+            let point = ConnectionPoint { id: Some(id), timeouts, ..Default::default() };
             change(&books, point, &["timeouts.call"]).await.unwrap();
         }
         let answer = live.authorize_call(request("short")).await.unwrap().into_inner();
         assert_eq!(answer.max_duration, 200);
 
         // Three seconds are free for who makes the call, and paid to who terminates it.
-        let grace = ConnectionPoint { id: 1, grace_time: 3, ..Default::default() };
+        let grace = ConnectionPoint { id: Some(1), grace_time: 3, ..Default::default() };
         change(&books, grace, &["grace_time"]).await.unwrap();
         for (billsec_ms, billed) in [(3_000, 0), (3_001, 4)] {
             let record = CallRecord {
@@ -202,7 +202,7 @@ async fn what_points_refer_to_is_there_and_stays() {
         let pool = pool.number_pool.unwrap().id;
 
         let with = |group: i64, pool: i64| ConnectionPoint {
-            id: 1,
+            id: Some(1),
             origination: Some(OriginationPoint { routing_group_id: group, ..Default::default() }),
             caller_id: Some(PointCallerId { number_pool_id: pool, ..Default::default() }),
             ..Default::default()
@@ -213,13 +213,14 @@ async fn what_points_refer_to_is_there_and_stays() {
             assert_eq!(refused.code(), Code::NotFound);
         }
         change(&books, with(group.id, pool), &paths).await.unwrap();
-        let kept = points.get_connection_point(GetConnectionPointRequest { id: 1 }).await.unwrap();
+        let kept =
+            points.get_connection_point(GetConnectionPointRequest { id: Some(1) }).await.unwrap();
         let kept = kept.into_inner().connection_point.unwrap();
         assert_eq!(kept.origination.unwrap().routing_group_id, group.id);
         assert_eq!(kept.caller_id.unwrap().number_pool_id, pool);
 
-        let delete_group = DeleteRoutingGroupRequest { id: group.id };
-        let delete_pool = DeleteNumberPoolRequest { id: pool };
+        let delete_group = DeleteRoutingGroupRequest { id: Some(group.id) };
+        let delete_pool = DeleteNumberPoolRequest { id: Some(pool) };
         let refused = groups.delete_routing_group(delete_group).await.unwrap_err();
         assert_eq!(refused.code(), Code::FailedPrecondition);
         let refused = pools.delete_number_pool(delete_pool).await.unwrap_err();

@@ -81,8 +81,8 @@ impl Decks {
         let request = RateCallRequest {
             number: number.to_owned(),
             duration: decimal(seconds),
-            tariff_id,
-            self_cost_tariff_id: 2,
+            tariff_id: Some(tariff_id),
+            self_cost_tariff_id: Some(2),
             ..Default::default()
         };
         let mut rating = RatingServiceClient::new(self.admin.clone());
@@ -197,7 +197,7 @@ async fn bad_lines_are_named_and_nothing_is_imported() {
 async fn a_stream_cut_in_the_middle_imports_nothing() {
     on_both(|data| async move {
         let decks = Decks::start(data).await;
-        let options = ImportRatesOptions { tariff_id: 1, ..Default::default() };
+        let options = ImportRatesOptions { tariff_id: Some(1), ..Default::default() };
         let line = RateLine {
             number: 1,
             prefix: "1".to_owned(),
@@ -213,7 +213,7 @@ async fn a_stream_cut_in_the_middle_imports_nothing() {
         let mut tariffs = TariffsServiceClient::new(decks.admin.clone());
         tariffs.import_rates(tokio_stream::iter(requests)).await.unwrap_err();
         assert_eq!(decks.rate("12", "1", 1).await.price.unwrap().outcome(), RatingOutcome::NoRate);
-        tariffs.delete_tariff(DeleteTariffRequest { id: 1 }).await.unwrap();
+        tariffs.delete_tariff(DeleteTariffRequest { id: Some(1) }).await.unwrap();
     })
     .await;
 }

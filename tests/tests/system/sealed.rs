@@ -41,7 +41,7 @@ async fn secrets_are_sealed_with_a_key_that_is_not_in_the_database() {
         Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
         let token = data.token(&["sealed"]);
         let mut keys = ApiKeysServiceClient::new(bearer(server.channel().await, &token));
-        let api_key = ApiKey { name: "portal".to_owned(), user_id: 1, ..Default::default() };
+        let api_key = ApiKey { name: "portal".to_owned(), user_id: Some(1), ..Default::default() };
         let request = CreateApiKeyRequest { api_key: Some(api_key) };
         let key = keys.create_api_key(request).await.unwrap().into_inner().secret;
         assert!(asked(&server, "admin", SECRET).await.contains("alice"));

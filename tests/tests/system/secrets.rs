@@ -44,7 +44,11 @@ async fn no_secret_is_logged() {
             ..Default::default()
         };
         UsersServiceClient::new(admin.clone()).create_user(request).await.unwrap();
-        let request = CreateAccessTokenRequest { name: "new".to_owned(), ..Default::default() };
+        let request = CreateAccessTokenRequest {
+            user_id: Some(0),
+            name: "new".to_owned(),
+            ..Default::default()
+        };
         let token =
             AccessTokensServiceClient::new(admin.clone()).create_access_token(request).await;
         let token = token.unwrap().into_inner().secret;
@@ -56,7 +60,7 @@ async fn no_secret_is_logged() {
         };
         SettingsServiceClient::new(admin.clone()).update_settings(request).await.unwrap();
 
-        let api_key = ApiKey { name: "portal".to_owned(), ..Default::default() };
+        let api_key = ApiKey { name: "portal".to_owned(), user_id: Some(0), ..Default::default() };
         let request = CreateApiKeyRequest { api_key: Some(api_key) };
         let created = ApiKeysServiceClient::new(admin.clone()).create_api_key(request).await;
         let api_key = created.unwrap().into_inner().secret;

@@ -93,7 +93,7 @@ async fn sees(core: &Authorized, rate: &str) -> bool {
 
 async fn rates_and_tariffs(one: &Authorized, other: &Authorized) {
     let request =
-        UpdateTariffRequest { id: 1, name: Some("renamed".to_owned()), ..Default::default() };
+        UpdateTariffRequest { id: Some(1), name: Some("renamed".to_owned()), ..Default::default() };
     TariffsServiceClient::new(one.clone()).update_tariff(request).await.unwrap();
     soon("a tariff", async || {
         let mut client = TariffsServiceClient::new(other.clone());
@@ -106,7 +106,7 @@ async fn rates_and_tariffs(one: &Authorized, other: &Authorized) {
         let request = RateCallRequest {
             number: "37061234567".to_owned(),
             duration: decimal("60"),
-            tariff_id: 1,
+            tariff_id: Some(1),
             ..Default::default()
         };
         let rated = RatingServiceClient::new(core.clone()).rate_call(request).await.unwrap();
@@ -114,7 +114,7 @@ async fn rates_and_tariffs(one: &Authorized, other: &Authorized) {
     };
     assert_eq!(price(other).await, "0.33");
     let line = RateLine { prefix: "370".into(), rate: "0.66".into(), ..Default::default() };
-    let options = ImportRatesOptions { tariff_id: 1, ..Default::default() };
+    let options = ImportRatesOptions { tariff_id: Some(1), ..Default::default() };
     let parts = [Part::Options(options), Part::Lines(RateLines { lines: vec![line] })]
         .map(|part| ImportRatesRequest { part: Some(part) });
     TariffsServiceClient::new(one.clone()).import_rates(tokio_stream::iter(parts)).await.unwrap();
@@ -123,12 +123,13 @@ async fn rates_and_tariffs(one: &Authorized, other: &Authorized) {
     let request = CreateNumberPoolRequest { name: "pool".to_owned(), ..Default::default() };
     let mut pools = NumberPoolsServiceClient::new(one.clone());
     let pool = pools.create_number_pool(request).await.unwrap().into_inner().number_pool.unwrap();
-    let request = AddPoolNumbersRequest { number_pool_id: pool.id, numbers: vec!["1".to_owned()] };
+    let request =
+        AddPoolNumbersRequest { number_pool_id: Some(pool.id), numbers: vec!["1".to_owned()] };
     pools.add_pool_numbers(request).await.unwrap();
 }
 
 async fn users_and_points(one: &Authorized, other: &Authorized) {
-    let user = User { id: 7, first_name: "Seven".to_owned(), ..Default::default() };
+    let user = User { id: Some(7), first_name: "Seven".to_owned(), ..Default::default() };
     let request = UpdateUserRequest {
         user: Some(user),
         update_mask: mask("first_name"),
@@ -141,11 +142,15 @@ async fn users_and_points(one: &Authorized, other: &Authorized) {
     };
     soon("a user", async || get(7).await.unwrap().into_inner().user.unwrap().first_name == "Seven")
         .await;
-    UsersServiceClient::new(one.clone()).delete_user(DeleteUserRequest { id: 8 }).await.unwrap();
+    UsersServiceClient::new(one.clone())
+        .delete_user(DeleteUserRequest { id: Some(8) })
+        .await
+        .unwrap();
     soon("that a user is gone", async || get(8).await.is_err()).await;
 
     let mut points = ConnectionPointsServiceClient::new(one.clone());
-    let point = tollbook_proto::v1::ConnectionPoint { id: 1, port: 5099, ..Default::default() };
+    let point =
+        tollbook_proto::v1::ConnectionPoint { id: Some(1), port: 5099, ..Default::default() };
     let request =
         UpdateConnectionPointRequest { connection_point: Some(point), update_mask: mask("port") };
     points.update_connection_point(request).await.unwrap();
@@ -163,7 +168,8 @@ async fn credentials(one: &Authorized, two: &Server, data: &Data) {
     let core = format!("http://{}", two.grpc);
     let environment = [("TOLLBOOK_SHIM_TOKEN", &*shim_token), ("TOLLBOOK_CORE_URL", &*core)];
     let shim = Server::start_part(data, "shim", &environment);
-    let api_key = Some(ApiKey { name: "portal".to_owned(), user_id: 1, ..Default::default() });
+    let api_key =
+        Some(ApiKey { name: "portal".to_owned(), user_id: Some(1), ..Default::default() });
     let created = ApiKeysServiceClient::new(one.clone())
         .create_api_key(CreateApiKeyRequest { api_key })
         .await;
@@ -177,7 +183,11 @@ async fn credentials(one: &Authorized, two: &Server, data: &Data) {
     .await;
 
     let mut tokens = AccessTokensServiceClient::new(one.clone());
-    let request = CreateAccessTokenRequest { name: "short-lived".to_owned(), ..Default::default() };
+    let request = CreateAccessTokenRequest {
+        user_id: Some(0),
+        name: "short-lived".to_owned(),
+        ..Default::default()
+    };
     let created = tokens.create_access_token(request).await.unwrap().into_inner();
     let spare = bearer(two.channel().await, &created.secret);
     let works = async || {
@@ -186,7 +196,7 @@ async fn credentials(one: &Authorized, two: &Server, data: &Data) {
     };
     assert!(works().await);
     let id = created.access_token.unwrap().id;
-    tokens.revoke_access_token(RevokeAccessTokenRequest { id }).await.unwrap();
+    tokens.revoke_access_token(RevokeAccessTokenRequest { id: Some(id) }).await.unwrap();
     soon("that a token is revoked", async || !works().await).await;
 }
 

@@ -40,12 +40,12 @@ impl Warner {
         let warner = Self { server, admin, mails };
         for (id, email) in [(0, "admin@example.com"), (2, "manager@example.com")] {
             let address = Address { email: email.to_owned(), ..Default::default() };
-            let user = User { id, address: Some(address), ..Default::default() };
+            let user = User { id: Some(id), address: Some(address), ..Default::default() };
             warner.change(user, &["address.email"]).await;
         }
         let emails =
             ContactEmails { billing: "alice@example.com".to_owned(), ..Default::default() };
-        let alice = User { id: 4, emails: Some(emails), ..Default::default() };
+        let alice = User { id: Some(4), emails: Some(emails), ..Default::default() };
         warner.change(alice, &["emails.billing"]).await;
         warner
     }
@@ -61,13 +61,13 @@ impl Warner {
     }
 
     async fn warn(&self, warning: BalanceWarning) {
-        let alice = User { id: 4, balance_warning: Some(warning), ..Default::default() };
+        let alice = User { id: Some(4), balance_warning: Some(warning), ..Default::default() };
         self.change(alice, &["balance_warning"]).await;
     }
 
     async fn adjust(&self, amount: &str) {
         let amount = decimal(amount);
-        let request = AdjustBalanceRequest { user_id: 4, amount, ..Default::default() };
+        let request = AdjustBalanceRequest { user_id: Some(4), amount, ..Default::default() };
         AccountsServiceClient::new(self.admin.clone()).adjust_balance(request).await.unwrap();
     }
 
@@ -156,7 +156,7 @@ async fn daily_at_an_hour_and_what_cannot_be_sent_is_logged() {
         let now = now();
         let utc = i32::try_from(now.as_secs() / 3600 % 24).unwrap();
         let (zone, hour) = if utc == 0 { ("Etc/GMT-1", 1) } else { ("Etc/UTC", utc) };
-        let user = User { id: 4, time_zone: zone.to_owned(), ..Default::default() };
+        let user = User { id: Some(4), time_zone: zone.to_owned(), ..Default::default() };
         warner.change(user, &["time_zone"]).await;
         let daily = |hour: i32| BalanceWarning {
             active: true,

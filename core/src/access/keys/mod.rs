@@ -38,7 +38,7 @@ impl ApiKey {
     }
 
     pub(super) fn user(&self) -> UserId {
-        UserId(self.message.user_id)
+        UserId(self.message.user_id())
     }
 
     fn counts(&self, now: i64) -> bool {
@@ -49,9 +49,11 @@ impl ApiKey {
     pub(super) fn check(&self, method: &str, changes_nothing: bool) -> Result<()> {
         let access = self.message.methods.get(method).copied().unwrap_or(self.message.access);
         match ApiAccess::try_from(access).unwrap_or(ApiAccess::Disabled) {
-            ApiAccess::Write | ApiAccess::Unspecified => Ok(()),
-            ApiAccess::Read if changes_nothing => Ok(()),
-            ApiAccess::Read | ApiAccess::Disabled => Err(Error::ApiKeyRestricted),
+            ApiAccess::Write => Ok(()),
+            ApiAccess::Read | ApiAccess::Unspecified if changes_nothing => Ok(()),
+            ApiAccess::Read | ApiAccess::Unspecified | ApiAccess::Disabled => {
+                Err(Error::ApiKeyRestricted)
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     clock,
     context::Context,
     error::{Error, Result},
-    ids::UserId,
+    ids::{self, UserId},
     settings::Secret,
     store::Sequence,
     text::{check_name, check_text},
@@ -25,7 +25,8 @@ const SECRET_BYTES: usize = 32;
 
 fn check_access(access: i32) -> Result<i32> {
     match ApiAccess::try_from(access) {
-        Ok(ApiAccess::Unspecified) => Ok(ApiAccess::Write.into()),
+        // What was forgotten pays nobody.
+        Ok(ApiAccess::Unspecified) => Ok(ApiAccess::Read.into()),
         Ok(access) => Ok(access.into()),
         Err(_) => Err(Error::invalid("access", "is unknown")),
     }
@@ -37,13 +38,13 @@ impl Service {
         caller: &Principal,
         mut message: pb::ApiKey,
     ) -> Result<pb::CreateApiKeyResponse> {
+        let user = ids::required::<UserId>("api_key.user_id", message.user_id)?;
         check_name(&message.name)?;
         message.access = check_access(message.access)?;
         for (method, access) in &mut message.methods {
             check_text("methods", method)?;
             *access = check_access(*access)?;
         }
-        let user = UserId(message.user_id);
         self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
         message.created_at = Some(clock::to_proto(clock::now()));
         let secret = hex::encode(rand::random::<[u8; SECRET_BYTES]>());
@@ -96,7 +97,7 @@ impl ApiKeysService for Service {
         request: Request<pb::DeleteApiKeyRequest>,
     ) -> Result<Response<pb::DeleteApiKeyResponse>, Status> {
         let caller = principal(&request)?;
-        self.delete(&caller, request.get_ref().id).await?;
+        self.delete(&caller, ids::required("id", request.get_ref().id)?).await?;
         Ok(Response::new(pb::DeleteApiKeyResponse {}))
     }
 }

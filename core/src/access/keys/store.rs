@@ -1,5 +1,7 @@
 //! API keys and used nonces in the database.
 
+use tollbook_proto::v1 as pb;
+
 use super::{ApiKey, ApiKeys};
 use crate::{
     clock, contract,
@@ -15,13 +17,17 @@ fn sealed_as(id: i64) -> String {
 }
 
 pub(crate) async fn all(tx: &mut Tx) -> Result<ApiKeys> {
-    let rows = tx.fetch_all(Query::new("SELECT id, secret, profile FROM api_keys")).await?;
+    let rows =
+        tx.fetch_all(Query::new("SELECT id, secret, profile, user_id FROM api_keys")).await?;
     rows.iter()
         .map(|row| {
             let (id, secret): (i64, String) = (row.get(0)?, row.get(1)?);
             let secret = Secret::new(tx.vault().open(&sealed_as(id), secret)?);
             let secret = secret.ok_or_else(|| Error::internal("a stored API key is empty"))?;
-            ApiKey::new(contract::from_json(&row.get::<String>(2)?)?, secret)
+            let mut message: pb::ApiKey = contract::from_json(&row.get::<String>(2)?)?;
+            // Profiles of before this field had presence leave the admin's id out.
+            message.user_id = Some(row.get(3)?);
+            ApiKey::new(message, secret)
         })
         .collect()
 }
