@@ -229,7 +229,7 @@ async fn users_are_changed_field_by_field_and_all_or_nothing() {
         );
 
         let update = |paths: &[&str], user: User| UpdateUserRequest {
-            user: Some(User { id: Some(created.id), ..user }),
+            user: Some(User { id: created.id, ..user }),
             update_mask: Some(FieldMask {
                 paths: paths.iter().map(|path| (*path).to_owned()).collect(),
             }),
@@ -267,7 +267,7 @@ async fn users_are_changed_field_by_field_and_all_or_nothing() {
         };
         let refused = refusal(users.update_user(update(&["last_name", "time_zone"], bad)).await);
         assert_eq!(refused.1, ErrorReason::InvalidField);
-        let request = GetUserRequest { id: Some(created.id), ..Default::default() };
+        let request = GetUserRequest { id: created.id, ..Default::default() };
         let now = users.get_user(request).await.unwrap().into_inner().user.unwrap();
         assert_eq!(now, changed, "a refused change left something behind");
     })
