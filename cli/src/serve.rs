@@ -14,6 +14,9 @@ use tonic::transport::ServerTlsConfig;
 
 use crate::{client, config::Config, lock, observe::Observer, tls};
 
+/// How long a core that stops waits for changes whose clients have left.
+const SETTLE: Duration = Duration::from_secs(10);
+
 /// The core and the shim in one process: the shim calls the core's service directly.
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
@@ -28,6 +31,7 @@ pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
         serve_grpc(&core, grpc, tls::grpc(&config)?, stop.clone()),
         serve_http(shim, http, stop)
     )?;
+    core.settle(SETTLE).await;
     Ok(())
 }
 
@@ -37,7 +41,9 @@ pub(crate) async fn core(config: Config) -> anyhow::Result<()> {
     let core = open(&config).await?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
     greet(&core)?;
-    serve_grpc(&core, grpc, tls::grpc(&config)?, stop_signal()?).await
+    serve_grpc(&core, grpc, tls::grpc(&config)?, stop_signal()?).await?;
+    core.settle(SETTLE).await;
+    Ok(())
 }
 
 /// The shim alone.

@@ -10,6 +10,7 @@ use crate::{
     pools::cache::Pools,
     rating::decks::Decks,
     store::{Db, Tx},
+    tasks::Tasks,
     users::directory::Directory,
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) writer: Writer,
     pub(crate) decks: Decks,
     pub(crate) pools: Pools,
+    /// What changes something, until it is done.
+    pub(crate) tasks: Tasks,
 }
 
 impl Context {
@@ -35,7 +38,14 @@ impl Context {
 
     /// Makes the change durable, and visible to this process before anybody is answered.
     pub(crate) async fn commit_catalog_change(&self, tx: Tx) -> Result<()> {
-        tx.commit().await?;
-        self.catalog.reload(&self.db).await
+        let committed = tx.commit().await;
+        // Also where it is not known whether it was committed.
+        self.catalog.outdate();
+        if let Err(error) = self.catalog.catch_up(&self.db).await {
+            // The change is made, and whoever asked for it is told so. Nothing else is answered
+            // before the catalog has been read.
+            tracing::warn!(error = ?error, "the catalog could not be read after a change");
+        }
+        committed
     }
 }

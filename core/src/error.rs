@@ -171,6 +171,10 @@ pub enum Error {
     #[error("the call cannot be taken: {0}")]
     CallRejected(Rejection),
 
+    /// The database was to make a change durable and did not say whether it has, and could not be
+    /// asked afterwards either. Only [`crate::store::Tx::commit`] finds that out.
+    #[error("the database did not say whether the change was made")]
+    CommitUnknown,
     /// The writer is shutting down or its queue is gone.
     #[error("the server is shutting down")]
     Unavailable,
@@ -250,7 +254,7 @@ impl Error {
             Self::CurrencyFixed => ErrorReason::CurrencyFixed,
             Self::ApiSecretMissing => ErrorReason::ApiSecretMissing,
             Self::ManagerGroupInUse => ErrorReason::ManagerGroupInUse,
-            Self::Unavailable | Self::Database(_) => ErrorReason::Unavailable,
+            Self::Unavailable | Self::CommitUnknown | Self::Database(_) => ErrorReason::Unavailable,
             Self::Migration(_)
             | Self::EncryptionKeyMissing
             | Self::SecretUnreadable
@@ -306,7 +310,7 @@ impl Error {
             | Self::UsernameTaken
             | Self::CurrencyTaken
             | Self::CallFinished => Code::AlreadyExists,
-            Self::Unavailable | Self::Database(_) => Code::Unavailable,
+            Self::Unavailable | Self::CommitUnknown | Self::Database(_) => Code::Unavailable,
             Self::Migration(_)
             | Self::EncryptionKeyMissing
             | Self::SecretUnreadable

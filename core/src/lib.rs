@@ -41,7 +41,9 @@ mod setup;
 mod stats;
 mod store;
 mod tariffs;
+mod tasks;
 mod text;
+mod tidy;
 mod trace;
 mod users;
 mod vault;
@@ -68,6 +70,7 @@ use changes::{Change, Credential, Origin};
 use context::Context;
 use ledger::writer::Writer;
 use server::Server;
+use tasks::Tasks;
 use users::directory::Directory;
 
 /// How a core works.
@@ -127,9 +130,11 @@ impl Core {
             directory,
             decks: rating::decks::Decks::default(),
             pools: pools::cache::Pools::default(),
+            tasks: Tasks::default(),
             db,
         });
         tokio::spawn(live::watch(Arc::downgrade(&context)));
+        tokio::spawn(tidy::watch(Arc::downgrade(&context)));
         tokio::spawn(measure::watch(Arc::downgrade(&context)));
         let server = server::build(&context)?;
         if let Some(token) = credentials.as_ref().and_then(|credentials| credentials.token) {
@@ -159,6 +164,14 @@ impl Core {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {
         self.server.serve(listener, tls, shutdown).await
+    }
+
+    /// Waits for work whose clients have left meanwhile, but no longer than `patience`: the last
+    /// thing before the process ends.
+    pub async fn settle(&self, patience: Duration) {
+        if !self.context.tasks.ended(patience).await {
+            tracing::warn!("stopping with work that has not ended");
+        }
     }
 
     /// Whether the database answers.

@@ -133,6 +133,16 @@ impl Postgres {
         let _ = Command::new("kill").args(["-KILL", pid.trim()]).status();
     }
 
+    /// Runs SQL in one of its databases, and returns what it says.
+    #[must_use]
+    pub fn sql(&self, url: &str, sql: &str) -> String {
+        let mut command = Command::new(self.binaries.join("psql"));
+        let output = command.args(["-qtA", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// A new database, as a URL.
     #[must_use]
     pub fn new_database(&self) -> String {

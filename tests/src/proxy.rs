@@ -1,6 +1,14 @@
-//! Between a core and its database: a way that can be slow, deaf or cut.
+//! Between a core and its database: a way that can be slow, deaf or cut, or lose the answers to
+//! commits. For that it understands just enough of PostgreSQL's protocol to know them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use tokio::{
@@ -23,6 +31,8 @@ pub enum Way {
     Deaf,
     /// Every connection breaks, and no new one is made.
     Cut,
+    /// Commits arrive and are carried out; then the connection breaks before the answer.
+    LosesCommits,
 }
 
 /// A proxy in front of a PostgreSQL server. It ends with its runtime.
@@ -70,14 +80,76 @@ async fn connect(client: UnixStream, server: PathBuf, way: Arc<watch::Sender<Way
     let Ok(server) = UnixStream::connect(server).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
+    let mut messages = Messages::default();
+    let is_lost = AtomicBool::new(false);
+    let ask = |bytes: &[u8], way| {
+        let commits = messages.commit(bytes);
+        if commits && way == Way::LosesCommits {
+            is_lost.store(true, Ordering::SeqCst);
+        }
+        true
+    };
+    // Once there is an answer to a commit, it has been carried out.
+    let answer = |_: &[u8], _| !is_lost.load(Ordering::SeqCst);
     tokio::select! {
-        () = carry(from_client, to_server, way.subscribe()) => {}
-        () = carry(from_server, to_client, way.subscribe()) => {}
+        () = carry(from_client, to_server, way.subscribe(), ask) => {}
+        () = carry(from_server, to_client, way.subscribe(), answer) => {}
     }
 }
 
-/// Carries bytes until the end, or until the way is cut.
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>) {
+/// What a client says, cut into messages.
+#[derive(Default)]
+struct Messages {
+    /// The first message, which has no type, has come.
+    begun: bool,
+    head: Vec<u8>,
+    /// How much of the message is still to come.
+    left: usize,
+    /// The text of a simple query, so far.
+    query: Option<Vec<u8>>,
+}
+
+impl Messages {
+    /// Whether a COMMIT ends in these bytes.
+    fn commit(&mut self, bytes: &[u8]) -> bool {
+        let mut found = false;
+        for byte in bytes {
+            if self.left == 0 {
+                self.head(*byte);
+                continue;
+            }
+            self.left -= 1;
+            let Some(query) = &mut self.query else { continue };
+            query.push(*byte);
+            if self.left == 0 {
+                found |= String::from_utf8_lossy(query).contains("COMMIT");
+            }
+        }
+        found
+    }
+
+    /// A byte of the type and length of a message.
+    fn head(&mut self, byte: u8) {
+        self.head.push(byte);
+        let typed = usize::from(self.begun);
+        if self.head.len() < typed + 4 {
+            return;
+        }
+        let length = u32::from_be_bytes(self.head[typed..].try_into().unwrap());
+        self.left = usize::try_from(length).unwrap().saturating_sub(4);
+        self.query = (self.begun && self.head[0] == b'Q').then(Vec::new);
+        self.begun = true;
+        self.head.clear();
+    }
+}
+
+/// Carries bytes until the end, or until the way is cut, or `look` says that it breaks.
+async fn carry(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut way: watch::Receiver<Way>,
+    mut look: impl FnMut(&[u8], Way) -> bool,
+) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let read = tokio::select! {
@@ -92,7 +164,10 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::
         match now {
             Way::Slow(delay) => tokio::time::sleep(delay).await,
             Way::Deaf => drop(way.wait_for(|way| *way != Way::Deaf).await),
-            Way::Open | Way::Cut => {}
+            Way::Open | Way::Cut | Way::LosesCommits => {}
+        }
+        if !look(&buffer[..count], now) {
+            return;
         }
         if to.write_all(&buffer[..count]).await.is_err() {
             return;

@@ -15,7 +15,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, REQUEST_ID_HEADER};
 use tonic::{
     Code, Status,
@@ -58,22 +58,24 @@ pub(crate) struct Gate {
     policy: Policy,
     bindings: Bindings,
     context: Arc<Context>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Gate {
     /// Reads the access rules; fails where the contract leaves one out.
     pub(crate) fn new(context: Arc<Context>) -> Result<Self> {
         let (policy, bindings) = (Policy::load()?, Bindings::load()?);
-        Ok(Self { policy, bindings, context, turns: Semaphore::new(MAX_IN_FLIGHT) })
+        Ok(Self { policy, bindings, context, turns: Arc::new(Semaphore::new(MAX_IN_FLIGHT)) })
     }
 
     /// Waits for the turn of a call, which lasts until it is answered.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>> {
-        if let Ok(turn) = self.turns.try_acquire() {
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        // What is answered is never older than what this process has changed.
+        self.context.catalog.catch_up(&self.context.db).await?;
+        if let Ok(turn) = self.turns.clone().try_acquire_owned() {
             return Ok(turn);
         }
-        let turn = tokio::time::timeout(MAX_WAIT, self.turns.acquire()).await;
+        let turn = tokio::time::timeout(MAX_WAIT, self.turns.clone().acquire_owned()).await;
         turn.ok().and_then(Result::ok).ok_or(Error::Unavailable)
     }
 
@@ -274,6 +276,7 @@ impl<S> Service<Request<Body>> for AccessService<S>
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -295,7 +298,7 @@ where
                     false => Ok(Status::unimplemented("there is no such rpc").into_http()),
                 };
             };
-            let _turn = match gate.turn().await {
+            let turn = match gate.turn().await {
                 Ok(turn) => turn,
                 Err(error) => return Ok(Status::from(error).into_http()),
             };
@@ -307,7 +310,19 @@ where
             trace::continue_from(&span, request.headers());
             let mut response = async {
                 match gate.admit(rule, request, &id).await {
-                    Ok(request) => inner.call(request).await,
+                    Ok(request) if rule.changes_nothing => {
+                        let _turn = turn;
+                        inner.call(request).await
+                    }
+                    // Whoever leaves does not stop what commits and then publishes.
+                    Ok(request) => {
+                        let work = async move {
+                            let _turn = turn;
+                            inner.call(request).await
+                        };
+                        let done = gate.context.tasks.run(work).await;
+                        done.unwrap_or_else(|error| Ok(Status::from(error).into_http()))
+                    }
                     Err(error) => Ok(Status::from(error).into_http()),
                 }
             }

@@ -80,12 +80,21 @@ pub(super) async fn delete(tx: &mut Tx, id: i64) -> Result<Option<Token>> {
     read(&row).map(Some)
 }
 
-/// Deletes a user's sessions, and those of anybody that have expired. Returns how many of
-/// the user's there were.
+/// Forgets some sessions that have expired. Returns how many.
+pub(crate) async fn forget_sessions(tx: &mut Tx, now: i64, limit: i64) -> Result<u64> {
+    let query = Query::new(
+        "DELETE FROM access_tokens WHERE id IN (SELECT id FROM access_tokens \
+         WHERE kind = 'session' AND expires_at <= ",
+    )
+    .value(now)
+    .and(" ORDER BY expires_at LIMIT ")
+    .value(limit)
+    .and(")");
+    tx.execute(query).await
+}
+
+/// Deletes a user's sessions. Returns how many there were.
 pub(super) async fn delete_sessions(tx: &mut Tx, user: UserId) -> Result<u64> {
-    let expired = Query::new("DELETE FROM access_tokens WHERE kind = 'session' AND expires_at <= ")
-        .value(clock::now());
-    tx.execute(expired).await?;
     let own =
         Query::new("DELETE FROM access_tokens WHERE kind = 'session' AND user_id = ").value(user);
     tx.execute(own).await

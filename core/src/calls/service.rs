@@ -1,7 +1,8 @@
 //! `CallsService`.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
+use futures_util::future::{self, Either};
 use tokio::sync::mpsc;
 use tollbook_proto::v1::{
     self as pb, CallOrder, CallRecord, RejectedCall, calls_service_server::CallsService,
@@ -87,7 +88,18 @@ impl Ingestion<'_> {
         calls: Streaming<pb::IngestCallsRequest>,
     ) -> Result<pb::IngestCallsResponse, Status> {
         let (sender, batches) = mpsc::channel(1);
-        let (received, summary) = tokio::try_join!(self.read(calls, sender), self.store(batches))?;
+        let read = self.read(calls, sender);
+        let store = pin!(self.store(batches));
+        let (received, summary) = match future::select(pin!(read), store).await {
+            // The sender may have left: what was read is stored to its end all the same, so that
+            // nothing is dropped between a commit and what follows from it.
+            Either::Left((received, store)) => {
+                let summary = store.await?;
+                (received?, summary)
+            }
+            // It could not be stored.
+            Either::Right((summary, _)) => (0, summary?),
+        };
         let mut response = summary.into_response()?;
         response.received = received;
         if response.rejected > 0 {

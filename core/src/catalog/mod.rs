@@ -7,7 +7,13 @@
 
 mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 pub(crate) use store::lock_for_change;
 
@@ -42,29 +48,54 @@ pub(crate) struct Snapshot {
 }
 
 /// The newest known snapshot.
-pub(crate) struct Catalog(ArcSwap<Snapshot>);
+pub(crate) struct Catalog {
+    newest: ArcSwap<Snapshot>,
+    /// How many changes this process has made, and how many of them the snapshot has for certain.
+    changes: AtomicU64,
+    read: AtomicU64,
+}
 
 impl Catalog {
     pub(crate) async fn open(db: &Db) -> Result<Self> {
-        Ok(Self(ArcSwap::from_pointee(read(db, None).await?)))
+        Ok(Self {
+            newest: ArcSwap::from_pointee(read(db, None).await?),
+            changes: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+        })
     }
 
     /// The newest known snapshot. Load it once per request, so that the request sees one state.
     pub(crate) fn load(&self) -> arc_swap::Guard<Arc<Snapshot>> {
-        self.0.load()
+        self.newest.load()
     }
 
     /// The same, for as long as wanted: across other tasks' work.
     pub(crate) fn load_full(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+        self.newest.load_full()
     }
 
-    /// Takes in what is in the database, after a change of one's own.
-    pub(crate) async fn reload(&self, db: &Db) -> Result<()> {
+    /// This process has committed a change: what is in memory is behind until it is read again.
+    pub(crate) fn outdate(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Takes in the changes of this process that are not in memory yet: at once after a change,
+    /// and before the next request where that has failed.
+    pub(crate) async fn catch_up(&self, db: &Db) -> Result<()> {
+        match self.read.load(Ordering::SeqCst) < self.changes.load(Ordering::SeqCst) {
+            true => self.reload(db).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Takes in what is in the database.
+    async fn reload(&self, db: &Db) -> Result<()> {
+        let changes = self.changes.load(Ordering::SeqCst);
         let known = self.load_full();
         let new = Arc::new(read(db, Some(&known)).await?);
         // Two reloads may overtake one another; the newer state stays.
-        self.0.rcu(|old| if old.revision < new.revision { new.clone() } else { old.clone() });
+        self.newest.rcu(|old| if old.revision < new.revision { new.clone() } else { old.clone() });
+        self.read.fetch_max(changes, Ordering::SeqCst);
         Ok(())
     }
 

@@ -1,10 +1,13 @@
 //! The proof that the books are right.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+};
 
 use tollbook_proto::v1 as pb;
 
-use super::{Entry, Kind, store};
+use super::{Entry, Kind, posting, store};
 use crate::{
     calls::{self, Side},
     error::Result,
@@ -23,14 +26,16 @@ const MAX_FINDINGS: usize = 1_000;
 
 /// Reads all accounts, entries and payments as of one moment and says what is wrong:
 /// a balance that is not the sum of its entries, an entry whose balance does not follow
-/// from the one before, a payment without its entry or with another amount, calls that
-/// were not charged as they say, statistics that are not those of the calls.
+/// from the one before, a payment without its entry or with another amount, something that was
+/// done twice under one idempotency key, calls that were not charged as they say, statistics
+/// that are not those of the calls.
 pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
     let mut tx = db.snapshot().await?;
     let mut report = pb::AuditAccountsResponse::default();
     let mut books: HashMap<UserId, (Money, EntryId)> = HashMap::new();
     let mut paid: HashMap<PaymentId, Money> = HashMap::new();
     let mut charged = Charged::new();
+    let mut keyed = Keyed::default();
 
     let mut position = (UserId(i64::MIN), EntryId(i64::MIN));
     loop {
@@ -40,6 +45,7 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
         for entry in &entries {
             report.entries += 1;
             check_entry(entry, &mut books, &mut paid, &mut report);
+            keyed.add(entry);
             if let Some(side) = side_of(entry.kind) {
                 *charged.entry((entry.user, side)).or_default() += entry.amount.into();
             }
@@ -82,8 +88,46 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
     for id in paid.keys().filter(|id| !seen.contains(id)) {
         finding(&mut report, format!("payment {id}: an entry, but no payment"));
     }
+    keyed.check(&mut tx, &mut report).await?;
     check_calls(&mut tx, &charged, &mut report).await?;
     Ok(report)
+}
+
+/// Entries that were made under the keys of requests.
+#[derive(Default)]
+struct Keyed {
+    /// Hashes of whom and what the keys are of: there are many.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+    /// What has come before, or looks like it.
+    again: Vec<(String, String, EntryId)>,
+}
+
+impl Keyed {
+    fn add(&mut self, entry: &Entry) {
+        let Some(scope) = entry.actor.and_then(|actor| posting::scope(actor, entry.kind)) else {
+            return;
+        };
+        let key = &entry.idempotency_key;
+        if !key.is_empty() && !self.seen.insert(self.hasher.hash_one((&scope, key))) {
+            self.again.push((scope, key.clone(), entry.id));
+        }
+    }
+
+    /// Checks that nothing was done twice under one key of a client. What is a repetition of a
+    /// legacy request for a while only may be done again after it.
+    async fn check(self, tx: &mut Tx, report: &mut pb::AuditAccountsResponse) -> Result<()> {
+        for again in self.again.chunks(500) {
+            let keys = again.iter().map(|(scope, key, _)| (scope.as_str(), key.as_str()));
+            let named = store::named_keys(tx, keys).await?;
+            for (scope, key, entry) in again {
+                if named.contains(&(scope.clone(), key.clone())) {
+                    finding(report, format!("entry {entry}: key {key:?} was used before"));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What the entries of calls add up to, by user and side.

@@ -19,7 +19,8 @@ use crate::{
     ids::{EntryId, PaymentId, UserId},
     money::Money,
     payments::{self, Payment, PaymentDraft},
-    store::{Sequence, Tx},
+    store::{Db, Sequence, Tx},
+    users,
 };
 
 /// A change of a balance that somebody asks for.
@@ -52,14 +53,15 @@ impl IdempotencyKey {
     /// new one; none where there is neither. `request` is the message with its key left out.
     pub(crate) fn new(
         caller: &Principal,
-        rpc: &str,
+        kind: Kind,
         key: String,
         request: &impl Message,
     ) -> Result<Option<Self>> {
         let fingerprint = || hex::encode(Sha256::digest(request.encode_to_vec()));
         if !key.is_empty() {
             crate::text::check_text("idempotency_key", &key)?;
-            let scope = format!("{}/{rpc}", caller.user()?.id);
+            let scope = scope(caller.user()?.id, kind);
+            let scope = scope.ok_or_else(|| Error::internal("nobody names keys of this kind"))?;
             return Ok(Some(Self { scope, key, fingerprint: fingerprint(), since: i64::MIN }));
         }
         Ok(caller.replay().map(|replay| Self {
@@ -73,6 +75,45 @@ impl IdempotencyKey {
     fn id(&self) -> (String, String) {
         (self.scope.clone(), self.key.clone())
     }
+}
+
+/// What a request was answered before, under its key, that cannot be posted any more for some
+/// reason: its user may be gone, or its currency. The reason, if it was never answered.
+pub(crate) async fn answered_before(
+    db: &Db,
+    key: Option<&IdempotencyKey>,
+    reason: Error,
+) -> Result<Posted> {
+    let Some(key) = key else { return Err(reason) };
+    let mut tx = db.snapshot().await?;
+    match store::known_keys(&mut tx, &[key]).await?.done.remove(&key.id()) {
+        None => Err(reason),
+        Some((fingerprint, _)) if fingerprint != key.fingerprint => {
+            Err(Error::IdempotencyKeyReused)
+        }
+        Some((_, entry)) => known(&mut tx, entry).await,
+    }
+}
+
+/// What an entry that is there did.
+async fn known(tx: &mut Tx, id: EntryId) -> Result<Posted> {
+    let entry = store::get(tx, id).await?;
+    let payment = match entry.payment {
+        Some(id) => Some(payments::store::get(tx, id).await?),
+        None => None,
+    };
+    let username = users::store::username(tx, entry.user).await?;
+    Ok(Posted { entry, payment, username })
+}
+
+/// Within what the keys that a caller names for a kind of posting are unique; `None` if none are.
+pub(super) fn scope(caller: UserId, kind: Kind) -> Option<String> {
+    let rpc = match kind {
+        Kind::Adjustment => "AdjustBalance",
+        Kind::Payment => "RecordPayment",
+        _ => return None,
+    };
+    Some(format!("{caller}/{rpc}"))
 }
 
 /// What a posting did.
@@ -110,16 +151,14 @@ pub(crate) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Resul
     let mut accounts = store::lock_accounts(tx, users).await?;
     let keys: Vec<&IdempotencyKey> =
         postings.iter().filter_map(|posting| posting.idempotency.as_ref()).collect();
-    let known = match keys.is_empty() {
-        true => HashMap::new(),
-        false => store::known_keys(tx, &keys).await?,
-    };
+    let store::Known { done, outdated } = store::known_keys(tx, &keys).await?;
+    store::forget_keys(tx, outdated).await?;
 
     let mut accepted: Vec<Accepted<'_>> = Vec::with_capacity(postings.len());
     let mut keys_here: HashMap<(String, String), usize> = HashMap::new();
     let mut judged = Vec::with_capacity(postings.len());
     for posting in postings {
-        judged.push(judge(posting, &mut accounts, &known, &mut keys_here, &mut accepted));
+        judged.push(judge(posting, &mut accounts, &done, &mut keys_here, &mut accepted));
     }
 
     let (entries, payments) = write(tx, &accepted).await?;
@@ -133,14 +172,7 @@ pub(crate) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Resul
                 payment: payments[index].clone(),
                 username: username.unwrap_or_default(),
             }),
-            Judged::Known(id) => {
-                let entry = store::get(tx, id).await?;
-                let payment = match entry.payment {
-                    Some(id) => Some(payments::store::get(tx, id).await?),
-                    None => None,
-                };
-                Ok(Posted { entry, payment, username: username.unwrap_or_default() })
-            }
+            Judged::Known(id) => Ok(known(tx, id).await?),
         };
         results.push(result);
     }

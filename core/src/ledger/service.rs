@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Entry, Kind, audit,
-    posting::{IdempotencyKey, Posting},
+    posting::{self, IdempotencyKey, Posting},
     store,
 };
 use crate::{
@@ -58,24 +58,37 @@ impl Service {
         mut request: pb::AdjustBalanceRequest,
     ) -> Result<pb::AdjustBalanceResponse> {
         caller.user()?;
+        let key = std::mem::take(&mut request.idempotency_key);
+        let key = IdempotencyKey::new(caller, Kind::Adjustment, key, &request)?;
+        let posted = match self.adjustment(caller, request, key.clone()).await {
+            Ok(posting) => self.0.writer.post(posting).await?,
+            Err(reason) => posting::answered_before(&self.0.db, key.as_ref(), reason).await?,
+        };
+        Ok(pb::AdjustBalanceResponse {
+            entry: Some(posted.entry.to_proto()),
+            username: posted.username,
+        })
+    }
+
+    /// The posting that a request asks for, if it may.
+    async fn adjustment(
+        &self,
+        caller: &Principal,
+        request: pb::AdjustBalanceRequest,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Posting> {
         let user = ids::required::<UserId>("user_id", request.user_id)?;
         let user = caller.see(self.0.directory.by_id(user).await?)?;
         let amount = Money::from_proto(request.amount.as_ref())?;
         check_note("note", &request.note)?;
-        let key = std::mem::take(&mut request.idempotency_key);
-        let posting = Posting {
+        Ok(Posting {
             user: user.id,
             amount,
             kind: Kind::Adjustment,
             origin: Some(caller.origin().clone()),
-            idempotency: IdempotencyKey::new(caller, "AdjustBalance", key, &request)?,
+            idempotency,
             note: request.note,
             payment: None,
-        };
-        let posted = self.0.writer.post(posting).await?;
-        Ok(pb::AdjustBalanceResponse {
-            entry: Some(posted.entry.to_proto()),
-            username: posted.username,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Accounts, ledger entries and idempotency keys in the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Entry, Kind, posting::IdempotencyKey};
 use crate::{
@@ -143,12 +143,20 @@ pub(super) async fn after(
     tx.fetch_all(query).await?.iter().map(read).collect()
 }
 
-/// What was done under some keys before: the fingerprint of the request, and its entry. What
-/// counts no more is forgotten.
-pub(super) async fn known_keys(
-    tx: &mut Tx,
-    keys: &[&IdempotencyKey],
-) -> Result<HashMap<(String, String), (String, EntryId)>> {
+/// What was done under some keys before.
+#[derive(Default)]
+pub(super) struct Known {
+    /// What still counts: the fingerprint of the request, and its entry.
+    pub(super) done: HashMap<(String, String), (String, EntryId)>,
+    /// What was done so long ago that it counts no more.
+    pub(super) outdated: Vec<(String, String)>,
+}
+
+pub(super) async fn known_keys(tx: &mut Tx, keys: &[&IdempotencyKey]) -> Result<Known> {
+    let mut known = Known::default();
+    if keys.is_empty() {
+        return Ok(known);
+    }
     let rows =
         keys.iter().map(|key| vec![Value::from(key.scope.as_str()), Value::from(key.key.as_str())]);
     let query = Query::new(
@@ -159,19 +167,52 @@ pub(super) async fn known_keys(
     .and(")");
     let since: HashMap<_, _> =
         keys.iter().map(|key| ((key.scope.as_str(), key.key.as_str()), key.since)).collect();
-    let mut known = HashMap::new();
     for row in tx.fetch_all(query).await? {
         let (scope, key): (String, String) = (row.get(0)?, row.get(1)?);
         let created_at: i64 = row.get(4)?;
         let wanted_since = since.get(&(scope.as_str(), key.as_str()));
         if wanted_since.is_some_and(|since| *since <= created_at) {
-            known.insert((scope, key), (row.get(2)?, EntryId(row.get(3)?)));
+            known.done.insert((scope, key), (row.get(2)?, EntryId(row.get(3)?)));
         } else {
-            let query = Query::new("DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2");
-            tx.execute(query.bind(scope).bind(key)).await?;
+            known.outdated.push((scope, key));
         }
     }
     Ok(known)
+}
+
+/// Makes room for keys whose use before counts no more.
+pub(super) async fn forget_keys(tx: &mut Tx, keys: Vec<(String, String)>) -> Result<()> {
+    for (scope, key) in keys {
+        let query = Query::new("DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2");
+        tx.execute(query.bind(scope).bind(key)).await?;
+    }
+    Ok(())
+}
+
+/// Which of some keys clients have named; of those that count for a while only there are none.
+pub(super) async fn named_keys<'a>(
+    tx: &mut Tx,
+    keys: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<HashSet<(String, String)>> {
+    let query =
+        Query::new("SELECT scope, key FROM idempotency_keys WHERE (scope, key) IN (VALUES ")
+            .rows(keys.map(|(scope, key)| vec![scope.into(), key.into()]))
+            .and(")");
+    let rows = tx.fetch_all(query).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Forgets some keys of repeated legacy requests that count no more, whatever the settings are.
+pub(crate) async fn forget_replays(tx: &mut Tx, before: i64, limit: i64) -> Result<u64> {
+    let query = Query::new(
+        "DELETE FROM idempotency_keys WHERE (scope, key) IN (SELECT scope, key \
+         FROM idempotency_keys WHERE scope = 'replay' AND created_at < ",
+    )
+    .value(before)
+    .and(" ORDER BY created_at LIMIT ")
+    .value(limit)
+    .and(")");
+    tx.execute(query).await
 }
 
 pub(super) async fn insert_keys(

@@ -40,7 +40,7 @@ impl Writer {
     }
 
     /// Applies a posting. The answer comes once it is durable; an error means that it was
-    /// not applied, except [`Error::Unavailable`] and [`Error::Database`], after which only
+    /// not applied, except [`Error::CommitUnknown`] and [`Error::Unavailable`], after which only
     /// a repetition under the same idempotency key tells.
     pub(crate) async fn post(&self, posting: Posting) -> Result<Posted> {
         let (answer, answered) = oneshot::channel();
@@ -77,10 +77,20 @@ pub(super) async fn commit(
     if postings.len() == 1 {
         return vec![Err(error)];
     }
-    // One posting may have spoiled it for all: each gets a transaction of its own.
+    // Applied again, they would count twice if they were committed after all.
+    if matches!(error, Error::CommitUnknown) {
+        return postings.iter().map(|_| Err(Error::CommitUnknown)).collect();
+    }
+    // Nothing was done, and one posting may have spoiled it for all: each gets a transaction of
+    // its own.
     tracing::warn!(error = ?error, postings = postings.len(), "batch failed, applying its postings one by one");
-    let mut results = Vec::with_capacity(postings.len());
+    let mut results: Vec<Result<Posted>> = Vec::with_capacity(postings.len());
     for posting in postings {
+        // A database that has gone away is not waited for again and again.
+        if results.last().is_some_and(|result| result.as_ref().is_err_and(store::is_away)) {
+            results.push(Err(Error::Unavailable));
+            continue;
+        }
         let result = commit_together(db, directory, std::slice::from_ref(posting)).await;
         results
             .push(result.and_then(|mut results| results.pop().unwrap_or(Err(Error::Unavailable))));

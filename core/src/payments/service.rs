@@ -8,13 +8,14 @@ use tonic::{Request, Response, Status};
 use super::{Direction, PaymentDraft, store};
 use crate::{
     access::{Principal, principal},
+    catalog::Snapshot,
     clock,
     context::Context,
     error::{Error, Result},
     ids::{self, PaymentId, UserId},
     ledger::{
         Kind,
-        posting::{IdempotencyKey, Posting},
+        posting::{self, IdempotencyKey, Posting},
     },
     money::{ExchangeRate, Money},
     paging,
@@ -35,6 +36,25 @@ impl Service {
             return Err(Error::FeatureDisabled);
         }
         caller.user()?;
+        let key = std::mem::take(&mut request.idempotency_key);
+        let key = IdempotencyKey::new(caller, Kind::Payment, key, &request)?;
+        let posted = match self.payment(caller, &snapshot, request, key.clone()).await {
+            Ok(posting) => self.0.writer.post(posting).await?,
+            Err(reason) => posting::answered_before(&self.0.db, key.as_ref(), reason).await?,
+        };
+        let payment =
+            posted.payment.ok_or_else(|| Error::internal("a payment was not recorded"))?;
+        payment.to_proto(posted.username, &snapshot.currencies)
+    }
+
+    /// The posting that a request asks for, if it may.
+    async fn payment(
+        &self,
+        caller: &Principal,
+        snapshot: &Snapshot,
+        request: pb::RecordPaymentRequest,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<Posting> {
         let user = ids::required::<UserId>("user_id", request.user_id)?;
         let user = caller.see(self.0.directory.by_id(user).await?)?;
         let currency = snapshot
@@ -58,8 +78,6 @@ impl Service {
             }
         };
         check_note("comment", &request.comment)?;
-        let key = std::mem::take(&mut request.idempotency_key);
-        let idempotency = IdempotencyKey::new(caller, "RecordPayment", key, &request)?;
         let draft = PaymentDraft::new(
             amount,
             request.amount_includes_tax,
@@ -69,7 +87,7 @@ impl Service {
             direction,
             request.comment,
         )?;
-        let posting = Posting {
+        Ok(Posting {
             user: user.id,
             amount: draft.balance_change,
             kind: Kind::Payment,
@@ -77,11 +95,7 @@ impl Service {
             note: String::new(),
             payment: Some(draft),
             idempotency,
-        };
-        let posted = self.0.writer.post(posting).await?;
-        let payment =
-            posted.payment.ok_or_else(|| Error::internal("a payment was not recorded"))?;
-        payment.to_proto(posted.username, &snapshot.currencies)
+        })
     }
 
     async fn get(&self, caller: &Principal, id: PaymentId) -> Result<pb::Payment> {

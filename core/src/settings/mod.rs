@@ -23,7 +23,7 @@ use crate::{
 const LONGEST_GRACE: i32 = 30 * 24 * 3600;
 
 /// The longest time for which repetitions may be told, in seconds: a day.
-const LONGEST_REPLAY_WINDOW: i32 = 24 * 3600;
+pub(crate) const LONGEST_REPLAY_WINDOW: i32 = 24 * 3600;
 
 /// The settings as the core uses them. Their meaning is documented in `settings.proto`.
 #[derive(Clone, Debug)]

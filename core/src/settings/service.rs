@@ -82,6 +82,6 @@ impl SettingsService for Service {
         let change = if rekeyed { change.note("API secret key changed") } else { change };
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
-        Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(self.current()?) }))
+        Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(after) }))
     }
 }

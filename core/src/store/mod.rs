@@ -398,6 +398,15 @@ impl Db {
         Ok(self.tx(backend))
     }
 
+    /// Forgets some of what the backend keeps of past transactions. Returns how much.
+    pub(crate) async fn forget_transactions(&self, limit: i64) -> Result<u64> {
+        let Backend::Postgres(pool) = &self.backend else { return Ok(0) };
+        let mut tx = self.begin().await?;
+        let forgotten = postgres::forget_keys(&mut tx, pool, limit).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+
     /// Begins a transaction that only reads, and sees the database as it was at its start.
     pub(crate) async fn snapshot(&self) -> Result<Tx> {
         let backend = match &self.backend {
@@ -521,17 +530,29 @@ impl Tx {
         }
     }
 
-    /// Makes the changes durable.
+    /// Makes the changes durable. [`Error::CommitUnknown`] means that it is not known whether they
+    /// are; any other error, that they are not and never will be.
     pub(crate) async fn commit(self) -> Result<()> {
         #[cfg(test)]
         self.crash.step()?;
+        #[cfg(test)]
+        let lost = self.crash.lost();
+        #[cfg(test)]
+        if lost == Some(crash::Lost::Commit) {
+            return Err(Error::CommitUnknown);
+        }
         match self.backend {
+            // One that fails is rolled back, and says so: there is no way on which it got lost.
             TxBackend::Sqlite(tx) => tx.commit().await?,
             TxBackend::Postgres(tx) => tx.commit().await?,
         }
         // Durable, and nobody knows yet.
         #[cfg(test)]
         self.crash.step()?;
+        #[cfg(test)]
+        if lost.is_some() {
+            return Err(Error::CommitUnknown);
+        }
         Ok(())
     }
 }
@@ -541,7 +562,9 @@ const TRIES: u32 = 10;
 
 /// Runs a transaction, and again where it failed through no fault of its own: because of a
 /// serialization failure or a deadlock between several cores, or because another one stored
-/// the same key meanwhile, which the next try will find.
+/// the same key meanwhile, which the next try will find. All of these mean that nothing was
+/// done. A transaction that may have been committed is never run again: that is
+/// [`Error::CommitUnknown`].
 pub(crate) async fn retrying<T, F>(mut transaction: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -555,6 +578,15 @@ where
             }
             done => return done,
         }
+    }
+}
+
+/// Whether the database cannot be reached, which is no fault of what was asked for.
+pub(crate) fn is_away(error: &Error) -> bool {
+    match error {
+        Error::CommitUnknown | Error::Unavailable => true,
+        Error::Database(error) => error.as_database_error().is_none(),
+        _ => false,
     }
 }
 

@@ -11,7 +11,11 @@ use std::{
 };
 
 use rust_decimal::Decimal;
-use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres, postgres::PgPoolOptions};
+use sqlx::{
+    Connection, Executor, PgConnection, PgPool, Postgres,
+    postgres::{PgDatabaseError, PgPoolOptions, PgSeverity},
+};
+use tokio::time::Instant;
 
 use super::{AssertSqlSafe, Insert, Query, Row, RowBackend, Sequence, Tx, Value, bound};
 use crate::error::{Error, Result};
@@ -24,11 +28,20 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// would have stopped it, so that it is the connection that is dead.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long it is asked what became of a transaction whose commit was not answered.
+const ASKING: Duration = Duration::from_secs(10);
+/// How long an answer to that is waited for.
+const ASKED: Duration = Duration::from_secs(3);
+/// How long the keys of transactions are kept at least.
+const KEYS_KEPT: Duration = Duration::from_secs(600);
+
 /// The connections to a server.
 #[derive(Clone)]
 pub(super) struct Pool {
     pub(super) connections: PgPool,
     pub(super) watchdog: Watchdog,
+    /// Longer than a transaction may wait for its commit.
+    keys_kept: Duration,
 }
 
 /// Gives statements up that will not end any more.
@@ -108,25 +121,30 @@ pub(super) async fn open(url: &str, statement_timeout: Duration) -> Result<Pool>
         })
         .connect(url)
         .await?;
-    Ok(Pool { connections, watchdog })
+    // A session that waits for longer than a statement may take is ended by the server.
+    let keys_kept = KEYS_KEPT.max(2 * statement_timeout);
+    Ok(Pool { connections, watchdog, keys_kept })
 }
 
 /// A transaction, and who watches over it.
 pub(super) struct Transaction {
     inner: sqlx::Transaction<'static, Postgres>,
     watchdog: Watchdog,
+    pool: Pool,
 }
 
 pub(super) async fn begin(pool: &Pool) -> Result<Transaction> {
     let watchdog = pool.watchdog.clone();
-    Ok(Transaction { inner: watchdog.watch(pool.connections.begin()).await?, watchdog })
+    let inner = watchdog.watch(pool.connections.begin()).await?;
+    Ok(Transaction { inner, watchdog, pool: pool.clone() })
 }
 
 /// A transaction that sees the database as it was at its start, and may read it all.
 pub(super) async fn snapshot(pool: &Pool) -> Result<Transaction> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     let inner = pool.watchdog.watch(pool.connections.begin_with(begin)).await?;
-    let mut snapshot = Transaction { inner, watchdog: pool.watchdog.clone() };
+    let watchdog = pool.watchdog.clone();
+    let mut snapshot = Transaction { inner, watchdog, pool: pool.clone() };
     snapshot.take_its_time().await?;
     Ok(snapshot)
 }
@@ -150,16 +168,87 @@ impl Transaction {
     }
 
     pub(super) async fn insert(&mut self, insert: Insert) -> Result<()> {
-        let Self { inner, watchdog } = self;
+        let Self { inner, watchdog, .. } = self;
         match insert.on_conflict.is_empty() {
             true => watchdog.watch(copy(inner, insert)).await,
             false => watchdog.watch(upsert(inner, insert)?).await,
         }
     }
 
+    /// Makes the changes durable. [`Error::CommitUnknown`] means that they may be, or may not be;
+    /// any other error, that they are not and never will be.
+    ///
+    /// An answer can get lost after the server has committed. So each transaction leaves a key
+    /// of its own, by which it is asked for then. The key goes with the COMMIT in one message,
+    /// and so does the BEGIN of an empty transaction, which sqlx takes back when ours is dropped.
     pub(super) async fn commit(self) -> Result<()> {
-        self.watchdog.watch(self.inner.commit()).await
+        let Self { mut inner, watchdog, pool } = self;
+        let key: i64 = rand::random();
+        let commit = format!(
+            "INSERT INTO transaction_keys (key, committed) VALUES ({key}, TRUE); COMMIT; BEGIN"
+        );
+        let answer = watchdog.watch(inner.execute(AssertSqlSafe(commit))).await;
+        drop(inner);
+        match answer {
+            Ok(_) => Ok(()),
+            Err(Error::Database(error)) if !is_refusal(&error) => settle(&pool, key, error).await,
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Whether the server has said that it did not do what it was asked for, as after a serialization
+/// failure. A server that says why it ends the connection has said no such thing.
+fn is_refusal(error: &sqlx::Error) -> bool {
+    let said = error.as_database_error().and_then(|error| {
+        error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity)
+    });
+    said.is_some_and(|severity| matches!(severity, PgSeverity::Error))
+}
+
+/// Finds out what became of a transaction whose commit was not answered.
+async fn settle(pool: &Pool, key: i64, lost: sqlx::Error) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        match is_committed(pool, key).await {
+            Ok(committed) => {
+                tracing::warn!(error = ?lost, committed, "a commit was not answered");
+                return if committed { Ok(()) } else { Err(Error::Database(lost)) };
+            }
+            Err(error) if begun.elapsed() > ASKING => {
+                tracing::error!(error = ?error, "nobody knows whether a transaction was committed");
+                return Err(Error::CommitUnknown);
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// Whether a transaction was committed. If not, it never will be: its key is taken from now on,
+/// so that a COMMIT that is still on its way fails. One that is being worked on is waited for.
+async fn is_committed(pool: &Pool, key: i64) -> Result<bool> {
+    let watchdog = Watchdog { patience: Some(ASKED), ..pool.watchdog.clone() };
+    let take = Query::new("INSERT INTO transaction_keys (key, committed) VALUES ")
+        .rows([vec![key.into(), false.into()]])
+        .and(" ON CONFLICT DO NOTHING");
+    fetch_all(&pool.connections, &watchdog, take).await?;
+    let ask = Query::new("SELECT committed FROM transaction_keys WHERE key = ").value(key);
+    let row = fetch_all(&pool.connections, &watchdog, ask).await?.into_iter().next();
+    row.ok_or_else(|| Error::internal("the key of a transaction is gone"))?.get(0)
+}
+
+/// Forgets some keys of transactions that nobody asks for any more. Returns how many.
+pub(super) async fn forget_keys(tx: &mut Tx, pool: &Pool, limit: i64) -> Result<u64> {
+    let kept = i64::try_from(pool.keys_kept.as_secs()).unwrap_or(i64::MAX);
+    let query = Query::new(
+        "DELETE FROM transaction_keys WHERE key IN (SELECT key FROM transaction_keys \
+         WHERE created_at < now() - make_interval(secs => ",
+    )
+    .value(kept)
+    .and("::double precision) ORDER BY created_at LIMIT ")
+    .value(limit)
+    .and(")");
+    tx.execute(query).await
 }
 
 pub(super) async fn fetch_all<'e, E>(

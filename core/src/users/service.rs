@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, UserId},
     paging, points,
-    store::{Sequence, Tx},
+    store::{Sequence, Tx, retrying},
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -109,11 +109,14 @@ impl Service {
         record::check(&mut user, &snapshot)?;
         let password =
             Password::for_new_user(request.password, &request.legacy_password_sha1).await?;
-        let mut tx = self.0.db.begin().await?;
-        check_responsible_manager(&mut tx, &user).await?;
-        let id = UserId(tx.next_id(Sequence::Users).await?);
-        store::insert(&mut tx, id, role, &user, password.hash()).await?;
-        self.finish(tx, caller, id, None, "").await
+        retrying(async || {
+            let mut tx = self.0.db.begin().await?;
+            check_responsible_manager(&mut tx, &user).await?;
+            let id = UserId(tx.next_id(Sequence::Users).await?);
+            store::insert(&mut tx, id, role, &user, password.hash()).await?;
+            self.finish(tx, caller, id, None, "").await
+        })
+        .await
     }
 
     async fn update(&self, caller: &Principal, request: pb::UpdateUserRequest) -> Result<pb::User> {
@@ -125,14 +128,30 @@ impl Service {
         }
         caller.see(self.0.directory.by_id(id).await?)?;
         let password = Password::new(&request.password).await?;
+        retrying(|| self.try_update(caller, id, &request, password.as_ref())).await
+    }
+
+    async fn try_update(
+        &self,
+        caller: &Principal,
+        id: UserId,
+        request: &pb::UpdateUserRequest,
+        password: Option<&Password>,
+    ) -> Result<pb::User> {
         let snapshot = self.0.catalog.load_full();
         let mut tx = self.0.db.begin().await?;
+        // Both are locked, in the order of their ids: changes of one another would wait for ever.
+        let user = record::changed(&store::get(&mut tx, id).await?, request)?;
+        let manager = UserId(user.responsible_manager_id);
+        if manager != UserId(0) && manager < id {
+            store::lock(&mut tx, manager).await?;
+        }
         let locked = store::lock(&mut tx, id).await?.map(Arc::new);
         caller.see(locked)?;
         let old = store::get(&mut tx, id).await?;
-        let mut user = record::changed(&old, &request)?;
+        let mut user = record::changed(&old, request)?;
         let hands_over = user.responsible_manager_id != old.responsible_manager_id;
-        if hands_over && editor.show_only_assigned_users {
+        if hands_over && caller.user()?.show_only_assigned_users {
             return Err(Error::PermissionMissing);
         }
         record::check(&mut user, &snapshot)?;
@@ -147,6 +166,10 @@ impl Service {
     }
 
     async fn delete(&self, caller: &Principal, id: UserId) -> Result<()> {
+        retrying(|| self.try_delete(caller, id)).await
+    }
+
+    async fn try_delete(&self, caller: &Principal, id: UserId) -> Result<()> {
         let mut tx = self.0.begin_catalog_change().await?;
         let locked = store::lock(&mut tx, id).await?.map(Arc::new);
         let user = caller.see(locked)?;

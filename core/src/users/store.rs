@@ -85,6 +85,12 @@ pub(crate) async fn usernames(db: &Db, ids: HashSet<UserId>) -> Result<HashMap<U
     Ok(users.into_iter().map(|user| (user.id, user.username)).collect())
 }
 
+/// The login name of a user, also of one who was deleted.
+pub(crate) async fn username(tx: &mut Tx, id: UserId) -> Result<String> {
+    let row = tx.fetch_optional(Query::new("SELECT username FROM users WHERE id = ").value(id));
+    row.await?.ok_or(Error::UserNotFound)?.get(0)
+}
+
 /// The state of a user inside a transaction, which nobody else changes until its end.
 pub(crate) async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<Identity>> {
     let lock = tx.lock_clause();

@@ -66,6 +66,8 @@ enum Fault {
     KillDatabase,
     /// The way from a core to its database is slow, deaf or cut.
     Way(usize),
+    /// The answers to a core's commits get lost.
+    LostCommits(usize),
     /// The disk of the embedded database is full for a while.
     DiskFull,
     /// The clock of all processes is stepped.
@@ -87,7 +89,12 @@ pub(super) struct System {
     /// A token of the admin.
     pub(super) token: String,
     faults: Vec<Fault>,
+    /// How much has happened.
+    happened: usize,
 }
+
+/// Of how many faults one is lost answers to commits: also a short run has some.
+const LOST_COMMITS: usize = 8;
 
 impl System {
     /// Starts and fills everything; none: the backend is not there.
@@ -108,6 +115,7 @@ impl System {
             shims: Vec::new(),
             token: String::new(),
             faults: Vec::new(),
+            happened: 0,
         };
         system.plan();
         system.fill().await;
@@ -195,7 +203,11 @@ impl System {
 
     /// Lets something happen, and returns its name.
     pub(super) fn let_happen(&mut self, random: &mut StdRng) -> &'static str {
-        let fault = self.faults[random.random_range(0..self.faults.len())];
+        let mut fault = self.faults[random.random_range(0..self.faults.len())];
+        self.happened += 1;
+        if self.happened.is_multiple_of(LOST_COMMITS) && !self.ways.is_empty() {
+            fault = Fault::LostCommits(random.random_range(0..self.ways.len()));
+        }
         match fault {
             Fault::Kill(victim) => {
                 let part = &mut self.parts[victim];
@@ -213,13 +225,12 @@ impl System {
                     1 => (Way::Deaf, "deaf way to the database"),
                     _ => (Way::Cut, "cut way to the database"),
                 };
-                let proxy = self.ways[core].clone();
-                proxy.set(way);
-                tokio::spawn(async move {
-                    tokio::time::sleep(WAY_FAULT).await;
-                    proxy.set(Way::Open);
-                });
+                self.set_way(core, way);
                 name
+            }
+            Fault::LostCommits(core) => {
+                self.set_way(core, Way::LosesCommits);
+                "lost answers to commits"
             }
             Fault::DiskFull => {
                 if let Some(server) = &self.parts[0].server {
@@ -236,6 +247,16 @@ impl System {
                 "clock step"
             }
         }
+    }
+
+    /// Changes the way from a core to its database for a while.
+    fn set_way(&self, core: usize, way: Way) {
+        let proxy = self.ways[core].clone();
+        proxy.set(way);
+        tokio::spawn(async move {
+            tokio::time::sleep(WAY_FAULT).await;
+            proxy.set(Way::Open);
+        });
     }
 
     /// Ends all faults that last, for a look at the books.

@@ -1,6 +1,6 @@
 //! Faults: a server under mixed load, to which things happen at random moments, and what must be
 //! true after that whatever happened when. Processes are killed; the way to the database is
-//! slow, deaf or cut; the disk is full; clocks are stepped.
+//! slow, deaf or cut, or loses the answers to commits; the disk is full; clocks are stepped.
 //!
 //! Every client repeats a request until it is answered, with the same idempotency key or call
 //! id, as real clients do. So it is known exactly what must be in the books in the end.

@@ -9,6 +9,7 @@ use crate::{
     ids::UserId,
     settings::Secret,
     store::{Db, Query, Tx, retrying},
+    tasks,
 };
 
 /// What a key's secret is called where it is sealed.
@@ -77,25 +78,44 @@ pub(in crate::access) async fn use_nonce(
     presentation: i64,
     expires_at: i64,
 ) -> Result<()> {
-    retrying(async || {
-        let mut tx = db.begin().await?;
-        let now = clock::now();
-        let known = Query::new(
-            "SELECT presentation FROM api_nonces \
-             WHERE key_id = $1 AND nonce = $2 AND expires_at >= $3",
-        );
-        let known = known.bind(key).bind(nonce).bind(now);
-        if let Some(row) = tx.fetch_optional(known).await? {
-            let same = row.get::<i64>(0)? == presentation;
-            return if same { Ok(()) } else { Err(Error::RequestReplayed) };
-        }
-        let outdated = Query::new("DELETE FROM api_nonces WHERE expires_at < ").value(now);
-        tx.execute(outdated).await?;
-        let query =
-            Query::new("INSERT INTO api_nonces (key_id, nonce, presentation, expires_at) VALUES ")
-                .rows([vec![key.into(), nonce.into(), presentation.into(), expires_at.into()]]);
-        tx.execute(query).await?;
-        tx.commit().await
-    })
+    let (db, nonce) = (db.clone(), nonce.to_owned());
+    // Whoever hangs up does not leave a transaction half way.
+    tasks::detached(
+        async move { retrying(|| use_up(&db, key, &nonce, presentation, expires_at)).await },
+    )
     .await
+}
+
+async fn use_up(db: &Db, key: i64, nonce: &str, presentation: i64, expires_at: i64) -> Result<()> {
+    let mut tx = db.begin().await?;
+    let now = clock::now();
+    let known = Query::new(
+        "SELECT presentation FROM api_nonces WHERE key_id = $1 AND nonce = $2 AND expires_at >= $3",
+    );
+    if let Some(row) = tx.fetch_optional(known.bind(key).bind(nonce).bind(now)).await? {
+        let same = row.get::<i64>(0)? == presentation;
+        return if same { Ok(()) } else { Err(Error::RequestReplayed) };
+    }
+    // It may have been used so long ago that it counts again.
+    let outdated =
+        Query::new("DELETE FROM api_nonces WHERE key_id = $1 AND nonce = $2 AND expires_at < $3");
+    tx.execute(outdated.bind(key).bind(nonce).bind(now)).await?;
+    let query =
+        Query::new("INSERT INTO api_nonces (key_id, nonce, presentation, expires_at) VALUES ")
+            .rows([vec![key.into(), nonce.into(), presentation.into(), expires_at.into()]]);
+    tx.execute(query).await?;
+    tx.commit().await
+}
+
+/// Forgets some nonces that have expired. Returns how many.
+pub(crate) async fn forget_nonces(tx: &mut Tx, now: i64, limit: i64) -> Result<u64> {
+    let query = Query::new(
+        "DELETE FROM api_nonces WHERE (key_id, nonce) IN (SELECT key_id, nonce FROM api_nonces \
+         WHERE expires_at < ",
+    )
+    .value(now)
+    .and(" ORDER BY expires_at LIMIT ")
+    .value(limit)
+    .and(")");
+    tx.execute(query).await
 }
