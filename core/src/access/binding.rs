@@ -144,6 +144,7 @@ fn binding_holds(
     match binding.holds {
         Holds::Value => held().is(value),
         Holds::ValueOrChosen => value.is_empty() || held().is(value),
+        Holds::ValueOr(other) => held().is(value) || held().is(other),
         Holds::ValueOrAll => held().is(if value == "all" { "" } else { value }),
         Holds::Switch => held().is(if value == "1" { "1" } else { "" }),
         Holds::Word(words) => {

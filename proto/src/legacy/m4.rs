@@ -77,8 +77,8 @@ const BALANCE_BY_NAME: Rpc = rpc(
     &[
         value("username", "username"),
         never("username", "user_id"),
-        // Without one, `user_currency` may ask for the user's own.
-        Binding { param: "currency", field: "currency", holds: Holds::ValueOrChosen },
+        // `user_currency` wins, as documented. It only changes how a number is shown.
+        Binding { param: "currency", field: "currency", holds: Holds::ValueOr("USER") },
     ],
 );
 

@@ -65,6 +65,8 @@ pub enum Holds {
     Value,
     /// As it is; where the parameter is empty, the method chooses the value.
     ValueOrChosen,
+    /// As it is, or this value, which another parameter of the method asks for.
+    ValueOr(&'static str),
     /// As it is, but `all` is not set either.
     ValueOrAll,
     /// 1 is true, everything else false.
