@@ -72,8 +72,11 @@ async fn balance(admin: &Authorized, user_id: i64) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn f02_an_empty_key_is_none() {
     on_both(|data| async move {
-        let server = Server::start_part(&data, "serve", &[("TOLLBOOK_API_SECRET", "")]);
+        let server = Server::start(&data);
         let admin = server.admin().await;
+        // As a database that never had a key.
+        change(&admin, "allow_api", Settings::default(), 0).await;
+        change(&admin, "api_secret_key", Settings::default(), 0).await;
         let key =
             Settings { api_secret_key: "a key of 24 characters..".into(), ..Settings::default() };
         change(&admin, "api_secret_key", key, 3600).await;
