@@ -170,6 +170,8 @@ pub(crate) struct Config {
     smtp_url: Option<String>,
     /// How long a statement may take on PostgreSQL, in seconds.
     pub(crate) statement_timeout: u32,
+    /// How long what is under way may take once the server was asked to stop, in seconds.
+    pub(crate) stop_timeout: u32,
     /// How often balances are looked at for warnings, in seconds.
     pub(crate) warning_interval: u32,
 }
@@ -205,6 +207,7 @@ impl Default for Config {
             smtp_url: None,
             mail_from: None,
             statement_timeout: 30,
+            stop_timeout: 30,
             warning_interval: 15,
         }
     }

@@ -85,8 +85,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             println!("{}", created.secret);
         }
         Command::List => {
-            let listed = keys.list_api_keys(ListApiKeysRequest {}).await.map_err(said)?;
-            for key in listed.into_inner().api_keys {
+            for key in listed(&mut keys).await? {
                 let access = |access| ApiAccess::try_from(access).unwrap_or_default();
                 let access_name = |number| {
                     let name = access(number).as_str_name();
@@ -112,6 +111,20 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
         }
     }
     Ok(())
+}
+
+/// All keys, however many pages they take.
+async fn listed(keys: &mut ApiKeysServiceClient<Core>) -> anyhow::Result<Vec<ApiKey>> {
+    let mut request = ListApiKeysRequest { page_size: 1000, page_token: String::new() };
+    let mut all = Vec::new();
+    loop {
+        let page = keys.list_api_keys(request.clone()).await.map_err(said)?.into_inner();
+        all.extend(page.api_keys);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        request.page_token = page.next_page_token;
+    }
 }
 
 /// The name under which the core knows a method. A misspelt one would restrict nothing.

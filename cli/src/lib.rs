@@ -25,7 +25,7 @@ mod token;
 mod traces;
 mod values;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{
@@ -104,11 +104,20 @@ enum Export {
     Rates(rates::export::Args),
 }
 
+/// How long the process waits, at its end, for threads that compute.
+const LAST_MOMENTS: Duration = Duration::from_secs(1);
+
 /// Runs the command that the arguments name, and says what came of it.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli) {
+    let done = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
+        let done = runtime.block_on(run(cli));
+        // Whoever has not ended by now was given up: a thread that computes holds up nobody.
+        runtime.shutdown_timeout(LAST_MOMENTS);
+        done
+    });
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("tollbook: {error:#}");
@@ -117,7 +126,6 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = config::load(cli.flags)?;
     // Until the end: then it sends what it has left.

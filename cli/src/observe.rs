@@ -1,11 +1,15 @@
 //! The listener for those who watch: metrics, and whether the server lives and is ready.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{future::pending, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE},
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
+use tollbook_net::http1;
 
 /// Bounds of the histograms of times, in seconds.
 const SECONDS: [f64; 14] =
@@ -14,6 +18,11 @@ const SECONDS: [f64; 14] =
 const POSTINGS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0];
 /// How often old observations are folded into the histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// Few watch.
+const LIMITS: http1::Limits =
+    http1::Limits { connections: 64, stop_timeout: tollbook_net::DRAIN_TIMEOUT };
 
 /// What is measured, and where it is to be seen.
 pub(crate) struct Observer {
@@ -53,20 +62,27 @@ impl Observer {
                 upkeep.run_upkeep();
             }
         });
-        let ready = move || {
-            let is_ready = is_ready.clone();
+        let answer = move |_, request: axum::http::Request<_>| {
+            let (is_ready, metrics) = (is_ready.clone(), metrics.clone());
             async move {
-                match is_ready().await {
-                    true => (StatusCode::OK, "ready\n"),
-                    false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
-                }
+                let (status, text) = match request.uri().path() {
+                    "/metrics" => (StatusCode::OK, metrics.render()),
+                    "/healthz" => (StatusCode::OK, "ok\n".to_owned()),
+                    "/readyz" => match is_ready().await {
+                        true => (StatusCode::OK, "ready\n".to_owned()),
+                        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
+                    },
+                    _ => (StatusCode::NOT_FOUND, "Not found\n".to_owned()),
+                };
+                let mut response = Response::new(Body::from(text));
+                *response.status_mut() = status;
+                response.headers_mut().insert(CONTENT_TYPE, TEXT);
+                response
             }
         };
-        let router = Router::new()
-            .route("/metrics", get(async move || metrics.render()))
-            .route("/healthz", get(async || "ok\n"))
-            .route("/readyz", get(ready));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        // Whoever watches does so to the end.
+        let serving = http1::serve(listener, LIMITS, None, answer, pending());
+        tokio::spawn(serving);
         Ok(())
     }
 }

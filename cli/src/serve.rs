@@ -67,7 +67,10 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
 
 /// A shim with everything else that the configuration says of it.
 fn configured(shim: Shim, config: &Config) -> anyhow::Result<Shim> {
-    let shim = shim.gzip_files(config.gzip_files).trusted_proxies(config.trusted_proxies.clone());
+    let shim = shim
+        .gzip_files(config.gzip_files)
+        .trusted_proxies(config.trusted_proxies.clone())
+        .stop_timeout(Duration::from_secs(config.stop_timeout.into()));
     Ok(match tls::http(config)? {
         Some(tls) => shim.tls(tls),
         None => shim,
@@ -82,6 +85,7 @@ async fn open(config: &Config) -> anyhow::Result<Core> {
         set_up,
         vault: config.vault()?,
         statement_timeout: Duration::from_secs(config.statement_timeout.into()),
+        stop_timeout: Duration::from_secs(config.stop_timeout.into()),
     };
     let core =
         Core::open(&config.database()?, options).await.context("cannot open the database")?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     access::{lockout::Lockout, tokens::Tokens},
+    calls::sorted::SortedLists,
     catalog::{self, Catalog},
     error::Result,
     ledger::writer::Writer,
@@ -26,6 +27,7 @@ pub(crate) struct Context {
     pub(crate) pools: Pools,
     /// What changes something, until it is done.
     pub(crate) tasks: Tasks,
+    pub(crate) sorted_calls: SortedLists,
 }
 
 impl Context {

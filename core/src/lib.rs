@@ -20,6 +20,7 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod ids;
+mod incoming;
 mod ledger;
 #[cfg(test)]
 #[path = "../../tests/linear.rs"]
@@ -83,6 +84,8 @@ pub struct Options {
     /// How long a statement may take on PostgreSQL; those that work through a whole table may
     /// take longer.
     pub statement_timeout: Duration,
+    /// How long calls that are under way may take once the server was asked to stop.
+    pub stop_timeout: Duration,
 }
 
 impl Default for Options {
@@ -91,6 +94,7 @@ impl Default for Options {
             set_up: SetUp::default(),
             vault: Vault::default(),
             statement_timeout: Duration::from_secs(30),
+            stop_timeout: tollbook_net::DRAIN_TIMEOUT,
         }
     }
 }
@@ -106,6 +110,7 @@ async fn open_beside(database: &DatabaseUrl) -> Result<store::Db> {
 pub struct Core {
     context: Arc<Context>,
     server: Server,
+    stop_timeout: Duration,
     /// How to log in, where this start created the database.
     credentials: Option<Arc<Credentials>>,
 }
@@ -131,6 +136,7 @@ impl Core {
             decks: rating::decks::Decks::default(),
             pools: pools::cache::Pools::default(),
             tasks: Tasks::default(),
+            sorted_calls: calls::sorted::SortedLists::default(),
             db,
         });
         tokio::spawn(live::watch(Arc::downgrade(&context)));
@@ -140,7 +146,8 @@ impl Core {
         if let Some(token) = credentials.as_ref().and_then(|credentials| credentials.token) {
             Box::pin(demo::fill(server.service(), token)).await?;
         }
-        Ok(Self { context, server, credentials: credentials.map(Arc::new) })
+        let stop_timeout = options.stop_timeout;
+        Ok(Self { context, server, stop_timeout, credentials: credentials.map(Arc::new) })
     }
 
     /// Warns of balances by mail from now on, looking every `interval`.
@@ -154,7 +161,8 @@ impl Core {
         self.server.service()
     }
 
-    /// Serves gRPC on a listener until `shutdown`, then finishes the calls that are under way.
+    /// Serves gRPC on a listener until `shutdown`, then finishes the calls that are under way, for
+    /// as long as the options say.
     /// With `tls` it speaks TLS and nothing else; client certificates are admitted as access
     /// tokens say.
     pub async fn serve(
@@ -163,7 +171,7 @@ impl Core {
         tls: Option<ServerTlsConfig>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {
-        self.server.serve(listener, tls, shutdown).await
+        self.server.serve(listener, tls, self.stop_timeout, shutdown).await
     }
 
     /// Waits for work whose clients have left meanwhile, but no longer than `patience`: the last

@@ -31,3 +31,39 @@ pub(crate) fn cut<T>(mut rows: Vec<T>, size: i64, id: impl Fn(&T) -> i64) -> (Ve
     let next = rows.last().map(|row| id(row).to_string()).unwrap_or_default();
     (rows, next)
 }
+
+/// A page of a list that is in memory by ascending id, and the token of the next.
+pub(crate) fn of_sorted<T>(
+    items: impl Iterator<Item = T>,
+    page_size: i32,
+    page_token: &str,
+    id: impl Fn(&T) -> i64,
+) -> Result<(Vec<T>, String)> {
+    let (size, after) = (size(page_size), decode(page_token)?);
+    let wanted = usize::try_from(size + 1).unwrap_or(usize::MAX);
+    let behind = items.skip_while(|item| after.is_some_and(|after| id(item) <= after));
+    Ok(cut(behind.take(wanted).collect(), size, id))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn f20_pages_together_are_the_list() {
+        let list: Vec<i64> = (0..250).map(|id| id * 3).collect();
+        let (mut all, mut token, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let (page, next) = of_sorted(list.iter().copied(), 0, &token, |id| *id).unwrap();
+            all.extend(page);
+            pages += 1;
+            if next.is_empty() {
+                break;
+            }
+            token = next;
+        }
+        assert_eq!((all, pages), (list, 3));
+        assert!(of_sorted(std::iter::empty::<i64>(), 1, "x", |id| *id).is_err());
+    }
+}

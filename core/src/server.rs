@@ -1,8 +1,10 @@
 //! The gRPC service as a whole.
 
-use std::sync::Arc;
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
+use futures_util::{Stream, stream};
+use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use tollbook_net::{Limits, Listener};
 use tollbook_proto::v1::{
     access_tokens_service_server::AccessTokensServiceServer,
     accounts_service_server::AccountsServiceServer, api_keys_service_server::ApiKeysServiceServer,
@@ -20,10 +22,7 @@ use tollbook_proto::v1::{
     statistics_service_server::StatisticsServiceServer,
     tariffs_service_server::TariffsServiceServer, users_service_server::UsersServiceServer,
 };
-use tonic::{
-    service::Routes,
-    transport::{ServerTlsConfig, server::TcpIncoming},
-};
+use tonic::{service::Routes, transport::ServerTlsConfig};
 use tower::Layer;
 
 use crate::{
@@ -35,9 +34,27 @@ use crate::{
     context::Context,
     currencies, directions,
     error::{Error, Result},
+    incoming::Incoming,
     ledger, live, managers, payments, points, pools, rating, routing_groups, settings, stats,
     tariffs, users, warnings,
 };
+
+/// How many connections there are at once, and how patient the server is with each.
+const LIMITS: Limits = Limits {
+    connections: 2_048,
+    first_byte: Duration::from_secs(10),
+    stalled: Duration::from_secs(30),
+};
+/// How many calls one connection may have under way: a shim has one connection for all its own.
+const MAX_STREAMS: u32 = 1_024;
+/// How much a client may send of one call, and of all calls of a connection, before it is read.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 128 * 1024;
+/// How long the headers of a call may be. A shim puts in one what it was sent to be judged.
+const MAX_HEADERS: u32 = 64 * 1024;
+/// How often a client is asked whether it is there, and how long it may take to answer.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// All services behind the gate, to be called in the same process.
 pub type CoreService = AccessService<Routes>;
@@ -54,24 +71,57 @@ impl Server {
         self.gate.layer(self.routes.clone())
     }
 
-    /// Serves a listener until `shutdown`, then finishes the calls that are under way.
+    /// Serves a listener until `shutdown`, then finishes the calls that are under way; after
+    /// `stop_timeout` it ends, whoever is connected.
     pub(crate) async fn serve(
         &self,
         listener: TcpListener,
         tls: Option<ServerTlsConfig>,
+        stop_timeout: Duration,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let mut server = tonic::transport::Server::builder();
+        let incoming = Box::pin(connections(Listener::new(listener, LIMITS)));
+        let mut server = tonic::transport::Server::builder()
+            .max_concurrent_streams(MAX_STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_header_list_size(MAX_HEADERS)
+            .http2_keepalive_interval(Some(PING_INTERVAL))
+            .http2_keepalive_timeout(Some(PING_TIMEOUT));
         if let Some(tls) = tls {
             server = server.tls_config(tls)?;
         }
-        server
+        let (stopping, stopped) = oneshot::channel();
+        let shutdown = async {
+            shutdown.await;
+            // Whoever waited for it has ended already.
+            let _ = stopping.send(());
+        };
+        let serving = server
             .layer(self.gate.clone())
             .add_routes(self.routes.clone())
-            .serve_with_incoming_shutdown(incoming, shutdown)
-            .await
+            .serve_with_incoming_shutdown(incoming, shutdown);
+        let limit = async {
+            let _ = stopped.await;
+            sleep(stop_timeout).await;
+        };
+        tokio::select! {
+            served = serving => served,
+            () = limit => {
+                tracing::warn!("calls were still under way when the server stopped");
+                Ok(())
+            }
+        }
     }
+}
+
+/// The connections of a listener. They never end in an error: a listener that has run out of
+/// files goes on when there are some again.
+fn connections(listener: Listener) -> impl Stream<Item = io::Result<Incoming>> {
+    stream::unfold(listener, |listener| async move {
+        let connection = listener.accept().await;
+        Some((Ok(Incoming(connection)), listener))
+    })
 }
 
 pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {

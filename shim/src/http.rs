@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes},
     extract::Request,
     http::{
         HeaderMap, HeaderValue, Method as Verb, StatusCode,
@@ -21,6 +21,7 @@ use ipnet::IpNet;
 use metrics::{counter, histogram};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use tollbook_net::{Budget, Held, Refusal};
 use tollbook_proto::{REQUEST_ID_HEADER, is_request_id};
 use tonic::metadata::{Binary, MetadataValue};
 use tracing::Instrument;
@@ -39,7 +40,8 @@ use crate::{
 
 /// The longest body that is read.
 const MAX_BODY: usize = 1024 * 1024;
-
+/// How much memory the bodies of all requests take together.
+const BODIES: usize = 64 * 1024 * 1024;
 /// How long a client may take to send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many requests are worked on at once.
@@ -48,12 +50,16 @@ const MAX_IN_FLIGHT: usize = 1024;
 /// either: it is refused before it costs anything.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
+/// What a request hears that is one too many.
+const BUSY: &str = "Service is temporarily unavailable";
+
 /// A shim as it serves.
 pub(crate) struct Server {
     shim: Shim,
     /// Methods by name and by alias.
     methods: HashMap<&'static str, &'static Method>,
     turns: Semaphore,
+    bodies: Budget,
 }
 
 impl Server {
@@ -65,7 +71,8 @@ impl Server {
                 methods.insert(*name, method);
             }
         }
-        Self { shim, methods, turns: Semaphore::new(MAX_IN_FLIGHT) }
+        let bodies = Budget::new(BODIES);
+        Self { shim, methods, turns: Semaphore::new(MAX_IN_FLIGHT), bodies }
     }
 }
 
@@ -96,11 +103,12 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         false => Gzip::No,
     };
     let (head, body) = request.into_parts();
-    let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Request is too large"),
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "Request took too long"),
+    // Its part of the memory is given back once the request is answered.
+    let held = match receive(&server.bodies, body).await {
+        Ok(held) => held,
+        Err((status, text)) => return refuse(status, text),
     };
+    let body = held.bytes.clone();
     let client = client_address(&server.shim.trusted_proxies, client.ip(), &head.headers);
     let sent = body.clone();
     let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
@@ -119,7 +127,7 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
     };
     let Ok(Ok(_turn)) = tokio::time::timeout(MAX_WAIT, server.turns.acquire()).await else {
         counter!("tollbook_xml_refused_total").increment(1);
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "Service is temporarily unavailable");
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, BUSY);
     };
     let begun = Instant::now();
     let id = request_id(&head.headers);
@@ -136,6 +144,21 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
         response.headers_mut().insert(REQUEST_ID_HEADER, id);
     }
     response
+}
+
+/// Reads the body of a request, or says why not.
+async fn receive(bodies: &Budget, body: Body) -> Result<Held, (StatusCode, &'static str)> {
+    let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, bodies.collect(body, MAX_BODY)).await else {
+        return Err((StatusCode::REQUEST_TIMEOUT, "Request took too long"));
+    };
+    read.map_err(|refusal| match refusal {
+        Refusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request is too large"),
+        Refusal::NoRoom => {
+            counter!("tollbook_xml_refused_total").increment(1);
+            (StatusCode::SERVICE_UNAVAILABLE, BUSY)
+        }
+        Refusal::Broken(_) => (StatusCode::BAD_REQUEST, "Request broke off"),
+    })
 }
 
 /// The id that a request came with, if it is one; else a new one.

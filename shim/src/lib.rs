@@ -27,7 +27,7 @@ mod signature;
 mod trace;
 mod xml;
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 use tokio::net::TcpListener;
@@ -78,6 +78,7 @@ pub struct Shim {
     gzip_files: bool,
     trusted_proxies: Vec<IpNet>,
     tls: Option<TlsAcceptor>,
+    stop_timeout: Duration,
 }
 
 impl Shim {
@@ -98,7 +99,15 @@ impl Shim {
         let mut token: MetadataValue<Ascii> = format!("Bearer {token}").parse()?;
         token.set_sensitive(true);
         let core = BoxCloneSyncService::new(core.map_err(Into::into));
-        Ok(Self { dialect, core, token, gzip_files: false, trusted_proxies: Vec::new(), tls: None })
+        Ok(Self {
+            dialect,
+            core,
+            token,
+            gzip_files: false,
+            trusted_proxies: Vec::new(),
+            tls: None,
+            stop_timeout: tollbook_net::DRAIN_TIMEOUT,
+        })
     }
 
     /// Whether answers that the original puts in a gzipped file are such files, as its clients
@@ -114,6 +123,12 @@ impl Shim {
     #[must_use]
     pub fn trusted_proxies(self, trusted_proxies: Vec<IpNet>) -> Self {
         Self { trusted_proxies, ..self }
+    }
+
+    /// How long requests that are under way may take once the server was asked to stop.
+    #[must_use]
+    pub fn stop_timeout(self, stop_timeout: Duration) -> Self {
+        Self { stop_timeout, ..self }
     }
 
     /// Speaks TLS, and nothing else, with these settings.
@@ -137,7 +152,8 @@ impl Shim {
 
     /// Serves a listener until `shutdown`, then finishes the requests that are under way.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let tls = self.tls.clone();
-        server::run(Arc::new(http::Server::new(self)), listener, tls, shutdown).await;
+        let (tls, stop_timeout) = (self.tls.clone(), self.stop_timeout);
+        let server = Arc::new(http::Server::new(self));
+        server::run(server, listener, tls, stop_timeout, shutdown).await;
     }
 }

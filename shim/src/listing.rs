@@ -5,6 +5,7 @@ use std::pin::Pin;
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 use tonic::Status;
+use tracing::Instrument;
 
 use crate::xml::render;
 
@@ -36,6 +37,27 @@ pub(crate) fn parts<P: Serialize>(
         }
     });
     Box::pin(stream::iter([Ok(head)]).chain(parts))
+}
+
+/// The pages of a list behind its first one, which said by which token to go on: each is asked
+/// for when the one before has been sent. A task of its own asks: a client that stops reading in
+/// the middle would otherwise keep what the core answers with.
+pub(crate) fn following<T, F>(
+    token: String,
+    page: impl FnMut(String) -> F + Send + 'static,
+) -> impl Stream<Item = Result<T, Status>> + Send + 'static
+where
+    F: Future<Output = Result<(T, String), Status>> + Send + 'static,
+    T: Send + 'static,
+{
+    stream::try_unfold((token, page), |(token, mut page)| async move {
+        if token.is_empty() {
+            return Ok(None);
+        }
+        let asked = tokio::spawn(page(token).in_current_span()).await;
+        let (items, next) = asked.map_err(|error| Status::internal(error.to_string()))??;
+        Ok(Some((items, (next, page))))
+    })
 }
 
 /// Where an answer is cut. What stands in its texts is escaped, so that the first and the last

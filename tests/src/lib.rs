@@ -10,7 +10,9 @@
 
 pub mod books;
 pub mod contract;
+pub mod fill;
 pub mod postgres;
+pub mod process;
 pub mod proxy;
 pub mod report;
 pub mod server;

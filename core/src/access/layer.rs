@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use base64::{
@@ -14,8 +14,10 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use http::{Extensions, HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http::{
+    Extensions, HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION, request::Parts,
+};
+use tollbook_net::Held;
 use tollbook_proto::{HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, REQUEST_ID_HEADER};
 use tonic::{
     Code, Status,
@@ -27,7 +29,8 @@ use tracing::Instrument;
 
 use super::{
     Caller, Principal,
-    binding::Bindings,
+    admission::Admission,
+    binding::{Bindings, RpcBindings},
     claim::{Claim, Lists},
     policy::{Policy, Rule},
     signature,
@@ -47,64 +50,83 @@ const METADATA_BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// How many calls are worked on at once.
-const MAX_IN_FLIGHT: usize = 2048;
-/// How long a call waits for its turn before it is refused as [`Error::Unavailable`]: whoever
-/// waits longer would not wait for the answer either.
-const MAX_WAIT: Duration = Duration::from_secs(2);
+/// Who was let in.
+enum Admitted<'a> {
+    /// Whoever it is: the rpc is open to all.
+    Stranger,
+    /// A caller with a credential.
+    Known,
+    /// A legacy request, which must do what it signed.
+    Bound { bindings: &'a RpcBindings, claim: Claim, lists: Lists },
+}
 
 /// Decides who gets in, and when.
 pub(crate) struct Gate {
     policy: Policy,
     bindings: Bindings,
     context: Arc<Context>,
-    turns: Arc<Semaphore>,
+    admission: Admission,
 }
 
 impl Gate {
     /// Reads the access rules; fails where the contract leaves one out.
     pub(crate) fn new(context: Arc<Context>) -> Result<Self> {
         let (policy, bindings) = (Policy::load()?, Bindings::load()?);
-        Ok(Self { policy, bindings, context, turns: Arc::new(Semaphore::new(MAX_IN_FLIGHT)) })
+        Ok(Self { policy, bindings, context, admission: Admission::new() })
     }
 
-    /// Waits for the turn of a call, which lasts until it is answered.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
-        // What is answered is never older than what this process has changed.
-        self.context.catalog.catch_up(&self.context.db).await?;
-        if let Ok(turn) = self.turns.clone().try_acquire_owned() {
-            return Ok(turn);
-        }
-        let turn = tokio::time::timeout(MAX_WAIT, self.turns.clone().acquire_owned()).await;
-        turn.ok().and_then(Result::ok).ok_or(Error::Unavailable)
-    }
-
-    /// Lets a call in with its principal, or says why it is turned away.
-    async fn admit(
+    /// Lets a call in: with who calls, and with its message, unless it sends many.
+    async fn open(
         &self,
         rule: &Rule,
         request: Request<Body>,
         request_id: &Arc<str>,
-    ) -> Result<Request<Body>> {
-        let (mut parts, mut body) = request.into_parts();
+    ) -> Result<(Request<Body>, Held), Status> {
+        let (mut parts, body) = request.into_parts();
+        let check = self.admission.check().await?;
+        // What is answered is never older than what this process has changed.
+        self.context.catalog.catch_up(&self.context.db).await?;
+        let admitted = self.admit(rule, &mut parts, request_id).await?;
+        drop(check);
+        let request = Request::from_parts(parts, body);
+        if rule.is_upload && !matches!(admitted, Admitted::Bound { .. }) {
+            return Ok((request, Held::default()));
+        }
+        let is_stranger = matches!(admitted, Admitted::Stranger);
+        let (request, held) = self.admission.receive(request, is_stranger).await?;
+        let Admitted::Bound { bindings, claim, lists } = admitted else {
+            return Ok((request, held));
+        };
+        let (parts, body) = request.into_parts();
+        let body = bindings.hold(&claim, lists, body).await?;
+        Ok((Request::from_parts(parts, body), held))
+    }
+
+    /// Finds out who calls, and puts it into the call; or says why they are turned away.
+    async fn admit(
+        &self,
+        rule: &Rule,
+        parts: &mut Parts,
+        request_id: &Arc<str>,
+    ) -> Result<Admitted<'_>> {
         let token = self.token(&parts.headers, &parts.extensions).await?;
-        if let Some(claim) = parts.headers.get(LEGACY_SIGNATURE_METADATA) {
-            let claim = decode_claim(token.as_deref(), claim)?;
-            if parts.uri.path() == CHECK_ACCESS {
-                parts.extensions.insert(claim);
-                return Ok(Request::from_parts(parts, body));
-            }
-            let bindings = self.bindings.of(claim.method, parts.uri.path());
-            let bindings = bindings.ok_or(Error::SignatureRefused)?;
-            let (principal, lists) = self.admit_legacy(rule, &claim, request_id).await?;
-            body = bindings.hold(&claim, lists, body).await?;
-            parts.extensions.insert(principal);
-        } else {
+        let Some(claim) = parts.headers.get(LEGACY_SIGNATURE_METADATA) else {
             let extensions = &parts.extensions;
             let principal = self.admit_direct(rule, token, extensions, request_id).await?;
+            let is_stranger = matches!(principal.caller, Caller::Anonymous);
             parts.extensions.insert(principal);
+            return Ok(if is_stranger { Admitted::Stranger } else { Admitted::Known });
+        };
+        let claim = decode_claim(token.as_deref(), claim)?;
+        if parts.uri.path() == CHECK_ACCESS {
+            parts.extensions.insert(claim);
+            return Ok(Admitted::Known);
         }
-        Ok(Request::from_parts(parts, body))
+        let bindings = self.bindings.of(claim.method, parts.uri.path());
+        let bindings = bindings.ok_or(Error::SignatureRefused)?;
+        let (principal, lists) = self.admit_legacy(rule, &claim, request_id).await?;
+        parts.extensions.insert(principal);
+        Ok(Admitted::Bound { bindings, claim, lists })
     }
 
     /// The principal of a call that carries no legacy signature.
@@ -294,13 +316,12 @@ where
         Box::pin(async move {
             let Some(rule) = gate.policy.rule(request.uri().path()) else {
                 return match is_open(request.uri().path()) {
-                    true => inner.call(request).await,
+                    true => match gate.admission.admit_stranger(request) {
+                        Ok(request) => inner.call(request).await,
+                        Err(error) => Ok(Status::from(error).into_http()),
+                    },
                     false => Ok(Status::unimplemented("there is no such rpc").into_http()),
                 };
-            };
-            let turn = match gate.turn().await {
-                Ok(turn) => turn,
-                Err(error) => return Ok(Status::from(error).into_http()),
             };
             let begun = Instant::now();
             let legacy = request.headers().contains_key(LEGACY_SIGNATURE_METADATA);
@@ -309,21 +330,28 @@ where
             let span = tracing::error_span!("rpc", rpc = %rule.name, request_id = %id);
             trace::continue_from(&span, request.headers());
             let mut response = async {
-                match gate.admit(rule, request, &id).await {
-                    Ok(request) if rule.changes_nothing => {
-                        let _turn = turn;
-                        inner.call(request).await
-                    }
-                    // Whoever leaves does not stop what commits and then publishes.
-                    Ok(request) => {
+                match gate.open(rule, request, &id).await {
+                    Ok((request, held)) => {
+                        // Who sends a stream may be silent for long: it holds up nobody.
+                        let turn = match rule.is_upload {
+                            true => None,
+                            false => match gate.admission.turn().await {
+                                Ok(turn) => Some(turn),
+                                Err(error) => return Ok(Status::from(error).into_http()),
+                            },
+                        };
                         let work = async move {
-                            let _turn = turn;
+                            let _taken = (turn, held);
                             inner.call(request).await
                         };
+                        if rule.changes_nothing {
+                            return work.await;
+                        }
+                        // Whoever leaves does not stop what commits and then publishes.
                         let done = gate.context.tasks.run(work).await;
                         done.unwrap_or_else(|error| Ok(Status::from(error).into_http()))
                     }
-                    Err(error) => Ok(Status::from(error).into_http()),
+                    Err(status) => Ok(status.into_http()),
                 }
             }
             .instrument(span)

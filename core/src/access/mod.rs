@@ -4,6 +4,7 @@
 //! holds the access rules of the contract. Services ask the principal, never the request,
 //! whom it may see.
 
+mod admission;
 mod binding;
 mod claim;
 pub(crate) mod keys;

@@ -6,8 +6,17 @@ use argon2::{
 };
 use sha1::{Digest, Sha1};
 use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
+
+/// How many passwords are hashed at once: each takes 19 MiB, and a processor.
+const AT_ONCE: usize = 4;
+/// How many more wait for their turn, which comes within a second.
+const WAITING: usize = 64;
+
+static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
+static PLACES: Semaphore = Semaphore::const_new(AT_ONCE + WAITING);
 
 const LEGACY_PREFIX: &str = "sha1:";
 
@@ -88,9 +97,17 @@ async fn hash(password: String) -> Result<String> {
 }
 
 /// Hashing takes tens of milliseconds, by design: too long for a thread that serves requests.
+/// Its memory is bounded, too: who comes when many wait already is told to come again.
 async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
+    let place = PLACES.try_acquire().map_err(|_| Error::Unavailable)?;
+    let turn = TURNS.acquire().await.map_err(|_| Error::Unavailable)?;
+    let work = move || {
+        // Whoever asked may have left: it is the work that has the turn, to its end.
+        let _turn = (turn, place);
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(error.to_string()))?
 }
 
@@ -118,5 +135,32 @@ mod tests {
     #[tokio::test]
     async fn without_a_password_nobody_logs_in() {
         assert_eq!(verify(String::new(), String::new()).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn f17_only_so_many_passwords_are_hashed_at_once() {
+        use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+        static RUNNING: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        let hashing = || {
+            in_background(|| {
+                MOST.fetch_max(RUNNING.fetch_add(1, SeqCst) + 1, SeqCst);
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                RUNNING.fetch_sub(1, SeqCst);
+                Ok(())
+            })
+        };
+        let all = (0..2 * (AT_ONCE + WAITING)).map(|_| tokio::spawn(hashing()));
+        let all: Vec<_> = all.collect();
+        let mut refused = 0;
+        for one in all {
+            match one.await.unwrap() {
+                Ok(()) => {}
+                Err(Error::Unavailable) => refused += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(MOST.load(SeqCst) <= AT_ONCE, "{MOST:?} at once");
+        assert!(refused > 0, "all of them found room");
     }
 }

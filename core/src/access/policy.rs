@@ -28,6 +28,8 @@ pub(super) struct Rule {
     pub(super) legacy_anonymous: bool,
     /// Takes nothing but legacy signatures.
     pub(super) legacy_only: bool,
+    /// The caller sends a stream of messages, as long as they like.
+    pub(super) is_upload: bool,
 }
 
 impl Rule {
@@ -102,6 +104,7 @@ fn read(method: &MethodDescriptor, access: &DynamicMessage) -> Option<Rule> {
         public: field("public").as_deref().and_then(Value::as_bool)?,
         legacy_anonymous: field("legacy_anonymous").as_deref().and_then(Value::as_bool)?,
         legacy_only: field("legacy_only").as_deref().and_then(Value::as_bool)?,
+        is_upload: method.is_client_streaming(),
     })
 }
 

@@ -20,6 +20,7 @@ use crate::{
     context::Context,
     error::Error,
     ids::{self, UserId},
+    paging,
     text::check_text,
 };
 
@@ -80,10 +81,14 @@ impl AccessTokensService for TokenService {
 
     async fn list_access_tokens(
         &self,
-        _request: Request<pb::ListAccessTokensRequest>,
+        request: Request<pb::ListAccessTokensRequest>,
     ) -> Result<Response<pb::ListAccessTokensResponse>, Status> {
-        let access_tokens = store::list(&self.0.db).await?.iter().map(to_proto).collect();
-        Ok(Response::new(pb::ListAccessTokensResponse { access_tokens }))
+        let pb::ListAccessTokensRequest { page_size, page_token } = request.get_ref();
+        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let tokens = store::list(&self.0.db, after, size + 1).await?;
+        let (tokens, next_page_token) = paging::cut(tokens, size, |token| token.id);
+        let access_tokens = tokens.iter().map(to_proto).collect();
+        Ok(Response::new(pb::ListAccessTokensResponse { access_tokens, next_page_token }))
     }
 
     async fn revoke_access_token(

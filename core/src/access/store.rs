@@ -66,9 +66,13 @@ pub(super) async fn by_hash(db: &Db, hash: &str) -> Result<Option<Token>> {
     db.fetch_optional(query).await?.as_ref().map(read).transpose()
 }
 
-/// All tokens but sessions, by ascending id.
-pub(super) async fn list(db: &Db) -> Result<Vec<Token>> {
-    let query = Query::new(COLUMNS).and(" WHERE kind <> 'session' ORDER BY id");
+/// Tokens after an id, but no sessions, by ascending id.
+pub(super) async fn list(db: &Db, after: Option<i64>, limit: i64) -> Result<Vec<Token>> {
+    let query = Query::new(COLUMNS)
+        .and(" WHERE kind <> 'session' AND id > ")
+        .value(after.unwrap_or(i64::MIN))
+        .and(" ORDER BY id LIMIT ")
+        .value(limit);
     db.fetch_all(query).await?.iter().map(read).collect()
 }
 

@@ -7,6 +7,7 @@ mod parties;
 pub(crate) mod record;
 mod rerate;
 mod service;
+pub(crate) mod sorted;
 pub(crate) mod store;
 
 use tollbook_proto::v1::{self as pb, CallRejection};

@@ -10,10 +10,11 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Disposition, hangup,
+    Disposition, Listed, hangup,
     ingest::{self, Numbered, Rated, Taken},
     rerate,
-    store::{self, After, Filter, Order},
+    sorted::Position,
+    store::{self, Filter, Order},
 };
 use crate::{
     access::{Principal, Scope, principal},
@@ -208,26 +209,14 @@ impl Service {
             destination_prefix: filled(request.destination_prefix.as_str()),
             order,
             descending: request.descending,
-            after: after(&request.page_token, order)?,
+            after: if order == Order::Time { after(&request.page_token)? } else { None },
             limit: size + 1,
         };
         let total = match request.with_total {
             true => store::count(&self.0.db, &filter).await?,
             false => 0,
         };
-        let mut calls = store::list(&self.0.db, &filter).await?;
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let mut next_page_token = String::new();
-        if calls.len() > size {
-            calls.truncate(size);
-            next_page_token = match (filter.after, calls.last()) {
-                (After::Rows(rows), _) => (rows + i64::try_from(size).unwrap_or(0)).to_string(),
-                (_, Some(last)) => {
-                    format!("{}:{}", last.call.reported.start_time, last.call.id)
-                }
-                (_, None) => next_page_token,
-            };
-        }
+        let (calls, next_page_token) = self.page(&filter, &request.page_token, size).await?;
         Ok(pb::ListCallsResponse {
             calls: calls
                 .into_iter()
@@ -237,6 +226,32 @@ impl Service {
             total,
             ..nothing
         })
+    }
+}
+
+impl Service {
+    /// A page of calls, and the token of the next.
+    async fn page(
+        &self,
+        filter: &Filter<'_>,
+        token: &str,
+        size: i64,
+    ) -> Result<(Vec<Listed>, String)> {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        if filter.order != Order::Time {
+            let position = Position::decode(token)?;
+            let Context { db, sorted_calls, .. } = &*self.0;
+            let (calls, next) = sorted_calls.page(db, filter, position, size).await?;
+            return Ok((store::these(db, &calls).await?, next));
+        }
+        let mut calls = store::list(&self.0.db, filter).await?;
+        if calls.len() <= size {
+            return Ok((calls, String::new()));
+        }
+        calls.truncate(size);
+        let next = calls.last().map(|last| (last.call.reported.start_time, last.call.id));
+        let next = next.map(|(time, id)| format!("{time}:{id}")).unwrap_or_default();
+        Ok((calls, next))
     }
 }
 
@@ -259,17 +274,14 @@ fn order(order: CallOrder) -> Order {
     })
 }
 
-fn after(token: &str, order: Order) -> Result<After> {
-    if order != Order::Time {
-        let rows = paging::decode(token)?.unwrap_or_default();
-        return if rows < 0 { Err(Error::InvalidPageToken) } else { Ok(After::Rows(rows)) };
-    }
+/// The call after which a page in the order of time begins.
+fn after(token: &str) -> Result<Option<(i64, i64)>> {
     if token.is_empty() {
-        return Ok(After::Start);
+        return Ok(None);
     }
     let (time, id) = token.split_once(':').ok_or(Error::InvalidPageToken)?;
     let number = |text: &str| text.parse().map_err(|_| Error::InvalidPageToken);
-    Ok(After::Call(number(time)?, number(id)?))
+    Ok(Some((number(time)?, number(id)?)))
 }
 
 #[tonic::async_trait]

@@ -1,6 +1,6 @@
 //! Calls in the database.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Call, Disposition, Leg, Listed, Reported};
 use crate::{
@@ -108,6 +108,21 @@ macro_rules! select_calls {
     };
 }
 
+/// The same with the names that go with a call.
+macro_rules! listed_calls {
+    ($rest:literal) => {
+        concat!(
+            select_calls!(
+                ", o.username, t.username, d.name FROM calls c \
+                 JOIN users o ON o.id = c.originator_id \
+                 LEFT JOIN users t ON t.id = c.terminator_id AND c.terminator_id <> 0 \
+                 LEFT JOIN destinations d ON d.prefix = c.prefix"
+            ),
+            $rest
+        )
+    };
+}
+
 fn read(row: &Row) -> Result<Call> {
     let disposition = Disposition::from_name(&row.get::<String>(5)?);
     let leg = |first: usize| -> Result<Leg> {
@@ -158,18 +173,9 @@ pub(super) struct Filter<'a> {
     pub(super) destination_prefix: Option<&'a str>,
     pub(super) order: Order,
     pub(super) descending: bool,
-    pub(super) after: After,
+    /// The call after which a page begins in the order of time: its beginning and its id.
+    pub(super) after: Option<(i64, i64)>,
     pub(super) limit: i64,
-}
-
-/// Where a page begins.
-#[derive(Clone, Copy)]
-pub(super) enum After {
-    Start,
-    /// After a call in the order of time: its beginning and its id.
-    Call(i64, i64),
-    /// After some rows, in other orders.
-    Rows(i64),
 }
 
 /// What a list is sorted by.
@@ -180,19 +186,39 @@ pub(super) enum Order {
     By(&'static str),
 }
 
-/// Calls with the names that go with them.
+/// Calls with the names that go with them, in the order of time.
 pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<Listed>> {
     let rows = db.fetch_all(select(filter)).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Listed {
-                call: read(row)?,
-                originator: row.get(24)?,
-                terminator: row.get::<Option<String>>(25)?.unwrap_or_default(),
-                destination_name: row.get::<Option<String>>(26)?.unwrap_or_default(),
-            })
-        })
-        .collect()
+    rows.iter().map(read_listed).collect()
+}
+
+/// Some calls, of which the beginning and the id are known, with the names that go with them, in
+/// this order.
+pub(super) async fn these(db: &Db, calls: &[(i64, i64)]) -> Result<Vec<Listed>> {
+    if calls.is_empty() {
+        return Ok(Vec::new());
+    }
+    // One database finds them by the beginning, the other by the id.
+    let query = Query::new(listed_calls!(" WHERE c.start_time IN "))
+        .list(calls.iter().map(|(time, _)| *time))
+        .and(" AND c.id IN ")
+        .list(calls.iter().map(|(_, id)| *id));
+    let rows = db.fetch_all(query).await?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let listed = read_listed(row)?;
+        found.insert(listed.call.id, listed);
+    }
+    Ok(calls.iter().filter_map(|(_, id)| found.remove(id)).collect())
+}
+
+fn read_listed(row: &Row) -> Result<Listed> {
+    Ok(Listed {
+        call: read(row)?,
+        originator: row.get(24)?,
+        terminator: row.get::<Option<String>>(25)?.unwrap_or_default(),
+        destination_name: row.get::<Option<String>>(26)?.unwrap_or_default(),
+    })
 }
 
 /// How many calls a filter lets through on all pages.
@@ -205,13 +231,8 @@ pub(super) async fn count(db: &Db, filter: &Filter<'_>) -> Result<i64> {
 }
 
 fn select(filter: &Filter<'_>) -> Query {
-    let query = Query::new(select_calls!(
-        ", o.username, t.username, d.name FROM calls c JOIN users o ON o.id = c.originator_id \
-         LEFT JOIN users t ON t.id = c.terminator_id AND c.terminator_id <> 0 \
-         LEFT JOIN destinations d ON d.prefix = c.prefix WHERE c.start_time >= "
-    ));
-    let mut query = conditions(query, filter);
-    if let After::Call(time, id) = filter.after {
+    let mut query = conditions(Query::new(listed_calls!(" WHERE c.start_time >= ")), filter);
+    if let Some((time, id)) = filter.after {
         let beyond = if filter.descending {
             " AND (c.start_time, c.id) < ("
         } else {
@@ -220,16 +241,23 @@ fn select(filter: &Filter<'_>) -> Query {
         query = query.and(beyond).value(time).and(", ").value(id).and(")");
     }
     let direction = if filter.descending { " DESC" } else { "" };
-    query = query.and(" ORDER BY ");
+    let query = query.and(" ORDER BY c.start_time").and(direction).and(", c.id").and(direction);
+    query.and(" LIMIT ").value(filter.limit)
+}
+
+/// Selects the beginning and the id of all calls that a filter lets through, in its order.
+pub(super) fn sorted(filter: &Filter<'_>) -> Query {
+    let query = Query::new(
+        "SELECT c.start_time, c.id FROM calls c JOIN users o ON o.id = c.originator_id \
+         LEFT JOIN users t ON t.id = c.terminator_id AND c.terminator_id <> 0 \
+         WHERE c.start_time >= ",
+    );
+    let direction = if filter.descending { " DESC" } else { "" };
+    let mut query = conditions(query, filter).and(" ORDER BY ");
     if let Order::By(column) = filter.order {
         query = query.and(column).and(direction).and(", ");
     }
-    query = query.and("c.start_time").and(direction).and(", c.id").and(direction);
-    query = query.and(" LIMIT ").value(filter.limit);
-    match filter.after {
-        After::Rows(rows) => query.and(" OFFSET ").value(rows),
-        After::Start | After::Call(..) => query,
-    }
+    query.and("c.start_time").and(direction).and(", c.id").and(direction)
 }
 
 /// Which calls are meant, behind `c.start_time >= `.
@@ -287,7 +315,7 @@ pub(crate) async fn by_call_id(db: &Db, call_id: &str) -> Result<Option<Listed>>
         destination_prefix: None,
         order: Order::Time,
         descending: false,
-        after: After::Start,
+        after: None,
         limit: 1,
     };
     Ok(list(db, &filter).await?.pop())

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, CurrencyId},
     money::ExchangeRate,
+    paging,
     store::{Sequence, Tx},
     text::check_text,
 };
@@ -54,11 +55,15 @@ fn resource(currency: &pb::Currency) -> String {
 impl CurrenciesService for Service {
     async fn list_currencies(
         &self,
-        _request: Request<pb::ListCurrenciesRequest>,
+        request: Request<pb::ListCurrenciesRequest>,
     ) -> Result<Response<pb::ListCurrenciesResponse>, Status> {
         let snapshot = self.0.catalog.load();
-        let currencies = snapshot.currencies.all().iter().map(Currency::to_proto).collect();
-        Ok(Response::new(pb::ListCurrenciesResponse { currencies }))
+        let pb::ListCurrenciesRequest { page_size, page_token } = request.get_ref();
+        let all = snapshot.currencies.all().iter();
+        let (currencies, next_page_token) =
+            paging::of_sorted(all, *page_size, page_token, |currency| currency.id.0)?;
+        let currencies = currencies.into_iter().map(Currency::to_proto).collect();
+        Ok(Response::new(pb::ListCurrenciesResponse { currencies, next_page_token }))
     }
 
     async fn create_currency(

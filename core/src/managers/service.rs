@@ -14,6 +14,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, ManagerGroupId},
+    paging,
     store::{Sequence, Tx},
     text::{check_name, check_note},
 };
@@ -51,11 +52,15 @@ async fn locked(tx: &mut Tx, id: ManagerGroupId) -> Result<pb::ManagerGroup> {
 impl ManagerGroupsService for Service {
     async fn list_manager_groups(
         &self,
-        _request: Request<pb::ListManagerGroupsRequest>,
+        request: Request<pb::ListManagerGroupsRequest>,
     ) -> Result<Response<pb::ListManagerGroupsResponse>, Status> {
         let snapshot = self.0.catalog.load();
-        let manager_groups = snapshot.manager_groups.0.iter().map(ManagerGroup::to_proto).collect();
-        Ok(Response::new(pb::ListManagerGroupsResponse { manager_groups }))
+        let pb::ListManagerGroupsRequest { page_size, page_token } = request.get_ref();
+        let all = snapshot.manager_groups.0.iter();
+        let (groups, next_page_token) =
+            paging::of_sorted(all, *page_size, page_token, |group| group.id.0)?;
+        let manager_groups = groups.into_iter().map(ManagerGroup::to_proto).collect();
+        Ok(Response::new(pb::ListManagerGroupsResponse { manager_groups, next_page_token }))
     }
 
     async fn create_manager_group(

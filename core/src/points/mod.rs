@@ -1,5 +1,6 @@
 //! Connection points: where calls come from and go to (spec: `domain.md` §10).
 
+mod pattern;
 mod record;
 mod service;
 pub(crate) mod store;
@@ -9,6 +10,8 @@ use std::{net::IpAddr, sync::Arc};
 use tollbook_proto::v1 as pb;
 
 pub(crate) use service::Service;
+
+use pattern::Pattern;
 
 use crate::{
     ids::{PointId, TariffId, UserId},
@@ -55,9 +58,9 @@ pub(crate) struct Terms {
     /// Seconds of an answered call; 0: without limit.
     longest_call: u32,
     /// None: any calling number.
-    source: Option<regex::Regex>,
+    source: Option<Pattern>,
     /// None: no calling number.
-    source_denied: Option<regex::Regex>,
+    source_denied: Option<Pattern>,
 }
 
 /// The tariffs that price one side of a call; 0 is none.
@@ -86,10 +89,10 @@ impl Terms {
 
     /// Why it takes no calls of a calling number; none: it does.
     pub(crate) fn refuses(&self, source: &str) -> Option<SourceRefusal> {
-        if self.source.as_ref().is_some_and(|pattern| !pattern.is_match(source)) {
+        if self.source.as_ref().is_some_and(|pattern| !pattern.matches(source)) {
             return Some(SourceRefusal::Mismatch);
         }
-        let denied = self.source_denied.as_ref().is_some_and(|pattern| pattern.is_match(source));
+        let denied = self.source_denied.as_ref().is_some_and(|pattern| pattern.matches(source));
         denied.then_some(SourceRefusal::Denied)
     }
 
@@ -136,6 +139,12 @@ impl Points {
     pub(crate) fn by_id(&self, id: PointId) -> Option<&Point> {
         let index = self.0.binary_search_by_key(&id, |point| point.id).ok()?;
         self.0.get(index).map(Arc::as_ref)
+    }
+
+    /// The points after an id, by ascending id.
+    fn after(&self, id: Option<i64>) -> impl Iterator<Item = &Point> {
+        let begin = self.0.partition_point(|point| id.is_some_and(|id| point.id.0 <= id));
+        self.0[begin..].iter().map(Arc::as_ref)
     }
 
     /// These points, with others in place of those that have their ids, or beside them.

@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use regex::Regex;
 use tollbook_proto::v1 as pb;
 
-use super::{Origination, Point, SideTariffs, Termination, Terms};
+use super::{Origination, Pattern, Point, SideTariffs, Termination, Terms};
 use crate::{
     contract,
     error::{Error, Result},
@@ -32,6 +31,11 @@ impl Point {
     /// Checks everything about a point that needs no look at anything else.
     pub(super) fn checked(message: pb::ConnectionPoint) -> Result<Self> {
         contract::visit_texts(&contract::to_dynamic(&message)?, &mut check_text)?;
+        let op = message.origination.as_ref().map(Side::of_origination);
+        let tp = message.termination.as_ref().map(Side::of_termination);
+        for side in op.iter().chain(&tp) {
+            side.check_patterns()?;
+        }
         Self::new(message)
     }
 
@@ -143,17 +147,22 @@ impl<'a> Side<'a> {
         }
     }
 
+    fn check_patterns(&self) -> Result<()> {
+        for (name, text) in [
+            ("source_pattern", self.source_pattern),
+            ("source_deny_pattern", self.source_deny_pattern),
+        ] {
+            Pattern::check(&format!("{}.{name}", self.name), text)?;
+        }
+        Ok(())
+    }
+
     fn terms(&self, longest_call: u32, grace_time: u32) -> Result<Terms> {
         let field = |name| format!("{}.{name}", self.name);
         if self.capacity < 0 {
             return Err(Error::invalid(field("capacity"), "must not be negative"));
         }
-        let pattern = |name, text: &str| match text {
-            "" => Ok(None),
-            text => Regex::new(text)
-                .map(Some)
-                .map_err(|_| Error::invalid(field(name), "is no regular expression")),
-        };
+        let pattern = |name, text: &str| Pattern::stored(|| field(name), text);
         Ok(Terms {
             active: self.active,
             tariffs: SideTariffs {

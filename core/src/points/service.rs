@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, PointId, PoolId, RoutingGroupId, UserId},
-    pools, routing_groups,
+    paging, pools, routing_groups,
     store::{Sequence, Tx},
     tariffs,
     users::Role,
@@ -34,22 +34,37 @@ impl Service {
         &self,
         caller: &Principal,
         request: &pb::ListConnectionPointsRequest,
-    ) -> Result<Vec<pb::ConnectionPoint>> {
+    ) -> Result<pb::ListConnectionPointsResponse> {
         if let Some(user) = request.user_id {
             caller.see(self.0.directory.by_id(UserId(user)).await?)?;
         }
         let snapshot = self.0.catalog.load_full();
-        let points = || {
-            let wanted = request.user_id.map(UserId);
-            let fits = move |point: &&Point| wanted.is_none_or(|user| point.user == user);
-            snapshot.points.0.iter().map(Arc::as_ref).filter(fits)
-        };
-        let users = self.0.directory.by_ids(points().map(|point| point.user)).await?;
-        let scope = caller.scope();
-        Ok(points()
-            .filter(|point| users.get(&point.user).is_some_and(|user| scope.covers(user)))
-            .map(|point| shown(point, scope))
-            .collect())
+        let (size, scope) = (paging::size(request.page_size), caller.scope());
+        let mut after = paging::decode(&request.page_token)?;
+        let wanted = usize::try_from(size + 1).unwrap_or(usize::MAX);
+        let mut page: Vec<&Point> = Vec::new();
+        // Some may be of users whom the caller may not see, so that a page may take several looks.
+        while page.len() < wanted {
+            let all = snapshot.points.after(after);
+            let of_user =
+                all.filter(|point| request.user_id.is_none_or(|user| point.user.0 == user));
+            let points: Vec<&Point> = of_user.take(wanted).collect();
+            let users = self.0.directory.by_ids(points.iter().map(|point| point.user)).await?;
+            let is_last = points.len() < wanted;
+            after = points.last().map(|point| point.id.0).or(after);
+            page.extend(
+                points
+                    .into_iter()
+                    .filter(|point| users.get(&point.user).is_some_and(|user| scope.covers(user))),
+            );
+            if is_last {
+                break;
+            }
+        }
+        page.truncate(wanted);
+        let (page, next_page_token) = paging::cut(page, size, |point| point.id.0);
+        let connection_points = page.into_iter().map(|point| shown(point, scope)).collect();
+        Ok(pb::ListConnectionPointsResponse { connection_points, next_page_token })
     }
 
     /// Checks that what a point refers to is there.
@@ -158,8 +173,7 @@ impl ConnectionPointsService for Service {
         request: Request<pb::ListConnectionPointsRequest>,
     ) -> Result<Response<pb::ListConnectionPointsResponse>, Status> {
         let caller = principal(&request)?;
-        let connection_points = self.list(&caller, request.get_ref()).await?;
-        Ok(Response::new(pb::ListConnectionPointsResponse { connection_points }))
+        Ok(Response::new(self.list(&caller, request.get_ref()).await?))
     }
 
     async fn get_connection_point(

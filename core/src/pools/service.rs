@@ -87,7 +87,7 @@ impl Service {
         request: &pb::ListPoolNumbersRequest,
     ) -> Result<pb::ListPoolNumbersResponse> {
         let id = ids::required::<PoolId>("number_pool_id", request.number_pool_id)?;
-        if store::list(&self.0.db, Some(id)).await?.is_empty() {
+        if store::list(&self.0.db, Some(id), None, 1).await?.is_empty() {
             return Err(Error::NumberPoolNotFound);
         }
         if request.offset < 0 {
@@ -180,9 +180,12 @@ impl NumberPoolsService for Service {
         &self,
         request: Request<pb::ListNumberPoolsRequest>,
     ) -> Result<Response<pb::ListNumberPoolsResponse>, Status> {
-        let pools = store::list(&self.0.db, request.get_ref().id.map(PoolId)).await?;
+        let pb::ListNumberPoolsRequest { id, page_size, page_token } = request.get_ref();
+        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let pools = store::list(&self.0.db, id.map(PoolId), after, size + 1).await?;
+        let (pools, next_page_token) = paging::cut(pools, size, |pool| pool.id.0);
         let number_pools = pools.iter().map(Pool::to_proto).collect();
-        Ok(Response::new(pb::ListNumberPoolsResponse { number_pools }))
+        Ok(Response::new(pb::ListNumberPoolsResponse { number_pools, next_page_token }))
     }
 
     async fn create_number_pool(

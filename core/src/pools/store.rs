@@ -21,13 +21,19 @@ fn read(row: &Row) -> Result<Pool> {
     })
 }
 
-/// All pools, or one, by ascending id.
-pub(super) async fn list(db: &Db, id: Option<PoolId>) -> Result<Vec<Pool>> {
-    let mut query = Query::new(COLUMNS);
+/// Pools after an id, or one of them, by ascending id.
+pub(super) async fn list(
+    db: &Db,
+    id: Option<PoolId>,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Pool>> {
+    let mut query = Query::new(COLUMNS).and(" WHERE id > ").value(after.unwrap_or(i64::MIN));
     if let Some(id) = id {
-        query = query.and(" WHERE id = ").value(id);
+        query = query.and(" AND id = ").value(id);
     }
-    db.fetch_all(query.and(" ORDER BY id")).await?.iter().map(read).collect()
+    let query = query.and(" ORDER BY id LIMIT ").value(limit);
+    db.fetch_all(query).await?.iter().map(read).collect()
 }
 
 /// Which pools there are.

@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, RoutingGroupId},
-    points,
+    paging, points,
     text::check_name,
 };
 
@@ -48,10 +48,13 @@ impl Service {
 impl RoutingGroupsService for Service {
     async fn list_routing_groups(
         &self,
-        _request: Request<pb::ListRoutingGroupsRequest>,
+        request: Request<pb::ListRoutingGroupsRequest>,
     ) -> Result<Response<pb::ListRoutingGroupsResponse>, Status> {
-        let routing_groups = store::all(&self.0.db).await?;
-        Ok(Response::new(pb::ListRoutingGroupsResponse { routing_groups }))
+        let pb::ListRoutingGroupsRequest { page_size, page_token } = request.get_ref();
+        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let groups = store::list(&self.0.db, after, size + 1).await?;
+        let (routing_groups, next_page_token) = paging::cut(groups, size, |group| group.id);
+        Ok(Response::new(pb::ListRoutingGroupsResponse { routing_groups, next_page_token }))
     }
 
     async fn create_routing_group(

@@ -8,9 +8,12 @@ use crate::{
     store::{Db, Query, Sequence, Tx},
 };
 
-/// All groups, by ascending id.
-pub(super) async fn all(db: &Db) -> Result<Vec<pb::RoutingGroup>> {
-    let query = Query::new("SELECT id, name FROM routing_groups ORDER BY id");
+/// Groups after an id, by ascending id.
+pub(super) async fn list(db: &Db, after: Option<i64>, limit: i64) -> Result<Vec<pb::RoutingGroup>> {
+    let query = Query::new("SELECT id, name FROM routing_groups WHERE id > ")
+        .value(after.unwrap_or(i64::MIN))
+        .and(" ORDER BY id LIMIT ")
+        .value(limit);
     let rows = db.fetch_all(query).await?;
     rows.iter().map(|row| Ok(pb::RoutingGroup { id: row.get(0)?, name: row.get(1)? })).collect()
 }

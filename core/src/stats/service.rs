@@ -86,7 +86,7 @@ impl Service {
         &self,
         caller: &Principal,
         request: &pb::AggregateCallsRequest,
-    ) -> Result<(String, Vec<pb::Aggregate>)> {
+    ) -> Result<(String, Box<dyn Iterator<Item = Result<pb::Aggregate>> + Send>)> {
         let snapshot = self.0.catalog.load_full();
         let currency = match request.currency.as_str() {
             "" => snapshot.currencies.default_currency()?,
@@ -118,15 +118,13 @@ impl Service {
             aggregate::aggregate(&self.0.db, (from, till + 1), grouping, &filter, zone).await?;
         let users = groups.keys().flat_map(|group| [group.originator, group.terminator]);
         let names = users::store::usernames(&self.0.db, users.map(UserId).collect()).await?;
+        let (least, rate) = (request.answered_calls, currency.exchange_rate);
+        // One after the other, as they are sent: what they are made of takes less.
         let aggregates = groups
             .into_iter()
-            .filter(|(_, sums)| sums.answered_calls >= request.answered_calls)
-            .map(|(group, sums)| {
-                let traffic = sums.to_proto(currency.exchange_rate)?;
-                Ok(to_proto(group, grouping, &names, traffic))
-            })
-            .collect::<Result<_>>()?;
-        Ok((currency.code.clone(), aggregates))
+            .filter(move |(_, sums)| sums.answered_calls >= least)
+            .map(move |(group, sums)| Ok(to_proto(group, grouping, &names, sums.to_proto(rate)?)));
+        Ok((currency.code.clone(), Box::new(aggregates)))
     }
 }
 
@@ -199,13 +197,16 @@ impl StatisticsService for Service {
         let caller = principal(&request)?;
         let (currency, aggregates) = self.aggregates(&caller, request.get_ref()).await?;
         let first = pb::AggregateCallsResponse { currency, aggregates: Vec::new() };
-        let mut aggregates = aggregates.into_iter();
+        let mut aggregates = aggregates;
         let rest = std::iter::from_fn(move || {
-            let aggregates: Vec<_> = aggregates.by_ref().take(CHUNK).collect();
-            (!aggregates.is_empty())
-                .then_some(pb::AggregateCallsResponse { aggregates, ..Default::default() })
+            let aggregates: Result<Vec<_>> = aggregates.by_ref().take(CHUNK).collect();
+            let part = |aggregates| pb::AggregateCallsResponse { aggregates, ..Default::default() };
+            match aggregates {
+                Ok(aggregates) if aggregates.is_empty() => None,
+                part_of => Some(part_of.map(part).map_err(Status::from)),
+            }
         });
-        let all = std::iter::once(first).chain(rest).map(Ok);
+        let all = std::iter::once(Ok(first)).chain(rest);
         Ok(Response::new(Box::pin(stream::iter(all))))
     }
 }

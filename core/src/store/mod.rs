@@ -187,6 +187,7 @@ impl From<Decimal> for Value {
 }
 
 /// A statement with its parameters.
+#[derive(Clone, Debug)]
 pub(crate) struct Query {
     sql: Cow<'static, str>,
     values: Vec<Value>,
@@ -379,7 +380,7 @@ impl Db {
     pub(crate) fn connections(&self) -> (u32, u32) {
         let (open, idle) = match &self.backend {
             Backend::Sqlite(pools) => sqlite::connections(pools),
-            Backend::Postgres(pool) => (pool.connections.size(), pool.connections.num_idle()),
+            Backend::Postgres(pool) => postgres::connections(pool),
         };
         (open, u32::try_from(idle).unwrap_or(u32::MAX))
     }
@@ -430,8 +431,17 @@ impl Db {
         match &self.backend {
             Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
             Backend::Postgres(pool) => {
-                postgres::fetch_all(&pool.connections, &pool.watchdog, query).await
+                postgres::fetch_all(&pool.reading, &pool.watchdog, query).await
             }
+        }
+    }
+
+    /// The first two columns of a reading query, of however many rows: sixteen bytes of each are
+    /// kept.
+    pub(crate) async fn fetch_pairs(&self, query: Query) -> Result<Vec<(i64, i64)>> {
+        match &self.backend {
+            Backend::Sqlite(pools) => sqlite::fetch_pairs(pools, query).await,
+            Backend::Postgres(pool) => postgres::fetch_pairs(pool, query).await,
         }
     }
 

@@ -10,9 +10,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::TryStreamExt;
 use rust_decimal::Decimal;
 use sqlx::{
-    Connection, Executor, PgConnection, PgPool, Postgres,
+    Connection, Executor, PgConnection, PgPool, Postgres, Row as _,
     postgres::{PgDatabaseError, PgPoolOptions, PgSeverity},
 };
 use tokio::time::Instant;
@@ -34,11 +35,17 @@ const ASKING: Duration = Duration::from_secs(10);
 const ASKED: Duration = Duration::from_secs(3);
 /// How long the keys of transactions are kept at least.
 const KEYS_KEPT: Duration = Duration::from_secs(600);
+/// How many connections change something, and how many only read: who reads, however slowly,
+/// does not keep anybody from writing.
+const WRITERS: u32 = 10;
+const READERS: u32 = 6;
 
 /// The connections to a server.
 #[derive(Clone)]
 pub(super) struct Pool {
     pub(super) connections: PgPool,
+    /// Those that only read.
+    pub(super) reading: PgPool,
     pub(super) watchdog: Watchdog,
     /// Longer than a transaction may wait for its commit.
     keys_kept: Duration,
@@ -105,8 +112,7 @@ pub(super) async fn open(url: &str, statement_timeout: Duration) -> Result<Pool>
     );
     let watchdog = Watchdog { patience: Some(statement_timeout + GRACE), given_up: Arc::default() };
     let released = watchdog.clone();
-    let connections = PgPoolOptions::new()
-        .max_connections(16)
+    let options = PgPoolOptions::new()
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(move |connection, _| {
             let limits = limits.clone();
@@ -118,12 +124,18 @@ pub(super) async fn open(url: &str, statement_timeout: Duration) -> Result<Pool>
         .after_release(move |connection, _| {
             let watchdog = released.clone();
             Box::pin(async move { watchdog.is_alive(connection).await })
-        })
-        .connect(url)
-        .await?;
+        });
+    let reading = options.clone().max_connections(READERS).connect(url).await?;
+    let connections = options.max_connections(WRITERS).connect(url).await?;
     // A session that waits for longer than a statement may take is ended by the server.
     let keys_kept = KEYS_KEPT.max(2 * statement_timeout);
-    Ok(Pool { connections, watchdog, keys_kept })
+    Ok(Pool { connections, reading, watchdog, keys_kept })
+}
+
+/// How many connections there are, and how many of them are idle.
+pub(super) fn connections(pool: &Pool) -> (u32, usize) {
+    let Pool { connections, reading, .. } = pool;
+    (connections.size() + reading.size(), connections.num_idle() + reading.num_idle())
 }
 
 /// A transaction, and who watches over it.
@@ -142,7 +154,7 @@ pub(super) async fn begin(pool: &Pool) -> Result<Transaction> {
 /// A transaction that sees the database as it was at its start, and may read it all.
 pub(super) async fn snapshot(pool: &Pool) -> Result<Transaction> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let inner = pool.watchdog.watch(pool.connections.begin_with(begin)).await?;
+    let inner = pool.watchdog.watch(pool.reading.begin_with(begin)).await?;
     let watchdog = pool.watchdog.clone();
     let mut snapshot = Transaction { inner, watchdog, pool: pool.clone() };
     snapshot.take_its_time().await?;
@@ -262,6 +274,19 @@ where
     let work = bound!(query, storable, std::convert::identity).fetch_all(executor);
     let rows = watchdog.watch(work).await?;
     Ok(rows.into_iter().map(|row| Row(RowBackend::Postgres(row))).collect())
+}
+
+/// The first two columns of all rows, none of which is held.
+pub(super) async fn fetch_pairs(pool: &Pool, query: Query) -> Result<Vec<(i64, i64)>> {
+    let work = async {
+        let mut rows = bound!(query, storable, std::convert::identity).fetch(&pool.reading);
+        let mut pairs = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            pairs.push((row.try_get(0)?, row.try_get(1)?));
+        }
+        Ok(pairs)
+    };
+    pool.watchdog.watch(work).await
 }
 
 /// New rows go in by `COPY`, a fraction of the work of a statement.

@@ -2,9 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
+use futures_util::TryStreamExt;
 use rust_decimal::Decimal;
 use sqlx::{
-    Connection, Executor, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Connection, Executor, Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -85,6 +86,16 @@ where
     let rows =
         bound!(nameless(query), std::convert::identity, decimal_text).fetch_all(executor).await?;
     Ok(rows.into_iter().map(|row| Row(RowBackend::Sqlite(row))).collect())
+}
+
+/// The first two columns of all rows, none of which is held.
+pub(super) async fn fetch_pairs(pools: &Pools, query: Query) -> Result<Vec<(i64, i64)>> {
+    let mut rows = bound!(nameless(query), std::convert::identity, decimal_text).fetch(&pools.read);
+    let mut pairs = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        pairs.push((row.try_get(0)?, row.try_get(1)?));
+    }
+    Ok(pairs)
 }
 
 pub(super) async fn execute<'e, E>(executor: E, query: Query) -> Result<u64>

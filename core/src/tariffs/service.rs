@@ -7,6 +7,7 @@ use tollbook_proto::v1::{
     self as pb, TariffPurpose, import_rates_request::Part, tariffs_service_server::TariffsService,
 };
 use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument;
 
 use super::{Purpose, Tariff, import, store};
 use crate::{
@@ -16,7 +17,8 @@ use crate::{
     currencies::Currencies,
     error::{Error, Result},
     ids::{self, CurrencyId, PointId, TariffId},
-    store::{Sequence, Tx},
+    paging,
+    store::Sequence,
     text::check_name,
     users::Role,
 };
@@ -126,16 +128,33 @@ pub(super) fn resource(id: i64) -> String {
     format!("tariffs/{id}")
 }
 
-/// An export under way: as of one moment, a page in memory at a time.
+/// An export under way: a page in memory at a time, and nothing of the database while a client
+/// reads it.
 struct Export {
-    tx: Tx,
+    context: Arc<Context>,
     tariff: TariffId,
+    /// Of all of its pages: no rates of another one come between.
+    revision: i64,
     after: Option<String>,
 }
 
 impl Export {
-    async fn next(mut self) -> Result<Option<(pb::ExportRatesResponse, Self)>, Status> {
-        let page = store::rates_page(&mut self.tx, self.tariff, self.after.as_deref()).await?;
+    /// The next page. It is read by a task of its own: a client that stops reading in the middle
+    /// would otherwise keep the connection that the page is read with.
+    async fn next(self) -> Result<Option<(pb::ExportRatesResponse, Self)>, Status> {
+        let page = tokio::spawn(self.read().in_current_span()).await;
+        page.map_err(|error| Error::internal(error.to_string()))?
+    }
+
+    async fn read(mut self) -> Result<Option<(pb::ExportRatesResponse, Self)>, Status> {
+        let mut snapshot = self.context.db.snapshot().await?;
+        let tariffs = store::all(&mut snapshot).await?;
+        if tariffs.by_id(self.tariff)?.revision != self.revision {
+            // The next attempt gets the new rates, all of them.
+            return Err(Error::Unavailable.into());
+        }
+        let page = store::rates_page(&mut snapshot, self.tariff, self.after.as_deref()).await?;
+        drop(snapshot);
         let Some((last, _)) = page.last() else { return Ok(None) };
         self.after = Some(last.prefix.clone());
         let rates =
@@ -151,13 +170,14 @@ impl TariffsService for Service {
         request: Request<pb::ListTariffsRequest>,
     ) -> Result<Response<pb::ListTariffsResponse>, Status> {
         let caller = principal(&request)?;
+        let pb::ListTariffsRequest { page_size, page_token } = request.get_ref();
         let snapshot = self.0.catalog.load();
-        let tariffs = snapshot
-            .tariffs
-            .visible(&caller)?
-            .map(|tariff| tariff.to_proto(&snapshot.currencies))
-            .collect::<Result<_>>()?;
-        Ok(Response::new(pb::ListTariffsResponse { tariffs }))
+        let tariffs = snapshot.tariffs.visible(&caller)?;
+        let (tariffs, next_page_token) =
+            paging::of_sorted(tariffs, *page_size, page_token, |tariff| tariff.id.0)?;
+        let tariffs = tariffs.into_iter().map(|tariff| tariff.to_proto(&snapshot.currencies));
+        let tariffs = tariffs.collect::<Result<_>>()?;
+        Ok(Response::new(pb::ListTariffsResponse { tariffs, next_page_token }))
     }
 
     async fn create_tariff(
@@ -203,7 +223,11 @@ impl TariffsService for Service {
             }
         };
         let id = TariffId(tariff.id);
-        let export = Export { tx: self.0.db.snapshot().await?, tariff: id, after: None };
+        let revision = {
+            let mut snapshot = self.0.db.snapshot().await?;
+            store::all(&mut snapshot).await?.by_id(id)?.revision
+        };
+        let export = Export { context: self.0.clone(), tariff: id, revision, after: None };
         let first = pb::ExportRatesResponse { tariff: Some(tariff), rates: Vec::new() };
         let rates = stream::try_unfold(export, Export::next);
         let all = stream::StreamExt::chain(stream::iter([Ok(first)]), rates);

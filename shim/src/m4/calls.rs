@@ -1,6 +1,6 @@
 //! Group "calls": `user_calls_get`.
 
-use futures_util::{TryStreamExt, stream};
+use futures_util::TryStreamExt;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollbook_proto::legacy;
@@ -12,6 +12,7 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
+    listing,
     method::{Method, optional, required},
     number,
     request::Params,
@@ -143,15 +144,12 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         page
     };
     let page = listed(first.calls);
-    let rest = stream::try_unfold((request, first.next_page_token), move |(mut request, token)| {
+    let rest = listing::following(first.next_page_token, move |page_token| {
         let mut core = call.calls();
+        let request = ListCallsRequest { page_token, with_total: false, ..request.clone() };
         async move {
-            if token.is_empty() {
-                return Ok(None);
-            }
-            (request.page_token, request.with_total) = (token, false);
-            let page = core.list_calls(request.clone()).await?.into_inner();
-            Ok(Some((page.calls, (request, page.next_page_token))))
+            let page = core.list_calls(request).await?.into_inner();
+            Ok((page.calls, page.next_page_token))
         }
     });
     Ok(Answer::listing("page", "calls", &page, rest.map_ok(listed)))

@@ -1,6 +1,7 @@
 //! Group "devices", reading: `devices_get`, `device_details_get`. A device is what M4 calls
 //! a connection point everywhere else.
 
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
@@ -11,6 +12,7 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
+    listing,
     method::{Method, required},
     number,
     xml::Answer,
@@ -82,19 +84,33 @@ async fn devices_get(call: Call) -> Result<Answer, Failure> {
         return Err(refused("user_id is empty"));
     }
     let user_id = call.params.id("user_id").ok_or_else(|| refused(USER_NOT_FOUND))?;
-    let request = ListConnectionPointsRequest { user_id: Some(user_id) };
-    let points = call.connection_points().list_connection_points(request).await?.into_inner();
-    let device = points
-        .connection_points
-        .into_iter()
-        .map(|point| ListedDevice {
-            device_id: point.id(),
-            device_type: DEVICE_TYPE,
-            port: port(&point),
-            ipaddr: point.address,
-        })
-        .collect();
-    Ok(Answer::xml("page", &DevicesPage { devices: Devices { device } }).into_file())
+    let request = ListConnectionPointsRequest {
+        user_id: Some(user_id),
+        page_size: 1000,
+        page_token: String::new(),
+    };
+    let first = call.connection_points().list_connection_points(request.clone()).await?;
+    let first = first.into_inner();
+    let rest = listing::following(first.next_page_token, move |page_token| {
+        let request = ListConnectionPointsRequest { page_token, ..request.clone() };
+        let mut core = call.connection_points();
+        async move {
+            let page = core.list_connection_points(request).await?.into_inner();
+            Ok((page.connection_points, page.next_page_token))
+        }
+    });
+    let first = devices_page(first.connection_points);
+    Ok(Answer::listing("page", "devices", &first, rest.map_ok(devices_page)).into_file())
+}
+
+fn devices_page(points: Vec<ConnectionPoint>) -> DevicesPage {
+    let device = points.into_iter().map(|point| ListedDevice {
+        device_id: point.id(),
+        device_type: DEVICE_TYPE,
+        port: port(&point),
+        ipaddr: point.address,
+    });
+    DevicesPage { devices: Devices { device: device.collect() } }
 }
 
 /// M4 knows one type.

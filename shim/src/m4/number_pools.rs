@@ -93,7 +93,10 @@ async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
             .ok_or_else(|| Failure::invalid(WRAP, "number_limit_row_count"))?,
     };
     let offset = params.optional_id("number_limit_offset", WRAP)?.unwrap_or_default();
-    let list = call.number_pools().list_number_pools(ListNumberPoolsRequest { id }).await?;
+    let list = call
+        .number_pools()
+        .list_number_pools(ListNumberPoolsRequest { id, page_size: 1000, ..Default::default() })
+        .await?;
     let mut pools = Vec::new();
     for pool in list.into_inner().number_pools {
         let numbers = match params.switch("show_numbers") {

@@ -1,5 +1,6 @@
 //! Group "payments": `payment_create`, `payments_get`.
 
+use futures_util::TryStreamExt;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollbook_proto::legacy;
@@ -10,6 +11,7 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
+    listing,
     method::{Method, optional, required},
     number,
     xml::Answer,
@@ -140,7 +142,7 @@ struct ListedPayment {
 
 async fn payments_get(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
-    let mut request = ListPaymentsRequest {
+    let request = ListPaymentsRequest {
         user_id: params.optional_id("user_id_s", Wrap::Page)?,
         from: params.time("from_s", Wrap::Page)?,
         till: params.time("till_s", Wrap::Page)?,
@@ -154,18 +156,24 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
         page_size: 1000,
         page_token: String::new(),
     };
-    let mut payment = Vec::new();
-    loop {
-        let page = call.payments().list_payments(request.clone()).await?.into_inner();
-        let zone = number::zone(&page.time_zone);
-        payment.extend(page.payments.into_iter().map(|payment| listed(payment, &zone)));
-        if page.next_page_token.is_empty() {
-            break;
+    let first = call.payments().list_payments(request.clone()).await?.into_inner();
+    let zone = number::zone(&first.time_zone);
+    let page = move |payments: Vec<Payment>| List {
+        pagename: "Payments_list",
+        payments: Payments {
+            payment: payments.into_iter().map(|payment| listed(payment, &zone)).collect(),
+        },
+    };
+    let first_page = page(first.payments);
+    let rest = listing::following(first.next_page_token, move |page_token| {
+        let (mut core, request) =
+            (call.payments(), ListPaymentsRequest { page_token, ..request.clone() });
+        async move {
+            let page = core.list_payments(request).await?.into_inner();
+            Ok((page.payments, page.next_page_token))
         }
-        request.page_token = page.next_page_token;
-    }
-    let list = List { pagename: "Payments_list", payments: Payments { payment } };
-    Ok(Answer::xml("page", &list))
+    });
+    Ok(Answer::listing("page", "payments", &first_page, rest.map_ok(page)))
 }
 
 fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {

@@ -1,5 +1,6 @@
 //! Group "statistics": `quickstats_get`, `aggregates_get`.
 
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
@@ -210,17 +211,20 @@ async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
     let by_prefix = group_by.contains(&AggregateGrouping::Destination);
     let real_billsec = params.switch("use_real_billsec");
     let mut parts = call.statistics().aggregate_calls(request).await?.into_inner();
-    let mut currency = String::new();
-    let mut aggregate = Vec::new();
-    while let Some(part) = parts.message().await? {
-        if currency.is_empty() {
-            currency = part.currency;
+    let first = parts.message().await?.unwrap_or_default();
+    let currency = first.currency;
+    let page = move |groups: Vec<Aggregate>| {
+        let groups = groups.into_iter();
+        let groups = groups.map(|group| listed(group, by_group, by_prefix, real_billsec));
+        AggregatesPage {
+            pagename: "Aggregates",
+            currency: currency.clone(),
+            aggregates: Aggregates { aggregate: groups.collect() },
         }
-        let groups = part.aggregates.into_iter();
-        aggregate.extend(groups.map(|group| listed(group, by_group, by_prefix, real_billsec)));
-    }
-    let aggregates = Aggregates { aggregate };
-    Ok(Answer::xml("page", &AggregatesPage { pagename: "Aggregates", currency, aggregates }))
+    };
+    let first = page(first.aggregates);
+    let rest = parts.map_ok(move |part| page(part.aggregates));
+    Ok(Answer::listing("page", "aggregates", &first, rest))
 }
 
 fn listed(

@@ -1,5 +1,6 @@
 //! Group "user", reading and deleting: `users_get`, `user_details_get`, `user_delete`.
 
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
@@ -9,6 +10,7 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
+    listing,
     method::{Method, optional, required},
     number,
     xml::Answer,
@@ -54,34 +56,41 @@ struct ListedUser {
     hidden: &'static str,
 }
 
+/// How many users are asked for at once: each has many columns, and few are shown.
+const USERS_AT_ONCE: i32 = 200;
+
 async fn users_get(call: Call) -> Result<Answer, Failure> {
-    let users = match call.params.filled("user_id") {
+    match call.params.filled("user_id") {
         // Clients of the older rule (u+p) send none, and mean all.
-        None | Some("all") => all_users(&call).await?,
+        None | Some("all") => all_users(call).await,
         Some(_) => {
             let Some(id) = call.params.id("user_id") else {
                 return Err(not_found(Wrap::PageStatus));
             };
             let request = GetUserRequest { id: Some(id), ..Default::default() };
-            call.users().get_user(request).await?.into_inner().user.into_iter().collect()
+            let user = call.users().get_user(request).await?.into_inner().user;
+            Ok(Answer::xml("page", &users_page(user.into_iter().collect())))
         }
-    };
-    let user = users.into_iter().map(listed).collect();
-    let status = UsersStatus { users: Users { user } };
-    Ok(Answer::xml("page", &UsersPage { status }))
+    }
 }
 
-async fn all_users(call: &Call) -> Result<Vec<User>, Failure> {
-    let mut request = ListUsersRequest { page_size: 1000, ..Default::default() };
-    let mut users = Vec::new();
-    loop {
-        let page = call.users().list_users(request.clone()).await?.into_inner();
-        users.extend(page.users);
-        if page.next_page_token.is_empty() {
-            return Ok(users);
+async fn all_users(call: Call) -> Result<Answer, Failure> {
+    let request = ListUsersRequest { page_size: USERS_AT_ONCE, ..Default::default() };
+    let first = call.users().list_users(request.clone()).await?.into_inner();
+    let rest = listing::following(first.next_page_token, move |page_token| {
+        let (mut core, request) =
+            (call.users(), ListUsersRequest { page_token, ..request.clone() });
+        async move {
+            let page = core.list_users(request).await?.into_inner();
+            Ok((page.users, page.next_page_token))
         }
-        request.page_token = page.next_page_token;
-    }
+    });
+    Ok(Answer::listing("page", "users", &users_page(first.users), rest.map_ok(users_page)))
+}
+
+fn users_page(users: Vec<User>) -> UsersPage {
+    let user = users.into_iter().map(listed).collect();
+    UsersPage { status: UsersStatus { users: Users { user } } }
 }
 
 fn listed(user: User) -> ListedUser {

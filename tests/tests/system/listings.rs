@@ -10,6 +10,7 @@ use tollbook_proto::v1::{
 use tollbook_tests::{
     books::{Books, START, call},
     legacy_hash,
+    process::resident,
     server::{Backend, Data, SECRET, Server},
 };
 use tonic::codegen::tokio_stream;
@@ -48,13 +49,6 @@ fn unpacked(bytes: &[u8]) -> String {
     let mut text = String::new();
     GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
     text
-}
-
-/// Resident memory of a process, in megabytes.
-fn resident(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() / 1024
 }
 
 #[tokio::test(flavor = "multi_thread")]

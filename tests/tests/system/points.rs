@@ -228,7 +228,7 @@ async fn what_points_refer_to_is_there_and_stays() {
         change(&books, with(0, 0), &paths).await.unwrap();
         groups.delete_routing_group(delete_group).await.unwrap();
         pools.delete_number_pool(delete_pool).await.unwrap();
-        let none = groups.list_routing_groups(ListRoutingGroupsRequest {}).await.unwrap();
+        let none = groups.list_routing_groups(ListRoutingGroupsRequest::default()).await.unwrap();
         assert_eq!(none.into_inner().routing_groups, []);
         let gone = groups.delete_routing_group(delete_group).await.unwrap_err();
         assert_eq!(gone.code(), Code::NotFound);

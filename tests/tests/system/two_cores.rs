@@ -85,7 +85,7 @@ async fn what_one_core_changes_the_other_sees_within_a_second() {
 
 /// Whether a core has an exchange rate of the euro.
 async fn sees(core: &Authorized, rate: &str) -> bool {
-    let request = tollbook_proto::v1::ListCurrenciesRequest {};
+    let request = tollbook_proto::v1::ListCurrenciesRequest::default();
     let listed = CurrenciesServiceClient::new(core.clone()).list_currencies(request).await;
     let currencies = listed.unwrap().into_inner().currencies;
     currencies.iter().any(|currency| currency.exchange_rate == decimal(rate))

@@ -77,9 +77,9 @@ impl ApiKeys {
         keys.filter(move |key| !key.message.signs_only && key.counts(now))
     }
 
-    fn all(&self) -> Vec<pb::ApiKey> {
-        let mut keys: Vec<_> = self.by_id.values().map(|key| key.message.clone()).collect();
-        keys.sort_by_key(|key| key.id);
+    fn all(&self) -> Vec<&ApiKey> {
+        let mut keys: Vec<_> = self.by_id.values().map(Arc::as_ref).collect();
+        keys.sort_by_key(|key| key.id());
         keys
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, UserId},
+    paging,
     settings::Secret,
     store::Sequence,
     text::{check_name, check_text},
@@ -86,10 +87,15 @@ impl ApiKeysService for Service {
 
     async fn list_api_keys(
         &self,
-        _request: Request<pb::ListApiKeysRequest>,
+        request: Request<pb::ListApiKeysRequest>,
     ) -> Result<Response<pb::ListApiKeysResponse>, Status> {
-        let api_keys = self.0.catalog.load().api_keys.all();
-        Ok(Response::new(pb::ListApiKeysResponse { api_keys }))
+        let pb::ListApiKeysRequest { page_size, page_token } = request.get_ref();
+        let snapshot = self.0.catalog.load();
+        let keys = snapshot.api_keys.all().into_iter();
+        let (keys, next_page_token) =
+            paging::of_sorted(keys, *page_size, page_token, |key| key.id())?;
+        let api_keys = keys.into_iter().map(|key| key.message.clone()).collect();
+        Ok(Response::new(pb::ListApiKeysResponse { api_keys, next_page_token }))
     }
 
     async fn delete_api_key(

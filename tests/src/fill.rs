@@ -1,0 +1,90 @@
+//! Filling a database beside the server, where rows by the hundred thousand are needed.
+
+use sqlx::{Connection, PgConnection, SqliteConnection};
+
+use crate::server::Data;
+
+/// The database of a server that does not run.
+pub enum Database {
+    /// The embedded one.
+    Sqlite(SqliteConnection),
+    /// A PostgreSQL.
+    Postgres(PgConnection),
+}
+
+impl Database {
+    /// Opens the database of some data.
+    pub async fn open(data: &Data) -> Self {
+        match data.database_url() {
+            Some(url) => Self::Postgres(PgConnection::connect(url).await.unwrap()),
+            None => {
+                let file = data.directory().join("tollbook.db");
+                let url = format!("sqlite:{}", file.display());
+                Self::Sqlite(SqliteConnection::connect(&url).await.unwrap())
+            }
+        }
+    }
+
+    /// Runs statements that both databases understand.
+    pub async fn run(&mut self, sql: String) {
+        let sql = sqlx::AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(connection) => drop(sqlx::raw_sql(sql).execute(connection).await.unwrap()),
+            Self::Postgres(connection) => {
+                drop(sqlx::raw_sql(sql).execute(connection).await.unwrap());
+            }
+        }
+    }
+
+    /// The texts of a query's one column.
+    async fn texts(&mut self, sql: String) -> Vec<String> {
+        let sql = sqlx::AssertSqlSafe(sql);
+        match self {
+            Self::Sqlite(connection) => {
+                sqlx::query_scalar(sql).fetch_all(connection).await.unwrap()
+            }
+            Self::Postgres(connection) => {
+                sqlx::query_scalar(sql).fetch_all(connection).await.unwrap()
+            }
+        }
+    }
+
+    /// Adds so many copies of the row of a table that a condition describes. Columns have the
+    /// values of that row but for those given, as expressions of `i`, which counts from 1.
+    pub async fn multiply(
+        &mut self,
+        table: &str,
+        condition: &str,
+        count: usize,
+        changed: &[(&str, &str)],
+    ) {
+        let columns = self
+            .texts(match self {
+                Self::Sqlite(_) => format!("SELECT name FROM pragma_table_info('{table}')"),
+                Self::Postgres(_) => format!(
+                    "SELECT column_name::text FROM information_schema.columns \
+                     WHERE table_name = '{table}' AND table_schema = current_schema()"
+                ),
+            })
+            .await;
+        let values = columns.iter().map(|column| {
+            let expression = changed.iter().find(|(name, _)| name == column);
+            expression.map_or_else(|| format!("t.{column}"), |(_, text)| (*text).to_owned())
+        });
+        let (names, values) = (columns.join(", "), values.collect::<Vec<_>>().join(", "));
+        self.run(format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+             INSERT INTO {table} ({names}) SELECT {values} FROM n, \
+             (SELECT * FROM {table} WHERE {condition} LIMIT 1) t WHERE n.i > 0"
+        ))
+        .await;
+    }
+
+    /// Ends the connection.
+    pub async fn close(self) {
+        match self {
+            Self::Sqlite(connection) => connection.close().await.unwrap(),
+            Self::Postgres(connection) => connection.close().await.unwrap(),
+        }
+    }
+}
