@@ -31,7 +31,7 @@ pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
         serve_grpc(&core, grpc, tls::grpc(&config)?, stop.clone()),
         serve_http(shim, http, stop)
     )?;
-    core.settle(SETTLE).await;
+    core.settle(SETTLE.min(Duration::from_secs(config.stop_timeout.into()))).await;
     Ok(())
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn core(config: Config) -> anyhow::Result<()> {
     let grpc = listen("gRPC", config.grpc_addr).await?;
     greet(&core)?;
     serve_grpc(&core, grpc, tls::grpc(&config)?, stop_signal()?).await?;
-    core.settle(SETTLE).await;
+    core.settle(SETTLE.min(Duration::from_secs(config.stop_timeout.into()))).await;
     Ok(())
 }
 

@@ -160,7 +160,7 @@ async fn f15_a_server_that_is_to_stop_stops_whoever_is_connected() {
     let stopped = tokio::task::spawn_blocking(move || server.stop());
     let status = timeout(10 * SECOND, stopped).await.expect("it does not stop").unwrap();
     assert!(status.success(), "{status}");
-    assert!(begun.elapsed() < 4 * SECOND, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 6 * SECOND, "{:?}", begun.elapsed());
 }
 
 const RATES: usize = 20_000;
