@@ -245,7 +245,7 @@ async fn hang_up_on_exchange_rates(admin: &Authorized, longest: Duration) {
         hang_up(set_rate(admin.clone(), format!("0.{}", 600 + n)), after).await;
         agrees("an exchange rate", async || {
             let list = CurrenciesServiceClient::new(admin.clone());
-            let list = { list }.list_currencies(ListCurrenciesRequest {}).await.unwrap();
+            let list = { list }.list_currencies(ListCurrenciesRequest::default()).await.unwrap();
             let currencies = list.into_inner().currencies;
             let euro = currencies.into_iter().find(|currency| currency.code == "EUR").unwrap();
             let stored = newest(admin, &format!("currencies/{}", euro.id)).await.unwrap();
@@ -291,7 +291,7 @@ async fn hang_up_on_deletions(admin: &Authorized, longest: Duration) {
             async move { client.delete_api_key(DeleteApiKeyRequest { id: Some(id) }).await };
         hang_up(delete, after).await;
         agrees("a deleted API key", async || {
-            let list = keys.clone().list_api_keys(ListApiKeysRequest {}).await.unwrap();
+            let list = keys.clone().list_api_keys(ListApiKeysRequest::default()).await.unwrap();
             let counts = list.into_inner().api_keys.iter().any(|key| key.id == id);
             let stored = newest(admin, &format!("apiKeys/{id}")).await.unwrap();
             (counts.to_string(), (!stored.after.is_empty()).to_string())
@@ -378,7 +378,7 @@ async fn f09_a_repeated_key_hears_its_first_answer_whatever_has_gone() {
         let paid = payments.record_payment(pay.clone()).await.unwrap().into_inner();
 
         let mut currencies = CurrenciesServiceClient::new(books.admin.clone());
-        let list = currencies.list_currencies(ListCurrenciesRequest {}).await.unwrap();
+        let list = currencies.list_currencies(ListCurrenciesRequest::default()).await.unwrap();
         let dram = list.into_inner().currencies.into_iter().find(|one| one.code == "AMD").unwrap();
         let switched_off =
             UpdateCurrencyRequest { id: Some(dram.id), active: Some(false), ..Default::default() };
