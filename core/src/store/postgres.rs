@@ -143,12 +143,14 @@ pub(super) struct Transaction {
     inner: sqlx::Transaction<'static, Postgres>,
     watchdog: Watchdog,
     pool: Pool,
+    /// It has done more than read.
+    has_written: bool,
 }
 
 pub(super) async fn begin(pool: &Pool) -> Result<Transaction> {
     let watchdog = pool.watchdog.clone();
     let inner = watchdog.watch(pool.connections.begin()).await?;
-    Ok(Transaction { inner, watchdog, pool: pool.clone() })
+    Ok(Transaction { inner, watchdog, pool: pool.clone(), has_written: false })
 }
 
 /// A transaction that sees the database as it was at its start, and may read it all.
@@ -156,7 +158,7 @@ pub(super) async fn snapshot(pool: &Pool) -> Result<Transaction> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     let inner = pool.watchdog.watch(pool.reading.begin_with(begin)).await?;
     let watchdog = pool.watchdog.clone();
-    let mut snapshot = Transaction { inner, watchdog, pool: pool.clone() };
+    let mut snapshot = Transaction { inner, watchdog, pool: pool.clone(), has_written: false };
     snapshot.take_its_time().await?;
     Ok(snapshot)
 }
@@ -175,11 +177,13 @@ impl Transaction {
     }
 
     pub(super) async fn execute(&mut self, query: Query) -> Result<u64> {
+        self.has_written = true;
         let work = bound!(query, storable, std::convert::identity).execute(&mut *self.inner);
         Ok(self.watchdog.watch(work).await?.rows_affected())
     }
 
     pub(super) async fn insert(&mut self, insert: Insert) -> Result<()> {
+        self.has_written = true;
         let Self { inner, watchdog, .. } = self;
         match insert.on_conflict.is_empty() {
             true => watchdog.watch(copy(inner, insert)).await,
@@ -194,7 +198,10 @@ impl Transaction {
     /// of its own, by which it is asked for then. The key goes with the COMMIT in one message,
     /// and so does the BEGIN of an empty transaction, which sqlx takes back when ours is dropped.
     pub(super) async fn commit(self) -> Result<()> {
-        let Self { mut inner, watchdog, pool } = self;
+        let Self { mut inner, watchdog, pool, has_written } = self;
+        if !has_written {
+            return watchdog.watch(inner.commit()).await;
+        }
         let key: i64 = rand::random();
         let commit = format!(
             "INSERT INTO transaction_keys (key, committed) VALUES ({key}, TRUE); COMMIT; BEGIN"

@@ -1,6 +1,9 @@
 //! The clients: each goes on until it is told to stop, and says what it did.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
@@ -28,8 +31,19 @@ const BATCH: i64 = 40;
 
 /// What a client did in a round.
 pub(super) enum Done {
-    Balance { user: i64, amount: i64 },
-    Legacy { answered: i64, unknown: i64 },
+    Balance {
+        user: i64,
+        amount: i64,
+    },
+    Legacy {
+        answered: i64,
+        unknown: i64,
+    },
+    /// By the note of each update whether it was answered.
+    Once {
+        user: i64,
+        updates: Vec<(String, bool)>,
+    },
     Calls,
 }
 
@@ -45,7 +59,34 @@ pub(super) fn start(shared: &Arc<Shared>, round: i64) -> JoinSet<Done> {
         clients.spawn(live(shared.clone(), client, round));
     }
     clients.spawn(legacy(shared.clone(), FIRST_USER + 2 * CLIENTS));
+    for client in 1..=4 {
+        clients.spawn(once(shared.clone(), FIRST_USER + 2 * CLIENTS + client, round));
+    }
     clients
+}
+
+/// A client without keys that never repeats itself: each update counts once if it was answered,
+/// and else at most once. Its note tells it from all others.
+async fn once(shared: Arc<Shared>, user: i64, round: i64) -> Done {
+    let mut updates = Vec::new();
+    for (number, core) in (0..).zip(shared.cores.iter().cycle()) {
+        if !shared.goes_on() {
+            break;
+        }
+        let note = format!("{round}-{number}");
+        let request = AdjustBalanceRequest {
+            user_id: Some(user),
+            amount: decimal("1"),
+            note: note.clone(),
+            ..Default::default()
+        };
+        let answer = AccountsServiceClient::new(core.clone()).adjust_balance(request).await;
+        if answer.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        updates.push((note, answer.is_ok()));
+    }
+    Done::Once { user, updates }
 }
 
 async fn adjust(shared: Arc<Shared>, user: i64, round: i64) -> Done {

@@ -166,6 +166,8 @@ struct Known {
     balances: BTreeMap<i64, i64>,
     /// Of the user whom legacy requests change: how often at least, and at most.
     legacy: (i64, i64),
+    /// Updates without a key, by user and note: whether they were answered.
+    once: BTreeMap<i64, BTreeMap<String, bool>>,
     calls: i64,
     /// Rounds so far, so that no key comes twice.
     rounds: i64,
@@ -182,11 +184,43 @@ impl Known {
                     self.legacy.0 += answered;
                     self.legacy.1 += answered + unknown;
                 }
+                Done::Once { user, updates } => {
+                    self.once.entry(user).or_default().extend(updates);
+                }
                 Done::Calls => {}
             }
         }
         self.calls = shared.calls.load(Ordering::Relaxed);
         self.rounds += 1;
+    }
+}
+
+/// What was answered is there once, and what was not at most once.
+async fn check_once(shared: &Shared, user: i64, updates: &BTreeMap<String, bool>) {
+    let mut times: BTreeMap<String, i64> = BTreeMap::new();
+    let mut page_token = String::new();
+    loop {
+        let request =
+            ListLedgerEntriesRequest { user_id: Some(user), page_size: 1_000, page_token };
+        let request = &request;
+        let list = |core| async move {
+            AccountsServiceClient::new(core).list_ledger_entries(request.clone()).await
+        };
+        let Some(page) = shared.answered(list).await else { return };
+        let page = page.into_inner();
+        for entry in page.entries {
+            *times.entry(entry.note).or_default() += 1;
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    for (note, answered) in updates {
+        let times = times.get(note).copied().unwrap_or_default();
+        if times > 1 || (*answered && times == 0) {
+            shared.violation(format!("update {note} of user {user} counts {times} times"));
+        }
     }
 }
 
@@ -229,6 +263,9 @@ async fn check(shared: &Shared, known: &Known) {
         if !(least..=most).contains(&balance) {
             shared.violation(format!("legacy updates: {balance}, not {least} to {most}"));
         }
+    }
+    for (user, updates) in &known.once {
+        check_once(shared, *user, updates).await;
     }
     // All calls under way have ended: nothing is reserved.
     let get = |core| async move {

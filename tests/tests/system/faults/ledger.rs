@@ -203,7 +203,7 @@ async fn agrees<F: Future<Output = (String, String)>>(what: &str, state: impl Fn
 }
 
 /// How often a client hangs up during each kind of request, and the moments of it.
-const MOMENTS: u32 = 25;
+const MOMENTS: u32 = 16;
 
 fn moments(longest: Duration) -> impl Iterator<Item = (u32, Duration)> {
     (0..MOMENTS).map(move |n| (n, longest * n / MOMENTS))
