@@ -63,15 +63,15 @@ pub(super) enum Verdict {
     Outdated(String),
 }
 
-/// Compares a password with a stored hash. An empty hash takes as long as any other, and
-/// fits no password.
+/// Compares a password with a stored hash. Whatever is stored, that takes as long as one run of
+/// argon2: an empty hash, which fits no password, and an imported one do not tell of themselves.
 pub(super) async fn verify(password: String, stored: String) -> Result<Verdict> {
     if let Some(legacy) = stored.strip_prefix(LEGACY_PREFIX) {
         let given = hex::encode(Sha1::digest(password.as_bytes()));
-        if !bool::from(given.as_bytes().ct_eq(legacy.as_bytes())) {
-            return Ok(Verdict::Wrong);
-        }
-        return Ok(Verdict::Outdated(hash(password).await?));
+        let right: bool = given.as_bytes().ct_eq(legacy.as_bytes()).into();
+        // Also where nothing will be stored.
+        let better = hash(password).await?;
+        return Ok(if right { Verdict::Outdated(better) } else { Verdict::Wrong });
     }
     if stored.is_empty() {
         hash(password).await?;

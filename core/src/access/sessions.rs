@@ -6,16 +6,18 @@ use tollbook_proto::v1::{self as pb, sessions_service_server::SessionsService};
 use tonic::{Request, Response, Status};
 
 use super::{
+    Principal,
     password::{self, Verdict},
     principal, store,
     tokens::{self, NewToken, TokenKind},
 };
 use crate::{
-    changes::{self, Change, Origin},
+    changes::{self, Change, Credential, Origin},
     clock,
     context::Context,
     error::{Error, Result},
-    users,
+    ids::UserId,
+    users::{self, Role},
 };
 
 /// 24 hours in microseconds.
@@ -27,30 +29,31 @@ impl Service {
     async fn log_in(
         &self,
         request: pb::CreateSessionRequest,
-        origin: &Origin,
+        caller: &Principal,
     ) -> Result<pb::CreateSessionResponse> {
-        let address = origin.address;
+        let address = caller.origin().address;
         let snapshot = self.0.catalog.load_full();
         let redirect = snapshot.settings.allow_api_login_redirect;
-        if self.0.lockout.is_locked(address, &request.username) {
-            return Err(Error::LoginFailed { redirect });
+        let failed = || Error::LoginFailed { redirect };
+        let lockout = &self.0.lockout;
+        let username = Some(request.username.as_str());
+        let attempt = lockout.attempt(address, username, !vouches(caller)).await;
+        let attempt = attempt.ok_or_else(failed)?;
+        let checked = self.check(&request).await;
+        if !matches!(checked, Ok(None)) {
+            attempt.give_back();
         }
-        let stored = users::store::password_hash(&self.0.db, &request.username).await?;
-        // Somebody unknown takes as long as somebody with a wrong password.
-        let (id, hash) = match stored {
-            Some((id, hash)) => (Some(id), hash),
-            None => (None, String::new()),
-        };
-        let verdict = password::verify(request.password, hash).await?;
-        let (Some(id), Verdict::Right | Verdict::Outdated(_)) = (id, &verdict) else {
-            self.0.lockout.failed(address, &request.username);
-            return Err(Error::LoginFailed { redirect });
-        };
-        let identity = self.0.directory.by_id(id).await?.ok_or(Error::LoginFailed { redirect })?;
-        self.0.lockout.came_in(address, &request.username);
+        let Checked { id, changed_at, better } = checked?.ok_or_else(failed)?;
         let expires_at = clock::now() + SESSION_LENGTH;
         let mut tx = self.0.db.begin().await?;
-        if let Verdict::Outdated(better) = verdict {
+        // Whoever changes the password or deletes the user meanwhile ends the sessions there are,
+        // and this one must not come after.
+        let identity = users::store::lock(&mut tx, id).await?.ok_or_else(failed)?;
+        if users::store::password_changed_at(&mut tx, id).await? != changed_at {
+            return Err(failed());
+        }
+        lockout.came_in(address, &request.username);
+        if let Some(better) = better {
             users::store::set_password_hash(&mut tx, id, &better, false).await?;
         }
         let new = NewToken {
@@ -63,7 +66,7 @@ impl Service {
         let (session, token) = tokens::create(&mut tx, new).await?;
         let resource = format!("users/{id}/sessions");
         let note = format!("session {} begun", session.id);
-        let origin = Origin { actor: Some(id), ..origin.clone() };
+        let origin = Origin { actor: Some(id), ..Origin::clone(caller.origin()) };
         changes::record(&mut tx, &origin, Change::told(resource, note)).await?;
         tx.commit().await?;
         let login_redirect_url =
@@ -76,6 +79,42 @@ impl Service {
             login_redirect_url,
         })
     }
+
+    /// Compares a login's password with what is stored; `None` if it is wrong. A user who is not
+    /// there takes as long as one with another password.
+    async fn check(&self, request: &pb::CreateSessionRequest) -> Result<Option<Checked>> {
+        let stored = users::store::password(&self.0.db, &request.username).await?;
+        let hash = stored.as_ref().map(|stored| stored.hash.clone()).unwrap_or_default();
+        let verdict = password::verify(request.password.clone(), hash).await?;
+        let better = match verdict {
+            Verdict::Wrong => return Ok(None),
+            Verdict::Right => None,
+            Verdict::Outdated(better) => Some(better),
+        };
+        Ok(stored.map(|stored| Checked { id: stored.user, changed_at: stored.changed_at, better }))
+    }
+}
+
+/// A login with the right password.
+struct Checked {
+    id: UserId,
+    /// When the user got that password.
+    changed_at: Option<i64>,
+    /// A better hash, to be stored in the place of the one that it was compared with.
+    better: Option<String>,
+}
+
+/// Whether a login comes through somebody who has proven that they are the operator's: a portal,
+/// whose address is that of all its visitors. Wrong passwords do not count against it.
+fn vouches(caller: &Principal) -> bool {
+    let is_staff = || caller.user().is_ok_and(|user| user.role != Role::User);
+    match caller.origin().credential {
+        Credential::ApiSecretKey => true,
+        Credential::ApiKey(_) | Credential::AccessToken(_) | Credential::Certificate(_) => {
+            is_staff()
+        }
+        _ => false,
+    }
 }
 
 #[tonic::async_trait]
@@ -85,7 +124,7 @@ impl SessionsService for Service {
         request: Request<pb::CreateSessionRequest>,
     ) -> Result<Response<pb::CreateSessionResponse>, Status> {
         let caller = principal(&request)?;
-        Ok(Response::new(self.log_in(request.into_inner(), caller.origin()).await?))
+        Ok(Response::new(self.log_in(request.into_inner(), &caller).await?))
     }
 
     async fn end_sessions(

@@ -54,7 +54,9 @@ pub(super) struct Verifier<'a> {
 impl Verifier<'_> {
     /// Makes the checks of a legacy request in their documented order: API on, GET allowed,
     /// caller known, hash right, role admitted. Addresses that may not call at all are turned
-    /// away with the first of them, and whoever is locked out is told that his hash is wrong.
+    /// away with the first of them. A right hash is let in whoever else fails at the same address
+    /// or in the same name, as a portal's visitors do; whoever fails too often hears of nothing but
+    /// a wrong hash.
     /// Returns the caller, and the lists of parameters that the proof covers.
     pub(super) async fn verify(
         &self,
@@ -72,18 +74,16 @@ impl Verifier<'_> {
         if claim.is_get() && !snapshot.settings.allow_get_api {
             return Err(Error::GetDisabled);
         }
-        if lockout.is_locked(address, claim.username()) {
-            return Err(Error::IncorrectHash);
-        }
         let proven = match claim.hmac() {
             Some(signature) => self.by_hmac(signature, rule).await,
             None if rule.legacy_anonymous => self.anonymously(),
             None => self.by_hash(rule).await,
         };
-        let Proven { caller, credential, lists } = proven.inspect_err(|error| {
-            if matches!(error, Error::BadLogin | Error::IncorrectHash) {
-                lockout.failed(address, claim.username());
+        let Proven { caller, credential, lists } = proven.map_err(|error| match error {
+            Error::BadLogin | Error::IncorrectHash if lockout.failed(address, claim.username()) => {
+                Error::IncorrectHash
             }
+            error => error,
         })?;
         if let Some(caller) = &caller {
             lockout.came_in(address, claim.username());

@@ -104,7 +104,7 @@ pub(super) async fn delete_sessions(tx: &mut Tx, user: UserId) -> Result<u64> {
     tx.execute(own).await
 }
 
-/// Deletes everything that acts as a user, when he is deleted.
+/// Deletes everything that acts as a user, when they get another password or are deleted.
 pub(crate) async fn delete_all_of(tx: &mut Tx, user: UserId) -> Result<()> {
     let query =
         Query::new("DELETE FROM access_tokens WHERE kind <> 'shim' AND user_id = ").value(user);

@@ -4,7 +4,10 @@
 //! look up. What a look-up finds is believed for a second: so long may a revoked token live.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -84,6 +87,9 @@ impl Token {
 #[derive(Default)]
 pub(crate) struct Tokens {
     seen: DashMap<String, (Instant, Option<Arc<Token>>)>,
+    /// Counts how often everything was forgotten: what was looked up before is not believed
+    /// after.
+    forgotten: AtomicU64,
     /// The secret of the shim in this process, which is stored nowhere, and its token.
     embedded_shim: OnceLock<(String, Arc<Token>)>,
 }
@@ -113,11 +119,14 @@ impl Tokens {
         let token = if let Some(token) = known.map(|known| known.1.clone()) {
             token
         } else {
+            let (asked, forgotten) = (Instant::now(), self.forgotten.load(Ordering::Acquire));
             let found = store::by_hash(db, &hash).await?.map(Arc::new);
             if self.seen.len() >= REMEMBERED {
                 self.seen.clear();
             }
-            self.seen.insert(hash, (Instant::now(), found.clone()));
+            if self.forgotten.load(Ordering::Acquire) == forgotten {
+                self.seen.insert(hash, (asked, found.clone()));
+            }
             found
         };
         Ok(token.filter(|token| token.expires_at.is_none_or(|end| end > clock::now())))
@@ -141,7 +150,8 @@ impl Tokens {
     }
 
     /// Forgets what is known of tokens, so that a change counts at once in this process.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
+        self.forgotten.fetch_add(1, Ordering::AcqRel);
         self.seen.clear();
     }
 }

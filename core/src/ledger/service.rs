@@ -6,7 +6,7 @@ use tollbook_proto::v1::{self as pb, accounts_service_server::AccountsService};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Entry, Kind, audit,
+    Kind, audit,
     posting::{self, IdempotencyKey, Posting},
     store,
 };
@@ -103,7 +103,8 @@ impl Service {
         let before = paging::decode(&request.page_token)?;
         let rows = store::newest(&self.0.db, user.id, before, size + 1).await?;
         let (entries, next_page_token) = paging::cut(rows, size, |entry| entry.id.0);
-        let entries = entries.iter().map(Entry::to_proto).collect();
+        let scope = caller.scope();
+        let entries = entries.iter().map(|entry| scope.disclose(entry.to_proto())).collect();
         Ok(pb::ListLedgerEntriesResponse { entries, next_page_token })
     }
 }

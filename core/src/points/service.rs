@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Point, store};
 use crate::{
-    access::{Principal, Scope, principal},
+    access::{Principal, principal},
     catalog::Snapshot,
     changes::{self, Change},
     context::Context,
@@ -63,7 +63,7 @@ impl Service {
         }
         page.truncate(wanted);
         let (page, next_page_token) = paging::cut(page, size, |point| point.id.0);
-        let connection_points = page.into_iter().map(|point| shown(point, scope)).collect();
+        let connection_points = page.into_iter().map(|point| scope.disclose(point.to_proto())).collect();
         Ok(pb::ListConnectionPointsResponse { connection_points, next_page_token })
     }
 
@@ -151,21 +151,6 @@ fn resource(id: i64) -> String {
     format!("connectionPoints/{id}")
 }
 
-/// What a caller is told of a point: a customer nothing of its tariffs.
-fn shown(point: &Point, scope: Scope) -> pb::ConnectionPoint {
-    let mut point = point.to_proto();
-    if !matches!(scope, Scope::Only(_)) {
-        return point;
-    }
-    if let Some(op) = &mut point.origination {
-        (op.tariff_id, op.custom_tariff_id) = (0, 0);
-    }
-    if let Some(tp) = &mut point.termination {
-        tp.tariff_id = 0;
-    }
-    point
-}
-
 #[tonic::async_trait]
 impl ConnectionPointsService for Service {
     async fn list_connection_points(
@@ -183,7 +168,7 @@ impl ConnectionPointsService for Service {
         let caller = principal(&request)?;
         let id = ids::required::<PointId>("id", request.get_ref().id)?;
         let point = self.visible(&caller, &self.0.catalog.load_full(), id).await?;
-        let connection_point = Some(shown(&point, caller.scope()));
+        let connection_point = Some(caller.scope().disclose(point.to_proto()));
         Ok(Response::new(pb::GetConnectionPointResponse { connection_point }))
     }
 

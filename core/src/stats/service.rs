@@ -41,12 +41,15 @@ impl Service {
             Scope::All | Scope::Customers => store::days(db, Party::All, month).await?,
             Scope::AssignedTo(manager) => store::days_of_assigned(db, manager, month).await?,
             Scope::Only(user) => {
-                let mut days = store::days(db, Party::Originator(user), month).await?;
-                for (day, earned) in store::days(db, Party::Terminator(user), month).await? {
-                    // What he earns stands where others have what they pay.
-                    days.push((day, Sums { price: earned.self_cost, ..earned }));
-                }
-                days
+                // Of either side only what is theirs: not what the other was billed.
+                let paid = store::days(db, Party::Originator(user), month).await?.into_iter();
+                let paid = paid.map(|(day, sums)| (day, Sums { terminator_billed: 0, ..sums }));
+                let earned = store::days(db, Party::Terminator(user), month).await?.into_iter();
+                // What they earn stands where others have what they pay.
+                let earned = earned.map(|(day, sums)| {
+                    (day, Sums { price: sums.self_cost, originator_billed: 0, ..sums })
+                });
+                paid.chain(earned).collect()
             }
         };
         let own = match scope {

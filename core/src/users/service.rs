@@ -48,7 +48,7 @@ impl Service {
                 user.address.as_ref().map_or(0, |address| address.direction_id),
             ),
             time_zone: snapshot.settings.time_zone_name().to_owned(),
-            user: Some(user),
+            user: Some(caller.scope().disclose(user)),
         })
     }
 
@@ -88,6 +88,7 @@ impl Service {
         }
         let (users, next_page_token) =
             paging::cut(store::list(&self.0.db, &filter).await?, size, pb::User::id);
+        let users = users.into_iter().map(|user| caller.scope().disclose(user)).collect();
         Ok(pb::ListUsersResponse { users, next_page_token })
     }
 
@@ -160,9 +161,15 @@ impl Service {
         let mut note = "";
         if let Some(password) = password {
             store::set_password_hash(&mut tx, id, password.hash(), true).await?;
+            // Whoever came in by the old one is out.
+            access::store::delete_all_of(&mut tx, id).await?;
             note = "password changed";
         }
-        self.finish(tx, caller, id, Some(&old), note).await
+        let user = self.finish(tx, caller, id, Some(&old), note).await?;
+        if password.is_some() {
+            self.0.tokens.forget();
+        }
+        Ok(user)
     }
 
     async fn delete(&self, caller: &Principal, id: UserId) -> Result<()> {
@@ -191,6 +198,7 @@ impl Service {
         self.0.commit_catalog_change(tx).await?;
         let deleted = Identity { version: user.version + 1, deleted: true, ..(*user).clone() };
         self.0.directory.learn(deleted);
+        self.0.tokens.forget();
         Ok(())
     }
 

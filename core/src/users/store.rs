@@ -340,15 +340,33 @@ pub(crate) async fn set_password_hash(
     Ok(())
 }
 
-/// The stored password hash of a login name; empty: he cannot log in.
-pub(crate) async fn password_hash(db: &Db, username: &str) -> Result<Option<(UserId, String)>> {
-    let query =
-        Query::new("SELECT id, password_hash FROM users WHERE deleted_at IS NULL AND username = ")
-            .value(username);
-    let Some(row) = db.fetch_optional(query).await? else {
+/// What a login name's password is compared with.
+pub(crate) struct StoredPassword {
+    pub(crate) user: UserId,
+    /// Empty if the user cannot log in.
+    pub(crate) hash: String,
+    /// When the user got it; `None` if they have had it from the beginning.
+    pub(crate) changed_at: Option<i64>,
+}
+
+/// The stored password of a login name.
+pub(crate) async fn password(db: &Db, username: &str) -> Result<Option<StoredPassword>> {
+    let query = Query::new(
+        "SELECT id, password_hash, password_changed_at FROM users \
+         WHERE deleted_at IS NULL AND username = ",
+    );
+    let Some(row) = db.fetch_optional(query.value(username)).await? else {
         return Ok(None);
     };
-    Ok(Some((UserId(row.get(0)?), row.get(1)?)))
+    let stored =
+        StoredPassword { user: UserId(row.get(0)?), hash: row.get(1)?, changed_at: row.get(2)? };
+    Ok(Some(stored))
+}
+
+/// When a user's password was last changed, inside a transaction.
+pub(crate) async fn password_changed_at(tx: &mut Tx, id: UserId) -> Result<Option<i64>> {
+    let query = Query::new("SELECT password_changed_at FROM users WHERE id = ").value(id);
+    tx.fetch_optional(query).await?.ok_or(Error::UserNotFound)?.get(0)
 }
 
 /// Marks a user as deleted.

@@ -61,7 +61,7 @@ fn reason(status: &Status) -> ErrorReason {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_guesses_hashes_is_locked_out_and_nobody_else() {
+async fn who_guesses_hashes_hears_no_more_and_a_right_one_is_let_in() {
     on_both(|data| async move {
         let (server, _) = start(&data).await;
         assert!(let_in(&ask(&server, "192.0.2.1", SECRET).await));
@@ -69,9 +69,18 @@ async fn who_guesses_hashes_is_locked_out_and_nobody_else() {
             let answer = ask(&server, "198.51.100.9", "guess").await;
             assert!(answer.contains("<error>Incorrect hash</error>"), "{answer}");
         }
-        // The right one does not help any more, and is answered like a wrong one.
-        let answer = ask(&server, "198.51.100.9", SECRET).await;
-        assert!(answer.contains("<error>Incorrect hash</error>"), "{answer}");
+        // Nor who there is.
+        let unknown = async |from: &str| {
+            let form = [("u", "nobody"), ("user_id", "4"), ("hash", "guess")];
+            let request =
+                reqwest::Client::new().post(server.url("user_details_raw_get")).form(&form);
+            let response = request.header("x-forwarded-for", from).send().await.unwrap();
+            response.text().await.unwrap()
+        };
+        assert!(unknown("192.0.2.1").await.contains("Bad login"));
+        assert!(unknown("198.51.100.9").await.contains("<error>Incorrect hash</error>"));
+        // But a right hash is no guess: others may share the address.
+        assert!(let_in(&ask(&server, "198.51.100.9", SECRET).await));
         assert!(let_in(&ask(&server, "192.0.2.1", SECRET).await));
         assert!(let_in(&ask(&server, "192.0.2.2", SECRET).await));
     })

@@ -1,6 +1,6 @@
 //! `ApiKeysService`.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use tollbook_proto::v1::{self as pb, ApiAccess, api_keys_service_server::ApiKeysService};
 use tonic::{Request, Response, Status};
@@ -33,6 +33,22 @@ fn check_access(access: i32) -> Result<i32> {
     }
 }
 
+/// What a key may do with single methods, by the names under which requests are checked. One that
+/// is misspelt, or named twice, would not restrict what it was meant to.
+fn methods(given: HashMap<String, i32>) -> Result<HashMap<String, i32>> {
+    let mut methods = HashMap::new();
+    for (name, access) in given {
+        check_text("api_key.methods", &name)?;
+        let field = || format!("api_key.methods.{name}");
+        let method = super::method_named(&name);
+        let method = method.ok_or_else(|| Error::invalid(field(), "is no method"))?;
+        if methods.insert(method.to_owned(), check_access(access)?).is_some() {
+            return Err(Error::invalid(field(), "is named twice, by an alias"));
+        }
+    }
+    Ok(methods)
+}
+
 impl Service {
     async fn create(
         &self,
@@ -42,10 +58,7 @@ impl Service {
         let user = ids::required::<UserId>("api_key.user_id", message.user_id)?;
         check_name(&message.name)?;
         message.access = check_access(message.access)?;
-        for (method, access) in &mut message.methods {
-            check_text("methods", method)?;
-            *access = check_access(*access)?;
-        }
+        message.methods = methods(std::mem::take(&mut message.methods))?;
         self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
         message.created_at = Some(clock::to_proto(clock::now()));
         let secret = hex::encode(rand::random::<[u8; SECRET_BYTES]>());
