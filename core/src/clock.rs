@@ -47,6 +47,9 @@ pub(crate) fn today_and_month(zone: &TimeZone) -> (i64, i64) {
     (today(zone).0, month)
 }
 
+/// The whole of time.
+pub(crate) const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
+
 /// The first and the last microsecond of a period that a request gives; where it does not,
 /// of today in `zone`. The last second counts as a whole.
 pub(crate) fn period(
@@ -54,19 +57,28 @@ pub(crate) fn period(
     till: Option<&prost_types::Timestamp>,
     zone: &TimeZone,
 ) -> Result<(i64, i64)> {
-    let (start, end) = today(zone);
-    let from = from.map_or(Ok(start), |time| from_proto("from", time))?;
+    period_within(today(zone), from, till)
+}
+
+/// The same, with bounds for what the request does not give.
+pub(crate) fn period_within(
+    bounds: (i64, i64),
+    from: Option<&prost_types::Timestamp>,
+    till: Option<&prost_types::Timestamp>,
+) -> Result<(i64, i64)> {
+    let given = |field, time| {
+        let time = from_proto(field, time)?;
+        let readable = Timestamp::from_microsecond(time).is_ok();
+        readable.then_some(time).ok_or_else(|| Error::invalid(field, "is out of range"))
+    };
+    let from = from.map_or(Ok(bounds.0), |time| given("from", time))?;
     let till = match till {
-        None => end,
+        None => bounds.1,
         Some(time) => {
-            let till = from_proto("till", time)?;
+            let till = given("till", time)?;
             till.div_euclid(1_000_000).saturating_mul(1_000_000).saturating_add(999_999)
         }
     };
-    let readable = |time: i64| Timestamp::from_microsecond(time).is_ok();
-    if !readable(from) || !readable(till) {
-        return Err(Error::invalid("from", "is out of range"));
-    }
     if till < from {
         return Err(Error::invalid("till", "must not be before from"));
     }

@@ -9,7 +9,7 @@ use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::calls::Rejection;
+use crate::{access::Refusal, calls::Rejection};
 
 /// The result of everything fallible in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,9 +17,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why something was not done. The texts are for people; programs read the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No credential, or one that does not count.
-    #[error("no valid credential was sent")]
+    /// No credential was sent, and the rpc needs one.
+    #[error("no credential was sent: add the metadata `authorization: Bearer TOKEN`")]
     CredentialsMissing,
+    /// A credential was sent that does not count.
+    #[error(transparent)]
+    CredentialRefused(#[from] Refusal),
+    /// A shim called for itself.
+    #[error("a shim's token only presents legacy requests: this call needs the token of a user")]
+    ShimToken,
     /// Wrong username or password. The flag says that a legacy login would have been
     /// redirected ("Allow API Login Redirect"), which shortens its answer.
     #[error("the username or the password is wrong")]
@@ -70,9 +76,17 @@ pub enum Error {
         /// What is wrong with it, as the end of a sentence.
         problem: &'static str,
     },
-    /// Not an amount of money.
-    #[error("the amount is not a decimal number in range")]
-    InvalidAmount,
+    /// An amount of a request is missing, is no decimal number, or is out of range.
+    #[error("{field} {problem}")]
+    InvalidAmount {
+        /// The field's name in the request.
+        field: &'static str,
+        /// What is wrong with it, as the end of a sentence.
+        problem: &'static str,
+    },
+    /// A result that no amount can hold, and no single field of the request is to blame.
+    #[error("the result is out of range: amounts have at most 12 digits before the point")]
+    OutOfRange,
     /// Not an exchange rate.
     #[error("the exchange rate is not a decimal number above zero")]
     InvalidExchangeRate,
@@ -178,6 +192,14 @@ pub enum Error {
     /// The writer is shutting down or its queue is gone.
     #[error("the server is shutting down")]
     Unavailable,
+    /// The database is a replica.
+    #[error("this core reads a replica: ask a core of the primary for what changes something")]
+    ReadOnly,
+    /// The database is a replica, and its schema that of another version.
+    #[error(
+        "the replica has the schema of another version: start a core of this version on its primary first"
+    )]
+    ReplicaSchema,
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -201,6 +223,17 @@ impl Error {
         Self::InvalidField { field: field.into(), problem }
     }
 
+    /// Says which field of the request led to a result that is out of range.
+    pub(crate) fn of_field(self, field: &'static str) -> Self {
+        match self {
+            Self::OutOfRange => Self::InvalidAmount {
+                field,
+                problem: "leads to a result out of range: amounts have at most 12 digits before the point",
+            },
+            other => other,
+        }
+    }
+
     /// A fault of the program.
     pub fn internal(what: impl Into<String>) -> Self {
         Self::Internal(what.into())
@@ -210,7 +243,8 @@ impl Error {
         match self {
             Self::CredentialsMissing => ErrorReason::CredentialsMissing,
             Self::LoginFailed { .. } => ErrorReason::LoginFailed,
-            Self::RoleDenied => ErrorReason::RoleDenied,
+            Self::CredentialRefused(_) => ErrorReason::CredentialRefused,
+            Self::RoleDenied | Self::ShimToken => ErrorReason::RoleDenied,
             Self::PermissionMissing => ErrorReason::PermissionMissing,
             Self::ApiDisabled => ErrorReason::ApiDisabled,
             Self::GetDisabled => ErrorReason::GetDisabled,
@@ -226,7 +260,8 @@ impl Error {
             Self::ApiKeyNotFound => ErrorReason::ApiKeyNotFound,
             Self::FeatureDisabled => ErrorReason::FeatureDisabled,
             Self::InvalidField { .. } => ErrorReason::InvalidField,
-            Self::InvalidAmount => ErrorReason::InvalidAmount,
+            Self::InvalidAmount { .. } => ErrorReason::InvalidAmount,
+            Self::OutOfRange => ErrorReason::ResultOutOfRange,
             Self::InvalidExchangeRate => ErrorReason::InvalidExchangeRate,
             Self::IdempotencyKeyReused => ErrorReason::IdempotencyKeyReused,
             Self::InvalidPageToken => ErrorReason::InvalidPageToken,
@@ -255,7 +290,9 @@ impl Error {
             Self::ApiSecretMissing => ErrorReason::ApiSecretMissing,
             Self::ManagerGroupInUse => ErrorReason::ManagerGroupInUse,
             Self::Unavailable | Self::CommitUnknown | Self::Database(_) => ErrorReason::Unavailable,
+            Self::ReadOnly => ErrorReason::ReadOnly,
             Self::Migration(_)
+            | Self::ReplicaSchema
             | Self::EncryptionKeyMissing
             | Self::SecretUnreadable
             | Self::Internal(_) => ErrorReason::Internal,
@@ -265,12 +302,14 @@ impl Error {
     fn code(&self) -> Code {
         match self {
             Self::CredentialsMissing
+            | Self::CredentialRefused(_)
             | Self::LoginFailed { .. }
             | Self::BadLogin
             | Self::SignatureExpired
             | Self::RequestReplayed
             | Self::IncorrectHash => Code::Unauthenticated,
             Self::RoleDenied
+            | Self::ShimToken
             | Self::ApiKeyRestricted
             | Self::PermissionMissing
             | Self::SignatureRefused
@@ -279,6 +318,7 @@ impl Error {
             | Self::HashCheckingNeeded
             | Self::GetDisabled
             | Self::FeatureDisabled
+            | Self::ReadOnly
             | Self::UserInUse
             | Self::UserHasCalls
             | Self::NumberPoolInUse
@@ -288,7 +328,7 @@ impl Error {
             | Self::ManagerGroupInUse
             | Self::TariffInUse => Code::FailedPrecondition,
             Self::InvalidField { .. }
-            | Self::InvalidAmount
+            | Self::InvalidAmount { .. }
             | Self::WeakSecret
             | Self::InvalidExchangeRate
             | Self::InvalidPageToken
@@ -310,8 +350,10 @@ impl Error {
             | Self::UsernameTaken
             | Self::CurrencyTaken
             | Self::CallFinished => Code::AlreadyExists,
+            Self::OutOfRange => Code::OutOfRange,
             Self::Unavailable | Self::CommitUnknown | Self::Database(_) => Code::Unavailable,
             Self::Migration(_)
+            | Self::ReplicaSchema
             | Self::EncryptionKeyMissing
             | Self::SecretUnreadable
             | Self::Internal(_) => Code::Internal,
@@ -330,11 +372,25 @@ impl From<Error> for Status {
             Error::InvalidField { field, .. } => {
                 metadata.insert("field".to_owned(), field.clone());
             }
+            Error::InvalidAmount { field, .. } => {
+                metadata.insert("field".to_owned(), (*field).to_owned());
+            }
+            Error::InvalidExchangeRate => {
+                metadata.insert("field".to_owned(), "exchange_rate".to_owned());
+            }
             Error::CallRejected(rejection) => {
                 if let Rejection::InvalidField { field, .. } = rejection {
                     metadata.insert("field".to_owned(), field.clone());
                 }
                 metadata.insert("rejection".to_owned(), rejection.reason().to_owned());
+            }
+            Error::CredentialRefused(refusal) => {
+                metadata.insert("credential".to_owned(), refusal.credential().to_owned());
+                metadata.insert("problem".to_owned(), refusal.problem().to_owned());
+            }
+            Error::ShimToken => {
+                metadata.insert("credential".to_owned(), "token".to_owned());
+                metadata.insert("problem".to_owned(), "shim".to_owned());
             }
             Error::LoginFailed { redirect: true } => {
                 metadata.insert("redirect".to_owned(), "1".to_owned());

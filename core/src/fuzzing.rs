@@ -18,9 +18,9 @@ pub fn legacy_signature(bytes: &[u8]) {
 
 /// Reads an amount and a list of networks.
 pub fn texts(text: &str) {
-    if let Ok(money) = Money::from_proto(Some(&pb::Decimal { value: text.to_owned() })) {
+    if let Ok(money) = Money::from_proto("amount", Some(&pb::Decimal { value: text.to_owned() })) {
         let again = pb::Decimal::from(money);
-        assert_eq!(Money::from_proto(Some(&again)).ok(), Some(money), "{text:?}");
+        assert_eq!(Money::from_proto("amount", Some(&again)).ok(), Some(money), "{text:?}");
     }
     if let Some(networks) = Networks::parse(text) {
         assert!(Networks::parse(&networks.to_string()).is_some(), "{text:?}");

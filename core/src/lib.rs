@@ -17,6 +17,7 @@ mod currencies;
 mod demo;
 mod directions;
 mod error;
+pub mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod ids;
@@ -56,6 +57,7 @@ use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
 use tonic::transport::ServerTlsConfig;
 
+pub use access::Refusal;
 pub use calls::Rejection;
 pub use error::{Error, Result};
 pub use pools::Patterns;
@@ -121,7 +123,14 @@ impl Core {
     pub async fn open(database: &DatabaseUrl, options: Options) -> Result<Self> {
         let db = store::Db::open(database, options.vault, options.statement_timeout).await?;
         let credentials = setup::first_start(&db, &options.set_up).await?;
-        setup::reseal(&db).await?;
+        let read_only = db.is_read_only();
+        if read_only {
+            tracing::warn!(
+                "the database is a replica: this core refuses whatever changes something"
+            );
+        } else {
+            setup::reseal(&db).await?;
+        }
         let catalog = Arc::new(Catalog::open(&db).await?);
         if !db.is_exclusive() {
             tokio::spawn(catalog.clone().follow(db.clone()));
@@ -139,8 +148,10 @@ impl Core {
             sorted_calls: calls::sorted::SortedLists::default(),
             db,
         });
-        tokio::spawn(live::watch(Arc::downgrade(&context)));
-        tokio::spawn(tidy::watch(Arc::downgrade(&context)));
+        if !read_only {
+            tokio::spawn(live::watch(Arc::downgrade(&context)));
+            tokio::spawn(tidy::watch(Arc::downgrade(&context)));
+        }
         tokio::spawn(measure::watch(Arc::downgrade(&context)));
         let server = server::build(&context)?;
         if let Some(token) = credentials.as_ref().and_then(|credentials| credentials.token) {
@@ -151,7 +162,12 @@ impl Core {
     }
 
     /// Warns of balances by mail from now on, looking every `interval`.
+    ///
+    /// Not from a replica: a core of its primary does.
     pub fn warn_by(&self, mail: Mail, interval: Duration) {
+        if self.context.db.is_read_only() {
+            return;
+        }
         tokio::spawn(warnings::watch(Arc::downgrade(&self.context), mail, interval));
     }
 

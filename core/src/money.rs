@@ -34,7 +34,7 @@ impl Money {
     /// An amount from a result that may have more places than are kept.
     pub fn rounded(value: Decimal) -> Result<Self> {
         Self::new(value.round_dp_with_strategy(SCALE, RoundingStrategy::MidpointNearestEven))
-            .ok_or(Error::InvalidAmount)
+            .ok_or(Error::OutOfRange)
     }
 
     /// The exact value.
@@ -45,7 +45,7 @@ impl Money {
 
     /// The exact sum.
     pub fn plus(self, other: Self) -> Result<Self> {
-        self.0.checked_add(other.0).and_then(Self::new).ok_or(Error::InvalidAmount)
+        self.0.checked_add(other.0).and_then(Self::new).ok_or(Error::OutOfRange)
     }
 
     /// The exact difference.
@@ -61,17 +61,23 @@ impl Money {
 
     /// The amount in another currency: times its exchange rate.
     pub fn to_currency(self, rate: ExchangeRate) -> Result<Self> {
-        self.0.checked_mul(rate.0).ok_or(Error::InvalidAmount).and_then(Self::rounded)
+        self.0.checked_mul(rate.0).ok_or(Error::OutOfRange).and_then(Self::rounded)
     }
 
     /// An amount of another currency in the default one: divided by its exchange rate.
     pub fn to_default(self, rate: ExchangeRate) -> Result<Self> {
-        self.0.checked_div(rate.0).ok_or(Error::InvalidAmount).and_then(Self::rounded)
+        self.0.checked_div(rate.0).ok_or(Error::OutOfRange).and_then(Self::rounded)
     }
 
-    /// A required amount of a request.
-    pub fn from_proto(value: Option<&pb::Decimal>) -> Result<Self> {
-        value.and_then(read).and_then(Self::new).ok_or(Error::InvalidAmount)
+    /// A required amount of a request, in a field of this name.
+    pub fn from_proto(field: &'static str, value: Option<&pb::Decimal>) -> Result<Self> {
+        let invalid = |problem| Error::InvalidAmount { field, problem };
+        let value = value.filter(|value| !value.value.is_empty());
+        let value = value.ok_or(invalid("is required: a decimal number such as 10.50"))?;
+        let number = read(value).ok_or(invalid("is not a decimal number such as 10.50"))?;
+        let problem =
+            "is out of range: amounts have at most 12 digits before and 15 behind the point";
+        Self::new(number).ok_or(invalid(problem))
     }
 }
 
@@ -212,7 +218,7 @@ mod tests {
         fn what_is_written_is_read_again(mantissa in any::<i64>(), scale in 0_u32..=15) {
             if let Some(amount) = Money::new(Decimal::new(mantissa, scale)) {
                 let written = pb::Decimal::from(amount);
-                prop_assert_eq!(Money::from_proto(Some(&written)).unwrap(), amount);
+                prop_assert_eq!(Money::from_proto("amount", Some(&written)).unwrap(), amount);
             }
         }
 

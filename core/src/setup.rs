@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What a new database gets. An existing one stays as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct SetUp {
     /// The API secret key of the legacy API, which is then switched on. None: the API
     /// stays off until a key is set.
@@ -46,6 +46,9 @@ const DEMO_TOKEN: &str = "tb_demo";
 pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Credentials>> {
     if !users::store::none_exist(db).await? {
         return Ok(None);
+    }
+    if let Some(key) = &set_up.api_secret_key {
+        settings::check_api_secret_key(key)?;
     }
     let credentials = Credentials {
         username: "admin",
@@ -82,7 +85,10 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     settings::store::write(&mut tx, &settings).await?;
     let is_weak = settings.api_secret_key.as_ref().is_some_and(Secret::is_weak);
     if is_weak && !set_up.demo {
-        tracing::warn!("the API secret key is weak: give the clients a longer one when you can");
+        tracing::warn!(
+            "the API secret key is weak, with fewer than 16 characters or 8 different ones: replace it \
+             by `tollbook settings api_secret_key=NEW --keep-old-key SECONDS` as soon as the clients can"
+        );
     }
     let admin = pb::User {
         username: credentials.username.to_owned(),
@@ -106,10 +112,27 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     Ok(Some(credentials))
 }
 
-/// Seals the secrets in the database with the key of today.
+/// Seals the secrets in the database with the key of today, and rids its files of what they were
+/// before: plain, or sealed with another key.
 pub(crate) async fn reseal(db: &Db) -> Result<()> {
     let mut tx = db.begin().await?;
     settings::store::reseal(&mut tx).await?;
     access::keys::store::reseal(&mut tx).await?;
-    tx.commit().await
+    tx.commit().await?;
+    let Some(key) = db.vault().fingerprint() else { return Ok(()) };
+    if settings::store::scrubbed_for(db).await?.as_deref() == Some(key) {
+        return Ok(());
+    }
+    match db.scrub(&["settings", "api_keys"]).await {
+        Ok(()) => settings::store::set_scrubbed_for(db, key).await,
+        // A command beside may hold on to the database, or the disk is full.
+        Err(error) => {
+            tracing::warn!(
+                error = ?error,
+                "all secrets are sealed, but the database's files may still hold what they were \
+                 before: the next start tries again to clean them"
+            );
+            Ok(())
+        }
+    }
 }

@@ -51,6 +51,11 @@ impl Vault {
         Some(Self { keys })
     }
 
+    /// Tells the key that seals from others, and nothing about it; `None` if there is none.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        self.keys.first().map(|key| key.fingerprint.as_str())
+    }
+
     /// A secret as it is stored. `what` names it.
     pub(crate) fn seal(&self, what: &str, secret: &str) -> Result<String> {
         let Some(key) = self.keys.first().filter(|_| !secret.is_empty()) else {

@@ -80,19 +80,15 @@ impl Wrap {
     }
 }
 
-/// The machine-readable reason of a status, and the field that it names.
-pub(crate) fn reason(status: &Status) -> (ErrorReason, Option<String>) {
+/// The machine-readable reason of a status.
+pub(crate) fn reason(status: &Status) -> ErrorReason {
     let info = status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN);
-    let Some(info) = info else {
-        return (ErrorReason::Unspecified, None);
-    };
-    let reason = ErrorReason::from_reason(&info.reason).unwrap_or(ErrorReason::Unspecified);
-    (reason, info.metadata.get("field").cloned())
+    info.and_then(|info| ErrorReason::from_reason(&info.reason)).unwrap_or_default()
 }
 
 /// The answer where the core refused what a request sets: the method's text, and why.
 pub(crate) fn refused(wrap: Wrap, text: &str, status: Status) -> Result<Answer, Failure> {
-    match reason(&status).0 {
+    match reason(&status) {
         ErrorReason::InvalidField
         | ErrorReason::InvalidAmount
         | ErrorReason::CurrencyNotFound
@@ -109,7 +105,7 @@ pub(crate) fn refused(wrap: Wrap, text: &str, status: Status) -> Result<Answer, 
 /// as legacy clients expect of errors, but where the server is at fault.
 pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCode, Answer) {
     use axum::http::StatusCode;
-    let (reason, field) = reason(status);
+    let reason = reason(status);
     let own = method.errors.iter().find(|(known, _)| *known == reason).map(|(_, text)| *text);
     let text = match reason {
         // Of the checks before the method ran: the same everywhere.
@@ -140,12 +136,9 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
         ErrorReason::FeatureDisabled => "Feature disabled",
         ErrorReason::UserNotFound => "User was not found",
         ErrorReason::CurrencyNotFound => "Currency was not found",
-        ErrorReason::InvalidField | ErrorReason::InvalidAmount => {
-            let problem = match &field {
-                Some(_) => status.message().to_owned(),
-                None => "Amount is not valid".to_owned(),
-            };
-            return (StatusCode::OK, method.wrap.error(&problem));
+        ErrorReason::InvalidAmount | ErrorReason::ResultOutOfRange => "Amount is not valid",
+        ErrorReason::InvalidField => {
+            return (StatusCode::OK, method.wrap.error(status.message()));
         }
         _ => {
             let (http, text) = match status.code() {

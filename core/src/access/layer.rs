@@ -28,7 +28,7 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::{
-    Caller, Principal,
+    Caller, Principal, Refusal,
     admission::Admission,
     binding::{Bindings, RpcBindings},
     claim::{Claim, Lists},
@@ -143,13 +143,16 @@ impl Gate {
         let (caller, credential) = match token {
             Some(token) if token.kind != TokenKind::Shim => {
                 let user = self.context.directory.by_id(token.user).await?;
-                let user = user.ok_or(Error::CredentialsMissing)?;
+                let user = user.ok_or(Refusal::UserDeleted)?;
                 let permissions = self.permissions_of(&user);
                 (Caller::User(user, permissions), token.credential())
             }
             // A shim has no powers of its own.
-            Some(_) => return Err(Error::RoleDenied),
+            Some(_) => return Err(Error::ShimToken),
             None if rule.public => (Caller::Anonymous, Credential::None),
+            None if certificate(extensions).is_some() => {
+                return Err(Refusal::CertificateUnknown.into());
+            }
             None => return Err(Error::CredentialsMissing),
         };
         let origin = Origin {
@@ -209,10 +212,8 @@ impl Gate {
     ) -> Result<Option<Arc<Token>>> {
         let Context { tokens, db, .. } = &*self.context;
         let Some(header) = headers.get(AUTHORIZATION) else {
-            let connection = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
-            let certificates = connection.and_then(TlsConnectInfo::peer_certs);
-            return match certificates.as_ref().and_then(|certificates| certificates.first()) {
-                Some(certificate) => tokens.of_certificate(db, certificate).await,
+            return match certificate(extensions) {
+                Some(certificate) => tokens.of_certificate(db, &certificate).await,
                 None => Ok(None),
             };
         };
@@ -220,9 +221,9 @@ impl Gate {
             let (scheme, secret) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
         });
-        let secret = secret.ok_or(Error::CredentialsMissing)?;
+        let secret = secret.ok_or(Refusal::Scheme)?;
         let token = tokens.find(db, secret).await?;
-        token.ok_or(Error::CredentialsMissing).map(Some)
+        Ok(Some(token.ok_or(Refusal::TokenUnknown)?))
     }
 
     fn permissions_of(&self, user: &Identity) -> Permissions {
@@ -230,6 +231,13 @@ impl Gate {
         let group = snapshot.manager_groups.by_id(user.manager_group);
         group.map(|group| group.permissions).unwrap_or_default()
     }
+}
+
+/// The certificate with which the client opened the connection, in DER.
+fn certificate(extensions: &Extensions) -> Option<Vec<u8>> {
+    let connection = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
+    let certificates = connection.and_then(TlsConnectInfo::peer_certs)?;
+    certificates.first().map(|certificate| certificate.to_vec())
 }
 
 /// Where a call came from; none: from this process.

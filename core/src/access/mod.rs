@@ -13,6 +13,7 @@ pub(crate) mod layer;
 pub(crate) mod lockout;
 mod password;
 mod policy;
+mod refusal;
 mod service;
 mod sessions;
 mod signature;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use tollbook_proto::v1::Permission;
 
 pub(crate) use password::Password;
+pub use refusal::Refusal;
 pub(crate) use service::{LegacyService, TokenService};
 pub(crate) use sessions::Service as SessionService;
 

@@ -15,7 +15,7 @@ use dashmap::DashMap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::store;
+use super::{Refusal, store};
 use crate::{
     changes::Credential,
     clock,
@@ -95,7 +95,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// The token with this secret, unless it has expired.
+    /// The token with this secret, if there is one. One that has expired is refused as such.
     pub(super) async fn find(&self, db: &Db, secret: &str) -> Result<Option<Arc<Token>>> {
         if let Some((shim, token)) = self.embedded_shim.get()
             && shim.as_bytes().ct_eq(secret.as_bytes()).into()
@@ -105,7 +105,7 @@ impl Tokens {
         self.by_hash(db, hash(secret)).await
     }
 
-    /// The token that admits a client certificate, unless it has expired.
+    /// The token that admits a client certificate, likewise.
     pub(super) async fn of_certificate(
         &self,
         db: &Db,
@@ -129,7 +129,12 @@ impl Tokens {
             }
             found
         };
-        Ok(token.filter(|token| token.expires_at.is_none_or(|end| end > clock::now())))
+        match token {
+            Some(token) if token.expires_at.is_some_and(|end| end <= clock::now()) => {
+                Err(Refusal::expired(&token).into())
+            }
+            token => Ok(token),
+        }
     }
 
     /// Makes a token for a shim in this process. It dies with the process.

@@ -168,13 +168,14 @@ impl Service {
     ) -> Result<pb::ListCallsResponse> {
         let snapshot = self.0.catalog.load_full();
         let zone = &snapshot.settings.time_zone;
-        let period = clock::period(request.from.as_ref(), request.till.as_ref(), zone)?;
+        let bounds = if request.default_today { clock::today(zone) } else { clock::ALWAYS };
+        let period = clock::period_within(bounds, request.from.as_ref(), request.till.as_ref())?;
         check_text("destination_prefix", &request.destination_prefix)?;
         let nothing = pb::ListCallsResponse {
             time_zone: snapshot.settings.time_zone_name().to_owned(),
             currency: snapshot.currencies.default_currency()?.code.clone(),
-            from: Some(clock::to_proto(period.0)),
-            till: Some(clock::to_proto(period.1)),
+            from: (period.0 != clock::ALWAYS.0).then(|| clock::to_proto(period.0)),
+            till: (period.1 != clock::ALWAYS.1).then(|| clock::to_proto(period.1)),
             ..Default::default()
         };
         let originator = match request.originator_id {
@@ -198,7 +199,7 @@ impl Service {
         let call_id = filled(request.call_id.as_str());
         let filter = Filter {
             scope: caller.scope(),
-            period: if call_id.is_some() { (i64::MIN, i64::MAX) } else { period },
+            period: if call_id.is_some() { clock::ALWAYS } else { period },
             call_id,
             originator,
             terminator: request.terminator_id.map(UserId).filter(|_| !own),
@@ -208,7 +209,8 @@ impl Service {
             hangup_cause: request.hangup_cause.map(i64::from).filter(|_| !own),
             destination_prefix: filled(request.destination_prefix.as_str()),
             order,
-            descending: request.descending,
+            // Whoever asks for no period wants to see what has just happened.
+            descending: request.descending || (order == Order::Time && period == clock::ALWAYS),
             after: if order == Order::Time { after(&request.page_token)? } else { None },
             limit: size + 1,
         };

@@ -140,7 +140,7 @@ async fn check_calls(
     charged: &Charged,
     report: &mut pb::AuditAccountsResponse,
 ) -> Result<()> {
-    let zone = settings::store::all(tx).await?.time_zone;
+    let zone = settings::store::system_time_zone(tx).await?;
     let mut counted = Rollup::new(zone);
     let mut position = (i64::MIN, i64::MIN);
     loop {

@@ -204,7 +204,7 @@ fn judge<'a>(
     let balance_before = account.balance;
     let balance_after = match balance_before.plus(posting.amount) {
         Ok(balance) => balance,
-        Err(error) => return Judged::Refused(error),
+        Err(error) => return Judged::Refused(error.of_field("amount")),
     };
     account.balance = balance_after;
     let index = accepted.len();

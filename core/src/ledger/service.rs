@@ -79,7 +79,7 @@ impl Service {
     ) -> Result<Posting> {
         let user = ids::required::<UserId>("user_id", request.user_id)?;
         let user = caller.see(self.0.directory.by_id(user).await?)?;
-        let amount = Money::from_proto(request.amount.as_ref())?;
+        let amount = Money::from_proto("amount", request.amount.as_ref())?;
         check_note("note", &request.note)?;
         Ok(Posting {
             user: user.id,

@@ -62,9 +62,12 @@ impl Service {
             .by_code(&request.currency)
             .filter(|currency| currency.active)
             .ok_or(Error::CurrencyNotFound)?;
-        let amount = Money::from_proto(request.amount.as_ref())?;
+        let amount = Money::from_proto("amount", request.amount.as_ref())?;
         if amount < Money::ZERO {
-            return Err(Error::InvalidAmount);
+            return Err(Error::InvalidAmount {
+                field: "amount",
+                problem: "must not be below zero",
+            });
         }
         let exchange_rate = match &request.exchange_rate {
             _ if currency.is_default() => ExchangeRate::ONE,
@@ -86,7 +89,8 @@ impl Service {
             exchange_rate,
             direction,
             request.comment,
-        )?;
+        )
+        .map_err(|error| error.of_field("amount"))?;
         Ok(Posting {
             user: user.id,
             amount: draft.balance_change,
@@ -122,10 +126,11 @@ impl Service {
             from = from.or(Some(start));
             till = till.or(Some(end));
         }
-        let bound = |amount: &Option<pb::Decimal>| {
-            amount.as_ref().map(|amount| Money::from_proto(Some(amount))).transpose()
+        let bound = |field, amount: &Option<pb::Decimal>| {
+            amount.as_ref().map(|amount| Money::from_proto(field, Some(amount))).transpose()
         };
-        let (at_least, at_most) = (bound(&request.amount_min)?, bound(&request.amount_max)?);
+        let at_least = bound("amount_min", &request.amount_min)?;
+        let at_most = bound("amount_max", &request.amount_max)?;
         let currency = match request.currency.as_str() {
             "" => None,
             code => match snapshot.currencies.by_code(code) {

@@ -95,7 +95,7 @@ impl Rater {
 impl Offer {
     /// The price per minute in the default currency.
     pub(crate) fn rate(&self) -> Result<Money> {
-        Money::new(self.terms.rate).ok_or(Error::InvalidAmount)?.to_default(self.exchange_rate)
+        Money::new(self.terms.rate).ok_or(Error::OutOfRange)?.to_default(self.exchange_rate)
     }
 
     /// Seconds billed of an answered call, and their price in the default currency.
@@ -104,7 +104,7 @@ impl Offer {
     }
 
     fn price_of(&self, billed: u64) -> Result<(u64, Money)> {
-        let price = self.terms.price(billed).and_then(Money::new).ok_or(Error::InvalidAmount)?;
+        let price = self.terms.price(billed).and_then(Money::new).ok_or(Error::OutOfRange)?;
         Ok((billed, price.to_default(self.exchange_rate)?))
     }
 

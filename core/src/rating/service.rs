@@ -63,7 +63,8 @@ impl Service {
             Some(tariff) => Some(self.leg(&snapshot, &call, tariff, None).await?),
             None => None,
         };
-        let known = |leg: &RatedLeg| Money::from_proto(leg.price_default.as_ref()).ok();
+        let known =
+            |leg: &RatedLeg| Money::from_proto("price_default", leg.price_default.as_ref()).ok();
         let profit = known(&price).zip(self_cost.as_ref().and_then(known));
         Ok(pb::RateCallResponse {
             profit: profit.map(|(price, cost)| price.minus(cost)).transpose()?.map(Into::into),
@@ -132,7 +133,8 @@ impl Service {
             "{} s are billed as {billed} s: at least {} s, in steps of {} s",
             call.duration, terms.min_time, terms.increment
         ));
-        let price = terms.price(billed).and_then(Money::new).ok_or(Error::InvalidAmount)?;
+        let out_of_range = || Error::OutOfRange.of_field("duration");
+        let price = terms.price(billed).and_then(Money::new).ok_or_else(out_of_range)?;
         steps.push(format!(
             "{} + {} x {billed} / 60 = {} {}",
             if billed == 0 { "0".to_owned() } else { terms.connection_fee.to_string() },

@@ -136,10 +136,7 @@ impl Settings {
             "allow_api" => self.allow_api = new.allow_api,
             "allow_get_api" => self.allow_get_api = new.allow_get_api,
             "api_secret_key" => {
-                check_text("api_secret_key", &new.api_secret_key)?;
-                if new.api_secret_key.starts_with(vault::SEALED) {
-                    return Err(Error::invalid("api_secret_key", "must not begin with sealed:"));
-                }
+                check_api_secret_key(&new.api_secret_key)?;
                 self.api_secret_key = Secret::new(new.api_secret_key.clone());
             }
             "api_addresses" => {
@@ -233,6 +230,15 @@ impl Settings {
             replay_window_seconds: self.replay_window_seconds,
         }
     }
+}
+
+/// Whether a text can be the API secret key, whoever sets it.
+pub(crate) fn check_api_secret_key(key: &str) -> Result<()> {
+    check_text("api_secret_key", key)?;
+    if key.starts_with(vault::SEALED) {
+        return Err(Error::invalid("api_secret_key", "must not begin with sealed:"));
+    }
+    Ok(())
 }
 
 /// The time zone of an IANA name.

@@ -1,12 +1,13 @@
 //! Settings in the database: a name and a text each.
 
+use jiff::tz::TimeZone;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Secret, Settings, time_zone};
 use crate::{
     error::{Error, Result},
     network::Networks,
-    store::{Query, Tx, Value},
+    store::{Db, Query, Tx, Value},
     users::taxes::TaxPlan,
 };
 
@@ -51,6 +52,15 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
     }
     settings.old_api_secret_key = old_key.map(|key| (key, old_key_until));
     Ok(settings)
+}
+
+/// The system's time zone alone, which is no secret: whoever has no encryption key may read it.
+pub(crate) async fn system_time_zone(tx: &mut Tx) -> Result<TimeZone> {
+    let query = Query::new("SELECT value FROM settings WHERE name = ").value("time_zone");
+    match tx.fetch_optional(query).await? {
+        Some(row) => time_zone("time_zone", &decode::<String>(&row.get::<String>(0)?)?),
+        None => Ok(Settings::default().time_zone),
+    }
 }
 
 /// Stores all settings.
@@ -101,6 +111,28 @@ pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The setting, not the operator's, that says under which key the files of the database were
+/// rid of what it seals.
+const SCRUBBED_FOR: &str = "scrubbed_for";
+
+/// Under which encryption key the files of the database were rid of what it seals.
+pub(crate) async fn scrubbed_for(db: &Db) -> Result<Option<String>> {
+    let query = Query::new("SELECT value FROM settings WHERE name = ").value(SCRUBBED_FOR);
+    let row = db.fetch_optional(query).await?;
+    row.map(|row| decode(&row.get::<String>(0)?)).transpose()
+}
+
+/// Remembers that.
+pub(crate) async fn set_scrubbed_for(db: &Db, fingerprint: &str) -> Result<()> {
+    let mut tx = db.begin().await?;
+    let row = vec![Value::from(SCRUBBED_FOR), Value::from(encode(&fingerprint)?)];
+    let query = Query::new("INSERT INTO settings (name, value) VALUES ")
+        .rows([row])
+        .and(" ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+    tx.execute(query).await?;
+    tx.commit().await
 }
 
 fn encode(value: &impl Serialize) -> Result<String> {

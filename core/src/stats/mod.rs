@@ -32,7 +32,7 @@ impl Total {
     fn to_columns(self) -> Result<(i64, i64)> {
         let millionths = i64::try_from(self.0.div_euclid(MILLIONTH));
         let rest = i64::try_from(self.0.rem_euclid(MILLIONTH));
-        millionths.ok().zip(rest.ok()).ok_or(Error::InvalidAmount)
+        millionths.ok().zip(rest.ok()).ok_or(Error::OutOfRange)
     }
 
     fn from_columns(millionths: i64, rest: i64) -> Self {
@@ -42,7 +42,7 @@ impl Total {
     pub(crate) fn value(self) -> Result<Decimal> {
         Decimal::try_from_i128_with_scale(self.0, money::SCALE)
             .map(|value| value.normalize())
-            .map_err(|_| Error::InvalidAmount)
+            .map_err(|_| Error::OutOfRange)
     }
 }
 
@@ -125,7 +125,7 @@ impl Sums {
     /// The sums in a currency, with what follows from them.
     fn to_proto(self, rate: ExchangeRate) -> Result<pb::Traffic> {
         let converted = |total: Total| {
-            let value = total.value()?.checked_mul(rate.value()).ok_or(Error::InvalidAmount)?;
+            let value = total.value()?.checked_mul(rate.value()).ok_or(Error::OutOfRange)?;
             Ok::<_, Error>(
                 value
                     .round_dp_with_strategy(money::SCALE, RoundingStrategy::MidpointNearestEven)

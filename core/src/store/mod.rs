@@ -376,6 +376,15 @@ impl Db {
         matches!(self.backend, Backend::Sqlite(_))
     }
 
+    /// Whether the database is a replica, which takes no changes: [`Self::begin`] refuses.
+    #[must_use]
+    pub(crate) fn is_read_only(&self) -> bool {
+        match &self.backend {
+            Backend::Sqlite(_) => false,
+            Backend::Postgres(pool) => pool.read_only,
+        }
+    }
+
     /// How many connections there are, and how many of them are idle.
     pub(crate) fn connections(&self) -> (u32, u32) {
         let (open, idle) = match &self.backend {
@@ -424,6 +433,20 @@ impl Db {
             #[cfg(test)]
             crash: self.crash.clone(),
         }
+    }
+
+    /// Removes what was deleted or overwritten in some tables from the files of the database, as
+    /// far as it is here to do.
+    pub(crate) async fn scrub(&self, tables: &[&str]) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(pools) => sqlite::scrub(pools).await,
+            Backend::Postgres(pool) => postgres::scrub(pool, tables).await,
+        }
+    }
+
+    /// What seals secrets and opens them.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// All rows of a reading query.

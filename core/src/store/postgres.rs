@@ -1,6 +1,7 @@
 //! What is particular to PostgreSQL.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     io,
     sync::{
@@ -14,6 +15,7 @@ use futures_util::TryStreamExt;
 use rust_decimal::Decimal;
 use sqlx::{
     Connection, Executor, PgConnection, PgPool, Postgres, Row as _,
+    migrate::Migrator,
     postgres::{PgDatabaseError, PgPoolOptions, PgSeverity},
 };
 use tokio::time::Instant;
@@ -49,6 +51,8 @@ pub(super) struct Pool {
     pub(super) watchdog: Watchdog,
     /// Longer than a transaction may wait for its commit.
     keys_kept: Duration,
+    /// The server is a replica, which takes no changes.
+    pub(super) read_only: bool,
 }
 
 /// Gives statements up that will not end any more.
@@ -97,12 +101,42 @@ fn timed_out() -> sqlx::Error {
     sqlx::Error::Io(io::ErrorKind::TimedOut.into())
 }
 
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Whether the schema is that of this version. A replica's is changed on its primary.
+async fn check_schema(connection: &mut PgConnection) -> Result<()> {
+    let query = sqlx::query("SELECT version, checksum FROM _sqlx_migrations WHERE success");
+    let rows = match query.fetch_all(connection).await {
+        Ok(rows) => rows,
+        // There is no such table: nothing was ever migrated.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let applied = rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<BTreeMap<i64, Vec<u8>>, sqlx::Error>>()?;
+    let same = MIGRATIONS.iter().all(|migration| {
+        applied.get(&migration.version).is_some_and(|checksum| **checksum == *migration.checksum)
+    });
+    let none_is_newer = applied.len() == MIGRATIONS.iter().count();
+    if same && none_is_newer { Ok(()) } else { Err(Error::ReplicaSchema) }
+}
+
 /// Opens the connections, and brings the schema up to date.
 pub(super) async fn open(url: &str, statement_timeout: Duration) -> Result<Pool> {
     // Migrations take as long as they take. They are under an advisory lock: cores that start
     // together migrate once.
     let migrating = PgPoolOptions::new().max_connections(1).connect(url).await?;
-    sqlx::migrate!("migrations/postgres").run(&migrating).await?;
+    let mut connection = migrating.acquire().await?;
+    let read_only: bool =
+        sqlx::query("SELECT pg_is_in_recovery()").fetch_one(&mut *connection).await?.try_get(0)?;
+    if read_only {
+        check_schema(&mut connection).await?;
+    } else {
+        MIGRATIONS.run(&mut *connection).await?;
+    }
+    drop(connection);
     migrating.close().await;
     let limits = format!(
         "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
@@ -129,7 +163,16 @@ pub(super) async fn open(url: &str, statement_timeout: Duration) -> Result<Pool>
     let connections = options.max_connections(WRITERS).connect(url).await?;
     // A session that waits for longer than a statement may take is ended by the server.
     let keys_kept = KEYS_KEPT.max(2 * statement_timeout);
-    Ok(Pool { connections, reading, watchdog, keys_kept })
+    Ok(Pool { connections, reading, watchdog, keys_kept, read_only })
+}
+
+/// Removes what was deleted or overwritten from the files of some tables: they are written anew. So
+/// are the samples that the planner keeps, where the user may do that; else PostgreSQL warns, and
+/// leaves it to its own cleaning.
+pub(super) async fn scrub(pool: &Pool, tables: &[&str]) -> Result<()> {
+    let statement = format!("VACUUM FULL {}, pg_catalog.pg_statistic", tables.join(", "));
+    pool.watchdog.watch(pool.connections.execute(AssertSqlSafe(statement))).await?;
+    Ok(())
 }
 
 /// How many connections there are, and how many of them are idle.
@@ -148,6 +191,9 @@ pub(super) struct Transaction {
 }
 
 pub(super) async fn begin(pool: &Pool) -> Result<Transaction> {
+    if pool.read_only {
+        return Err(Error::ReadOnly);
+    }
     let watchdog = pool.watchdog.clone();
     let inner = watchdog.watch(pool.connections.begin()).await?;
     Ok(Transaction { inner, watchdog, pool: pool.clone(), has_written: false })

@@ -1,6 +1,10 @@
 //! What is particular to SQLite.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use futures_util::TryStreamExt;
 use rust_decimal::Decimal;
@@ -10,7 +14,10 @@ use sqlx::{
 };
 
 use super::{AssertSqlSafe, Insert, Query, Row, RowBackend, Sequence, Tx, Value, bound};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    files,
+};
 
 /// Connections that read, and the one that writes: SQLite has one writer at a time, and
 /// waiting for it in a pool is cheaper and fairer than waiting for a file lock.
@@ -18,10 +25,13 @@ use crate::error::{Error, Result};
 pub(super) struct Pools {
     pub(super) read: SqlitePool,
     write: SqlitePool,
+    path: PathBuf,
 }
 
 /// Writes the database as it is at one moment into a new file, beside whoever is using it.
 pub(super) async fn backup(path: &Path, to: &str) -> Result<()> {
+    // SQLite takes an empty file for one that is not there, and leaves its mode as it is.
+    files::create(Path::new(to)).map_err(sqlx::Error::Io)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
@@ -31,13 +41,48 @@ pub(super) async fn backup(path: &Path, to: &str) -> Result<()> {
     Ok(connection.close().await?)
 }
 
+/// Removes what was deleted or overwritten from the file and from the log beside it: it is written
+/// anew from what is there, and the log is emptied.
+pub(super) async fn scrub(pools: &Pools) -> Result<()> {
+    let options = SqliteConnectOptions::new()
+        .filename(&pools.path)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("secure_delete", "ON");
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    for statement in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+        let rows = sqlx::query(statement).fetch_all(&mut connection).await?;
+        let busy: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        if busy != 0 {
+            return Err(Error::Database(sqlx::Error::Io(io::ErrorKind::ResourceBusy.into())));
+        }
+    }
+    Ok(connection.close().await?)
+}
+
 /// How many connections there are, and how many of them are idle.
 pub(super) fn connections(pools: &Pools) -> (u32, usize) {
-    let Pools { read, write } = pools;
+    let Pools { read, write, .. } = pools;
     (read.size() + write.size(), read.num_idle() + write.num_idle())
 }
 
+/// Nobody but the owner may read the database. What SQLite puts beside it gets its mode.
+fn keep_private(path: &Path) -> Result<(), sqlx::Error> {
+    match files::create(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(sqlx::Error::Io(error)),
+    }
+    for suffix in files::DATABASE_SUFFIXES {
+        let file = files::with_suffix(path, suffix);
+        if let Some(remark) = files::keep_private(&file).remark(&file) {
+            tracing::warn!("{remark}");
+        }
+    }
+    Ok(())
+}
+
 pub(super) async fn open(path: &Path) -> Result<Pools> {
+    keep_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -56,7 +101,7 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
     let write = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
     let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-    Ok(Pools { read, write })
+    Ok(Pools { read, write, path: path.to_owned() })
 }
 
 pub(super) async fn begin(pools: &Pools) -> Result<Transaction<'static, Sqlite>> {

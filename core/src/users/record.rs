@@ -179,21 +179,39 @@ fn check_amounts(user: &pb::User) -> Result<()> {
     let protection = user.loss_protection.as_ref();
     let daily = user.daily_limit.as_ref();
     let amounts = [
-        user.credit.as_ref(),
-        user.balance_min.as_ref(),
-        user.balance_max.as_ref(),
-        user.minimal_charge.as_ref(),
-        warning.and_then(|warning| warning.user_threshold.as_ref()),
-        warning.and_then(|warning| warning.admin_threshold.as_ref()),
-        warning.and_then(|warning| warning.manager_threshold.as_ref()),
-        protection.and_then(|protection| protection.max_call_rate.as_ref()),
-        protection.and_then(|protection| protection.min_rate_margin.as_ref()),
-        protection.and_then(|protection| protection.min_rate_margin_percent.as_ref()),
-        daily.and_then(|daily| daily.limit.as_ref()),
-        daily.and_then(|daily| daily.warning.as_ref()),
+        ("credit", user.credit.as_ref()),
+        ("balance_min", user.balance_min.as_ref()),
+        ("balance_max", user.balance_max.as_ref()),
+        ("minimal_charge", user.minimal_charge.as_ref()),
+        (
+            "balance_warning.user_threshold",
+            warning.and_then(|warning| warning.user_threshold.as_ref()),
+        ),
+        (
+            "balance_warning.admin_threshold",
+            warning.and_then(|warning| warning.admin_threshold.as_ref()),
+        ),
+        (
+            "balance_warning.manager_threshold",
+            warning.and_then(|warning| warning.manager_threshold.as_ref()),
+        ),
+        (
+            "loss_protection.max_call_rate",
+            protection.and_then(|protection| protection.max_call_rate.as_ref()),
+        ),
+        (
+            "loss_protection.min_rate_margin",
+            protection.and_then(|protection| protection.min_rate_margin.as_ref()),
+        ),
+        (
+            "loss_protection.min_rate_margin_percent",
+            protection.and_then(|protection| protection.min_rate_margin_percent.as_ref()),
+        ),
+        ("daily_limit.limit", daily.and_then(|daily| daily.limit.as_ref())),
+        ("daily_limit.warning", daily.and_then(|daily| daily.warning.as_ref())),
     ];
-    for amount in amounts.into_iter().flatten() {
-        Money::from_proto(Some(amount))?;
+    for (field, amount) in amounts {
+        amount.map(|amount| Money::from_proto(field, Some(amount))).transpose()?;
     }
     let credit = user.credit.as_ref().and_then(|credit| money::parse(&credit.value));
     if credit.is_some_and(|credit| credit < Decimal::ZERO && credit != Decimal::NEGATIVE_ONE) {

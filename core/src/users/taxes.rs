@@ -96,16 +96,12 @@ impl TaxPlan {
 
     /// The amount with tax of an amount without.
     pub(crate) fn gross(&self, net: Money) -> Result<Money> {
-        net.value().checked_mul(self.factor()).ok_or(Error::InvalidAmount).and_then(Money::rounded)
+        net.value().checked_mul(self.factor()).ok_or(Error::OutOfRange).and_then(Money::rounded)
     }
 
     /// The amount without tax of an amount with: the inverse of [`Self::gross`].
     pub(crate) fn net(&self, gross: Money) -> Result<Money> {
-        gross
-            .value()
-            .checked_div(self.factor())
-            .ok_or(Error::InvalidAmount)
-            .and_then(Money::rounded)
+        gross.value().checked_div(self.factor()).ok_or(Error::OutOfRange).and_then(Money::rounded)
     }
 }
 

@@ -68,7 +68,7 @@ async fn decide(db: &Db, id: UserId) -> Result<()> {
         return Ok(());
     }
     let mut user = users::store::get(&mut tx, id).await?;
-    let balance = Money::from_proto(user.balance.as_ref())?;
+    let balance = Money::from_proto("balance", user.balance.as_ref())?;
     let now = local_time(&user.time_zone);
     let mut warning = user.balance_warning.clone().unwrap_or_default();
     for recipient in Recipient::ALL {

@@ -129,6 +129,7 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         descending: params.switch("order_desc"),
         page_size: if only_did { 1 } else { 1000 },
         with_total: !only_did,
+        default_today: true,
         ..Default::default()
     };
     let mut first = call.calls().list_calls(request.clone()).await?.into_inner();

@@ -56,7 +56,7 @@ async fn user_login(call: Call) -> Result<Answer, Failure> {
 
 /// Where logins are redirected, a failed one has no message.
 fn login_failed(status: Status) -> Result<Answer, Failure> {
-    if reason(&status).0 != ErrorReason::LoginFailed {
+    if reason(&status) != ErrorReason::LoginFailed {
         return Err(status.into());
     }
     let info = status.get_details_error_info();
@@ -79,7 +79,7 @@ pub(super) const USER_LOGOUT: Method = Method {
 async fn user_logout(call: Call) -> Result<Answer, Failure> {
     let status = match call.sessions().end_sessions(EndSessionsRequest {}).await {
         Ok(_) => "ok",
-        Err(status) if reason(&status).0 == ErrorReason::BadLogin => "failed",
+        Err(status) if reason(&status) == ErrorReason::BadLogin => "failed",
         Err(status) => return Err(status.into()),
     };
     let action = Action { name: "logout", status, user_id: None, status_message: None };

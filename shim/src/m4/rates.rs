@@ -176,7 +176,7 @@ struct Message {
 }
 
 fn not_saved(status: Status) -> Result<Answer, Failure> {
-    match reason(&status).0 {
+    match reason(&status) {
         ErrorReason::InvalidField | ErrorReason::CurrencyNotFound => {
             let error = Message { message: status.message().to_owned() };
             Ok(Answer::xml("response", &NotSaved { error }))
