@@ -1,13 +1,16 @@
 //! `tollbook backup` and `tollbook restore`, of the embedded database.
 
 use std::{
-    ffi::OsString,
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
-use tollbook_core::DatabaseUrl;
+use tollbook_core::{
+    DatabaseUrl,
+    files::{self, DATABASE_SUFFIXES, with_suffix},
+};
 
 use crate::{config::Config, lock};
 
@@ -33,13 +36,6 @@ fn embedded(config: &Config) -> anyhow::Result<PathBuf> {
             bail!("PostgreSQL is backed up and restored with its own tools")
         }
     }
-}
-
-/// A path with something at its end.
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name: OsString = path.into();
-    name.push(suffix);
-    name.into()
 }
 
 /// Writes the database into a file, beside a server that is using it. The file has its name
@@ -72,20 +68,54 @@ pub(crate) async fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Resu
         bail!("there is a database at {}; --replace puts it aside", database.display());
     }
     let unfinished = with_suffix(&database, ".unfinished");
-    fs::copy(&args.file, &unfinished)
+    copy(&args.file, &unfinished)
         .with_context(|| format!("cannot copy {}", args.file.display()))?;
     check(&unfinished).await?;
     File::open(&unfinished)?.sync_all()?;
-    // The log of changes belongs to the file beside it.
-    for suffix in ["", "-wal", "-shm"] {
-        let old = with_suffix(&database, suffix);
-        if old.exists() {
-            fs::rename(&old, with_suffix(&with_suffix(&database, ".before-restore"), suffix))?;
-        }
-    }
+    let kept = put_aside(&database)?;
     fs::rename(&unfinished, &database)?;
     println!("{} is the database at {} now", args.file.display(), database.display());
+    if let Some(kept) = kept {
+        println!("what was there before is {}", kept.display());
+    }
     Ok(())
+}
+
+/// Copies a file into a new one that only its owner may read, whoever may read the first.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    if to.exists() {
+        fs::remove_file(to)?;
+    }
+    io::copy(&mut source, &mut files::create(to)?).map(drop)
+}
+
+/// Gives a database another name, one that nothing has; `None` if there is no database.
+fn put_aside(database: &Path) -> io::Result<Option<PathBuf>> {
+    // The log of changes belongs to the file beside it.
+    let parts = |path: &Path| DATABASE_SUFFIXES.map(|suffix| with_suffix(path, suffix));
+    if !parts(database).iter().any(|part| part.exists()) {
+        return Ok(None);
+    }
+    let mut number = 1;
+    let kept = loop {
+        let name = match number {
+            1 => ".before-restore".to_owned(),
+            number => format!(".before-restore-{number}"),
+        };
+        let kept = with_suffix(database, &name);
+        if !parts(&kept).iter().any(|part| part.exists()) {
+            break kept;
+        }
+        number += 1;
+    };
+    for (old, new) in parts(database).iter().zip(parts(&kept)) {
+        if old.exists() {
+            fs::rename(old, &new)?;
+            files::keep_private(&new);
+        }
+    }
+    Ok(Some(kept))
 }
 
 /// Proves that the books in a file are right.

@@ -1,16 +1,25 @@
 //! Configuration: flags win, then `TOLLBOOK_*` variables, then one TOML file.
 
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use figment::{
-    Figment,
-    providers::{Env, Format, Serialized, Toml},
-};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use tollbook_core::{DatabaseUrl, Mail, Vault};
+use tollbook_core::{DatabaseUrl, Mail, Vault, files};
+
+use crate::layers::Layers;
+
+/// What nobody may see. Each may be in a file, which its name with `_file` behind it names.
+const SECRETS: [&str; 7] = [
+    "api_secret",
+    "database_url",
+    "encryption_key",
+    "old_encryption_key",
+    "shim_token",
+    "smtp_url",
+    "token",
+];
 
 /// Flags that every command takes.
 #[derive(Args, Serialize)]
@@ -151,8 +160,7 @@ pub(crate) struct Config {
     pub(crate) client_cert: Option<PathBuf>,
     pub(crate) client_key: Option<PathBuf>,
     pub(crate) otlp_url: Option<String>,
-    encryption_key_file: Option<PathBuf>,
-    /// The key itself. Not a flag: others see the flags of a process.
+    /// Not a flag: others see the flags of a process. The name of its file is one.
     encryption_key: Option<String>,
     /// The key before it, until everything is sealed anew. Not a flag for the same reason.
     old_encryption_key: Option<String>,
@@ -174,6 +182,9 @@ pub(crate) struct Config {
     pub(crate) stop_timeout: u32,
     /// How often balances are looked at for warnings, in seconds.
     pub(crate) warning_interval: u32,
+    /// What is to be said once there is a log.
+    #[serde(skip)]
+    pub(crate) remarks: Vec<String>,
 }
 
 impl Default for Config {
@@ -195,7 +206,6 @@ impl Default for Config {
             client_cert: None,
             client_key: None,
             otlp_url: None,
-            encryption_key_file: None,
             encryption_key: None,
             old_encryption_key: None,
             core_url: "http://127.0.0.1:50051".to_owned(),
@@ -209,32 +219,39 @@ impl Default for Config {
             statement_timeout: 30,
             stop_timeout: 30,
             warning_interval: 15,
+            remarks: Vec::new(),
         }
     }
 }
 
 /// Puts flags, environment and file together. An error is one sentence for the operator.
 pub(crate) fn load(flags: Flags) -> anyhow::Result<Config> {
-    let mut figment = Figment::new();
+    let mut layers = Layers::of::<Config>(&SECRETS);
     if let Some(path) = &flags.config {
         if !path.is_file() {
             bail!("configuration file {} does not exist", path.display());
         }
-        figment = figment.merge(Toml::file_exact(path));
+        layers.file(path)?;
     }
-    let config: Config = figment
-        .merge(Env::prefixed("TOLLBOOK_").ignore(&["config"]))
-        .merge(Serialized::defaults(flags))
-        .extract()
-        .map_err(|error| anyhow::anyhow!("configuration: {error}"))?;
+    layers.environment(std::env::vars_os(), &["config"])?;
+    layers.flags(&flags)?;
+    let unknown = layers.unknown().join(", ");
+    let key_files = layers.secret_files();
+    let mut config: Config = layers.read()?;
+    if !unknown.is_empty() {
+        let remark = format!("variables that mean nothing to this version are left out: {unknown}");
+        config.remarks.push(remark);
+    }
+    let shared_keys: Vec<&PathBuf> = config.tls_key.iter().chain(&config.client_key).collect();
+    let keys = key_files.iter().map(|key| files::keep_key_private(key).remark(key));
+    let shared = shared_keys.into_iter().map(|key| files::keep_shared_key_private(key).remark(key));
+    let remarks: Vec<String> = keys.chain(shared).flatten().collect();
+    config.remarks.extend(remarks);
     if config.warning_interval == 0 {
         bail!("configuration: warning_interval must be at least 1 second");
     }
     if config.statement_timeout == 0 {
         bail!("configuration: statement_timeout must be at least 1 second");
-    }
-    if config.api_secret.as_deref() == Some("") {
-        bail!("configuration: TOLLBOOK_API_SECRET is empty");
     }
     let reachable =
         [config.http_addr, config.grpc_addr].iter().any(|addr| !addr.ip().is_loopback());
@@ -257,19 +274,7 @@ impl Config {
 
     /// What seals the secrets in the database.
     pub(crate) fn vault(&self) -> anyhow::Result<Vault> {
-        let from_file = match &self.encryption_key_file {
-            Some(file) => Some(
-                fs::read_to_string(file)
-                    .with_context(|| format!("cannot read {}", file.display()))?,
-            ),
-            None => None,
-        };
-        let current = match (&self.encryption_key, &from_file) {
-            (Some(_), Some(_)) => {
-                bail!("configuration: give the encryption key or its file, not both")
-            }
-            (key, file) => key.as_deref().or(file.as_deref()),
-        };
+        let current = self.encryption_key.as_deref();
         if current.is_none() && self.old_encryption_key.is_some() {
             bail!("configuration: TOLLBOOK_OLD_ENCRYPTION_KEY needs a new encryption key");
         }
@@ -283,7 +288,7 @@ impl Config {
         if let Some(url) = &self.database_url {
             return url.parse().map_err(|error| anyhow::anyhow!("configuration: {error}"));
         }
-        std::fs::create_dir_all(&self.data_dir).with_context(|| {
+        files::create_directory(&self.data_dir).with_context(|| {
             format!("cannot make the data directory {}", self.data_dir.display())
         })?;
         Ok(DatabaseUrl::Sqlite(self.data_dir.join("tollbook.db")))

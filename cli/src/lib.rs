@@ -10,6 +10,7 @@ mod config;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod keys;
+mod layers;
 #[cfg(test)]
 #[path = "../../tests/linear.rs"]
 mod linear;
@@ -130,6 +131,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = config::load(cli.flags)?;
     // Until the end: then it sends what it has left.
     let _traces = start_log(&config, &cli.command)?;
+    for remark in &config.remarks {
+        tracing::warn!("{remark}");
+    }
     match cli.command {
         Command::Serve => serve::both(config).await,
         Command::Core => serve::core(config).await,

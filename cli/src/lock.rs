@@ -4,7 +4,7 @@
 use std::{fs::File, path::PathBuf};
 
 use anyhow::{Context, bail};
-use tollbook_core::DatabaseUrl;
+use tollbook_core::{DatabaseUrl, files};
 
 /// Takes the lock of an embedded database; it is held for as long as the file is open. A
 /// database server needs none.
@@ -12,6 +12,8 @@ pub(crate) fn lock(database: &DatabaseUrl) -> anyhow::Result<Option<File>> {
     let DatabaseUrl::Sqlite(path) = database else { return Ok(None) };
     let path = PathBuf::from(format!("{}.lock", path.display()));
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    // It holds nothing; but who can open it can take the lock, and keep the server from starting.
+    files::keep_private(&path);
     if file.try_lock().is_err() {
         bail!("another tollbook server is using this database: {} is locked", path.display());
     }

@@ -121,9 +121,14 @@ fn greet(core: &Core) -> anyhow::Result<()> {
             "New database. Log in as {} with password {}",
             credentials.username, credentials.password
         )?;
-        match &credentials.api_secret_key {
-            Some(key) => writeln!(out, "The XML API is on; its secret key is {key}")?,
-            None => writeln!(
+        match (&credentials.api_secret_key, credentials.token) {
+            // The demo's, which everybody knows.
+            (Some(key), Some(_)) => writeln!(out, "The XML API is on; its secret key is {key}")?,
+            // The operator has it, and this may be read by those who read logs.
+            (Some(_), None) => {
+                writeln!(out, "The XML API is on, with the secret key of this start")?
+            }
+            (None, _) => writeln!(
                 out,
                 "The XML API is off until an API secret key is set (TOLLBOOK_API_SECRET at the first \
                  start, or SettingsService.UpdateSettings)"
