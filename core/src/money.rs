@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn f08_an_amount_of_a_request_has_one_spelling() {
-        let read = |text: &str| Money::from_proto(Some(&pb::Decimal { value: text.to_owned() }));
+        let read =
+            |text: &str| Money::from_proto("amount", Some(&pb::Decimal { value: text.to_owned() }));
         for good in ["0", "0.0", "5.50", "-0.5", "100", "10.05", "-12"] {
             assert!(read(good).is_ok(), "{good}");
         }

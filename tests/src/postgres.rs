@@ -40,7 +40,7 @@ static SHARED: LazyLock<Option<Postgres>> = LazyLock::new(|| {
         // Past the capture of the test harness, so that it is seen.
         let _ = std::io::stderr().write_all(warning.as_bytes());
     }
-    found.map(|binaries| Postgres::start(binaries, "off"))
+    found.map(|binaries| Postgres::start(binaries, None))
 });
 
 /// A new database of the shared server, as a URL; none: no PostgreSQL is installed.
@@ -65,7 +65,7 @@ fn id(args: &[&str]) -> Option<u32> {
 }
 
 impl Postgres {
-    fn start(binaries: PathBuf, fsync: &str) -> Self {
+    fn start(binaries: PathBuf, primary: Option<&Path>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // It refuses to run as root.
         let user = (id(&["-u"]) == Some(0)).then(|| {
@@ -75,11 +75,24 @@ impl Postgres {
         if let Some((uid, gid)) = user {
             chown(directory.path(), Some(uid), Some(gid)).unwrap();
         }
+        let program = |name: &str| binaries.join(name).display().to_string();
+        let create = match primary {
+            None => format!(
+                "{} -D data -U postgres --auth=trust --no-sync -E UTF8 --locale=C",
+                program("initdb")
+            ),
+            // With what makes it a standby of the primary.
+            Some(primary) => format!(
+                "{} -h {} -U postgres -D data --no-sync --checkpoint=fast --write-recovery-conf",
+                program("pg_basebackup"),
+                primary.display()
+            ),
+        };
         let script = format!(
             "set -e\n\
-             {initdb} -D data -U postgres --auth=trust --no-sync -E UTF8 --locale=C >initdb.log 2>&1\n\
+             {create} >create.log 2>&1\n\
              start() {{\n\
-               {postgres} -D data -k \"$PWD\" -c listen_addresses= -c fsync={fsync} \
+               {postgres} -D data -k \"$PWD\" -c listen_addresses= -c fsync=off \
                  -c max_connections=200 >>postgres.log 2>&1 </dev/null 3<&- &\n\
                server=$!\n\
                echo $server >server.pid\n\
@@ -94,9 +107,8 @@ impl Postgres {
                [ -e stop ] || {{ sleep 0.1; start; }}\n\
              done\n\
              wait $server || true",
-            initdb = binaries.join("initdb").display(),
-            postgres = binaries.join("postgres").display(),
-            isready = binaries.join("pg_isready").display(),
+            postgres = program("postgres"),
+            isready = program("pg_isready"),
         );
         let mut command = Command::new("sh");
         command
@@ -118,7 +130,26 @@ impl Postgres {
     /// A server that nobody else uses; none: no PostgreSQL is installed.
     #[must_use]
     pub fn own() -> Option<Self> {
-        binaries().map(|binaries| Self::start(binaries, "off"))
+        binaries().map(|binaries| Self::start(binaries, None))
+    }
+
+    /// A hot standby of the server: it follows it, and takes no changes.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        Self::start(self.binaries.clone(), Some(self.directory()))
+    }
+
+    /// The same database on this server, if `url` is that of one on another.
+    #[must_use]
+    pub fn url_of(&self, url: &str, of: &Self) -> String {
+        url.replace(&of.directory().display().to_string(), &self.directory().display().to_string())
+    }
+
+    /// Runs a statement in a database.
+    pub fn run(&self, url: &str, statement: &str) {
+        let mut command = Command::new(self.binaries.join("psql"));
+        command.args(["-q", "-v", "ON_ERROR_STOP=1", "-c", statement, url]).current_dir("/");
+        assert!(command.status().unwrap().success(), "{statement}");
     }
 
     /// Where its socket is.

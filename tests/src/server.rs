@@ -61,6 +61,12 @@ impl Data {
         Some((Self::at(database_url), server))
     }
 
+    /// The data of a database that is there.
+    #[must_use]
+    pub fn of_database(url: String) -> Self {
+        Self::at(Some(url))
+    }
+
     /// New data on the same backend.
     #[must_use]
     pub fn like(&self) -> Option<Self> {
@@ -123,6 +129,8 @@ pub struct Server {
     pub metrics: String,
     /// The password of the admin, where this start created the database.
     pub admin_password: String,
+    /// All that it said on standard output until it was ready.
+    pub said: String,
 }
 
 impl Server {
@@ -136,6 +144,17 @@ impl Server {
     #[must_use]
     pub fn start_logged(data: &Data, filter: &str, log: std::fs::File) -> Self {
         Self::spawn(data, "serve", &[("TOLLBOOK_LOG", filter)], log.into()).unwrap()
+    }
+
+    /// Starts a part of tollbook with some variables, and with its log in a file.
+    #[must_use]
+    pub fn start_part_logged(
+        data: &Data,
+        part: &str,
+        environment: &[(&str, &str)],
+        log: std::fs::File,
+    ) -> Self {
+        Self::spawn(data, part, environment, log.into()).unwrap()
     }
 
     /// Starts a part of tollbook and waits until it is ready.
@@ -157,9 +176,11 @@ impl Server {
             .arg(part)
             .env("TOLLBOOK_HTTP_ADDR", "127.0.0.1:0")
             .env("TOLLBOOK_GRPC_ADDR", "127.0.0.1:0")
-            .env("TOLLBOOK_API_SECRET", SECRET)
             .env("TOLLBOOK_LOG", "warn")
             .envs(environment.iter().copied());
+        if !environment.iter().any(|(name, _)| name.starts_with("TOLLBOOK_API_SECRET")) {
+            command.env("TOLLBOOK_API_SECRET", SECRET);
+        }
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self {
@@ -169,6 +190,7 @@ impl Server {
             grpc: String::new(),
             metrics: String::new(),
             admin_password: String::new(),
+            said: String::new(),
         };
         server.is_ready(part).then_some(server)
     }
@@ -180,6 +202,7 @@ impl Server {
             if self.output.read_line(&mut line).unwrap() == 0 {
                 return false;
             }
+            self.said.push_str(&line);
             let line = line.trim_end();
             if let Some(address) = line.strip_prefix("XML API listening on ") {
                 address.clone_into(&mut self.http);

@@ -48,7 +48,8 @@ async fn who_may_call_what() {
         let missing = (Code::Unauthenticated, ErrorReason::CredentialsMissing);
         assert_eq!(refusal(nobody.get_balance(balance_of(4)).await), missing);
         let mut stranger = AccountsServiceClient::new(bearer(channel.clone(), "tb_wrong"));
-        assert_eq!(refusal(stranger.get_balance(balance_of(4)).await), missing);
+        let refused = (Code::Unauthenticated, ErrorReason::CredentialRefused);
+        assert_eq!(refusal(stranger.get_balance(balance_of(4)).await), refused);
 
         let alice = server.log_in("alice", "wonderland").await;
         let mut accounts = AccountsServiceClient::new(alice.clone());
@@ -67,7 +68,7 @@ async fn who_may_call_what() {
 
         // Logging out ends the session.
         SessionsServiceClient::new(alice).end_sessions(EndSessionsRequest {}).await.unwrap();
-        assert_eq!(refusal(accounts.get_balance(balance_of(4)).await), missing);
+        assert_eq!(refusal(accounts.get_balance(balance_of(4)).await), refused);
     })
     .await;
 }
@@ -88,8 +89,8 @@ async fn access_tokens_are_shown_once_and_can_be_revoked() {
         accounts.get_balance(balance_of(0)).await.unwrap();
         let id = created.access_token.unwrap().id;
         tokens.revoke_access_token(RevokeAccessTokenRequest { id: Some(id) }).await.unwrap();
-        let missing = (Code::Unauthenticated, ErrorReason::CredentialsMissing);
-        assert_eq!(refusal(accounts.get_balance(balance_of(0)).await), missing);
+        let refused = (Code::Unauthenticated, ErrorReason::CredentialRefused);
+        assert_eq!(refusal(accounts.get_balance(balance_of(0)).await), refused);
         let unknown =
             refusal(tokens.revoke_access_token(RevokeAccessTokenRequest { id: Some(id) }).await);
         assert_eq!(unknown, (Code::NotFound, ErrorReason::AccessTokenNotFound));
