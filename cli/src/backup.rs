@@ -112,7 +112,8 @@ fn put_aside(database: &Path) -> io::Result<Option<PathBuf>> {
     for (old, new) in parts(database).iter().zip(parts(&kept)) {
         if old.exists() {
             fs::rename(old, &new)?;
-            files::keep_private(&new);
+            // It is as it was at the last start, when the operator heard of it.
+            let _ = files::keep_private(&new);
         }
     }
     Ok(Some(kept))

@@ -13,7 +13,7 @@ pub(crate) fn lock(database: &DatabaseUrl) -> anyhow::Result<Option<File>> {
     let path = PathBuf::from(format!("{}.lock", path.display()));
     let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
     // It holds nothing; but who can open it can take the lock, and keep the server from starting.
-    files::keep_private(&path);
+    let _ = files::keep_private(&path);
     if file.try_lock().is_err() {
         bail!("another tollbook server is using this database: {} is locked", path.display());
     }

@@ -72,6 +72,7 @@ impl Privacy {
 }
 
 /// Takes a file away from everybody but its owner.
+#[must_use = "the operator should know"]
 pub fn keep_private(path: &Path) -> Privacy {
     let Ok(metadata) = fs::metadata(path) else { return Privacy::Kept };
     let mode = metadata.permissions().mode() & 0o7777;
@@ -86,6 +87,7 @@ pub fn keep_private(path: &Path) -> Privacy {
 
 /// The same for a key that the operator has made. Where its mode cannot be changed and only a
 /// group may read it, that group is how this process came by it.
+#[must_use = "the operator should know"]
 pub fn keep_key_private(path: &Path) -> Privacy {
     match keep_private(path) {
         Privacy::Open(mode) if mode & 0o007 == 0 => Privacy::Kept,
@@ -95,6 +97,7 @@ pub fn keep_key_private(path: &Path) -> Privacy {
 
 /// The same for a key that a group of programs may share, as that of a certificate: others lose
 /// it, and so does the group only with them.
+#[must_use = "the operator should know"]
 pub fn keep_shared_key_private(path: &Path) -> Privacy {
     match fs::metadata(path) {
         Ok(metadata) if metadata.permissions().mode() & 0o007 != 0 => keep_key_private(path),

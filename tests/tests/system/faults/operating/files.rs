@@ -7,9 +7,9 @@ use std::{
 };
 
 use tollbook_proto::v1::{
-    ApiKey, CreateApiKeyRequest, CreateUserRequest, Settings, UpdateSettingsRequest, User,
-    api_keys_service_client::ApiKeysServiceClient, settings_service_client::SettingsServiceClient,
-    users_service_client::UsersServiceClient,
+    ApiAccess, ApiKey, CreateApiKeyRequest, CreateUserRequest, Settings, UpdateSettingsRequest,
+    User, api_keys_service_client::ApiKeysServiceClient,
+    settings_service_client::SettingsServiceClient, users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{
     contract::mask,
@@ -146,15 +146,16 @@ async fn plain_secrets(data: &Data) -> Vec<String> {
         };
         settings.update_settings(request).await.unwrap();
         secrets.push(api_secret_key);
-        let api_key = ApiKey { name: format!("key {number}"), ..Default::default() };
-        let request = CreateApiKeyRequest { api_key: Some(with_user(api_key)) };
+        let api_key = ApiKey {
+            name: format!("key {number}"),
+            user_id: Some(0),
+            access: ApiAccess::Write.into(),
+            ..Default::default()
+        };
+        let request = CreateApiKeyRequest { api_key: Some(api_key) };
         secrets.push(keys.create_api_key(request).await.unwrap().into_inner().secret);
     }
     secrets
-}
-
-fn with_user(api_key: ApiKey) -> ApiKey {
-    ApiKey { user_id: 0.into(), access: 3, ..api_key }
 }
 
 fn found<'a>(secrets: &'a [String], places: &[PathBuf]) -> Vec<(&'a str, PathBuf)> {

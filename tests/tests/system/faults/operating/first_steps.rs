@@ -52,7 +52,7 @@ async fn f25_a_refusal_says_which_credential_failed_and_why() {
         let soon = std::time::SystemTime::now() + Duration::from_millis(100);
         let request = CreateAccessTokenRequest {
             name: "short".to_owned(),
-            user_id: 0.into(),
+            user_id: Some(0),
             expires_at: Some(soon.into()),
             ..Default::default()
         };
@@ -126,13 +126,13 @@ async fn f25_every_invalid_amount_names_its_field() {
         let empty = Some(Decimal::default());
         for amount in [None, empty, decimal("ten"), decimal("1e3"), decimal("1000000000000")] {
             let request = AdjustBalanceRequest {
-                user_id: 4.into(),
+                user_id: Some(4),
                 amount: amount.clone(),
                 ..Default::default()
             };
             note(accounts.adjust_balance(request).await.unwrap_err(), "amount");
             let request = RecordPaymentRequest {
-                user_id: 4.into(),
+                user_id: Some(4),
                 currency: "USD".to_owned(),
                 amount,
                 ..Default::default()
@@ -141,14 +141,14 @@ async fn f25_every_invalid_amount_names_its_field() {
         }
         // Each is in range, and their sum is not.
         let most = AdjustBalanceRequest {
-            user_id: 5.into(),
+            user_id: Some(5),
             amount: decimal("999999999999"),
             ..Default::default()
         };
         accounts.adjust_balance(most.clone()).await.unwrap();
         note(accounts.adjust_balance(most).await.unwrap_err(), "amount");
         let negative = RecordPaymentRequest {
-            user_id: 4.into(),
+            user_id: Some(4),
             currency: "USD".to_owned(),
             amount: decimal("-1"),
             ..Default::default()
@@ -167,7 +167,7 @@ async fn f25_every_invalid_amount_names_its_field() {
         for field in ["credit", "balance_min", "minimal_charge"] {
             let wrong = |name| (name == field).then(|| decimal("lots").unwrap());
             let user = User {
-                id: 4.into(),
+                id: Some(4),
                 credit: wrong("credit"),
                 balance_min: wrong("balance_min"),
                 minimal_charge: wrong("minimal_charge"),

@@ -25,7 +25,7 @@ async fn balance(core: &Authorized) -> String {
 /// Every change is refused, and the refusal says where to go.
 async fn refuses_changes(core: &Authorized) {
     let request =
-        AdjustBalanceRequest { user_id: 4.into(), amount: decimal("1"), ..Default::default() };
+        AdjustBalanceRequest { user_id: Some(4), amount: decimal("1"), ..Default::default() };
     let adjusted = AccountsServiceClient::new(core.clone()).adjust_balance(request).await;
     let request = UpdateSettingsRequest {
         settings: Some(Settings { allow_get_api: true, ..Default::default() }),
