@@ -68,7 +68,7 @@ async fn f25_a_refusal_says_which_credential_failed_and_why() {
                 "CREDENTIAL_REFUSED",
                 "token",
                 "unknown",
-                "unknown, or was revoked",
+                "unknown, was revoked",
             ),
             (
                 Some(expired.as_str()),
