@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use tollbook_proto::v1::CallRecord;
 
 use super::{
-    Call, Disposition, Leg, Rejection, Reported, Side,
-    parties::{Parties, Party},
+    Call, Leg, Rejection, Reported, Side,
+    parties::{Parties, Party, Pricing},
     record::{self, Record},
     store,
 };
@@ -26,12 +26,13 @@ use crate::{
         self, Kind,
         posting::{self, Posted, Posting},
     },
-    live, measure,
+    live::{self, ActiveCall},
+    measure,
     money::Money,
     points::SideTariffs,
-    rating::{CallTime, Rater},
+    rating::{CallTime, Offer, Rater},
     settings,
-    stats::rollup::Rollup,
+    stats::{self, rollup::Rollup},
     store::{Sequence, Tx, retrying},
 };
 
@@ -80,14 +81,19 @@ pub(crate) async fn rate(
             Err(rejection) => rated.reject(position, call_id, rejection),
         }
     }
-    let parties = Parties::of(context, &snapshot, scope, &records).await?;
+    let authorized = authorized(context, &records).await?;
+    let parties = Parties::of(context, &snapshot, scope, &records, &authorized).await?;
     let mut calls = Vec::with_capacity(records.len());
     let mut tariffs = HashSet::new();
     for Numbered { position, call: record } in records {
-        match Sided::of(record, &parties) {
+        let authorized = authorized.get(&record.reported.call_id);
+        match Sided::of(record, &parties, authorized) {
             Ok(call) => {
-                tariffs.insert(call.originator.tariffs);
-                tariffs.extend(call.terminator.map(|party| party.tariffs));
+                for party in std::iter::once(call.originator).chain(call.terminator) {
+                    if let Pricing::Tariffs(of_party) = party.pricing {
+                        tariffs.insert(of_party);
+                    }
+                }
                 calls.push(Numbered { position, call });
             }
             Err((call_id, rejection)) => rated.reject(position, call_id, rejection),
@@ -104,6 +110,16 @@ pub(crate) async fn rate(
     Ok(rated)
 }
 
+/// What the calls of some records were authorised for, by the switch's ids.
+async fn authorized(
+    context: &Context,
+    records: &[Numbered<Record>],
+) -> Result<HashMap<String, ActiveCall>> {
+    let ids: Vec<&str> =
+        records.iter().map(|record| record.call.reported.call_id.as_str()).collect();
+    live::store::under_way(&mut context.db.snapshot().await?, &ids).await
+}
+
 /// A call whose two sides are known.
 struct Sided {
     reported: Reported,
@@ -112,11 +128,12 @@ struct Sided {
 }
 
 impl Sided {
-    fn of(record: Record, parties: &Parties<'_>) -> Result<Self, (String, Rejection)> {
-        let sides = parties
-            .originator(&record)
-            .and_then(|originator| Ok((originator, parties.terminator(&record)?)));
-        match sides {
+    fn of(
+        mut record: Record,
+        parties: &Parties<'_>,
+        authorized: Option<&ActiveCall>,
+    ) -> Result<Self, (String, Rejection)> {
+        match parties.sides(&mut record, authorized) {
             Ok((originator, terminator)) => {
                 Ok(Self { reported: record.reported, originator, terminator })
             }
@@ -137,14 +154,17 @@ impl Sided {
             self_cost: Leg::NONE,
             reported,
         };
-        if call.reported.disposition != Disposition::Answered || call.reported.billsec == 0 {
+        if !call.is_charged() {
             return Ok(call);
         }
         let time = CallTime::new(call.reported.start_time, &snapshot.settings.time_zone);
-        let leg = |tariffs, side| leg(&call.reported, time, tariffs, side, rater);
-        let (price, prefix) = leg(originator.tariffs, Side::Originator)?;
+        let leg = |pricing, side| match pricing {
+            Pricing::Tariffs(tariffs) => leg(&call.reported, time, tariffs, side, rater),
+            Pricing::Authorized(offer) => leg_at(&call.reported, &offer),
+        };
+        let (price, prefix) = leg(originator.pricing, Side::Originator)?;
         if let Some(party) = terminator {
-            call.self_cost = leg(party.tariffs, Side::Terminator)?.0;
+            call.self_cost = leg(party.pricing, Side::Terminator)?.0;
         }
         call.price = price;
         call.prefix = prefix;
@@ -163,6 +183,11 @@ pub(super) fn leg(
     let offer = rater
         .offer(tariffs, &call.destination, time)
         .map_err(|why| Rejection::unpriced(why, side))?;
+    leg_at(call, &offer)
+}
+
+/// Prices one side of an answered call at a rate. Returns the prefix as well.
+fn leg_at(call: &Reported, offer: &Offer) -> Result<(Leg, String), Rejection> {
     let out_of_range = |_| Rejection::AmountOutOfRange;
     let (billed, amount) = offer.price(call.billsec_seconds()).map_err(out_of_range)?;
     let leg = Leg {
@@ -186,16 +211,12 @@ pub(crate) async fn store(context: &Context, origin: &Origin, rated: Rated) -> R
     Ok(taken)
 }
 
-async fn transaction(
-    context: &Context,
-    origin: &Origin,
-    rated: &Rated,
-) -> Result<(Taken, Vec<Posted>)> {
-    let mut tx = context.db.begin().await?;
+/// Sorts out which calls of a batch are in the books already.
+async fn fresh<'a>(tx: &mut Tx, rated: &'a Rated) -> Result<(Vec<&'a Numbered<Call>>, Taken)> {
     let fine = rated.calls.iter().map(|call| call.call.reported.call_id.as_str());
     let faulty = rated.rejected.iter().map(|rejected| rejected.call.0.as_str());
     let ids: Vec<&str> = fine.chain(faulty).collect();
-    let mut known = store::known(&mut tx, &ids).await?;
+    let mut known = store::known(tx, &ids).await?;
     let mut taken = Taken::default();
     let mut fresh = Vec::with_capacity(rated.calls.len());
     for call in &rated.calls {
@@ -213,21 +234,36 @@ async fn transaction(
             taken.rejected.push(rejected.clone());
         }
     }
+    Ok((fresh, taken))
+}
+
+async fn transaction(
+    context: &Context,
+    origin: &Origin,
+    rated: &Rated,
+) -> Result<(Taken, Vec<Posted>)> {
+    let mut tx = context.db.begin().await?;
+    // Before any account is locked: whoever counts all sums anew takes a while.
+    stats::store::lock_shared(&mut tx).await?;
+    let (fresh, mut taken) = fresh(&mut tx, rated).await?;
     if fresh.is_empty() {
         return Ok((taken, Vec::new()));
     }
-    // The zone of the stored days, not of a catalog that may be behind. Whoever changes it
-    // locks the calls first, which were looked at above.
+    // The zone of the stored days, not of a catalog that may be behind.
     let zone = settings::store::all(&mut tx).await?.time_zone;
     let mut charges = Charges::lock(&mut tx, &fresh).await?;
-    for call in fresh {
-        match charges.add(&call.call) {
-            Ok(()) => taken.stored.push(call.call.clone()),
-            Err(rejection) => {
-                let call_id = call.call.reported.call_id.clone();
-                let rejected = Numbered { position: call.position, call: (call_id, rejection) };
-                taken.rejected.push(rejected);
-            }
+    // Once more, now that nobody authorises calls of these users.
+    let ids: Vec<&str> = fresh.iter().map(|call| call.call.reported.call_id.as_str()).collect();
+    let authorized = live::store::under_way(&mut tx, &ids).await?;
+    for Numbered { position, call } in fresh {
+        let call_id = &call.reported.call_id;
+        let charged = as_authorized(call.clone(), authorized.get(call_id))
+            .and_then(|call| charges.add(&call).map(|()| call));
+        match charged {
+            Ok(call) => taken.stored.push(call),
+            Err(rejection) => taken
+                .rejected
+                .push(Numbered { position: *position, call: (call_id.clone(), rejection) }),
         }
     }
     let posted = charges.post(&mut tx).await?;
@@ -244,11 +280,6 @@ async fn transaction(
         }
         rollup.add(call);
     }
-    store::insert(&mut tx, &taken.stored).await?;
-    let stored: Vec<&str> =
-        taken.stored.iter().map(|call| call.reported.call_id.as_str()).collect();
-    live::store::settle(&mut tx, &stored).await?;
-    rollup.write(&mut tx).await?;
     let note = match taken.stored.as_slice() {
         [] => return Ok((taken, Vec::new())),
         [call] => format!("call {} stored", call.id),
@@ -256,15 +287,44 @@ async fn transaction(
             format!("{} calls stored, ids {} to {}", taken.stored.len(), first.id, last.id)
         }
     };
+    store::insert(&mut tx, &taken.stored).await?;
+    let stored: Vec<&str> =
+        taken.stored.iter().map(|call| call.reported.call_id.as_str()).collect();
+    live::store::settle(&mut tx, &stored).await?;
     changes::record(&mut tx, origin, Change::told("calls".to_owned(), note)).await?;
+    // The sums come last: other cores wait for their rows.
+    rollup.write(&mut tx).await?;
     tx.commit().await?;
     Ok((taken, posted))
 }
 
+/// A rated call at the rates at which it was authorised, or why it is not that call. Where it
+/// was rated and where it is stored, the authorisation may be another: the latter counts.
+fn as_authorized(mut call: Call, authorized: Option<&ActiveCall>) -> Result<Call, Rejection> {
+    let Some(authorized) = authorized else { return Ok(call) };
+    if let Some(what) = authorized.difference(call.originator, &call.reported) {
+        return Err(Rejection::NotAuthorized(what));
+    }
+    if !call.is_charged() {
+        return Ok(call);
+    }
+    if let Some(offer) = &authorized.price {
+        (call.price, call.prefix) = leg_at(&call.reported, offer)?;
+    }
+    let terminated = (call.terminator, call.reported.termination_point);
+    if terminated == (authorized.terminator, authorized.termination_point)
+        && let Some(offer) = &authorized.self_cost
+    {
+        call.self_cost = leg_at(&call.reported, offer)?.0;
+    }
+    Ok(call)
+}
+
 /// What the calls of a batch do to balances: one posting for each user and side.
 struct Charges {
-    /// The balances as the calls so far leave them.
+    /// The balances before the batch.
     balances: HashMap<UserId, Money>,
+    /// What is posted, in this order, and how many calls it is of.
     sums: BTreeMap<(UserId, Side), (Money, i64)>,
 }
 
@@ -281,38 +341,49 @@ impl Charges {
         Ok(Self { balances: balances.collect(), sums: BTreeMap::new() })
     }
 
-    /// Adds a call, or says why its users cannot have it.
+    /// Adds a call, or says why its users cannot have it; then nothing is added.
     fn add(&mut self, call: &Call) -> Result<(), Rejection> {
-        let out_of_range = |_| Rejection::AmountOutOfRange;
-        let paid = *self.balances.get(&call.originator).ok_or(Rejection::UnknownOriginator)?;
-        let paid = paid.minus(call.price.amount).map_err(out_of_range)?;
-        let earned = match call.terminator {
-            None => None,
-            Some(user) => {
-                let before = match user == call.originator {
-                    true => paid,
-                    false => *self.balances.get(&user).ok_or(Rejection::UnknownTerminator)?,
-                };
-                Some((user, before.plus(call.self_cost.amount).map_err(out_of_range)?))
-            }
-        };
-        self.balances.insert(call.originator, paid);
-        self.sum(call.originator, Side::Originator, call.price.amount.negated());
-        if let Some((user, balance)) = earned {
-            self.balances.insert(user, balance);
-            self.sum(user, Side::Terminator, call.self_cost.amount);
+        if !self.balances.contains_key(&call.originator) {
+            return Err(Rejection::UnknownOriginator);
         }
-        Ok(())
+        if call.terminator.is_some_and(|user| !self.balances.contains_key(&user)) {
+            return Err(Rejection::UnknownTerminator);
+        }
+        let paid = (call.originator, Side::Originator, call.price.amount.negated());
+        let earned = call.terminator.map(|user| (user, Side::Terminator, call.self_cost.amount));
+        let changes: Vec<_> = std::iter::once(paid).chain(earned).collect();
+        let mut sums = Vec::with_capacity(2);
+        for (user, side, amount) in &changes {
+            if *amount != Money::ZERO {
+                let (sum, calls) = self.sum(*user, *side);
+                let sum = sum.plus(*amount).map_err(|_| Rejection::AmountOutOfRange)?;
+                sums.push(((*user, *side), (sum, calls + 1)));
+            }
+        }
+        let before: Vec<_> =
+            sums.iter().map(|(key, _)| (*key, self.sums.get(key).copied())).collect();
+        self.sums.extend(sums);
+        if changes.iter().all(|(user, ..)| self.is_in_range(*user)) {
+            return Ok(());
+        }
+        for (key, sum) in before {
+            match sum {
+                Some(sum) => self.sums.insert(key, sum),
+                None => self.sums.remove(&key),
+            };
+        }
+        Err(Rejection::AmountOutOfRange)
     }
 
-    fn sum(&mut self, user: UserId, side: Side, amount: Money) {
-        if amount == Money::ZERO {
-            return;
-        }
-        let (sum, calls) = self.sums.entry((user, side)).or_insert((Money::ZERO, 0));
-        // In range: each step of the balance was.
-        *sum = sum.plus(amount).unwrap_or(*sum);
-        *calls += 1;
+    fn sum(&self, user: UserId, side: Side) -> (Money, i64) {
+        self.sums.get(&(user, side)).copied().unwrap_or((Money::ZERO, 0))
+    }
+
+    /// Whether each of a user's postings leaves a balance that there may be.
+    fn is_in_range(&self, user: UserId) -> bool {
+        let Some(balance) = self.balances.get(&user) else { return false };
+        let paid = balance.plus(self.sum(user, Side::Originator).0);
+        paid.and_then(|balance| balance.plus(self.sum(user, Side::Terminator).0)).is_ok()
     }
 
     async fn post(self, tx: &mut Tx) -> Result<Vec<Posted>> {

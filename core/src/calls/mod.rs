@@ -172,6 +172,13 @@ pub(crate) struct Call {
     pub(crate) self_cost: Leg,
 }
 
+impl Call {
+    /// Whether it costs anything at all: calls that were not answered need no rate.
+    fn is_charged(&self) -> bool {
+        self.reported.disposition == Disposition::Answered && self.reported.billsec > 0
+    }
+}
+
 /// A stored call with the names that go with it.
 pub(crate) struct Listed {
     pub(crate) call: Call,
@@ -263,6 +270,9 @@ pub enum Rejection {
     /// Blocked.
     #[error("the number is blocked in the {0}'s tariff")]
     Blocked(Side),
+    /// The id is that of a call that was authorised for others.
+    #[error("the call was authorised for another {0}")]
+    NotAuthorized(&'static str),
     /// Out of range.
     #[error("the price or a balance would be out of range")]
     AmountOutOfRange,
@@ -280,6 +290,7 @@ impl Rejection {
             Self::NoTariff(_) => CallRejection::NoTariff,
             Self::NoRate(_) => CallRejection::NoRate,
             Self::Blocked(_) => CallRejection::Blocked,
+            Self::NotAuthorized(_) => CallRejection::NotAuthorized,
             Self::AmountOutOfRange => CallRejection::AmountOutOfRange,
         }
     }

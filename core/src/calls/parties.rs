@@ -16,9 +16,14 @@ use crate::{
     context::Context,
     error::Result,
     ids::{PointId, UserId},
+    live::ActiveCall,
     points::{Points, SideTariffs},
+    rating::Offer,
     users::{Identity, Role},
 };
+
+/// An id that no user has.
+const NOBODY: UserId = UserId(-1);
 
 /// The users of some calls.
 pub(super) struct Parties<'a> {
@@ -32,7 +37,16 @@ pub(super) struct Parties<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Party {
     pub(super) user: UserId,
-    pub(super) tariffs: SideTariffs,
+    pub(super) pricing: Pricing,
+}
+
+/// How a side of a call is priced.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pricing {
+    /// By the tariffs as they are now.
+    Tariffs(SideTariffs),
+    /// At the rate at which the call was authorised.
+    Authorized(Offer),
 }
 
 /// What a point says of a side: whose it is, and its tariffs.
@@ -50,13 +64,14 @@ fn terms(points: &Points, id: PointId, side: Side) -> Option<(UserId, SideTariff
 }
 
 impl<'a> Parties<'a> {
-    /// Looks up all users that some records name, by themselves or by a point. `scope` says
-    /// whose calls the sender may bring.
+    /// Looks up all users that some records name, by themselves or by a point, and those whom
+    /// calls were authorised for. `scope` says whose calls the sender may bring.
     pub(super) async fn of(
         context: &Context,
         snapshot: &'a Snapshot,
         scope: Scope,
         records: &[Numbered<Record>],
+        authorized: &HashMap<String, ActiveCall>,
     ) -> Result<Self> {
         let mut wanted: HashSet<UserId> = HashSet::new();
         let mut usernames: HashSet<&str> = HashSet::new();
@@ -72,21 +87,107 @@ impl<'a> Parties<'a> {
                 wanted.extend(snapshot.points.by_id(point).map(|point| point.user));
             }
         }
+        for call in authorized.values() {
+            wanted.insert(call.originator);
+            wanted.extend(call.terminator);
+        }
         let ids = context.directory.ids_of(usernames).await?;
         wanted.extend(ids.values());
         let by_id = context.directory.by_ids(wanted).await?;
         Ok(Self { scope, points: &snapshot.points, by_id, ids })
     }
 
+    /// Originator and terminator of a call; it may have no terminator.
+    pub(super) fn sides(
+        &self,
+        record: &mut Record,
+        authorized: Option<&ActiveCall>,
+    ) -> Result<(Party, Option<Party>), Rejection> {
+        let Some(authorized) = authorized else {
+            return Ok((self.originator(record)?, self.terminator(record)?));
+        };
+        // A call belongs to whom it was authorised for, whoever brings its end.
+        let owner = self.by_id.get(&authorized.originator);
+        owner.filter(|user| self.scope.covers(user)).ok_or(Rejection::UnknownOriginator)?;
+        let originator = self.authorized_originator(record, authorized)?;
+        Ok((originator, self.authorized_terminator(record, authorized)?))
+    }
+
+    /// The originator of a call that was authorised: no other.
+    fn authorized_originator(
+        &self,
+        record: &mut Record,
+        authorized: &ActiveCall,
+    ) -> Result<Party, Rejection> {
+        let reported = &mut record.reported;
+        let of_point = terms(self.points, reported.origination_point, Side::Originator);
+        let named = match (&record.originator, of_point) {
+            (Some(user), _) => self.id_of(user),
+            // The point that was authorised may have gone meanwhile.
+            (None, _) if reported.origination_point == authorized.origination_point => {
+                Some(authorized.originator)
+            }
+            (None, owner) => owner.map(|(owner, _)| owner),
+        };
+        let named = named.unwrap_or(NOBODY);
+        if let Some(what) = authorized.difference(named, reported) {
+            return Err(Rejection::NotAuthorized(what));
+        }
+        if reported.origination_point == PointId(0) {
+            reported.origination_point = authorized.origination_point;
+        } else if reported.origination_point != authorized.origination_point
+            && of_point.is_none_or(|(owner, _)| owner != authorized.originator)
+        {
+            return Err(Rejection::UnknownPoint(Side::Originator));
+        }
+        record.originator = Some(UserRef::Id(authorized.originator));
+        match authorized.price {
+            Some(offer) => {
+                Ok(Party { user: authorized.originator, pricing: Pricing::Authorized(offer) })
+            }
+            None => self.originator(record),
+        }
+    }
+
+    /// The terminator of a call that was authorised, or the one that it went to instead.
+    fn authorized_terminator(
+        &self,
+        record: &mut Record,
+        authorized: &ActiveCall,
+    ) -> Result<Option<Party>, Rejection> {
+        let point = record.reported.termination_point;
+        let named = record.terminator.as_ref().map(|user| self.id_of(user));
+        let is_named = named.is_some() || point != PointId(0);
+        let as_authorized = named.is_none_or(|user| user == authorized.terminator)
+            && (point == PointId(0) || point == authorized.termination_point);
+        if is_named && !as_authorized {
+            return self.terminator(record);
+        }
+        let Some(user) = authorized.terminator else { return self.terminator(record) };
+        record.reported.termination_point = authorized.termination_point;
+        record.terminator = Some(UserRef::Id(user));
+        match authorized.self_cost {
+            Some(offer) => Ok(Some(Party { user, pricing: Pricing::Authorized(offer) })),
+            None => self.terminator(record),
+        }
+    }
+
+    fn id_of(&self, user: &UserRef) -> Option<UserId> {
+        match user {
+            UserRef::Id(id) => Some(*id),
+            UserRef::Username(name) => self.ids.get(name).copied(),
+        }
+    }
+
     /// The originator of a call.
-    pub(super) fn originator(&self, record: &Record) -> Result<Party, Rejection> {
+    fn originator(&self, record: &Record) -> Result<Party, Rejection> {
         let point = record.reported.origination_point;
         self.party(Side::Originator, record.originator.as_ref(), point)?
             .ok_or(Rejection::UnknownOriginator)
     }
 
-    /// The terminator of a call; none: it has none.
-    pub(super) fn terminator(&self, record: &Record) -> Result<Option<Party>, Rejection> {
+    /// The terminator of a call; `None` if it has none.
+    fn terminator(&self, record: &Record) -> Result<Option<Party>, Rejection> {
         let point = record.reported.termination_point;
         self.party(Side::Terminator, record.terminator.as_ref(), point)
     }
@@ -106,8 +207,7 @@ impl<'a> Parties<'a> {
             id => Some(terms(self.points, id, side).ok_or(Rejection::UnknownPoint(side))?),
         };
         let id = match (user, terms) {
-            (Some(UserRef::Id(id)), _) => *id,
-            (Some(UserRef::Username(name)), _) => *self.ids.get(name).ok_or(unknown.clone())?,
+            (Some(user), _) => self.id_of(user).ok_or(unknown.clone())?,
             (None, Some((owner, _))) => owner,
             (None, None) => return Ok(None),
         };
@@ -121,7 +221,7 @@ impl<'a> Parties<'a> {
             Some((_, tariffs)) => tariffs,
             None => SideTariffs::NONE,
         };
-        Ok(Some(Party { user: user.id, tariffs: tariffs.or(user.tariff) }))
+        Ok(Some(Party { user: user.id, pricing: Pricing::Tariffs(tariffs.or(user.tariff)) }))
     }
 }
 

@@ -8,13 +8,12 @@ use crate::{
     clock,
     error::Error,
     ids::{PointId, UserId},
+    live::CLOCK_SKEW,
     text::check_text,
 };
 
 /// Calls are shorter than this: 31 days, in milliseconds.
 const LONGEST: i64 = 31 * 24 * 3600 * 1000;
-/// How far ahead a switch's clock may be, in microseconds.
-const CLOCK_SKEW: i64 = 24 * 3600 * 1_000_000;
 /// Normal clearing, of Q.850.
 const NORMAL_CLEARING: i64 = 16;
 
@@ -74,9 +73,6 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
     text("destination", &record.destination)?;
     let start_time = time("start_time", record.start_time.as_ref())?
         .ok_or_else(|| invalid("start_time", "is required"))?;
-    if start_time > clock::now() + CLOCK_SKEW {
-        return Err(invalid("start_time", "is in the future"));
-    }
     let (duration, billsec) = durations(&record, start_time)?;
     let disposition = match record.disposition() {
         pb::Disposition::Unspecified if billsec > 0 => Disposition::Answered,
@@ -134,6 +130,11 @@ fn time(
         Some(micros) if !(0..253_402_300_800_000_000).contains(&micros) => {
             Err(invalid(field, "is out of range"))
         }
+        // What is reported has happened: a time to come would have another day's sums and
+        // another day's rates.
+        Some(micros) if micros > clock::now() + CLOCK_SKEW => {
+            Err(invalid(field, "is in the future"))
+        }
         micros => Ok(micros),
     }
 }
@@ -186,6 +187,12 @@ mod tests {
         Some(prost_types::Timestamp { seconds, nanos: 0 })
     }
 
+    /// Two minutes from now.
+    #[allow(clippy::unnecessary_wraps, reason = "every time of the contract is optional")]
+    fn ahead() -> Option<prost_types::Timestamp> {
+        Some(clock::to_proto(clock::now() + 2 * CLOCK_SKEW))
+    }
+
     fn record() -> CallRecord {
         CallRecord {
             call_id: "a".to_owned(),
@@ -224,6 +231,8 @@ mod tests {
             (CallRecord { start_time: None, ..record() }, InvalidField),
             (CallRecord { start_time: at(i64::MAX), ..record() }, InvalidField),
             (CallRecord { start_time: at(99_999_999_999), ..record() }, InvalidField),
+            (CallRecord { answer_time: ahead(), ..record() }, InvalidField),
+            (CallRecord { end_time: ahead(), ..record() }, InvalidField),
             (CallRecord { destination: String::new(), ..record() }, InvalidField),
             (CallRecord { originator_id: None, ..record() }, InvalidField),
             (CallRecord { hangup_cause: -1, ..record() }, InvalidField),

@@ -2,11 +2,13 @@
 //!
 //! What changes is reversed and charged anew: the ledger keeps both, and the balance moves
 //! by the difference. A call is compared with what is stored, so that a second run finds
-//! nothing to do.
+//! nothing to do. Cut short between two transactions, it may be started again: each leaves
+//! calls, balances and sums in agreement.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
+    time::Instant,
 };
 
 use tollbook_proto::v1::{self as pb, RerateSide};
@@ -28,13 +30,15 @@ use crate::{
     points::SideTariffs,
     rating::{CallTime, Rater},
     settings,
-    stats::{Total, rollup::Rollup},
+    stats::{self, Total, rollup::Rollup},
     store::{Tx, retrying},
     users::Identity,
 };
 
-/// How many calls a transaction looks at.
-const BATCH: i64 = 1_000;
+/// How many calls are read and rated at once, without any lock.
+const PAGE: i64 = 1_000;
+/// How many calls a transaction changes: until its end nobody authorises calls of their users.
+const CHUNK: usize = 100;
 
 /// What has been done so far.
 #[derive(Clone, Copy, Default)]
@@ -44,6 +48,26 @@ struct Done {
     unratable: i64,
     price_change: Total,
     self_cost_change: Total,
+}
+
+impl Done {
+    /// Counts a call that has another price now.
+    fn change(&mut self, before: &Call, after: &Call) {
+        self.changed += 1;
+        self.price_change += Total::from(after.price.amount) - before.price.amount.into();
+        self.self_cost_change +=
+            Total::from(after.self_cost.amount) - before.self_cost.amount.into();
+    }
+}
+
+impl std::ops::AddAssign for Done {
+    fn add_assign(&mut self, other: Self) {
+        self.examined += other.examined;
+        self.changed += other.changed;
+        self.unratable += other.unratable;
+        self.price_change += other.price_change;
+        self.self_cost_change += other.self_cost_change;
+    }
 }
 
 pub(super) async fn rerate(
@@ -72,17 +96,15 @@ pub(super) async fn rerate(
         originator: user.filter(|_| sides.contains(&Side::Originator)),
         terminator: user.filter(|_| sides.contains(&Side::Terminator)),
         after: (period.0, i64::MIN),
-        limit: BATCH,
+        limit: PAGE,
     };
     let rerating = Rerating { context, origin, sides, user, dry_run: request.dry_run };
     let mut done = Done::default();
     loop {
-        let (last, after_batch) = retrying(|| rerating.batch(&filter, done)).await?;
-        done = after_batch;
-        match last {
-            Some(position) => filter.after = position,
-            None => break,
-        }
+        let page = store::answered(&context.db, &filter).await?;
+        let Some(last) = page.last() else { break };
+        filter.after = (last.reported.start_time, last.id);
+        done += rerating.page(page).await?;
     }
     Ok(pb::RerateCallsResponse {
         examined: done.examined,
@@ -103,86 +125,116 @@ struct Rerating<'a> {
 }
 
 impl Rerating<'_> {
-    /// Rates a page again. Returns where the next one begins, if there is one.
-    async fn batch(
-        &self,
-        filter: &store::Rerated,
-        mut done: Done,
-    ) -> Result<(Option<(i64, i64)>, Done)> {
-        let snapshot = self.context.catalog.load_full();
-        let mut tx = match self.dry_run {
-            true => self.context.db.snapshot().await?,
-            false => self.context.db.begin().await?,
-        };
-        if !self.dry_run {
-            // Two at once would both take the old price back.
-            tx.lock_table("calls").await?;
+    /// Rates a page again, and stores what has changed a few calls at a time.
+    async fn page(&self, page: Vec<Call>) -> Result<Done> {
+        let prices = Prices::load(self, &page).await?;
+        let mut done = Done::default();
+        let mut changed: Vec<Call> = Vec::new();
+        for before in page {
+            done.examined += 1;
+            let (after, rated) = prices.again(self, &before);
+            done.unratable += i64::from(!rated);
+            if before != after {
+                if self.dry_run {
+                    done.change(&before, &after);
+                }
+                changed.push(before);
+            }
         }
-        let page = store::answered(&mut tx, filter).await?;
-        let Some(last) = page.last() else { return Ok((None, done)) };
-        let position = (last.reported.start_time, last.id);
+        if self.dry_run {
+            return Ok(done);
+        }
+        // So that a transaction has few users: it locks them all.
+        changed.sort_by_key(|call| (call.originator, call.terminator, call.id));
+        for chunk in changed.chunks(CHUNK) {
+            let begun = Instant::now();
+            let ids: Vec<&str> = chunk.iter().map(|call| call.reported.call_id.as_str()).collect();
+            done += retrying(|| self.chunk(&ids, &prices)).await?;
+            // Half of the time the accounts, and the database, are for those who call.
+            tokio::time::sleep(begun.elapsed()).await;
+        }
+        Ok(done)
+    }
+
+    /// Rates some calls again as they are now, which may not be as they were read, and stores
+    /// what has changed. Of two at once the second one finds nothing to do.
+    async fn chunk(&self, ids: &[&str], prices: &Prices) -> Result<Done> {
+        let mut done = Done::default();
+        let mut tx = self.context.db.begin().await?;
+        stats::store::lock_shared(&mut tx).await?;
+        let mut repriced = Repriced::default();
+        for before in store::lock(&mut tx, ids).await? {
+            let (after, _) = prices.again(self, &before);
+            if before != after {
+                done.change(&before, &after);
+                repriced.add(before, after)?;
+            }
+        }
+        if repriced.calls.is_empty() {
+            return Ok(done);
+        }
+        // The zone of the stored days, not of a catalog that may be behind.
+        let zone = settings::store::all(&mut tx).await?.time_zone;
+        let note = format!("{} calls rated again", repriced.calls.len());
+        let (posted, rollup) = repriced.write(&mut tx, Rollup::new(zone)).await?;
+        let change = Change::told("calls".to_owned(), note);
+        changes::record(&mut tx, self.origin, change).await?;
+        rollup.write(&mut tx).await?;
+        tx.commit().await?;
+        for posted in posted {
+            self.context.directory.learn_posted(&posted.entry);
+        }
+        Ok(done)
+    }
+}
+
+/// The prices of today of some calls.
+struct Prices {
+    snapshot: Arc<Snapshot>,
+    users: HashMap<UserId, Arc<Identity>>,
+    rater: Rater,
+}
+
+impl Prices {
+    async fn load(rerating: &Rerating<'_>, page: &[Call]) -> Result<Self> {
+        let context = rerating.context;
+        let snapshot = context.catalog.load_full();
         let users: HashSet<UserId> = page
             .iter()
             .flat_map(|call| [Some(call.originator), call.terminator])
             .flatten()
             .collect();
-        let users = self.context.directory.by_ids(users).await?;
+        let users = context.directory.by_ids(users).await?;
         let mut sides = HashSet::new();
-        for call in &page {
-            sides.extend(
-                self.sides.iter().filter_map(|side| tariffs(call, *side, &users, &snapshot)),
-            );
+        for call in page {
+            let of_call = rerating.sides.iter();
+            sides.extend(of_call.filter_map(|side| tariffs(call, *side, &users, &snapshot)));
         }
-        let rater = Rater::load(self.context, &snapshot, sides).await?;
-        let mut repriced = Repriced::default();
-        for before in page {
-            done.examined += 1;
-            let mut after = before.clone();
-            let mut unratable = false;
-            for side in self.sides {
-                unratable |= !self.again(*side, &mut after, &users, &rater, &snapshot);
-            }
-            done.unratable += i64::from(unratable);
-            if before != after {
-                done.changed += 1;
-                done.price_change += Total::from(after.price.amount) - before.price.amount.into();
-                done.self_cost_change +=
-                    Total::from(after.self_cost.amount) - before.self_cost.amount.into();
-                repriced.add(before, after)?;
-            }
+        let rater = Rater::load(context, &snapshot, sides).await?;
+        Ok(Self { snapshot, users, rater })
+    }
+
+    /// A call at its price of today, and whether it has one.
+    fn again(&self, rerating: &Rerating<'_>, before: &Call) -> (Call, bool) {
+        let mut after = before.clone();
+        let mut rated = true;
+        for side in rerating.sides {
+            rated &= self.side_again(rerating.user, *side, &mut after);
         }
-        if !self.dry_run && !repriced.calls.is_empty() {
-            // The zone of the stored days, not of a catalog that may be behind.
-            let zone = settings::store::all(&mut tx).await?.time_zone;
-            let note = format!("{} calls rated again", repriced.calls.len());
-            let posted = repriced.write(&mut tx, Rollup::new(zone)).await?;
-            let change = Change::told("calls".to_owned(), note);
-            changes::record(&mut tx, self.origin, change).await?;
-            tx.commit().await?;
-            for posted in posted {
-                self.context.directory.learn_posted(&posted.entry);
-            }
-        }
-        Ok((Some(position), done))
+        (after, rated)
     }
 
     /// Prices one side of a call again. Returns whether there is a price.
-    fn again(
-        &self,
-        side: Side,
-        call: &mut Call,
-        users: &HashMap<UserId, Arc<Identity>>,
-        rater: &Rater,
-        snapshot: &Snapshot,
-    ) -> bool {
+    fn side_again(&self, only: Option<UserId>, side: Side, call: &mut Call) -> bool {
         let whose = whose(call, side);
-        if whose.is_none_or(|whose| self.user.is_some_and(|user| user != whose)) {
+        if whose.is_none_or(|whose| only.is_some_and(|user| user != whose)) {
             return true;
         }
-        // A deleted user keeps his books as they are.
-        let Some(tariffs) = tariffs(call, side, users, snapshot) else { return false };
-        let time = CallTime::new(call.reported.start_time, &snapshot.settings.time_zone);
-        let Ok((leg, prefix)) = ingest::leg(&call.reported, time, tariffs, side, rater) else {
+        // A deleted user keeps their books as they are.
+        let Some(tariffs) = tariffs(call, side, &self.users, &self.snapshot) else { return false };
+        let time = CallTime::new(call.reported.start_time, &self.snapshot.settings.time_zone);
+        let Ok((leg, prefix)) = ingest::leg(&call.reported, time, tariffs, side, &self.rater)
+        else {
             return false;
         };
         match side {
@@ -240,7 +292,9 @@ impl Repriced {
         Ok(())
     }
 
-    async fn write(self, tx: &mut Tx, mut rollup: Rollup) -> Result<Vec<Posted>> {
+    /// Posts the differences and stores the calls. What the sums change by comes back: they
+    /// come last, as others wait for their rows.
+    async fn write(self, tx: &mut Tx, mut rollup: Rollup) -> Result<(Vec<Posted>, Rollup)> {
         let posted = ingest::post(tx, &postings(&self.sums)).await?;
         let entries = Entries::of(&posted);
         let mut calls = Vec::with_capacity(self.calls.len());
@@ -257,8 +311,7 @@ impl Repriced {
             calls.push(after);
         }
         store::reprice(tx, &calls).await?;
-        rollup.write(tx).await?;
-        Ok(posted)
+        Ok((posted, rollup))
     }
 }
 

@@ -193,7 +193,11 @@ impl Service {
             }
             disposition = Some(Disposition::Answered);
         }
-        let order = order(request.order());
+        let order = match order(request.order()) {
+            // The order alone would tell a customer what the columns say.
+            Order::By(column) if own && HIDDEN.contains(&column) => Order::Time,
+            order => order,
+        };
         let size = paging::size(request.page_size);
         let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
         let call_id = filled(request.call_id.as_str());
@@ -257,6 +261,12 @@ impl Service {
     }
 }
 
+/// What customers do not see of their calls.
+const HIDDEN: [&str; 3] = [TERMINATOR, SELF_COST_RATE, SELF_COST];
+const TERMINATOR: &str = "t.username";
+const SELF_COST_RATE: &str = "CAST(c.self_cost_rate AS REAL)";
+const SELF_COST: &str = "CAST(c.self_cost AS REAL)";
+
 /// What the database sorts by. Money is text in SQLite; as a number it is near enough to be
 /// sorted.
 fn order(order: CallOrder) -> Order {
@@ -267,9 +277,9 @@ fn order(order: CallOrder) -> Order {
         CallOrder::Prefix => "c.prefix",
         CallOrder::Billsec => "c.billsec",
         CallOrder::HangupCause => "c.hangup_cause",
-        CallOrder::Terminator => "t.username",
-        CallOrder::SelfCostRate => "CAST(c.self_cost_rate AS REAL)",
-        CallOrder::SelfCost => "CAST(c.self_cost AS REAL)",
+        CallOrder::Terminator => TERMINATOR,
+        CallOrder::SelfCostRate => SELF_COST_RATE,
+        CallOrder::SelfCost => SELF_COST,
         CallOrder::Originator => "o.username",
         CallOrder::Rate => "CAST(c.rate AS REAL)",
         CallOrder::Price => "CAST(c.price AS REAL)",

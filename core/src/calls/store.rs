@@ -332,7 +332,7 @@ pub(super) struct Rerated {
 }
 
 /// A page of calls to be rated again, in the order of time.
-pub(super) async fn answered(tx: &mut Tx, filter: &Rerated) -> Result<Vec<Call>> {
+pub(super) async fn answered(db: &Db, filter: &Rerated) -> Result<Vec<Call>> {
     let mut query = Query::new(select_calls!(" FROM calls c WHERE c.start_time >= "))
         .value(filter.period.0)
         .and(" AND c.start_time <= ")
@@ -354,34 +354,49 @@ pub(super) async fn answered(tx: &mut Tx, filter: &Rerated) -> Result<Vec<Call>>
         (None, None) => query,
     };
     let query = query.and(" ORDER BY c.start_time, c.id LIMIT ").value(filter.limit);
+    db.fetch_all(query).await?.iter().map(read).collect()
+}
+
+/// Some calls by the switch's ids, which nobody else changes until the commit.
+pub(super) async fn lock(tx: &mut Tx, call_ids: &[&str]) -> Result<Vec<Call>> {
+    let lock = tx.lock_clause();
+    let query = Query::new(select_calls!(" FROM calls c WHERE c.call_id IN "))
+        .list(call_ids.iter().copied())
+        .and(" ORDER BY c.start_time, c.id")
+        .and(lock);
     tx.fetch_all(query).await?.iter().map(read).collect()
 }
 
-/// Stores the new prices of calls. They are found by the switch's id, which both databases
-/// have an index of.
+/// Stores the new prices of calls in one statement. They are found by the switch's id, which
+/// both databases have an index of.
 pub(super) async fn reprice(tx: &mut Tx, calls: &[Call]) -> Result<()> {
-    for call in calls {
+    let rows = calls.iter().map(|call| {
         let (price, self_cost) = (&call.price, &call.self_cost);
-        let query = Query::new(
-            "UPDATE calls SET prefix = $1, tariff_id = $2, rate = $3, billed_seconds = $4, \
-             price = $5, entry_id = $6, self_cost_tariff_id = $7, self_cost_rate = $8, \
-             self_cost_billed_seconds = $9, self_cost = $10, self_cost_entry_id = $11 \
-             WHERE call_id = $12",
-        )
-        .bind(call.prefix.as_str())
-        .bind(price.tariff)
-        .bind(price.rate)
-        .bind(price.billed_seconds)
-        .bind(price.amount)
-        .bind(price.entry)
-        .bind(self_cost.tariff)
-        .bind(self_cost.rate)
-        .bind(self_cost.billed_seconds)
-        .bind(self_cost.amount)
-        .bind(self_cost.entry)
-        .bind(call.reported.call_id.as_str());
-        tx.execute(query).await?;
-    }
+        vec![
+            Value::from(call.reported.call_id.as_str()),
+            call.prefix.as_str().into(),
+            price.tariff.into(),
+            price.rate.into(),
+            price.billed_seconds.into(),
+            price.amount.into(),
+            price.entry.into(),
+            self_cost.tariff.into(),
+            self_cost.rate.into(),
+            self_cost.billed_seconds.into(),
+            self_cost.amount.into(),
+            self_cost.entry.into(),
+        ]
+    });
+    let query = Query::new(
+        "UPDATE calls SET prefix = changed.column2, tariff_id = changed.column3, \
+         rate = changed.column4, billed_seconds = changed.column5, price = changed.column6, \
+         entry_id = changed.column7, self_cost_tariff_id = changed.column8, \
+         self_cost_rate = changed.column9, self_cost_billed_seconds = changed.column10, \
+         self_cost = changed.column11, self_cost_entry_id = changed.column12 FROM (VALUES ",
+    )
+    .rows(rows)
+    .and(") AS changed WHERE calls.call_id = changed.column1");
+    tx.execute(query).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use tollbook_proto::v1::{self as pb, RejectCode};
 
-use super::{ActiveCall, LONGEST, store};
+use super::{ActiveCall, LONGEST, SECOND, store};
 use crate::{
     catalog::Snapshot,
     error::Result,
@@ -118,35 +118,35 @@ impl Party {
         at_limit.then_some(RejectCode::BalanceMin)
     }
 
-    /// Why a call cannot go to him.
-    pub(super) fn unsuitable(
+    /// What they earn with a call that goes to them, or why it cannot.
+    pub(super) fn suitable(
         &self,
         originator: &Self,
         offer: &Offer,
         own: Result<Offer, NoOffer>,
-    ) -> Result<Option<RejectCode>> {
+    ) -> Result<Result<Offer, RejectCode>> {
         if self.user.id == originator.user.id {
-            return Ok(Some(RejectCode::OwnTerminator));
+            return Ok(Err(RejectCode::OwnTerminator));
         }
         let limit = Self::amount(self.user.balance_max.as_ref());
         if limit.is_some_and(|limit| self.balance >= limit) {
-            return Ok(Some(RejectCode::TerminatorBalanceMax));
+            return Ok(Err(RejectCode::TerminatorBalanceMax));
         }
         let own = match own {
             Ok(own) => own,
-            Err(NoOffer::Blocked) => return Ok(Some(RejectCode::BlockedInTerminatorTariff)),
+            Err(NoOffer::Blocked) => return Ok(Err(RejectCode::BlockedInTerminatorTariff)),
             // M4 has no code for a terminator without a rate.
             Err(NoOffer::NoTariff | NoOffer::NoRate) => {
-                return Ok(Some(RejectCode::NoSuitableTerminator));
+                return Ok(Err(RejectCode::NoSuitableTerminator));
             }
         };
         if !has_margin(&originator.user, offer.rate()?, own.rate()?) {
-            return Ok(Some(RejectCode::RateMargin));
+            return Ok(Err(RejectCode::RateMargin));
         }
         if self.has_call_limit(self.usage.terminated) {
-            return Ok(Some(RejectCode::TerminatorCallLimit));
+            return Ok(Err(RejectCode::TerminatorCallLimit));
         }
-        Ok(None)
+        Ok(Ok(own))
     }
 }
 
@@ -208,18 +208,36 @@ pub(super) fn wanted(max_duration: i32) -> u32 {
 
 /// Prolongs a call to a duration, or to as much of it as is affordable. What it has is never
 /// taken back.
-pub(super) fn prolong(
-    call: &mut ActiveCall,
-    allowance: Allowance,
-    offer: &Offer,
-    wanted: u32,
-) -> Result<()> {
+pub(super) fn prolong(call: &mut ActiveCall, allowance: Allowance, wanted: u32) -> Result<()> {
+    // Calls of a version that did not keep their rates stay as long as they are.
+    let Some(offer) = &call.price else { return Ok(()) };
     let (duration, price) = allowance.longest(offer, wanted.max(call.max_duration))?;
     if duration >= call.max_duration {
         call.max_duration = duration;
         call.reserved = price;
     }
     Ok(())
+}
+
+/// Reserves anew for a call whose reservation has expired, so that others may have spent the
+/// money meanwhile: a duration that reaches beyond now, or as much of it as is affordable.
+/// Returns whether there was enough; if not, the call stays expired.
+pub(super) fn renew(
+    call: &mut ActiveCall,
+    allowance: Allowance,
+    wanted: u32,
+    now: i64,
+) -> Result<bool> {
+    let Some(offer) = &call.price else { return Ok(false) };
+    let passed = call.answered_at.map_or(0, |answered| (now - answered).max(0) / SECOND);
+    let (duration, price) = allowance.longest(offer, wanted.max(call.max_duration))?;
+    if i64::from(duration) <= passed {
+        return Ok(false);
+    }
+    call.max_duration = duration;
+    call.reserved = price;
+    call.expires_at = call.expiry(now);
+    Ok(true)
 }
 
 /// What M4's documentation says of a code.

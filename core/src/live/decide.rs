@@ -78,9 +78,18 @@ pub(super) async fn lock_parties(
     Ok(parties)
 }
 
+/// What a question comes to.
+enum Verdict {
+    Refused(pb::AuthorizeCallResponse),
+    /// What was authorised before still holds.
+    Holds,
+    Authorized(pb::AuthorizeCallResponse, Box<ActiveCall>),
+}
+
 impl Question<'_> {
     /// Decides with the accounts of all users concerned locked, so that two calls never
-    /// count on the same money.
+    /// count on the same money. The last answer is the one that counts: what it does not
+    /// confirm of an earlier one under the same id is given back in the same transaction.
     pub(super) async fn decide(&self) -> Result<pb::AuthorizeCallResponse> {
         let (request, now) = (self.request, clock::now());
         let mut tx = self.context.db.begin().await?;
@@ -96,65 +105,131 @@ impl Question<'_> {
             return Err(Error::CallFinished);
         }
         let before = store::get(&mut tx, &request.call_id).await?;
-        if before.as_ref().is_some_and(|call| call.originator != self.originator) {
-            return Err(Error::invalid("call_id", "is that of another originator's call"));
+        if let Some(before) = &before {
+            if before.originator != self.originator {
+                return Err(Error::invalid("call_id", "is that of another originator's call"));
+            }
+            if before.answered_at.is_some() {
+                self.check_answered(before, &candidates, now)?;
+                return accepted(before);
+            }
         }
+        let held = before
+            .as_ref()
+            .filter(|call| !call.is_expired(now) && self.differs_in(call, &candidates).is_none());
+        match self.judge(&mut tx, caller, &parties, &candidates, held, now).await? {
+            Verdict::Holds => before.as_ref().map_or_else(
+                || Err(Error::internal("a reservation that holds is missing")),
+                accepted,
+            ),
+            Verdict::Refused(answer) => {
+                if before.is_some() {
+                    store::delete(&mut tx, &request.call_id).await?;
+                    tx.commit().await?;
+                }
+                Ok(answer)
+            }
+            Verdict::Authorized(answer, call) => {
+                if before.is_some() {
+                    store::delete(&mut tx, &request.call_id).await?;
+                }
+                store::insert(&mut tx, &call).await?;
+                tx.commit().await?;
+                let skipped_terminators = answer.skipped_terminators;
+                Ok(pb::AuthorizeCallResponse { skipped_terminators, ..accepted(&call)? })
+            }
+        }
+    }
+
+    /// What of the question is not as it was when the call was authorised; `None`: it is about
+    /// the same call.
+    fn differs_in(
+        &self,
+        before: &ActiveCall,
+        candidates: &[Candidate<'_>],
+    ) -> Option<&'static str> {
+        let point = self.origination.map_or(PointId(0), |(id, _)| id);
+        let goes_there = match before.terminator {
+            None => candidates.is_empty(),
+            Some(_) => candidates.iter().any(|candidate| {
+                candidate.terminator == before.terminator
+                    && candidate.point == before.termination_point
+            }),
+        };
+        if before.destination != self.request.destination {
+            Some("destination")
+        } else if before.source != self.request.source {
+            Some("source")
+        } else if before.origination_point != point {
+            Some("origination_point_id")
+        } else if !goes_there && self.request.termination_point_ids.is_empty() {
+            Some("terminator_ids")
+        } else if !goes_there {
+            Some("termination_point_ids")
+        } else {
+            None
+        }
+    }
+
+    /// A call that was answered goes on as it was authorised, or ends.
+    fn check_answered(
+        &self,
+        before: &ActiveCall,
+        candidates: &[Candidate<'_>],
+        now: i64,
+    ) -> Result<()> {
+        if let Some(field) = self.differs_in(before, candidates) {
+            return Err(Error::invalid(field, "is not that of the call, which was answered"));
+        }
+        if before.is_expired(now) {
+            return Err(Error::invalid(
+                "call_id",
+                "is that of an answered call whose reservation has expired: ask UpdateCall",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Makes all checks, and works out what to reserve unless that of before holds.
+    async fn judge(
+        &self,
+        tx: &mut Tx,
+        caller: &Party,
+        parties: &HashMap<UserId, Party>,
+        candidates: &[Candidate<'_>],
+        held: Option<&ActiveCall>,
+        now: i64,
+    ) -> Result<Verdict> {
+        let request = self.request;
         let own = originator_tariffs(caller, self.origination.map(|(_, point)| point));
         let mut sides: HashSet<SideTariffs> =
-            candidates.iter().filter_map(|candidate| candidate.tariffs(&parties)).collect();
+            candidates.iter().filter_map(|candidate| candidate.tariffs(parties)).collect();
         sides.insert(own);
         let time = CallTime::new(now, &self.snapshot.settings.time_zone);
         let decks = Rater::load(self.context, self.snapshot, sides).await?;
-        if let Some(code) = self.refused(&mut tx, caller, now).await? {
-            return Ok(refusal(code));
+        if let Some(code) = self.refused(tx, caller, now).await? {
+            return Ok(Verdict::Refused(refusal(code)));
+        }
+        if held.is_some() {
+            return Ok(Verdict::Holds);
         }
         let offer = match authorize::offer(caller, own, &decks, &request.destination, time)? {
             Ok(offer) => offer,
-            Err(code) => return Ok(refusal(code)),
+            Err(code) => return Ok(Verdict::Refused(refusal(code))),
         };
-        let mut answer = pb::AuthorizeCallResponse {
-            rate: Some(offer.rate()?.into()),
-            prefix: request.destination[..offer.prefix_length].to_owned(),
-            ..Default::default()
-        };
-        if let Some(call) = before {
-            return Ok(accepted(answer, &call));
-        }
-        let mut chosen = None;
-        for candidate in &candidates {
-            let mut code = self.refused_by_point(&mut tx, candidate, now).await?;
-            if code.is_none() {
-                code = self.unsuitable(candidate, caller, &parties, &offer, &decks, time)?;
-            }
-            let Some(code) = code else {
-                chosen = Some(*candidate);
-                break;
-            };
-            answer.skipped_terminators.push(SkippedTerminator {
-                terminator_id: candidate.terminator.map_or(0, |user| user.0),
-                reject_code: code.into(),
-                termination_point_id: candidate.point.0,
-            });
-        }
+        let (chosen, skipped_terminators) =
+            self.choose(tx, candidates, caller, parties, &offer, &decks, time, now).await?;
         if chosen.is_none() && !candidates.is_empty() {
             let refusal = refusal(RejectCode::NoSuitableTerminator);
-            let skipped_terminators = answer.skipped_terminators;
-            return Ok(pb::AuthorizeCallResponse { skipped_terminators, ..refusal });
+            let refusal = pb::AuthorizeCallResponse { skipped_terminators, ..refusal };
+            return Ok(Verdict::Refused(refusal));
         }
-        let allowance = caller.allowance(&mut tx, self.snapshot, now).await?;
-        let sides = [
-            self.origination.map(|(_, point)| &point.terms),
-            chosen.and_then(|candidate| candidate.termination).map(|point| &point.terms),
-        ];
-        let wanted = sides
-            .into_iter()
-            .flatten()
-            .fold(authorize::wanted(request.max_duration), |seconds, terms| {
-                terms.shortened(seconds)
-            });
+        let (candidate, self_cost) = chosen.unzip();
+        let allowance = caller.allowance(tx, self.snapshot, now).await?;
+        let wanted = self.wanted(candidate);
         let (max_duration, reserved) = allowance.longest(&offer, wanted)?;
         if max_duration == 0 {
-            return Ok(refusal(RejectCode::BalanceTooLow));
+            return Ok(Verdict::Refused(refusal(RejectCode::BalanceTooLow)));
         }
         let call = ActiveCall {
             id: 0,
@@ -163,17 +238,64 @@ impl Question<'_> {
             destination: request.destination.clone(),
             originator: self.originator,
             origination_point: self.origination.map_or(PointId(0), |(id, _)| id),
-            terminator: chosen.and_then(|candidate| candidate.terminator),
-            termination_point: chosen.map_or(PointId(0), |candidate| candidate.point),
+            terminator: candidate.and_then(|candidate| candidate.terminator),
+            termination_point: candidate.map_or(PointId(0), |candidate| candidate.point),
             authorized_at: now,
             answered_at: None,
             expires_at: now + RINGING,
             max_duration,
             reserved,
+            price: Some(offer),
+            self_cost,
         };
-        store::insert(&mut tx, &call).await?;
-        tx.commit().await?;
-        Ok(accepted(answer, &call))
+        let answer = pb::AuthorizeCallResponse { skipped_terminators, ..Default::default() };
+        Ok(Verdict::Authorized(answer, Box::new(call)))
+    }
+
+    /// The duration that is asked for, within what the points of both sides allow.
+    fn wanted(&self, chosen: Option<Candidate<'_>>) -> u32 {
+        let sides = [
+            self.origination.map(|(_, point)| &point.terms),
+            chosen.and_then(|candidate| candidate.termination).map(|point| &point.terms),
+        ];
+        sides
+            .into_iter()
+            .flatten()
+            .fold(authorize::wanted(self.request.max_duration), |seconds, terms| {
+                terms.shortened(seconds)
+            })
+    }
+
+    /// The first candidate that the call can go to with what they earn, and why those before
+    /// were passed over.
+    #[allow(clippy::too_many_arguments, reason = "what a decision is made of")]
+    async fn choose<'c>(
+        &self,
+        tx: &mut Tx,
+        candidates: &[Candidate<'c>],
+        caller: &Party,
+        parties: &HashMap<UserId, Party>,
+        offer: &Offer,
+        decks: &Rater,
+        time: CallTime,
+        now: i64,
+    ) -> Result<(Option<(Candidate<'c>, Offer)>, Vec<SkippedTerminator>)> {
+        let mut skipped = Vec::new();
+        for candidate in candidates {
+            let code = match self.refused_by_point(tx, candidate, now).await? {
+                Some(code) => code,
+                None => match self.suitable(candidate, caller, parties, offer, decks, time)? {
+                    Ok(own) => return Ok((Some((*candidate, own)), skipped)),
+                    Err(code) => code,
+                },
+            };
+            skipped.push(SkippedTerminator {
+                terminator_id: candidate.terminator.map_or(0, |user| user.0),
+                reject_code: code.into(),
+                termination_point_id: candidate.point.0,
+            });
+        }
+        Ok((None, skipped))
     }
 
     /// Termination points where there are any, else terminators.
@@ -274,8 +396,8 @@ impl Question<'_> {
         Ok(point.is_full(calls).then_some(RejectCode::TerminationPointCapacity))
     }
 
-    /// Why the call cannot go to a terminator; none: it can.
-    fn unsuitable(
+    /// What a terminator earns with the call, or why it cannot go to them.
+    fn suitable(
         &self,
         candidate: &Candidate<'_>,
         caller: &Party,
@@ -283,13 +405,13 @@ impl Question<'_> {
         offer: &Offer,
         decks: &Rater,
         time: CallTime,
-    ) -> Result<Option<RejectCode>> {
+    ) -> Result<Result<Offer, RejectCode>> {
         let terminator = candidate.terminator.and_then(|user| parties.get(&user));
         let (Some(terminator), Some(tariffs)) = (terminator, candidate.tariffs(parties)) else {
-            return Ok(Some(RejectCode::NoSuitableTerminator));
+            return Ok(Err(RejectCode::NoSuitableTerminator));
         };
         let own = decks.offer(tariffs, &self.request.destination, time);
-        terminator.unsuitable(caller, offer, own)
+        terminator.suitable(caller, offer, own)
     }
 }
 
@@ -301,14 +423,18 @@ pub(super) fn refusal(code: RejectCode) -> pb::AuthorizeCallResponse {
     }
 }
 
-fn accepted(answer: pb::AuthorizeCallResponse, call: &ActiveCall) -> pb::AuthorizeCallResponse {
-    pb::AuthorizeCallResponse {
+fn accepted(call: &ActiveCall) -> Result<pb::AuthorizeCallResponse> {
+    let price = call.price.as_ref();
+    let prefix = price.and_then(|offer| call.destination.get(..offer.prefix_length));
+    Ok(pb::AuthorizeCallResponse {
         max_duration: i32::try_from(call.max_duration.min(LONGEST)).unwrap_or(i32::MAX),
         reserved: Some(call.reserved.into()),
         terminator_id: call.terminator.map(|user| user.0),
         termination_point_id: call.termination_point.0,
         origination_point_id: call.origination_point.0,
         expires_at: Some(clock::to_proto(call.expires_at)),
-        ..answer
-    }
+        rate: price.map(|offer| offer.rate().map(Into::into)).transpose()?,
+        prefix: prefix.unwrap_or_default().to_owned(),
+        ..Default::default()
+    })
 }

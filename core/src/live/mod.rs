@@ -11,9 +11,11 @@ pub(crate) use service::{Service, watch};
 use tollbook_proto::v1 as pb;
 
 use crate::{
+    calls::Reported,
     clock,
     ids::{PointId, UserId},
     money::Money,
+    rating::Offer,
 };
 
 /// A second, in microseconds.
@@ -24,6 +26,8 @@ const LONGEST: u32 = 7_200;
 const RINGING: i64 = 5 * 60 * SECOND;
 /// How long after its allowed duration the end of a call may be reported.
 const GRACE: i64 = 60 * SECOND;
+/// How far the clock of a switch may be ahead, in microseconds.
+pub(crate) const CLOCK_SKEW: i64 = 60 * SECOND;
 /// For how long an expired call that was never answered is shown.
 const FORGOTTEN: i64 = 24 * 3600 * SECOND;
 
@@ -44,6 +48,20 @@ pub(crate) struct ActiveCall {
     /// Seconds from the answer.
     pub(crate) max_duration: u32,
     pub(crate) reserved: Money,
+    /// What the originator pays, whatever becomes of points and tariffs meanwhile; `None` for
+    /// calls of a version that did not keep it.
+    pub(crate) price: Option<Offer>,
+    /// What the terminator earns; `None` also if no terminator was offered.
+    pub(crate) self_cost: Option<Offer>,
+}
+
+/// Who looks at a call under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Viewer {
+    /// Whoever may see both sides.
+    Operator,
+    /// A customer, who sees their own side.
+    Customer(UserId),
 }
 
 impl ActiveCall {
@@ -58,6 +76,43 @@ impl ActiveCall {
 
     fn is_expired(&self, now: i64) -> bool {
         self.expires_at <= now
+    }
+
+    /// What of a call is not as it was authorised; `None` if it may be that call. A point that
+    /// the authorisation or the report leaves out is no difference, nor is another terminator:
+    /// switches go on to the next where one does not answer.
+    pub(crate) fn difference(&self, originator: UserId, call: &Reported) -> Option<&'static str> {
+        let other_point = |authorized: PointId, reported: PointId| {
+            authorized != PointId(0) && reported != PointId(0) && authorized != reported
+        };
+        if originator != self.originator {
+            Some("originator")
+        } else if call.destination != self.destination {
+            Some("destination")
+        } else if other_point(self.origination_point, call.origination_point) {
+            Some("origination point")
+        } else {
+            None
+        }
+    }
+
+    /// As a viewer may see it. A customer sees neither the other side nor, where the call goes
+    /// to them, what the originator pays.
+    fn shown_to(&self, viewer: Viewer, originator: String, now: i64) -> pb::ActiveCall {
+        let call = self.to_proto(originator, now);
+        match viewer {
+            Viewer::Operator => call,
+            Viewer::Customer(user) if user == self.originator => {
+                pb::ActiveCall { terminator_id: None, termination_point_id: 0, ..call }
+            }
+            Viewer::Customer(_) => pb::ActiveCall {
+                originator_id: 0,
+                originator: String::new(),
+                origination_point_id: 0,
+                reserved: None,
+                ..call
+            },
+        }
     }
 
     fn to_proto(&self, originator: String, now: i64) -> pb::ActiveCall {

@@ -1,7 +1,6 @@
 //! `LiveCallsService`.
 
 use std::{
-    collections::HashSet,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -12,7 +11,7 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    ActiveCall, RINGING, authorize,
+    ActiveCall, CLOCK_SKEW, RINGING, Viewer, authorize,
     decide::{self, Question, refusal},
     store,
 };
@@ -31,7 +30,6 @@ use crate::{
     money::Money,
     paging,
     points::{NotFound, Point, Points, Source},
-    rating::{CallTime, Rater},
     store::{Tx, retrying},
     text::check_text,
     users::Role,
@@ -83,7 +81,11 @@ impl Service {
         retrying(|| question.decide()).await
     }
 
-    async fn start(&self, scope: Scope, request: &pb::StartCallRequest) -> Result<pb::ActiveCall> {
+    async fn start(
+        &self,
+        scope: Scope,
+        request: &pb::StartCallRequest,
+    ) -> Result<pb::StartCallResponse> {
         record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
         let now = clock::now();
         let answer_time = request.answer_time.as_ref();
@@ -95,17 +97,28 @@ impl Service {
             // Now; but our clock may have been put back since the call began.
             None => now.max(call.authorized_at),
             Some(answered) if answered < call.authorized_at - RINGING => return Err(too_far()),
-            Some(answered) if answered > now + RINGING => return Err(too_far()),
-            Some(answered) => answered,
+            Some(answered) if answered > now + CLOCK_SKEW => return Err(too_far()),
+            // A clock that is a little ahead: the call may end before ours gets there.
+            Some(answered) => answered.min(now),
         };
+        let expired = call.is_expired(now);
         // Said twice, the first counts.
-        if call.answered_at.is_none() {
+        let first = call.answered_at.is_none();
+        if first {
             call.answered_at = Some(answered);
+        }
+        let mut hang_up = false;
+        if expired {
+            let wanted = call.max_duration;
+            hang_up = self.go_on(&mut tx, &mut call, wanted, now).await?;
+        } else if first {
             call.expires_at = call.expiry(now);
+        }
+        if first || (expired && !hang_up) {
             store::update(&mut tx, &call).await?;
             tx.commit().await?;
         }
-        Ok(call.to_proto(username, now))
+        Ok(pb::StartCallResponse { call: Some(call.to_proto(username, now)), hang_up })
     }
 
     async fn update(
@@ -120,37 +133,51 @@ impl Service {
         let now = clock::now();
         let mut tx = self.0.db.begin().await?;
         let (mut call, username) = self.locked(&mut tx, scope, &request.call_id).await?;
-        let mut parties =
-            decide::lock_parties(&mut tx, vec![call.originator], &request.call_id, now).await?;
-        let snapshot = self.0.catalog.load_full();
-        let hang_up = match parties.remove(&call.originator) {
-            // Deleted meanwhile.
-            None => true,
-            Some(caller) => {
-                let point = snapshot.points.origination(call.origination_point);
-                let point = point.map(|(_, origination)| origination);
-                let own = decide::originator_tariffs(&caller, point);
-                let rater = Rater::load(&self.0, &snapshot, HashSet::from([own])).await?;
-                let time = CallTime::new(call.authorized_at, &snapshot.settings.time_zone);
-                if let Ok(offer) = authorize::offer(&caller, own, &rater, &call.destination, time)?
-                {
-                    let allowance = caller.allowance(&mut tx, &snapshot, now).await?;
-                    let wanted = authorize::wanted(request.max_duration.max(1));
-                    let wanted = point.map_or(wanted, |point| point.terms.shortened(wanted));
-                    authorize::prolong(&mut call, allowance, &offer, wanted)?;
-                }
-                let left = caller.left_of_day(&mut tx, &snapshot, now).await?;
-                let limit = caller.user.daily_limit.as_ref();
-                let ends_calls = limit.is_some_and(|limit| limit.kill_calls_in_progress);
-                let is_spent = left.is_some_and(|left| left <= Money::ZERO);
-                caller.user.blocked || (ends_calls && is_spent)
-            }
-        };
-        call.expires_at = call.expires_at.max(call.expiry(now));
+        let wanted = authorize::wanted(request.max_duration.max(1));
+        let hang_up = self.go_on(&mut tx, &mut call, wanted, now).await?;
         store::update(&mut tx, &call).await?;
         tx.commit().await?;
         let call = Some(call.to_proto(username, now));
         Ok(pb::UpdateCallResponse { call, hang_up })
+    }
+
+    /// Lets a call go on up to a duration, or as much of it as its originator can pay; one
+    /// that has expired only after the checks that a new one has to pass on that side. Returns
+    /// whether the switch shall end it now.
+    async fn go_on(
+        &self,
+        tx: &mut Tx,
+        call: &mut ActiveCall,
+        wanted: u32,
+        now: i64,
+    ) -> Result<bool> {
+        let mut parties =
+            decide::lock_parties(tx, vec![call.originator], &call.call_id, now).await?;
+        // Deleted meanwhile.
+        let Some(caller) = parties.remove(&call.originator) else { return Ok(true) };
+        let snapshot = self.0.catalog.load_full();
+        let point = snapshot.points.origination(call.origination_point);
+        let point = point.map(|(_, origination)| &origination.terms);
+        let wanted = point.map_or(wanted, |terms| terms.shortened(wanted));
+        let allowance = caller.allowance(tx, &snapshot, now).await?;
+        if call.is_expired(now) {
+            let is_full = match point {
+                None => false,
+                Some(terms) => {
+                    let (point, id) = (call.origination_point, &call.call_id);
+                    terms.is_full(store::usage_of_point(tx, point, id, now).await?)
+                }
+            };
+            let refused = is_full || caller.refused().is_some();
+            return Ok(refused || !authorize::renew(call, allowance, wanted, now)?);
+        }
+        authorize::prolong(call, allowance, wanted)?;
+        call.expires_at = call.expires_at.max(call.expiry(now));
+        let left = caller.left_of_day(tx, &snapshot, now).await?;
+        let limit = caller.user.daily_limit.as_ref();
+        let ends_calls = limit.is_some_and(|limit| limit.kill_calls_in_progress);
+        let is_spent = left.is_some_and(|left| left <= Money::ZERO);
+        Ok(caller.user.blocked || (ends_calls && is_spent))
     }
 
     /// A call under way, with its originator's account locked, and his login name.
@@ -214,17 +241,26 @@ impl Service {
         }
         let now = clock::now();
         let size = paging::size(request.page_size);
+        let (viewer, own) = match scope {
+            Scope::Only(user) => (Viewer::Customer(user), Some(user)),
+            _ => (Viewer::Operator, None),
+        };
+        let originator = request.originator_id.map(UserId);
+        // Who else originates calls that go to a customer is none of theirs to find out.
+        if own.is_some_and(|own| originator.is_some_and(|asked| asked != own)) {
+            return Ok(pb::ListActiveCallsResponse::default());
+        }
         let filter = store::Filter {
             scope,
-            originator: request.originator_id.map(UserId),
+            originator,
             expired: request.expired_only.then_some((i64::MIN, now)),
             after: paging::decode(&request.page_token)?,
             limit: size + 1,
         };
         let rows = store::list(&self.0.db, &filter).await?;
         let (calls, next_page_token) = paging::cut(rows, size, |(call, _)| call.id);
-        let calls = calls.into_iter().map(|(call, user)| call.to_proto(user, now)).collect();
-        Ok(pb::ListActiveCallsResponse { calls, next_page_token })
+        let calls = calls.into_iter().map(|(call, user)| call.shown_to(viewer, user, now));
+        Ok(pb::ListActiveCallsResponse { calls: calls.collect(), next_page_token })
     }
 }
 
@@ -254,43 +290,31 @@ fn origination_point<'a>(
     }))
 }
 
-/// A record with what the authorisation knows and it leaves out.
+/// A record with what the authorisation knows of the call and it leaves out. The points and
+/// the terminator are added where it is rated, as for all calls that were authorised.
 fn completed(record: CallRecord, active: ActiveCall) -> CallRecord {
     let or = |text: String, known: String| if text.is_empty() { known } else { text };
     let names_originator = record.originator_id.is_some() || !record.originator.is_empty();
-    let names_terminator = record.terminator_id.is_some()
-        || !record.terminator.is_empty()
-        || record.termination_point_id != 0;
     // A switch that says neither how long it was nor when it ended says it as it ends.
     let just_ended =
         record.end_time.is_none() && record.duration_ms.is_none() && record.billsec_ms.is_none();
     let may_be_answered =
         matches!(record.disposition(), Disposition::Unspecified | Disposition::Answered);
-    // The clock of a switch may be behind.
-    let start = active.answered_at.unwrap_or(active.authorized_at).min(active.authorized_at);
+    // The clock of a switch may be behind, and ours may have been put back since.
+    let now = clock::now();
+    let answered = active.answered_at.map(|answered| answered.min(now));
+    let start = answered.unwrap_or(active.authorized_at).min(active.authorized_at).min(now);
     CallRecord {
-        end_time: record.end_time.or(just_ended.then(|| clock::to_proto(clock::now()))),
+        end_time: record.end_time.or(just_ended.then(|| clock::to_proto(now))),
         start_time: record.start_time.or(Some(clock::to_proto(start))),
         answer_time: record
             .answer_time
-            .or(active.answered_at.filter(|_| may_be_answered).map(clock::to_proto)),
+            .or(answered.filter(|_| may_be_answered).map(clock::to_proto)),
         source: or(record.source, active.source),
         destination: or(record.destination, active.destination),
         originator_id: match names_originator {
             true => record.originator_id,
             false => Some(active.originator.0),
-        },
-        terminator_id: match names_terminator {
-            true => record.terminator_id,
-            false => active.terminator.map(|user| user.0),
-        },
-        origination_point_id: match record.origination_point_id {
-            0 => active.origination_point.0,
-            given => given,
-        },
-        termination_point_id: match record.termination_point_id {
-            0 if !names_terminator => active.termination_point.0,
-            given => given,
         },
         ..record
     }
@@ -358,8 +382,7 @@ impl LiveCallsService for Service {
         request: Request<pb::StartCallRequest>,
     ) -> Result<Response<pb::StartCallResponse>, Status> {
         let scope = principal(&request)?.scope();
-        let call = Some(self.start(scope, request.get_ref()).await?);
-        Ok(Response::new(pb::StartCallResponse { call }))
+        Ok(Response::new(self.start(scope, request.get_ref()).await?))
     }
 
     async fn update_call(

@@ -19,14 +19,14 @@ use crate::{
 pub(crate) struct Rater(HashMap<TariffId, (Arc<Deck>, ExchangeRate)>);
 
 /// The rate that decides about a call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
     /// The tariff that decided.
     pub(crate) tariff: TariffId,
     pub(crate) prefix_length: usize,
-    terms: Terms,
-    grace_time: u32,
-    exchange_rate: ExchangeRate,
+    pub(crate) terms: Terms,
+    pub(crate) grace_time: u32,
+    pub(crate) exchange_rate: ExchangeRate,
 }
 
 /// Why there is no price.

@@ -111,11 +111,11 @@ impl Rollup {
 /// How many calls are counted at once.
 const PAGE: i64 = 5_000;
 
-/// Counts all calls anew, by the days of another time zone. Nobody else may take in calls
-/// meanwhile.
+/// Counts all calls anew, by the days of another time zone. Nobody else takes in calls
+/// meanwhile; calls under way are decided about, and sums are read, as before.
 pub(crate) async fn rebuild(tx: &mut Tx, zone: &TimeZone) -> Result<()> {
     tx.take_its_time().await?;
-    tx.lock_table("calls").await?;
+    store::lock_alone(tx).await?;
     store::clear(tx).await?;
     let mut after = (i64::MIN, i64::MIN);
     loop {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     ids::{PointId, UserId},
-    store::{Db, Insert, Query, Row, Tx, Value},
+    store::{Db, Insert, Query, Row, TableLock, Tx, Value},
 };
 
 macro_rules! sum_columns {
@@ -122,6 +122,17 @@ fn route_values(start: i64, route: &Route) -> Vec<Value> {
         route.terminator.into(),
         route.termination_point.into(),
     ]
+}
+
+/// Begins to add to the sums, beside others who do. Whoever counts the sums anew, by the days
+/// of another time zone, is waited for: the time zone is read behind this lock.
+pub(crate) async fn lock_shared(tx: &mut Tx) -> Result<()> {
+    tx.lock_table("traffic_days", TableLock::Shared).await
+}
+
+/// Keeps everybody else from adding to the sums. They may still be read.
+pub(super) async fn lock_alone(tx: &mut Tx) -> Result<()> {
+    tx.lock_table("traffic_days", TableLock::Alone).await
 }
 
 /// Adds a rollup to the sums there are.

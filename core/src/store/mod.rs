@@ -82,6 +82,15 @@ enum TxBackend {
     Postgres(postgres::Transaction),
 }
 
+/// How a table is locked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TableLock {
+    /// Others who lock it in the same way may write to it, too.
+    Shared,
+    /// Nobody else writes to it.
+    Alone,
+}
+
 /// A sequence of ids.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sequence {
@@ -542,14 +551,17 @@ impl Tx {
         }
     }
 
-    /// Keeps everybody else from reading and changing a table until the commit.
-    pub(crate) async fn lock_table(&mut self, table: &'static str) -> Result<()> {
+    /// Locks a table until the commit. Nobody is kept from reading it.
+    pub(crate) async fn lock_table(&mut self, table: &'static str, lock: TableLock) -> Result<()> {
         match &self.backend {
             // The whole database is locked already: one writer at a time.
             TxBackend::Sqlite(_) => Ok(()),
             TxBackend::Postgres(_) => {
-                let query = Query::new("LOCK TABLE ").and(table).and(" IN ACCESS EXCLUSIVE MODE");
-                self.execute(query).await.map(drop)
+                let mode = match lock {
+                    TableLock::Shared => " IN ROW EXCLUSIVE MODE",
+                    TableLock::Alone => " IN SHARE ROW EXCLUSIVE MODE",
+                };
+                self.execute(Query::new("LOCK TABLE ").and(table).and(mode)).await.map(drop)
             }
         }
     }

@@ -300,7 +300,7 @@ async fn kill_in_the_middle_loses_nothing_and_charges_nothing_twice() {
 }
 
 /// Imports rates; a rate of "blocked" blocks its prefix.
-async fn import(books: &Books, tariff_id: i64, rates: &[(&str, &str)]) {
+pub(crate) async fn import(books: &Books, tariff_id: i64, rates: &[(&str, &str)]) {
     let lines = rates.iter().map(|(prefix, rate)| RateLine {
         prefix: (*prefix).to_owned(),
         rate: (*rate).to_owned(),
@@ -314,7 +314,7 @@ async fn import(books: &Books, tariff_id: i64, rates: &[(&str, &str)]) {
     assert!(report.applied, "{report:?}");
 }
 
-async fn rerate(books: &Books, request: RerateCallsRequest) -> RerateCallsResponse {
+pub(crate) async fn rerate(books: &Books, request: RerateCallsRequest) -> RerateCallsResponse {
     let request = RerateCallsRequest { from: at(START), till: at(START + 46_800), ..request };
     let mut calls = CallsServiceClient::new(books.admin.clone());
     calls.rerate_calls(request).await.unwrap().into_inner()

@@ -19,13 +19,13 @@ use crate::on_both;
 
 use RejectCode as R;
 
-type Live = LiveCallsServiceClient<Authorized>;
+pub(crate) type Live = LiveCallsServiceClient<Authorized>;
 
-fn live(books: &Books) -> Live {
+pub(crate) fn live(books: &Books) -> Live {
     LiveCallsServiceClient::new(books.admin.clone())
 }
 
-fn request(call_id: &str) -> AuthorizeCallRequest {
+pub(crate) fn request(call_id: &str) -> AuthorizeCallRequest {
     AuthorizeCallRequest {
         call_id: call_id.to_owned(),
         source: "37060000001".to_owned(),
@@ -35,17 +35,20 @@ fn request(call_id: &str) -> AuthorizeCallRequest {
     }
 }
 
-async fn authorize(books: &Books, request: AuthorizeCallRequest) -> AuthorizeCallResponse {
+pub(crate) async fn authorize(
+    books: &Books,
+    request: AuthorizeCallRequest,
+) -> AuthorizeCallResponse {
     live(books).authorize_call(request).await.unwrap().into_inner()
 }
 
-async fn finish(books: &Books, call: CallRecord) -> Result<FinishCallResponse, Status> {
+pub(crate) async fn finish(books: &Books, call: CallRecord) -> Result<FinishCallResponse, Status> {
     let request = FinishCallRequest { call: Some(call) };
     Ok(live(books).finish_call(request).await?.into_inner())
 }
 
 /// Changes fields of a user.
-async fn change(books: &Books, user: User, paths: &[&str]) {
+pub(crate) async fn change(books: &Books, user: User, paths: &[&str]) {
     let paths = paths.iter().map(|path| (*path).to_owned()).collect();
     let request = UpdateUserRequest {
         user: Some(user),
@@ -318,7 +321,7 @@ async fn every_refusal_says_why() {
     .await;
 }
 
-async fn point(books: &Books, point: ConnectionPoint) {
+pub(crate) async fn point(books: &Books, point: ConnectionPoint) {
     let request = UpdateConnectionPointRequest { connection_point: Some(point), update_mask: None };
     let mut points = ConnectionPointsServiceClient::new(books.admin.clone());
     points.update_connection_point(request).await.unwrap();
