@@ -64,6 +64,15 @@ pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "NETWORK", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     trusted_proxies: Vec<IpNet>,
+    /// Origins whose web pages may call the XML API, for example https://portal.example.com, or *
+    /// [default: none]
+    #[arg(long, global = true, value_name = "ORIGIN", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cors_origins: Vec<String>,
+    /// Answer a method that there is not with HTTP 404 instead of 200
+    #[arg(long = "unknown-method-404", global = true)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unknown_method_404: bool,
     /// Certificate of both listeners, as PEM, with its chain [default: none, not encrypted]
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,6 +162,8 @@ pub(crate) struct Config {
     pub(crate) dialect: Dialect,
     pub(crate) gzip_files: bool,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) unknown_method_404: bool,
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
     pub(crate) grpc_client_ca: Option<PathBuf>,
@@ -199,6 +210,8 @@ impl Default for Config {
             dialect: Dialect::M4,
             gzip_files: false,
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            unknown_method_404: false,
             tls_cert: None,
             tls_key: None,
             grpc_client_ca: None,

@@ -70,7 +70,10 @@ fn configured(shim: Shim, config: &Config) -> anyhow::Result<Shim> {
     let shim = shim
         .gzip_files(config.gzip_files)
         .trusted_proxies(config.trusted_proxies.clone())
-        .stop_timeout(Duration::from_secs(config.stop_timeout.into()));
+        .stop_timeout(Duration::from_secs(config.stop_timeout.into()))
+        .unknown_method_404(config.unknown_method_404)
+        .cors_origins(&config.cors_origins)
+        .context("configuration: cors_origins")?;
     Ok(match tls::http(config)? {
         Some(tls) => shim.tls(tls),
         None => shim,

@@ -29,6 +29,7 @@ use tracing::Instrument;
 use crate::{
     BoxError, Shim,
     call::{Call, Signed},
+    cors,
     error::{self, Failure, Wrap},
     gzip, hmac,
     method::Method,
@@ -81,22 +82,66 @@ impl Server {
 /// There is no axum router: it would match paths that clients do not keep to, and has a
 /// price that every request pays.
 pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request) -> Response {
-    // Clients double slashes, and add one at the end.
-    let mut segments = request.uri().path().split('/').filter(|segment| !segment.is_empty());
-    let name = match [segments.next(), segments.next(), segments.next(), segments.next()] {
-        [Some("billing"), Some("api"), Some(name), None] => name,
-        [Some("healthz"), None, ..] => {
+    let origins = &server.shim.origins;
+    let origin = origins.admitted(request.headers());
+    let mut response = match *request.method() {
+        Verb::OPTIONS => cors::preflight(origin.is_some()),
+        _ => serve_method(server, client, request).await,
+    };
+    if let Some(origin) = origin {
+        cors::admit(&mut response, origin);
+    }
+    if !origins.is_empty() {
+        cors::vary(&mut response);
+    }
+    response
+}
+
+/// What the path of a request names.
+#[derive(Debug, PartialEq, Eq)]
+enum Target<'a> {
+    /// A method by any of its names, and the parameter `id` if it stands behind the name.
+    Method(&'a str, Option<&'a str>),
+    Health,
+    Nothing,
+}
+
+impl<'a> Target<'a> {
+    /// Reads a path as the original's routes do: clients double slashes and add one at the end,
+    /// and whoever wants to may say the format of the answer, of which there is one.
+    fn of(path: &'a str) -> Self {
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+        let mut next = || segments.next();
+        let plain = |last: &'a str| last.strip_suffix(".xml").unwrap_or(last);
+        match [next(), next(), next(), next(), next()] {
+            [Some("billing"), Some("api"), Some(name), None, _] => Self::Method(plain(name), None),
+            [Some("billing"), Some("api"), Some(name), Some(id), None] => {
+                Self::Method(name, Some(plain(id)))
+            }
+            [Some("billing"), Some("api"), None, ..] => Self::Method("", None),
+            [Some("healthz"), None, ..] => Self::Health,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> Response {
+    let (name, id) = match Target::of(request.uri().path()) {
+        Target::Method(name, id) => (name, id),
+        Target::Health => {
             return respond(StatusCode::OK, Answer::Text("ok\n".to_owned()), false, Gzip::No);
         }
-        _ => return refuse(StatusCode::NOT_FOUND, "Not found"),
+        Target::Nothing => return refuse(StatusCode::NOT_FOUND, Wrap::Status, "Not found"),
     };
     let Some(method) = server.methods.get(name).copied() else {
-        return refuse(StatusCode::NOT_FOUND, "Unknown method");
+        counter!("tollbook_xml_unknown_method_total").increment(1);
+        return refuse(server.shim.unknown_method, Wrap::Status, "There is no such API");
     };
     if ![Verb::GET, Verb::HEAD, Verb::POST].contains(request.method()) {
-        return refuse(StatusCode::METHOD_NOT_ALLOWED, "Use POST or GET");
+        return refuse(StatusCode::METHOD_NOT_ALLOWED, method.wrap, "Use POST or GET");
     }
     let called = name.to_owned();
+    let id = id.map(str::to_owned);
     let gzip = match server.shim.gzip_files {
         true => Gzip::Files,
         false if gzip::is_accepted(request.headers()) => Gzip::Accepted,
@@ -106,7 +151,7 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
     // Its part of the memory is given back once the request is answered.
     let held = match receive(&server.bodies, body).await {
         Ok(held) => held,
-        Err((status, text)) => return refuse(status, text),
+        Err((status, text)) => return refuse(status, method.wrap, text),
     };
     let body = held.bytes.clone();
     let client = client_address(&server.shim.trusted_proxies, client.ip(), &head.headers);
@@ -114,20 +159,23 @@ pub(crate) async fn serve(server: &Server, client: SocketAddr, request: Request)
     let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
     let content_type = content_type.and_then(Result::ok).unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
-    let params = match Params::read(query, content_type, body).await {
+    let params = Params::read(query, content_type, body).await;
+    let params = match params.and_then(|params| params.with_path_argument(id.as_deref())) {
         Ok(params) => params,
-        Err(unreadable) => return refuse(StatusCode::BAD_REQUEST, &unreadable.to_string()),
+        Err(unreadable) => {
+            return refuse(StatusCode::BAD_REQUEST, method.wrap, &unreadable.to_string());
+        }
     };
     let hmac = hmac::of(&head.headers).map(|signature| (signature, Sha256::digest(&sent).to_vec()));
     let presented = Presented { called: &called, verb: head.method.clone(), client, hmac };
     let dialect = server.shim.dialect;
     let claim = signature::of(dialect, method.declaration, &params, presented);
     let Some(claim) = claim else {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "What is signed is too long");
+        return refuse(StatusCode::PAYLOAD_TOO_LARGE, method.wrap, "What is signed is too long");
     };
     let Ok(Ok(_turn)) = tokio::time::timeout(MAX_WAIT, server.turns.acquire()).await else {
         counter!("tollbook_xml_refused_total").increment(1);
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, BUSY);
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, method.wrap, BUSY);
     };
     let begun = Instant::now();
     let id = request_id(&head.headers);
@@ -223,9 +271,9 @@ enum Gzip {
     Files,
 }
 
-/// An answer to a request that never reached a method.
-fn refuse(status: StatusCode, text: &str) -> Response {
-    respond(status, Wrap::Status.error(text), false, Gzip::No)
+/// An answer to a request that never reached a method; `wrap` is of the method, if there is one.
+fn refuse(status: StatusCode, wrap: Wrap, text: &str) -> Response {
+    respond(status, wrap.of_checks().error(text), false, Gzip::No)
 }
 
 fn respond(status: StatusCode, answer: Answer, html_wrap: bool, gzip: Gzip) -> Response {
@@ -292,6 +340,28 @@ fn with_body(body: Body, content_type: HeaderValue) -> Response {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn f22_paths_are_read_as_clients_write_them() {
+        let named = |name| Target::Method(name, None);
+        for (path, target) in [
+            ("/billing/api/users_get", named("users_get")),
+            ("//billing//api/users_get/", named("users_get")),
+            ("/billing/api/users_get.xml", named("users_get")),
+            ("/billing/api/users_get.xml/", named("users_get")),
+            ("/billing/api/users_get.json", named("users_get.json")),
+            ("/billing/api", named("")),
+            ("/billing/api/simple_balance/a1B2", Target::Method("simple_balance", Some("a1B2"))),
+            ("/billing/api/simple_balance/a.xml", Target::Method("simple_balance", Some("a"))),
+            ("/billing/api/simple_balance/a/b", Target::Nothing),
+            ("/billing", Target::Nothing),
+            ("/healthz", Target::Health),
+            ("/healthz/deep", Target::Nothing),
+            ("/", Target::Nothing),
+        ] {
+            assert_eq!(Target::of(path), target, "{path}");
+        }
+    }
 
     #[test]
     fn only_proxies_are_believed() {

@@ -7,6 +7,8 @@
 //! is here: parameters ([`request`]), errors ([`error`]), XML ([`xml`]), HTTP ([`http`]).
 
 mod call;
+mod charset;
+mod cors;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -29,6 +31,7 @@ mod xml;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
+use ::http::StatusCode;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
@@ -41,9 +44,11 @@ use tonic_health::pb::{
 };
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
+pub use cors::InvalidOrigin;
 pub use method::{Method, Param};
 
 use call::Signed;
+use cors::Origins;
 
 /// An error of the way to the core.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -77,6 +82,9 @@ pub struct Shim {
     token: MetadataValue<Ascii>,
     gzip_files: bool,
     trusted_proxies: Vec<IpNet>,
+    origins: Origins,
+    /// The HTTP status of the answer to a method that there is not.
+    unknown_method: StatusCode,
     tls: Option<TlsAcceptor>,
     stop_timeout: Duration,
 }
@@ -105,6 +113,8 @@ impl Shim {
             token,
             gzip_files: false,
             trusted_proxies: Vec::new(),
+            origins: Origins::default(),
+            unknown_method: StatusCode::OK,
             tls: None,
             stop_timeout: tollbook_net::DRAIN_TIMEOUT,
         })
@@ -129,6 +139,22 @@ impl Shim {
     #[must_use]
     pub fn stop_timeout(self, stop_timeout: Duration) -> Self {
         Self { stop_timeout, ..self }
+    }
+
+    /// Pages of these origins may call from a browser, or of all: `*`. Otherwise none may.
+    ///
+    /// # Errors
+    /// Something in the list is not an origin.
+    pub fn cors_origins(self, origins: &[String]) -> Result<Self, InvalidOrigin> {
+        Ok(Self { origins: Origins::parse(origins)?, ..self })
+    }
+
+    /// Whether a method that there is not is answered with the HTTP status 404. Otherwise it is
+    /// 200, as in the original, whose clients take anything else for a failure of the way.
+    #[must_use]
+    pub fn unknown_method_404(self, is_404: bool) -> Self {
+        let unknown_method = if is_404 { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        Self { unknown_method, ..self }
     }
 
     /// Speaks TLS, and nothing else, with these settings.

@@ -1,6 +1,7 @@
 //! The parameters of a legacy request, as the original took them: query string,
 //! urlencoded form, multipart and JSON bodies, merged. The body wins over the query, and
-//! the last of duplicates wins. Values are kept exactly as sent: they are hashed.
+//! the last of duplicates wins. Values are kept exactly as sent, and as the client's bytes had
+//! them: they are hashed.
 
 use std::fmt;
 
@@ -12,7 +13,10 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde_json::{Value, value::RawValue};
 use tollbook_proto::{legacy::Declaration, v1::Decimal};
 
-use crate::error::{Failure, Wrap};
+use crate::{
+    charset::{Charset, Sent, without_bom},
+    error::{Failure, Wrap},
+};
 
 /// How many parameters a request may have: ten times as many as any method knows.
 pub(crate) const MAX_PARAMS: usize = 1_000;
@@ -20,19 +24,29 @@ pub(crate) const MAX_PARAMS: usize = 1_000;
 /// The parameters, in the order in which their names first came. Each costs the same, however
 /// many there are.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Params(IndexMap<String, String>);
+pub(crate) struct Params(IndexMap<String, Sent>);
 
 /// Why a request has no readable parameters. The texts are for the client.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
     #[error("Parameters are not valid UTF-8")]
     Utf8,
+    #[error("Parameters are not in the charset that is declared")]
+    Charset,
     #[error("JSON body is not an object of plain values")]
     Json,
     #[error("Multipart body is malformed")]
     Multipart,
     #[error("Too many parameters: a request may have {MAX_PARAMS}")]
     TooMany,
+}
+
+/// Whether a text is of the declared charset only where it cannot be UTF-8: nothing declares the
+/// charset of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Utf8First {
+    Yes,
+    No,
 }
 
 impl Params {
@@ -43,11 +57,14 @@ impl Params {
         body: Bytes,
     ) -> Result<Self, Unreadable> {
         let mut params = Self::default();
-        params.urlencoded(query.as_bytes())?;
+        let charset = Charset::of(content_type);
+        params.urlencoded(query.as_bytes(), charset.of_forms(), Utf8First::Yes)?;
         let mime = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match mime.as_str() {
-            "" | "application/x-www-form-urlencoded" => params.urlencoded(&body)?,
-            "application/json" => params.json(&body)?,
+            "" | "application/x-www-form-urlencoded" => {
+                params.urlencoded(without_bom(&body), charset.of_forms(), Utf8First::No)?;
+            }
+            "application/json" => params.json(&body, charset)?,
             "multipart/form-data" => params.multipart(content_type, body).await?,
             // The original does not look into bodies of other types either.
             _ => {}
@@ -55,9 +72,20 @@ impl Params {
         Ok(params)
     }
 
+    /// With the parameter `id` from the path, if it stands there: the path wins.
+    pub(crate) fn with_path_argument(mut self, id: Option<&str>) -> Result<Self, Unreadable> {
+        if let Some(id) = id {
+            // A plus is one in a path.
+            let id = percent_decode(id.as_bytes()).collect();
+            let id = String::from_utf8(id).map_err(|_| Unreadable::Utf8)?;
+            self.set("id".to_owned(), id.into())?;
+        }
+        Ok(self)
+    }
+
     /// The value of a parameter; none: it was not sent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.get(name).map(|value| value.text.as_str())
     }
 
     /// The value of a parameter; empty where it was not sent.
@@ -131,32 +159,52 @@ impl Params {
     }
 
     /// Names and values in the order of the request.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.text.as_str()))
+    }
+
+    /// Names and values in the order of the request, with the client's bytes.
+    pub(crate) fn sent(&self) -> impl Iterator<Item = (&str, &Sent)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// Takes a parameter in: a name that came before keeps its place and gets the new value.
-    fn set(&mut self, name: String, value: String) -> Result<(), Unreadable> {
+    fn set(&mut self, name: String, value: Sent) -> Result<(), Unreadable> {
         self.0.insert(name, value);
         if self.0.len() > MAX_PARAMS { Err(Unreadable::TooMany) } else { Ok(()) }
     }
 
-    fn urlencoded(&mut self, encoded: &[u8]) -> Result<(), Unreadable> {
+    fn urlencoded(
+        &mut self,
+        encoded: &[u8],
+        charset: Charset,
+        utf8_first: Utf8First,
+    ) -> Result<(), Unreadable> {
+        let decoded = |bytes: Vec<u8>| match utf8_first {
+            Utf8First::Yes => match String::from_utf8(bytes) {
+                Ok(text) => Ok(text.into()),
+                Err(not_utf8) => charset.decode(not_utf8.into_bytes()),
+            },
+            Utf8First::No => charset.decode(bytes),
+        };
         for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let (name, value) = pair.split_at(equals);
             let value = value.strip_prefix(b"=").unwrap_or_default();
-            self.set(decode(name)?, decode(value)?)?;
+            self.set(decoded(unescaped(name))?.text, decoded(unescaped(value))?)?;
         }
         Ok(())
     }
 
-    fn json(&mut self, body: &[u8]) -> Result<(), Unreadable> {
+    fn json(&mut self, body: &[u8], charset: Charset) -> Result<(), Unreadable> {
+        let body = charset.decode_body(body)?;
         if body.is_empty() {
             return Ok(());
         }
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let object = Object(self).deserialize(&mut json).map_err(|_| Unreadable::Json)?;
+        let mut json = serde_json::Deserializer::from_str(&body);
+        let object = Object { params: self, charset };
+        let object = object.deserialize(&mut json).map_err(|_| Unreadable::Json)?;
         json.end().map_err(|_| Unreadable::Json)?;
         object
     }
@@ -170,15 +218,21 @@ impl Params {
             let Some(name) = field.name().map(str::to_owned) else {
                 continue;
             };
+            // A part may declare a charset of its own.
+            let own = field.content_type().and_then(|mime| Charset::declared(mime.as_ref()));
+            let charset = own.unwrap_or_else(|| Charset::of(content_type));
             let value = field.bytes().await.map_err(malformed)?;
-            self.set(name, utf8(value.to_vec())?)?;
+            self.set(name, charset.of_forms().decode(value.to_vec())?)?;
         }
         Ok(())
     }
 }
 
 /// Takes the members of a JSON object in as they are read: what is not wanted is never built.
-struct Object<'a>(&'a mut Params);
+struct Object<'a> {
+    params: &'a mut Params,
+    charset: Charset,
+}
 
 impl<'de> DeserializeSeed<'de> for Object<'_> {
     type Value = Result<(), Unreadable>;
@@ -201,7 +255,7 @@ impl<'de> Visitor<'de> for Object<'_> {
             let value = plain(value.get()).ok_or_else(|| A::Error::custom("not a plain value"))?;
             // What is one too many is read to its end, so that bad JSON stays bad JSON.
             if taken.is_ok() {
-                taken = self.0.set(name, value);
+                taken = self.params.set(name, self.charset.encoded(value));
             }
         }
         Ok(taken)
@@ -223,17 +277,14 @@ fn plain(json: &str) -> Option<String> {
     }
 }
 
-fn decode(encoded: &[u8]) -> Result<String, Unreadable> {
+/// The bytes of an urlencoded text.
+fn unescaped(encoded: &[u8]) -> Vec<u8> {
     if !encoded.iter().any(|byte| matches!(byte, b'+' | b'%')) {
-        return utf8(encoded.to_vec());
+        return encoded.to_vec();
     }
     let spaced: Vec<u8> =
         encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    utf8(percent_decode(&spaced).collect())
-}
-
-fn utf8(bytes: Vec<u8>) -> Result<String, Unreadable> {
-    String::from_utf8(bytes).map_err(|_| Unreadable::Utf8)
+    percent_decode(&spaced).collect()
 }
 
 #[cfg(test)]
@@ -275,6 +326,51 @@ mod tests {
         let params = read("", "multipart/form-data; boundary=X", body).unwrap();
         assert_eq!(params.get("u"), Some("admin"));
         assert_eq!(read("", "multipart/form-data", body), Err(Unreadable::Multipart));
+    }
+
+    /// The value of a parameter with the client's bytes of it.
+    fn sent(params: &Params, name: &str) -> (String, Vec<u8>) {
+        let (_, value) = params.sent().find(|(known, _)| *known == name).unwrap();
+        (value.text.clone(), value.raw.clone())
+    }
+
+    #[test]
+    fn f22_bodies_of_each_kind_are_read_in_their_charset() {
+        let zoe = ("Zoë".to_owned(), b"Zo\xeb".to_vec());
+        let form = "application/x-www-form-urlencoded; charset=ISO-8859-1";
+        for (query, content_type, body) in [
+            ("", form, &b"u=Zo%EB"[..]),
+            ("", form, b"u=Zo\xeb"),
+            ("u=Zo%EB", form, b""),
+            ("", "application/json; charset=iso-8859-1", b"{\"u\":\"Zo\xeb\"}"),
+            (
+                "",
+                "multipart/form-data; boundary=X; charset=iso-8859-1",
+                b"--X\r\nContent-Disposition: form-data; name=\"u\"\r\n\r\nZo\xeb\r\n--X--\r\n",
+            ),
+            (
+                "",
+                "multipart/form-data; boundary=X",
+                b"--X\r\nContent-Disposition: form-data; name=\"u\"\r\n\
+                  Content-Type: text/plain; charset=ISO-8859-1\r\n\r\nZo\xeb\r\n--X--\r\n",
+            ),
+        ] {
+            let params = read(query, content_type, body).unwrap();
+            assert_eq!(sent(&params, "u"), zoe, "{query} {content_type}");
+        }
+        // What is UTF-8 in a query is UTF-8, whatever the body is.
+        assert_eq!(sent(&read("u=Zo%C3%AB", form, b"").unwrap(), "u"), ("Zoë".into(), vec![]));
+        assert_eq!(read("", "application/json; charset=x", b"\xff"), Err(Unreadable::Utf8));
+    }
+
+    #[test]
+    fn f22_a_byte_order_mark_before_a_body_is_no_part_of_it() {
+        for (content_type, body) in
+            [("", "\u{feff}u=admin&p=1"), ("application/json", "\u{feff}{\"u\":\"admin\"}")]
+        {
+            assert_eq!(read("", content_type, body.as_bytes()).unwrap().get("u"), Some("admin"));
+        }
+        assert_eq!(read("", "application/json", "\u{feff}".as_bytes()).unwrap().get("u"), None);
     }
 
     /// A body of a kind with so many parameters, of different names.

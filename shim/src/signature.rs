@@ -35,7 +35,7 @@ pub(crate) fn of(
         Dialect::M4 => LegacyDialect::M4,
     };
     let counts = |name: &str| matches!(name, "u" | "hash") || method.hashes(name);
-    let counting = params.iter().filter(|(name, _)| hmac.is_some() || counts(name));
+    let counting = params.sent().filter(|(name, _)| hmac.is_some() || counts(name));
     let signature = LegacySignature {
         dialect: dialect.into(),
         method: called.to_owned(),
@@ -45,8 +45,8 @@ pub(crate) fn of(
         parameters: counting
             .map(|(name, value)| LegacyParameter {
                 name: name.to_owned(),
-                value: value.to_owned(),
-                raw: Vec::new(),
+                value: value.text.clone(),
+                raw: value.raw.clone(),
             })
             .collect(),
         body_digest: body_digest.unwrap_or_default(),
