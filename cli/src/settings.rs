@@ -39,7 +39,7 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 15] = [
+const SETTINGS: [(&str, Setting); 17] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
@@ -59,6 +59,8 @@ const SETTINGS: [(&str, Setting); 15] = [
     ),
     ("time_zone", Setting::Text(|settings| &mut settings.time_zone)),
     ("shared_api_key", Setting::Switch(|settings| &mut settings.shared_api_key)),
+    ("login_without_hash", Setting::Switch(|settings| &mut settings.login_without_hash)),
+    ("uniquehash_needs_hash", Setting::Switch(|settings| &mut settings.uniquehash_needs_hash)),
     ("replay_window_seconds", Setting::Number(|settings| &mut settings.replay_window_seconds)),
     ("default_currency", Setting::Text(|settings| &mut settings.default_currency)),
 ];

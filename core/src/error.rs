@@ -100,6 +100,9 @@ pub enum Error {
     /// No such user, or not for this caller to see.
     #[error("no such user")]
     UserNotFound,
+    /// No such user, where the terminator of calls was asked for.
+    #[error("no such terminator")]
+    TerminatorNotFound,
     /// No such currency, or not one for this use.
     #[error("no such currency")]
     CurrencyNotFound,
@@ -266,6 +269,7 @@ impl Error {
             Self::IdempotencyKeyReused => ErrorReason::IdempotencyKeyReused,
             Self::InvalidPageToken => ErrorReason::InvalidPageToken,
             Self::UserNotFound => ErrorReason::UserNotFound,
+            Self::TerminatorNotFound => ErrorReason::TerminatorNotFound,
             Self::CurrencyNotFound => ErrorReason::CurrencyNotFound,
             Self::PaymentNotFound => ErrorReason::PaymentNotFound,
             Self::ManagerGroupNotFound => ErrorReason::ManagerGroupNotFound,
@@ -335,6 +339,7 @@ impl Error {
             | Self::CallRejected(_)
             | Self::ManagerInvalid => Code::InvalidArgument,
             Self::UserNotFound
+            | Self::TerminatorNotFound
             | Self::CurrencyNotFound
             | Self::PaymentNotFound
             | Self::ManagerGroupNotFound

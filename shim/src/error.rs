@@ -47,6 +47,9 @@ pub(crate) enum Wrap {
     PageStatus,
     /// The bare text.
     Text,
+    /// `<action><name>login</name><status>failed</status><status_message>TEXT</status_message>
+    /// </action>`, whatever is refused: clients take anything else for a login.
+    Login,
 }
 
 /// The content of an error element, with the explanation that some methods add.
@@ -60,6 +63,22 @@ struct ErrorText<'a> {
 #[derive(Serialize)]
 struct PageStatus<'a> {
     status: ErrorText<'a>,
+}
+
+/// The answer to a login that fails.
+#[derive(Serialize)]
+pub(crate) struct LoginFailed<'a> {
+    name: &'static str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_message: Option<&'a str>,
+}
+
+impl<'a> LoginFailed<'a> {
+    /// With a message, if there is one.
+    pub(crate) fn answer(status_message: Option<&'a str>) -> Answer {
+        Answer::login("action", &LoginFailed { name: "login", status: "failed", status_message })
+    }
 }
 
 impl Wrap {
@@ -76,6 +95,16 @@ impl Wrap {
             Self::Page => Answer::xml("page", &content),
             Self::PageStatus => Answer::xml("page", &PageStatus { status: content }),
             Self::Text => Answer::Text(text.to_owned()),
+            Self::Login => LoginFailed::answer(Some(text)),
+        }
+    }
+
+    /// The wrap of what is refused before the method runs: the same everywhere, but where clients
+    /// do not look for it.
+    pub(crate) fn of_checks(self) -> Self {
+        match self {
+            Self::Login => Self::Login,
+            Self::Status | Self::Page | Self::PageStatus | Self::Text => Self::Status,
         }
     }
 }
@@ -106,28 +135,29 @@ pub(crate) fn refused(wrap: Wrap, text: &str, status: Status) -> Result<Answer, 
 pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCode, Answer) {
     use axum::http::StatusCode;
     let reason = reason(status);
+    let checks = method.wrap.of_checks();
     let own = method.errors.iter().find(|(known, _)| *known == reason).map(|(_, text)| *text);
     let text = match reason {
         // Of the checks before the method ran: the same everywhere.
         ErrorReason::ApiDisabled => {
-            return (StatusCode::OK, Wrap::Status.error("API Requests are disabled"));
+            return (StatusCode::OK, checks.error("API Requests are disabled"));
         }
         ErrorReason::AddressDenied => {
-            return (StatusCode::OK, Wrap::Status.error("Access Denied"));
+            return (StatusCode::OK, checks.error("Access Denied"));
         }
         ErrorReason::GetDisabled => {
-            return (StatusCode::OK, Wrap::Status.error("GET Requests are disabled"));
+            return (StatusCode::OK, checks.error("GET Requests are disabled"));
         }
         ErrorReason::IncorrectHash => {
-            return (StatusCode::OK, Wrap::Status.error("Incorrect hash"));
+            return (StatusCode::OK, checks.error("Incorrect hash"));
         }
         // Of signatures that the original has not; its clients never hear of them.
         ErrorReason::SignatureExpired | ErrorReason::RequestReplayed => {
-            return (StatusCode::OK, Wrap::Status.error(status.message()));
+            return (StatusCode::OK, checks.error(status.message()));
         }
         ErrorReason::ApiKeyRestricted => {
             let text = "You are not authorized to use this functionality";
-            return (StatusCode::OK, Wrap::Status.error(text));
+            return (StatusCode::OK, checks.error(text));
         }
         _ if own.is_some() => own.unwrap_or_default(),
         ErrorReason::BadLogin => "Bad login",

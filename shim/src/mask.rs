@@ -25,6 +25,13 @@ impl<'a> Mask<'a> {
         self.paths.push(path.to_owned());
     }
 
+    /// A whole message was set: what was set in it does not count any more.
+    pub(crate) fn replace(&mut self, path: &str) {
+        let inside = format!("{path}.");
+        self.paths.retain(|known| !known.starts_with(&inside));
+        self.add(path);
+    }
+
     /// Takes a text.
     pub(crate) fn text(&mut self, name: &str, path: &str, field: &mut String) {
         if let Some(value) = self.params.get(name) {

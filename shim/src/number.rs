@@ -36,6 +36,14 @@ pub(crate) fn time(time: &prost_types::Timestamp, zone: &TimeZone) -> String {
     text.unwrap_or_default()
 }
 
+/// What a time zone is ahead of Greenwich at a time: `GMT +02:00`.
+pub(crate) fn offset(time: &prost_types::Timestamp, zone: &TimeZone) -> String {
+    let text = Timestamp::from_second(time.seconds)
+        .ok()
+        .and_then(|time| strtime::format("GMT %:z", &time.to_zoned_datetime(zone.clone())).ok());
+    text.unwrap_or_default()
+}
+
 /// The time zone of an IANA name.
 pub(crate) fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
@@ -44,6 +52,19 @@ pub(crate) fn zone(name: &str) -> TimeZone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f21_times_name_their_zone() {
+        for (seconds, name, said) in [
+            (1_768_471_200, "UTC", "GMT +00:00"),
+            (1_768_471_200, "Europe/Vilnius", "GMT +02:00"),
+            (1_784_109_600, "Europe/Vilnius", "GMT +03:00"),
+            (1_768_471_200, "America/St_Johns", "GMT -03:30"),
+        ] {
+            let time = prost_types::Timestamp { seconds, nanos: 0 };
+            assert_eq!(offset(&time, &zone(name)), said);
+        }
+    }
 
     #[test]
     fn pads_and_never_rounds() {

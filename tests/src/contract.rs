@@ -10,9 +10,10 @@ use tollbook_proto::v1::{
     AdjustBalanceRequest, CallRecord, ConnectionPoint, CreateConnectionPointRequest,
     CreateCurrencyRequest, CreateManagerGroupRequest, CreateTariffRequest, CreateUserRequest,
     Currency, Decimal, Disposition, ImportRatesOptions, ImportRatesRequest, IngestCallsRequest,
-    ManagerGroup, OriginationPoint, Permission, RateLine, RateLines, Role, Settings, Tariff,
-    TariffPurpose, Tax, TaxSettings, TerminationPoint, UpdateSettingsRequest, UpdateUserRequest,
-    User, accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
+    ManagerGroup, OriginationPoint, Permission, RateLine, RateLines, Role, RotateUniquehashRequest,
+    Settings, Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint, UpdateSettingsRequest,
+    UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
+    calls_service_client::CallsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
@@ -234,6 +235,9 @@ fn matches(expected: &str, body: &str) -> bool {
     rest.is_empty()
 }
 
+/// The uniquehash of `alice`.
+pub const UNIQUEHASH: &str = "alicesPhone1234";
+
 /// What every contract file's server holds.
 ///
 /// Users 1 to 3 are managers: `mgr_all` may do everything, `mgr_own` everything for the
@@ -436,6 +440,9 @@ impl Fixture {
             let request = CreateUserRequest { user: Some(user), password, ..Default::default() };
             client.create_user(request).await.unwrap();
         }
+        let uniquehash = UNIQUEHASH.to_owned();
+        let request = RotateUniquehashRequest { id: Some(4), uniquehash, revoke: false };
+        client.rotate_uniquehash(request).await.unwrap();
     }
 
     /// Sets all settings: the usual ones of a server in use, but for what a case changes.
@@ -459,6 +466,8 @@ impl Fixture {
                 "disable_hash_checking" => settings.disable_hash_checking = on,
                 "xml_api_extension" => settings.xml_api_extension = on,
                 "allow_api_login_redirect" => settings.allow_api_login_redirect = on,
+                "login_without_hash" => settings.login_without_hash = on,
+                "uniquehash_needs_hash" => settings.uniquehash_needs_hash = on,
                 "show_active_calls_for_users" => settings.show_active_calls_for_users = on,
                 _ => panic!("unknown setting {name}"),
             }
@@ -470,6 +479,8 @@ impl Fixture {
             "api_allow_payments",
             "balance_over_http",
             "disable_hash_checking",
+            "login_without_hash",
+            "uniquehash_needs_hash",
             "xml_api_extension",
             "allow_api_login_redirect",
             "show_active_calls_for_users",

@@ -21,8 +21,8 @@ pub mod torture;
 
 use sha1::{Digest, Sha1};
 
-/// A legacy hash: the hex SHA1 of the signed text and the API secret key.
+/// A legacy hash: the hex SHA1 of what is signed and the API secret key.
 #[must_use]
-pub fn legacy_hash(signed: &str, secret: &str) -> String {
-    hex::encode(Sha1::digest(format!("{signed}{secret}")))
+pub fn legacy_hash(signed: impl AsRef<[u8]>, secret: &str) -> String {
+    hex::encode(Sha1::new().chain_update(signed).chain_update(secret).finalize())
 }

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use tollbook_proto::legacy::WithoutHash;
 use tollbook_shim::{Dialect, Method};
 
 use crate::{
@@ -89,6 +90,20 @@ fn write_method(report: &mut String, method: &Method, cases: &[Case]) {
         })
         .collect();
     writeln!(report, "\nThe hash is that of {}, then the key.", inputs.join("; or ")).unwrap();
+    match method.declaration.without_hash {
+        WithoutHash::Never => {}
+        WithoutHash::Password => {
+            report.push_str("Without one while the setting `login_without_hash` is on.\n");
+        }
+        WithoutHash::Uniquehash(param) => {
+            writeln!(
+                report,
+                "Without one where `{param}` is the user's uniquehash, unless the setting \
+                 `uniquehash_needs_hash` is on."
+            )
+            .unwrap();
+        }
+    }
     if let Some((case, signed)) = cases.iter().find_map(|case| Some((case, case.sign.as_ref()?))) {
         let hash = legacy_hash(signed, &case.secret);
         writeln!(report, "For example sha1(`{signed}{}`) = `{hash}`.", case.secret).unwrap();
@@ -116,7 +131,18 @@ fn write_method(report: &mut String, method: &Method, cases: &[Case]) {
 
 /// The text of a case's error; none: it succeeds.
 fn error(case: &Case) -> Option<String> {
+    if let Some(text) = &case.text {
+        // Bare texts are balances.
+        let is_balance = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        return (!is_balance).then(|| text.clone());
+    }
     let answer = case.answer.as_deref().or(case.begins.as_deref()).unwrap_or_default();
-    let (_, rest) = answer.split_once("<error>")?;
-    Some(rest.split("</error>").next().unwrap_or_default().trim().to_owned())
+    let text = |name: &str| {
+        let (_, rest) = answer.split_once(&format!("<{name}>"))?;
+        Some(rest.split(&format!("</{name}>")).next().unwrap_or_default().trim().to_owned())
+    };
+    // Logins fail in a shape of their own.
+    let is_failed = text("status").is_some_and(|status| status == "failed");
+    let failed = is_failed.then(|| text("status_message").unwrap_or_else(|| "failed".to_owned()));
+    text("error").or(failed)
 }

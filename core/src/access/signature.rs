@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use tollbook_proto::v1::HmacSignature;
+use tollbook_proto::{legacy::WithoutHash, v1::HmacSignature};
 
 use super::{
     Caller, Principal, Replay,
@@ -76,11 +76,14 @@ impl Verifier<'_> {
         }
         let proven = match claim.hmac() {
             Some(signature) => self.by_hmac(signature, rule).await,
-            None if rule.legacy_anonymous => self.anonymously(),
+            None if rule.legacy_anonymous => self.anonymously().await,
             None => self.by_hash(rule).await,
         };
         let Proven { caller, credential, lists } = proven.map_err(|error| match error {
-            Error::BadLogin | Error::IncorrectHash if lockout.failed(address, claim.username()) => {
+            // That there is no such user is told of a uniquehash that was guessed at, too.
+            Error::BadLogin | Error::IncorrectHash | Error::UserNotFound
+                if lockout.failed(address, claim.username()) =>
+            {
                 Error::IncorrectHash
             }
             error => error,
@@ -134,7 +137,44 @@ impl Verifier<'_> {
     }
 
     /// By a hash, of a request that names no caller.
-    fn anonymously(&self) -> Result<Proven> {
+    async fn anonymously(&self) -> Result<Proven> {
+        let proven = match self.without_hash() {
+            Some(credential) => Proven { caller: None, credential, lists: Lists::ALL },
+            None => self.by_shared_hash()?,
+        };
+        // Whoever tries uniquehashes guesses, with a hash or without.
+        if let Some(uniquehash) = self.uniquehash()
+            && self.snapshot.settings.balance_over_http
+            && self.directory.by_uniquehash(uniquehash).await?.is_none()
+        {
+            return Err(Error::UserNotFound);
+        }
+        Ok(proven)
+    }
+
+    /// What stands in the place of a hash; none: nothing does.
+    fn without_hash(&self) -> Option<Credential> {
+        let settings = &self.snapshot.settings;
+        if !self.claim.hash().is_empty() {
+            return None;
+        }
+        match self.claim.method.without_hash {
+            WithoutHash::Password => settings.login_without_hash.then_some(Credential::None),
+            WithoutHash::Uniquehash(_) => {
+                let counts = self.uniquehash().is_some() && !settings.uniquehash_needs_hash;
+                counts.then_some(Credential::Uniquehash)
+            }
+            WithoutHash::Never => None,
+        }
+    }
+
+    /// The uniquehash by which the request names a user; none: it does not.
+    fn uniquehash(&self) -> Option<&str> {
+        let WithoutHash::Uniquehash(param) = self.claim.method.without_hash else { return None };
+        Some(self.claim.value(param)).filter(|text| !text.is_empty())
+    }
+
+    fn by_shared_hash(&self) -> Result<Proven> {
         let inputs = self.inputs(!self.claim.method.only_admin_signs_nothing);
         let (credential, lists) = self.shared_credential(&inputs).ok_or(Error::IncorrectHash)?;
         Ok(Proven { caller: None, credential, lists })

@@ -176,6 +176,7 @@ impl Service {
             currency: snapshot.currencies.default_currency()?.code.clone(),
             from: (period.0 != clock::ALWAYS.0).then(|| clock::to_proto(period.0)),
             till: (period.1 != clock::ALWAYS.1).then(|| clock::to_proto(period.1)),
+            caller_id: caller.user()?.id.0,
             ..Default::default()
         };
         let originator = match request.originator_id {

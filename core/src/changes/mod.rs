@@ -61,6 +61,8 @@ pub(crate) enum Credential {
     ApiSecretKey,
     /// An API key, in a legacy hash or an HMAC signature.
     ApiKey(i64),
+    /// A user's uniquehash.
+    Uniquehash,
     /// Nothing: hash checking is disabled.
     Unchecked,
     /// A command on the machine itself.
@@ -78,6 +80,7 @@ impl std::fmt::Display for Credential {
             Self::Certificate(id) => write!(f, "certificate {id}"),
             Self::ApiSecretKey => f.write_str("API secret key"),
             Self::ApiKey(id) => write!(f, "API key {id}"),
+            Self::Uniquehash => f.write_str("uniquehash"),
             Self::Unchecked => f.write_str("nothing"),
             Self::CommandLine => f.write_str("command line"),
             Self::FirstStart => f.write_str("first start"),

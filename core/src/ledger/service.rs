@@ -32,8 +32,12 @@ impl Service {
         if caller.is_legacy() && !snapshot.settings.balance_over_http {
             return Err(Error::FeatureDisabled);
         }
+        let uniquehash = request.uniquehash.as_str();
         let user = match (request.user_id, request.username.as_str()) {
             (Some(id), _) => self.0.directory.by_id(UserId(id)).await?,
+            (None, _) if !uniquehash.is_empty() => {
+                self.0.directory.by_uniquehash(uniquehash).await?
+            }
             (None, "") => return Err(Error::invalid("user_id", "or username is required")),
             (None, username) => self.0.directory.by_username(username).await?,
         };

@@ -63,7 +63,8 @@ impl Service {
         }
         page.truncate(wanted);
         let (page, next_page_token) = paging::cut(page, size, |point| point.id.0);
-        let connection_points = page.into_iter().map(|point| scope.disclose(point.to_proto())).collect();
+        let connection_points =
+            page.into_iter().map(|point| scope.disclose(point.to_proto())).collect();
         Ok(pb::ListConnectionPointsResponse { connection_points, next_page_token })
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) default_taxes: TaxPlan,
     pub(crate) time_zone: TimeZone,
     pub(crate) shared_api_key: bool,
+    pub(crate) login_without_hash: bool,
+    pub(crate) uniquehash_needs_hash: bool,
     /// 0: none.
     pub(crate) replay_window_seconds: i32,
 }
@@ -100,6 +102,8 @@ impl Default for Settings {
             default_taxes: TaxPlan::default(),
             time_zone: TimeZone::UTC,
             shared_api_key: true,
+            login_without_hash: false,
+            uniquehash_needs_hash: false,
             replay_window_seconds: 0,
         }
     }
@@ -164,6 +168,8 @@ impl Settings {
             }
             "time_zone" => self.time_zone = time_zone("time_zone", &new.time_zone)?,
             "shared_api_key" => self.shared_api_key = new.shared_api_key,
+            "login_without_hash" => self.login_without_hash = new.login_without_hash,
+            "uniquehash_needs_hash" => self.uniquehash_needs_hash = new.uniquehash_needs_hash,
             "replay_window_seconds" => {
                 if !(0..=LONGEST_REPLAY_WINDOW).contains(&new.replay_window_seconds) {
                     return Err(Error::invalid("replay_window_seconds", "must be 0 to 86400"));
@@ -227,6 +233,8 @@ impl Settings {
                 .filter(|(_, until)| clock::now() < *until)
                 .map(|(_, until)| clock::to_proto(*until)),
             shared_api_key: self.shared_api_key,
+            login_without_hash: self.login_without_hash,
+            uniquehash_needs_hash: self.uniquehash_needs_hash,
             replay_window_seconds: self.replay_window_seconds,
         }
     }

@@ -45,6 +45,8 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "default_taxes" => settings.default_taxes = decode::<TaxPlan>(&value)?,
             "time_zone" => settings.time_zone = time_zone("time_zone", &decode::<String>(&value)?)?,
             "shared_api_key" => settings.shared_api_key = decode(&value)?,
+            "login_without_hash" => settings.login_without_hash = decode(&value)?,
+            "uniquehash_needs_hash" => settings.uniquehash_needs_hash = decode(&value)?,
             "replay_window_seconds" => settings.replay_window_seconds = decode(&value)?,
             // Of a newer version of the program.
             _ => {}
@@ -87,6 +89,8 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("default_taxes", encode(&settings.default_taxes)?),
         ("time_zone", encode(&settings.time_zone_name())?),
         ("shared_api_key", encode(&settings.shared_api_key)?),
+        ("login_without_hash", encode(&settings.login_without_hash)?),
+        ("uniquehash_needs_hash", encode(&settings.uniquehash_needs_hash)?),
         ("replay_window_seconds", encode(&settings.replay_window_seconds)?),
     ];
     let rows = rows.into_iter().map(|(name, value)| vec![Value::from(name), Value::from(value)]);

@@ -45,6 +45,7 @@ pub(super) struct Filter<'a> {
     pub(super) termination_point: Option<PointId>,
     /// Patterns, where `%` stands for anything; empty: any.
     pub(super) source: &'a str,
+    pub(super) called_number: &'a str,
     pub(super) destination: &'a str,
     pub(super) destination_group: &'a str,
 }
@@ -92,11 +93,12 @@ pub(super) async fn aggregate(
         true => ("traffic_destinations t", "t.day"),
         false => ("traffic_hours t", "t.hour"),
     };
-    let (first, last) = match (filter.source.is_empty(), by_destination) {
-        // Sums do not know who called.
-        (false, _) => (till, till),
-        (true, true) => whole_days(from, till, zone),
-        (true, false) => {
+    let by_number = !filter.source.is_empty() || !filter.called_number.is_empty();
+    let (first, last) = match (by_number, by_destination) {
+        // Sums do not know who called whom.
+        (true, _) => (till, till),
+        (false, true) => whole_days(from, till, zone),
+        (false, false) => {
             let first = from.div_euclid(HOUR) * HOUR;
             (if first < from { first + HOUR } else { first }, till.div_euclid(HOUR) * HOUR)
         }
@@ -169,6 +171,9 @@ async fn counted(
         let mut query = conditions(query, filter);
         if !filter.source.is_empty() {
             query = like(query.and(" AND t.source LIKE "), filter.source);
+        }
+        if !filter.called_number.is_empty() {
+            query = like(query.and(" AND t.destination LIKE "), filter.called_number);
         }
         let query = query.and(" ORDER BY t.start_time, t.id LIMIT ").value(PAGE);
         let rows = db.fetch_all(query).await?;

@@ -89,7 +89,8 @@ impl Service {
         &self,
         caller: &Principal,
         request: &pb::AggregateCallsRequest,
-    ) -> Result<(String, Box<dyn Iterator<Item = Result<pb::Aggregate>> + Send>)> {
+    ) -> Result<(pb::AggregateCallsResponse, Box<dyn Iterator<Item = Result<pb::Aggregate>> + Send>)>
+    {
         let snapshot = self.0.catalog.load_full();
         let currency = match request.currency.as_str() {
             "" => snapshot.currencies.default_currency()?,
@@ -101,6 +102,7 @@ impl Service {
         let (from, till) = clock::period(request.from.as_ref(), request.till.as_ref(), zone)?;
         for (field, pattern) in [
             ("source", &request.source),
+            ("called_number", &request.called_number),
             ("destination", &request.destination),
             ("destination_group", &request.destination_group),
         ] {
@@ -114,20 +116,56 @@ impl Service {
             origination_point: request.origination_point_id.map(PointId),
             termination_point: request.termination_point_id.map(PointId),
             source: &request.source,
+            called_number: &request.called_number,
             destination: &request.destination,
             destination_group: &request.destination_group,
         };
-        let groups =
+        let mut groups =
             aggregate::aggregate(&self.0.db, (from, till + 1), grouping, &filter, zone).await?;
+        if groups.is_empty() {
+            self.check_parties(caller, request).await?;
+        }
+        groups.retain(|_, sums| sums.answered_calls >= request.answered_calls);
+        let mut totals = Sums::default();
+        for sums in groups.values() {
+            totals += *sums;
+        }
         let users = groups.keys().flat_map(|group| [group.originator, group.terminator]);
         let names = users::store::usernames(&self.0.db, users.map(UserId).collect()).await?;
-        let (least, rate) = (request.answered_calls, currency.exchange_rate);
+        let rate = currency.exchange_rate;
         // One after the other, as they are sent: what they are made of takes less.
         let aggregates = groups
             .into_iter()
-            .filter(move |(_, sums)| sums.answered_calls >= least)
             .map(move |(group, sums)| Ok(to_proto(group, grouping, &names, sums.to_proto(rate)?)));
-        Ok((currency.code.clone(), Box::new(aggregates)))
+        let first = pb::AggregateCallsResponse {
+            currency: currency.code.clone(),
+            totals: Some(totals.to_proto(currency.exchange_rate)?),
+            aggregates: Vec::new(),
+        };
+        Ok((first, Box::new(aggregates)))
+    }
+
+    /// Refuses parties that there are not. Those that are gone may have had calls: only where
+    /// there are none is it asked.
+    async fn check_parties(
+        &self,
+        caller: &Principal,
+        request: &pb::AggregateCallsRequest,
+    ) -> Result<()> {
+        let Context { directory, catalog, .. } = &*self.0;
+        if let Some(id) = request.originator_id {
+            caller.see(directory.by_id(UserId(id)).await?)?;
+        }
+        // 0 stands for calls that nobody terminated, or that came from no point.
+        if let Some(id) = request.terminator_id.filter(|id| *id != 0) {
+            directory.by_id(UserId(id)).await?.ok_or(Error::TerminatorNotFound)?;
+        }
+        let snapshot = catalog.load_full();
+        let points = [request.origination_point_id, request.termination_point_id];
+        for id in points.into_iter().flatten().filter(|id| *id != 0) {
+            snapshot.points.by_id(PointId(id)).ok_or(Error::ConnectionPointNotFound)?;
+        }
+        Ok(())
     }
 }
 
@@ -198,9 +236,7 @@ impl StatisticsService for Service {
         request: Request<pb::AggregateCallsRequest>,
     ) -> Result<Response<Self::AggregateCallsStream>, Status> {
         let caller = principal(&request)?;
-        let (currency, aggregates) = self.aggregates(&caller, request.get_ref()).await?;
-        let first = pb::AggregateCallsResponse { currency, aggregates: Vec::new() };
-        let mut aggregates = aggregates;
+        let (first, mut aggregates) = self.aggregates(&caller, request.get_ref()).await?;
         let rest = std::iter::from_fn(move || {
             let aggregates: Result<Vec<_>> = aggregates.by_ref().take(CHUNK).collect();
             let part = |aggregates| pb::AggregateCallsResponse { aggregates, ..Default::default() };

@@ -12,7 +12,7 @@ use std::{
 
 use dashmap::DashMap;
 
-use super::{Identity, store};
+use super::{Identity, store, uniquehash};
 use crate::{
     error::{Error, Result},
     ids::{EntryId, UserId},
@@ -94,6 +94,15 @@ impl Directory {
             return Ok(Some(identity));
         }
         let found = store::identity_by_username(&self.db, username).await?;
+        Ok(found.map(|identity| self.learn(identity)).filter(|identity| !identity.deleted))
+    }
+
+    /// The user of a uniquehash.
+    pub(crate) async fn by_uniquehash(&self, text: &str) -> Result<Option<Arc<Identity>>> {
+        if !uniquehash::is_possible(text) {
+            return Ok(None);
+        }
+        let found = store::identity_by_uniquehash(&self.db, &uniquehash::digest(text)).await?;
         Ok(found.map(|identity| self.learn(identity)).filter(|identity| !identity.deleted))
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod record;
 mod service;
 pub(crate) mod store;
 pub(crate) mod taxes;
+mod uniquehash;
 
 use tollbook_proto::v1 as pb;
 

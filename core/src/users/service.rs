@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, users_service_server::UsersService};
 use tonic::{Request, Response, Status};
 
-use super::{Identity, Role, record, store};
+use super::{Identity, Role, record, store, uniquehash};
 use crate::{
     access::{self, Password, Principal, Scope, principal},
     calls,
@@ -225,7 +225,7 @@ impl Service {
 }
 
 /// What a user is called in the audit log.
-fn resource(id: UserId) -> String {
+pub(super) fn resource(id: UserId) -> String {
     format!("users/{id}")
 }
 
@@ -275,6 +275,15 @@ impl UsersService for Service {
         let caller = principal(&request)?;
         let user = Some(self.update(&caller, request.into_inner()).await?);
         Ok(Response::new(pb::UpdateUserResponse { user }))
+    }
+
+    async fn rotate_uniquehash(
+        &self,
+        request: Request<pb::RotateUniquehashRequest>,
+    ) -> Result<Response<pb::RotateUniquehashResponse>, Status> {
+        let caller = principal(&request)?;
+        let uniquehash = uniquehash::rotate(&self.0, &caller, request.into_inner()).await?;
+        Ok(Response::new(pb::RotateUniquehashResponse { uniquehash }))
     }
 
     async fn delete_user(

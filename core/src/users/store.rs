@@ -45,6 +45,36 @@ pub(super) async fn identity_by_username(db: &Db, username: &str) -> Result<Opti
     db.fetch_optional(query).await?.as_ref().map(read_identity).transpose()
 }
 
+/// The user with a uniquehash, by what is stored of it.
+pub(super) async fn identity_by_uniquehash(db: &Db, digest: &str) -> Result<Option<Identity>> {
+    let query = Query::new(IDENTITY)
+        .and(" WHERE deleted_at IS NULL AND uniquehash_sha256 = ")
+        .value(digest);
+    db.fetch_optional(query).await?.as_ref().map(read_identity).transpose()
+}
+
+/// Stores what there is of a user's uniquehash.
+pub(super) async fn set_uniquehash(tx: &mut Tx, id: UserId, digest: Option<String>) -> Result<()> {
+    let query = match digest {
+        Some(digest) => Query::new("UPDATE users SET uniquehash_sha256 = $1 WHERE id = $2")
+            .bind(digest)
+            .bind(id),
+        None => Query::new("UPDATE users SET uniquehash_sha256 = NULL WHERE id = $1").bind(id),
+    };
+    tx.execute(query).await.map_err(uniquehash_taken)?;
+    Ok(())
+}
+
+/// Random ones do not meet; those of other systems are given.
+fn uniquehash_taken(error: Error) -> Error {
+    match &error {
+        Error::Database(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
+            Error::invalid("uniquehash", "is that of another user")
+        }
+        _ => error,
+    }
+}
+
 /// Users of some ids, also deleted ones.
 pub(super) async fn identities(
     db: &Db,
@@ -371,10 +401,11 @@ pub(crate) async fn password_changed_at(tx: &mut Tx, id: UserId) -> Result<Optio
 
 /// Marks a user as deleted.
 pub(super) async fn delete(tx: &mut Tx, id: UserId) -> Result<()> {
-    let query = Query::new("UPDATE users SET deleted_at = $1, version = version + 1 WHERE id = $2")
-        .bind(clock::now())
-        .bind(id);
-    tx.execute(query).await?;
+    let query = Query::new(
+        "UPDATE users SET deleted_at = $1, uniquehash_sha256 = NULL, version = version + 1 \
+         WHERE id = $2",
+    );
+    tx.execute(query.bind(clock::now()).bind(id)).await?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! The methods of the M4 dialect (docs/m4.md).
 
-use super::{Binding, Declaration, EVERYBODY, Holds, NOBODY, Rpc, STAFF, never, rpc, value};
+use super::{
+    Binding, Declaration, EVERYBODY, Holds, NOBODY, Rpc, STAFF, WithoutHash, never, rpc, value,
+};
 use crate::v1::Disposition;
 
 /// All methods, by group.
@@ -44,6 +46,7 @@ const METHOD: Declaration = Declaration {
     hash: &[],
     spellings: &[],
     only_admin_signs_nothing: false,
+    without_hash: WithoutHash::Never,
     roles: STAFF,
     rpcs: &[],
 };
@@ -57,6 +60,8 @@ const WHO_CALLS: Rpc =
 pub(super) const UNBOUND: &[(&str, &str)] = &[
     // There are no DIDs: whatever the answer, it is cut to none.
     ("user_calls_get", "only_did"),
+    // It is for origination points only, and without effect on others.
+    ("cp_create", "create_rg_for_op"),
 ];
 
 /// `user_balance_update`
@@ -77,6 +82,7 @@ const BALANCE_BY_NAME: Rpc = rpc(
     &[
         value("username", "username"),
         never("username", "user_id"),
+        never("username", "uniquehash"),
         // `user_currency` wins, as documented. It only changes how a number is shown.
         Binding { param: "currency", field: "currency", holds: Holds::ValueOr("USER") },
     ],
@@ -96,9 +102,19 @@ pub static USER_BALANCE_GET: Declaration = Declaration {
 pub static USER_SIMPLE_BALANCE_GET: Declaration = Declaration {
     name: "user_simple_balance_get",
     aliases: &["simple_balance"],
-    hash: &[&["username", "currency"]],
+    // `username` is in all of them: where it names the user, no hash is right without it.
+    hash: &[&["id", "currency", "username"], &["username"], &["username", "currency"]],
+    without_hash: WithoutHash::Uniquehash("id"),
     roles: NOBODY,
-    rpcs: &[BALANCE_BY_NAME],
+    rpcs: &[rpc(
+        "/tollbook.v1.AccountsService/GetBalance",
+        &[
+            value("id", "uniquehash"),
+            value("username", "username"),
+            never("username", "user_id"),
+            value("currency", "currency"),
+        ],
+    )],
     ..METHOD
 };
 
@@ -194,7 +210,12 @@ pub static DEVICE_DETAILS_GET: Declaration = Declaration {
 /// `cp_create`
 pub static CP_CREATE: Declaration = Declaration {
     name: "cp_create",
-    hash: &[&["user_id"], &["user_id", "op"]],
+    // No page names what is hashed: the user, or whatever was sent.
+    hash: &[
+        &["user_id"],
+        &["user_id", "op"],
+        &["user_id", "description", "ipaddr", "op", "tp", "create_rg_for_op"],
+    ],
     rpcs: &[rpc(
         "/tollbook.v1.ConnectionPointsService/CreateConnectionPoint",
         &[
@@ -204,6 +225,13 @@ pub static CP_CREATE: Declaration = Declaration {
                 field: "connection_point.origination.active",
                 holds: Holds::Switch,
             },
+            Binding {
+                param: "tp",
+                field: "connection_point.termination.active",
+                holds: Holds::Switch,
+            },
+            value("description", "connection_point.description"),
+            value("ipaddr", "connection_point.address"),
         ],
     )],
     ..METHOD
@@ -250,35 +278,51 @@ pub static NUMBER_POOL_CREATE: Declaration = Declaration {
     ..METHOD
 };
 
+/// The hash of what changes a pool: MOR, whose clients call these as well, has had the second since
+/// December 2024.
+const POOL_HASH: &[&[&str]] = &[&[], &["u", "number_pool_id"]];
+
 /// `number_pool_update`
 pub static NUMBER_POOL_UPDATE: Declaration = Declaration {
     name: "number_pool_update",
-    hash: &[&[]],
-    rpcs: &[rpc("/tollbook.v1.NumberPoolsService/UpdateNumberPool", &[])],
+    hash: POOL_HASH,
+    rpcs: &[rpc(
+        "/tollbook.v1.NumberPoolsService/UpdateNumberPool",
+        &[value("number_pool_id", "id")],
+    )],
     ..METHOD
 };
 
 /// `number_pool_delete`
 pub static NUMBER_POOL_DELETE: Declaration = Declaration {
     name: "number_pool_delete",
-    hash: &[&[]],
-    rpcs: &[rpc("/tollbook.v1.NumberPoolsService/DeleteNumberPool", &[])],
+    hash: POOL_HASH,
+    rpcs: &[rpc(
+        "/tollbook.v1.NumberPoolsService/DeleteNumberPool",
+        &[value("number_pool_id", "id")],
+    )],
     ..METHOD
 };
 
 /// `number_pool_numbers_create`
 pub static NUMBER_POOL_NUMBERS_CREATE: Declaration = Declaration {
     name: "number_pool_numbers_create",
-    hash: &[&[]],
-    rpcs: &[rpc("/tollbook.v1.NumberPoolsService/AddPoolNumbers", &[])],
+    hash: POOL_HASH,
+    rpcs: &[rpc(
+        "/tollbook.v1.NumberPoolsService/AddPoolNumbers",
+        &[value("number_pool_id", "number_pool_id")],
+    )],
     ..METHOD
 };
 
 /// `number_pool_numbers_delete`
 pub static NUMBER_POOL_NUMBERS_DELETE: Declaration = Declaration {
     name: "number_pool_numbers_delete",
-    hash: &[&[]],
-    rpcs: &[rpc("/tollbook.v1.NumberPoolsService/DeletePoolNumbers", &[])],
+    hash: POOL_HASH,
+    rpcs: &[rpc(
+        "/tollbook.v1.NumberPoolsService/DeletePoolNumbers",
+        &[value("number_pool_id", "number_pool_id")],
+    )],
     ..METHOD
 };
 
@@ -287,6 +331,7 @@ pub static USER_LOGIN: Declaration = Declaration {
     name: "user_login",
     aliases: &["login"],
     hash: &[&["u", "p"], &[]],
+    without_hash: WithoutHash::Password,
     roles: NOBODY,
     rpcs: &[rpc(
         "/tollbook.v1.SessionsService/CreateSession",

@@ -31,11 +31,25 @@ pub struct Declaration {
     pub spellings: &'static [(&'static str, &'static [&'static str])],
     /// Whether an empty input counts for the admin only.
     pub only_admin_signs_nothing: bool,
+    /// What may stand in the place of a hash.
+    pub without_hash: WithoutHash,
     /// The roles that it admits; empty: it needs no caller. They narrow the access rules of its
     /// rpcs and never widen them.
     pub roles: &'static [Role],
     /// The rpcs that it may call. The first does its work, and its access rule is the method's.
     pub rpcs: &'static [Rpc],
+}
+
+/// What may stand in the place of a legacy method's hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutHash {
+    /// Nothing.
+    Never,
+    /// A password, while the setting `login_without_hash` is on.
+    Password,
+    /// The uniquehash of a user, in this parameter, unless the setting `uniquehash_needs_hash` is
+    /// on.
+    Uniquehash(&'static str),
 }
 
 /// An rpc that a legacy method calls.

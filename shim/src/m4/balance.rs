@@ -94,7 +94,7 @@ struct Balance {
 async fn user_balance_get(call: Call) -> Result<Answer, Failure> {
     let names_currency = call.params.switch("user_currency");
     let currency = if names_currency { "USER" } else { call.params.text("currency") };
-    let response = get_balance(&call, currency).await?;
+    let response = get_balance(&call, currency, "").await?;
     let page = Balance {
         balance: number::balance(response.balance.as_ref()),
         currency: names_currency.then_some(response.currency),
@@ -105,9 +105,13 @@ async fn user_balance_get(call: Call) -> Result<Answer, Failure> {
 pub(super) const USER_SIMPLE_BALANCE_GET: Method = Method {
     declaration: &legacy::USER_SIMPLE_BALANCE_GET,
     group: "Balance",
-    summary: "The same balance as bare text",
+    summary: "The same balance as bare text, for phones, which can only fetch a URL",
     params: &[
-        required("username", "whose balance"),
+        optional(
+            "id",
+            "the user's uniquehash; also behind the method's name: simple_balance/UNIQUEHASH",
+        ),
+        optional("username", "whose balance, in the place of id; then a hash is needed"),
         optional(
             "currency",
             "currency code, or USER for the user's own; default currency otherwise",
@@ -119,12 +123,17 @@ pub(super) const USER_SIMPLE_BALANCE_GET: Method = Method {
 };
 
 async fn user_simple_balance_get(call: Call) -> Result<Answer, Failure> {
-    let response = get_balance(&call, call.params.text("currency")).await?;
+    let response = get_balance(&call, call.params.text("currency"), call.params.text("id")).await?;
     Ok(Answer::Text(number::balance(response.balance.as_ref())))
 }
 
-async fn get_balance(call: &Call, currency: &str) -> Result<GetBalanceResponse, Failure> {
+async fn get_balance(
+    call: &Call,
+    currency: &str,
+    uniquehash: &str,
+) -> Result<GetBalanceResponse, Failure> {
     let request = GetBalanceRequest {
+        uniquehash: uniquehash.to_owned(),
         username: call.params.text("username").to_owned(),
         currency: currency.to_owned(),
         ..Default::default()

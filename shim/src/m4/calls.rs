@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
-    Call as PricedCall, CallOrder, ChargedLeg, Decimal, Disposition, GetUserRequest,
+    Call as PricedCall, CallOrder, ChargedLeg, Decimal, Disposition, ErrorReason, GetUserRequest,
     ListCallsRequest, ListCallsResponse, Role,
 };
 
@@ -40,7 +40,7 @@ pub(super) const USER_CALLS_GET: Method = Method {
         ),
     ],
     wrap: Wrap::Page,
-    errors: &[],
+    errors: &[(ErrorReason::BadLogin, "User was not found")],
     handle: |call| Box::pin(user_calls_get(call)),
 };
 
@@ -49,6 +49,8 @@ struct Page {
     pagename: &'static str,
     language: &'static str,
     error_msg: &'static str,
+    /// The caller, as the name is.
+    userid: i64,
     username: String,
     total_calls: i64,
     currency: String,
@@ -79,28 +81,30 @@ struct Calls {
     call: Vec<ListedCall>,
 }
 
+/// A call: when and from whom, and then everything by the names of the elements.
 #[derive(Clone, Serialize)]
 struct ListedCall {
     calldate2: String,
+    timezone: String,
     clid: String,
-    dst: String,
-    prefix: String,
     destination: String,
-    nice_billsec: i64,
     dispod: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider_rate: Option<String>,
+    dst: String,
+    nice_billsec: i64,
+    prefix: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_billsec: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    provider_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     provider_price: Option<String>,
-    user_id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_rate: Option<String>,
     user: String,
-    user_rate: String,
     user_billsec: i64,
+    user_id: i64,
     user_price: String,
+    user_rate: String,
 }
 
 async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
@@ -165,6 +169,7 @@ fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Pa
         pagename: "Calls",
         language: "en",
         error_msg: "",
+        userid: first.caller_id,
         username: params.text("u").to_owned(),
         total_calls: first.total,
         currency: first.currency.clone(),
@@ -242,26 +247,24 @@ fn listed_call(call: PricedCall, zone: &TimeZone) -> ListedCall {
     let amount = |amount: fn(&ChargedLeg) -> Option<&Decimal>| {
         self_cost.map(|leg| number::plain(amount(leg)))
     };
+    let start = call.start_time.as_ref();
     ListedCall {
-        calldate2: call
-            .start_time
-            .as_ref()
-            .map(|time| number::time(time, zone))
-            .unwrap_or_default(),
+        calldate2: start.map(|time| number::time(time, zone)).unwrap_or_default(),
+        timezone: start.map(|time| number::offset(time, zone)).unwrap_or_default(),
         clid: call.source,
-        dst: call.destination,
-        prefix: call.prefix,
         destination: call.destination_name,
-        nice_billsec: call.billsec_ms.div_euclid(1000) + i64::from(call.billsec_ms % 1000 > 0),
         dispod: format!("{disposition}({})", call.hangup_cause),
-        provider_rate: amount(|leg| leg.rate.as_ref()),
+        dst: call.destination,
+        nice_billsec: call.billsec_ms.div_euclid(1000) + i64::from(call.billsec_ms % 1000 > 0),
+        prefix: call.prefix,
         provider_billsec: self_cost.map(|leg| leg.billed_seconds),
         provider_price: amount(|leg| leg.amount.as_ref()),
+        provider_rate: amount(|leg| leg.rate.as_ref()),
         provider_name: self_cost.is_some().then_some(call.terminator),
-        user_id: call.originator_id,
         user: call.originator,
-        user_rate: number::plain(price.rate.as_ref()),
         user_billsec: price.billed_seconds,
+        user_id: call.originator_id,
         user_price: number::plain(price.amount.as_ref()),
+        user_rate: number::plain(price.rate.as_ref()),
     }
 }

@@ -79,7 +79,7 @@ pub(super) const CP_UPDATE: Method = Method {
         optional("description", "free text"),
         optional("switch_model", "what kind of switch it is"),
         optional("progress_timeout", "seconds until anything is heard; 0: without limit"),
-        optional("timeout", "seconds of ringing; 0: without limit"),
+        optional("timeout", "seconds of ringing, at least 10; 0: without limit"),
         optional("max_timeout", "seconds of an answered call; 0: without limit"),
         optional("grace_time", "seconds up to which a call costs nothing"),
         optional("host", "an IP address, a subnet or a range"),
@@ -96,7 +96,10 @@ pub(super) const CP_UPDATE: Method = Method {
         optional("op_custom_tariff_id", "id of the custom tariff; 0: none"),
         optional("op_src_regexp", "calling numbers must match it"),
         optional("op_src_deny_regexp", "calling numbers must not match it"),
-        optional("tp", "1: it acts as termination point, 0: it does not"),
+        optional(
+            "tp",
+            "1: it acts as termination point; 0: it does not, and all its settings as one are erased",
+        ),
         optional("tp_active", "1: calls are sent to it, 0: they are not"),
         optional("tp_dst_transformation", "how numbers called are rewritten"),
         optional("tp_source_transformation", "how calling numbers are rewritten"),
@@ -116,6 +119,8 @@ pub(super) const CP_UPDATE: Method = Method {
     handle: |call| Box::pin(cp_update(call)),
 };
 
+/// The shortest limit of ringing that the original takes, in seconds.
+const SHORTEST_RINGING: i32 = 10;
 const POINT: Param = required("cp_id", "which connection point");
 const NOT_UPDATED: &str = "Connection Point was not updated";
 
@@ -206,6 +211,9 @@ impl<'a> Changes<'a> {
         ] {
             self.mask.number(name, path, field)?;
         }
+        if (1..SHORTEST_RINGING).contains(&timeouts.ringing) {
+            return Err(format!("timeout must be 0 or at least {SHORTEST_RINGING}"));
+        }
         Ok(())
     }
 
@@ -239,6 +247,11 @@ impl<'a> Changes<'a> {
             self.mask.switch(name, path, "0", field)?;
         }
         (op.disabled, tp.disabled) = (!originates, !terminates);
+        if !terminates {
+            // Whoever switches it off in the original erases all its settings.
+            *tp = new_termination(false);
+            self.mask.replace("termination");
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use tonic_types::StatusExt;
 
 use crate::{
     call::Call,
-    error::{Failure, Wrap, reason},
+    error::{Failure, LoginFailed, Wrap, reason},
     method::{Method, required},
     xml::Answer,
 };
@@ -18,7 +18,7 @@ pub(super) const USER_LOGIN: Method = Method {
     group: "Login",
     summary: "Logs a user in; with \"Allow API Login Redirect\" his browser is sent on",
     params: &[required("p", "his password")],
-    wrap: Wrap::Status,
+    wrap: Wrap::Login,
     errors: &[],
     handle: |call| Box::pin(user_login(call)),
 };
@@ -61,9 +61,7 @@ fn login_failed(status: Status) -> Result<Answer, Failure> {
     }
     let info = status.get_details_error_info();
     let redirected = info.is_some_and(|info| info.metadata.contains_key("redirect"));
-    let status_message = (!redirected).then_some("Login failed");
-    let action = Action { name: "login", status: "failed", user_id: None, status_message };
-    Ok(Answer::login("action", &action))
+    Ok(LoginFailed::answer((!redirected).then_some("Login failed")))
 }
 
 pub(super) const USER_LOGOUT: Method = Method {

@@ -49,6 +49,11 @@ pub(super) const NUMBER_POOLS_GET: Method = Method {
 
 #[derive(Serialize)]
 struct PoolsPage {
+    status: PoolsStatus,
+}
+
+#[derive(Serialize)]
+struct PoolsStatus {
     number_pools: Pools,
 }
 
@@ -62,7 +67,7 @@ struct ListedPool {
     id: i64,
     name: String,
     comment: String,
-    number_count: i64,
+    owner_id: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     numbers: Option<Numbers>,
 }
@@ -76,7 +81,12 @@ struct Numbers {
 struct ListedNumber {
     id: i64,
     number: String,
+    /// Numbers have none here.
+    comment: &'static str,
 }
+
+/// Whose all pools are: managers make them in the admin's name.
+const OWNER: i64 = 0;
 
 async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
@@ -107,14 +117,15 @@ async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
             id: pool.id,
             name: pool.name,
             comment: pool.comment,
-            number_count: pool.numbers,
+            owner_id: OWNER,
             numbers,
         });
     }
     if id.is_some() && pools.is_empty() {
         return Ok(WRAP.error(NOT_FOUND));
     }
-    Ok(Answer::xml("page", &PoolsPage { number_pools: Pools { number_pool: pools } }))
+    let status = PoolsStatus { number_pools: Pools { number_pool: pools } };
+    Ok(Answer::xml("page", &PoolsPage { status }))
 }
 
 async fn numbers(
@@ -133,7 +144,11 @@ async fn numbers(
     loop {
         let page = call.number_pools().list_pool_numbers(request.clone()).await?.into_inner();
         let numbers = page.numbers.into_iter().take(count - listed.len());
-        listed.extend(numbers.map(|number| ListedNumber { id: number.id, number: number.number }));
+        listed.extend(numbers.map(|number| ListedNumber {
+            id: number.id,
+            number: number.number,
+            comment: "",
+        }));
         if page.next_page_token.is_empty() || listed.len() == count {
             return Ok(listed);
         }

@@ -115,7 +115,7 @@ pub(super) const AGGREGATES_GET: Method = Method {
         optional("s_op_device", "only of this origination point"),
         optional("s_tp_device", "only of this termination point"),
         optional("a_src", "only from this caller id; % stands for anything"),
-        optional("a_dst", "only to this prefix; % stands for anything"),
+        optional("a_dst", "only to this number; % stands for anything"),
         optional("dst_group", "only to destinations of this name; % stands for anything"),
         optional("use_real_billsec", "1: duration is from answer to end, not from INVITE"),
         optional(
@@ -125,7 +125,13 @@ pub(super) const AGGREGATES_GET: Method = Method {
         optional("answered_calls", "only groups with at least this many answered calls"),
     ],
     wrap: Wrap::Page,
-    errors: &[(ErrorReason::CurrencyNotFound, "Currency was not found")],
+    errors: &[
+        (ErrorReason::CurrencyNotFound, "Currency was not found"),
+        (ErrorReason::UserNotFound, "User was not found"),
+        (ErrorReason::TerminatorNotFound, "Terminator was not found"),
+        (ErrorReason::ConnectionPointNotFound, "Device was not found"),
+        (ErrorReason::PermissionMissing, "You are not authorized to use this functionality"),
+    ],
     handle: |call| Box::pin(aggregates_get(call)),
 };
 
@@ -134,6 +140,7 @@ struct AggregatesPage {
     pagename: &'static str,
     currency: String,
     aggregates: Aggregates,
+    totals: Figures,
 }
 
 #[derive(Serialize)]
@@ -161,6 +168,13 @@ struct ListedAggregate {
     dst_group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dst: Option<String>,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+/// What the calls of a group add up to.
+#[derive(Serialize)]
+struct Figures {
     originator_price: String,
     terminator_price: String,
     originator_billed_time: i64,
@@ -200,10 +214,11 @@ async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
         origination_point_id: params.optional_id("s_op_device", Wrap::Page)?,
         termination_point_id: params.optional_id("s_tp_device", Wrap::Page)?,
         source: params.text("a_src").to_owned(),
-        destination: params.text("a_dst").to_owned(),
+        called_number: params.text("a_dst").to_owned(),
         destination_group: params.text("dst_group").to_owned(),
         answered_calls: params.optional_id("answered_calls", Wrap::Page)?.unwrap_or_default(),
         currency: params.text("a_currency").to_owned(),
+        destination: String::new(),
     };
     let by_group = group_by.is_empty()
         || group_by.contains(&AggregateGrouping::DestinationGroup)
@@ -212,7 +227,7 @@ async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
     let real_billsec = params.switch("use_real_billsec");
     let mut parts = call.statistics().aggregate_calls(request).await?.into_inner();
     let first = parts.message().await?.unwrap_or_default();
-    let currency = first.currency;
+    let (currency, totals) = (first.currency, first.totals.unwrap_or_default());
     let page = move |groups: Vec<Aggregate>| {
         let groups = groups.into_iter();
         let groups = groups.map(|group| listed(group, by_group, by_prefix, real_billsec));
@@ -220,6 +235,7 @@ async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
             pagename: "Aggregates",
             currency: currency.clone(),
             aggregates: Aggregates { aggregate: groups.collect() },
+            totals: figures(&totals, real_billsec),
         }
     };
     let first = page(first.aggregates);
@@ -233,7 +249,6 @@ fn listed(
     by_prefix: bool,
     real_billsec: bool,
 ) -> ListedAggregate {
-    let traffic = group.traffic.unwrap_or_default();
     ListedAggregate {
         originator: group.originator_id.map(|_| group.originator),
         originator_id: group.originator_id,
@@ -243,6 +258,12 @@ fn listed(
         tp_device: group.termination_point_id,
         dst_group: by_group.then_some(group.destination_group),
         dst: by_prefix.then_some(group.prefix),
+        figures: figures(&group.traffic.unwrap_or_default(), real_billsec),
+    }
+}
+
+fn figures(traffic: &Traffic, real_billsec: bool) -> Figures {
+    Figures {
         originator_price: number::plain(traffic.price.as_ref()),
         terminator_price: number::plain(traffic.self_cost.as_ref()),
         originator_billed_time: traffic.originator_billed,

@@ -79,8 +79,8 @@ async fn requests_that_cannot_be_read() {
         let multipart = "multipart/form-data; boundary=X";
         let update = "user_balance_update";
         for (status, text, method, content_type, body) in [
-            (404, "Unknown method", "no_such_method", FORM, b"u=admin".to_vec()),
-            (404, "Unknown method", "USER_BALANCE_UPDATE", FORM, b"u=admin".to_vec()),
+            (200, "There is no such API", "no_such_method", FORM, b"u=admin".to_vec()),
+            (200, "There is no such API", "USER_BALANCE_UPDATE", FORM, b"u=admin".to_vec()),
             (400, "not valid UTF-8", update, FORM, b"u=admin&comment=%FF".to_vec()),
             (400, "not valid UTF-8", update, FORM, b"u=\xff\xfe".to_vec()),
             (400, "JSON", update, "application/json", b"{\"u\":".to_vec()),

@@ -12,10 +12,10 @@ use tollbook_proto::v1::{
     DeletePoolNumbersRequest, DeleteRoutingGroupRequest, DeleteTariffRequest, DeleteUserRequest,
     EndSessionsRequest, FinishCallRequest, ImportRatesOptions, ImportRatesRequest,
     ListChangesRequest, ManagerGroup, RateLine, RateLines, RecordPaymentRequest,
-    RerateCallsRequest, RevokeAccessTokenRequest, RoutingGroup, SetExchangeRateRequest, Settings,
-    Tariff, UpdateConnectionPointRequest, UpdateCurrencyRequest, UpdateManagerGroupRequest,
-    UpdateNumberPoolRequest, UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest, User,
-    access_tokens_service_client::AccessTokensServiceClient,
+    RerateCallsRequest, RevokeAccessTokenRequest, RotateUniquehashRequest, RoutingGroup,
+    SetExchangeRateRequest, Settings, Tariff, UpdateConnectionPointRequest, UpdateCurrencyRequest,
+    UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateSettingsRequest, UpdateTariffRequest,
+    UpdateUserRequest, User, access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -107,6 +107,8 @@ async fn change_everything(books: &Books) {
     let request = UpdateManagerGroupRequest { manager_group: Some(group) };
     groups.update_manager_group(request).await.unwrap();
     let mut users = UsersServiceClient::new(admin.clone());
+    let request = RotateUniquehashRequest { id: Some(4), ..Default::default() };
+    users.rotate_uniquehash(request).await.unwrap();
     users.delete_user(DeleteUserRequest { id: Some(3) }).await.unwrap();
     groups.delete_manager_group(DeleteManagerGroupRequest { id: Some(2) }).await.unwrap();
 

@@ -29,15 +29,29 @@ fn switched(case: &Case, name: &str, on: bool) -> Case {
 }
 
 fn refused(case: Case, text: &str) -> Case {
+    // Whoever logs in looks for a failure in one place only.
+    let login = case.declaration.as_deref().filter(|_| is_login(&case));
+    let answer = match login {
+        Some(_) => format!(
+            "<action>\n  <name>login</name>\n  <status>failed</status>\n  \
+             <status_message>{text}</status_message>\n</action>"
+        ),
+        None => format!("<status>\n  <error>{text}</error>\n</status>"),
+    };
     Case {
-        answer: Some(format!("<status>\n  <error>{text}</error>\n</status>")),
+        declaration: login.map(str::to_owned),
+        answer: Some(answer),
         begins: None,
         text: None,
-        declaration: None,
         status: 200,
         location: None,
         ..case
     }
+}
+
+/// Whether a case is one of `user_login`.
+fn is_login(case: &Case) -> bool {
+    case.answer.as_deref().is_some_and(|answer| answer.contains("<name>login</name>"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,6 +65,10 @@ async fn every_method_obeys_the_switches_of_the_api() {
             let get =
                 refused(Case { form: Form::Get, ..case.clone() }, "GET Requests are disabled");
             get.run(&server, &fixture, &method).await.unwrap();
+            if method == "user_simple_balance_get" {
+                // A uniquehash stands in the place of a hash.
+                continue;
+            }
             let unsigned = refused(Case { sign: None, ..case }, "Incorrect hash");
             unsigned.run(&server, &fixture, &method).await.unwrap();
         }
