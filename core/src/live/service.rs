@@ -294,7 +294,10 @@ fn origination_point<'a>(
 /// the terminator are added where it is rated, as for all calls that were authorised.
 fn completed(record: CallRecord, active: ActiveCall) -> CallRecord {
     let or = |text: String, known: String| if text.is_empty() { known } else { text };
-    let names_originator = record.originator_id.is_some() || !record.originator.is_empty();
+    // A point names its owner, who may be another than the one that was authorised.
+    let names_originator = record.originator_id.is_some()
+        || !record.originator.is_empty()
+        || record.origination_point_id != 0;
     // A switch that says neither how long it was nor when it ended says it as it ends.
     let just_ended =
         record.end_time.is_none() && record.duration_ms.is_none() && record.billsec_ms.is_none();
