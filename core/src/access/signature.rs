@@ -76,14 +76,11 @@ impl Verifier<'_> {
         }
         let proven = match claim.hmac() {
             Some(signature) => self.by_hmac(signature, rule).await,
-            None if rule.legacy_anonymous => self.anonymously().await,
+            None if rule.legacy_anonymous => self.anonymously(address).await,
             None => self.by_hash(rule).await,
         };
         let Proven { caller, credential, lists } = proven.map_err(|error| match error {
-            // That there is no such user is told of a uniquehash that was guessed at, too.
-            Error::BadLogin | Error::IncorrectHash | Error::UserNotFound
-                if lockout.failed(address, claim.username()) =>
-            {
+            Error::BadLogin | Error::IncorrectHash if lockout.failed(address, claim.username()) => {
                 Error::IncorrectHash
             }
             error => error,
@@ -137,19 +134,22 @@ impl Verifier<'_> {
     }
 
     /// By a hash, of a request that names no caller.
-    async fn anonymously(&self) -> Result<Proven> {
-        let proven = match self.without_hash() {
-            Some(credential) => Proven { caller: None, credential, lists: Lists::ALL },
-            None => self.by_shared_hash()?,
-        };
-        // Whoever tries uniquehashes guesses, with a hash or without.
+    async fn anonymously(&self, address: Option<IpAddr>) -> Result<Proven> {
+        let Some(credential) = self.without_hash() else { return self.by_shared_hash() };
         if let Some(uniquehash) = self.uniquehash()
             && self.snapshot.settings.balance_over_http
-            && self.directory.by_uniquehash(uniquehash).await?.is_none()
         {
-            return Err(Error::UserNotFound);
+            // It can be guessed: whoever is locked out is not told of a right one either.
+            let attempt = self.lockout.attempt(address, None, true).await;
+            let attempt = attempt.ok_or(Error::IncorrectHash)?;
+            let user = self.directory.by_uniquehash(uniquehash).await;
+            // One that could not be looked up does not count.
+            if !matches!(user, Ok(None)) {
+                attempt.give_back();
+            }
+            user?.ok_or(Error::UserNotFound)?;
         }
-        Ok(proven)
+        Ok(Proven { caller: None, credential, lists: Lists::ALL })
     }
 
     /// What stands in the place of a hash; none: nothing does.
