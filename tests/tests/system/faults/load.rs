@@ -113,7 +113,8 @@ async fn f15_the_listeners_outlive_running_out_of_files() {
     let pid = format!("--pid={}", books.server.pid());
     let open = std::fs::read_dir(format!("/proc/{}/fd", books.server.pid())).unwrap().count();
     let limit = |files: usize| {
-        let files = format!("--nofile={files}:65536");
+        // The soft limit alone: the hard one is the machine's.
+        let files = format!("--nofile={files}:");
         Command::new("prlimit").args([&pid, &files]).status().unwrap()
     };
     assert!(limit(open + 5).success());
