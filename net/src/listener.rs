@@ -35,7 +35,7 @@ pub struct Limits {
 
 /// A listener with so many places.
 pub struct Listener {
-    listener: TcpListener,
+    socket: TcpListener,
     limits: Limits,
     places: Arc<Semaphore>,
     clients: Arc<Clients>,
@@ -52,7 +52,7 @@ impl Listener {
         // One client, or one that many are behind, leaves a quarter to the others.
         let clients = Clients { most: connections / 4 * 3, connections: Mutex::default() };
         let places = Arc::new(Semaphore::new(connections));
-        Self { listener, limits, places, clients: Arc::new(clients) }
+        Self { socket: listener, limits, places, clients: Arc::new(clients) }
     }
 
     /// The next connection, once there is a place for it.
@@ -63,7 +63,7 @@ impl Listener {
                 // Nobody closes the semaphore.
                 return std::future::pending().await;
             };
-            match self.listener.accept().await {
+            match self.socket.accept().await {
                 Ok((stream, client)) => {
                     // Not fatal: without it answers may wait for more to send.
                     let _ = stream.set_nodelay(true);

@@ -73,15 +73,16 @@ async fn a_call_is_charged_once_also_where_its_rate_changes_meanwhile() {
         };
         let request = FinishCallRequest { call: Some(record) };
         let finished = live.finish_call(request.clone()).await.unwrap().into_inner();
-        assert_eq!(books.balance(6).await, "9.4");
+        // At the rate that it was authorised at.
+        assert_eq!(books.balance(6).await, "9.67");
         assert_eq!(books.frozen().await, "0");
         // The record once more, over both ways in.
         assert!(live.finish_call(request).await.unwrap().into_inner().duplicate);
         let again =
             CallRecord { call_id: "changing".to_owned(), billsec_ms: Some(60_000), ..call(1) };
         assert_eq!(books.send(vec![vec![again]]).await.unwrap().duplicates, 1);
-        assert_eq!(books.balance(6).await, "9.4");
-        assert_eq!(finished.call.unwrap().price.unwrap().amount.unwrap().value, "0.6");
+        assert_eq!(books.balance(6).await, "9.67");
+        assert_eq!(finished.call.unwrap().price.unwrap().amount.unwrap().value, "0.33");
         books.check(8 + 1).await;
     })
     .await;

@@ -345,7 +345,14 @@ async fn fill(books: Books, data: &Data) -> (Books, [(&'static str, usize); 5]) 
     for (table, count) in counts {
         let (condition, changed): (&str, &[(&str, &str)]) = match table {
             "payments" => ("user_id = 4", &[("id", "1000000 + i")]),
-            "users" => ("id = 4", &[("id", "1000000 + i"), ("username", "'many' || i")]),
+            "users" => (
+                "id = 4",
+                &[
+                    ("id", "1000000 + i"),
+                    ("username", "'many' || i"),
+                    ("uniquehash_sha256", "'hash' || i"),
+                ],
+            ),
             "number_pools" => ("name = 'pool'", &[("id", "1000000 + i"), ("name", "'pool' || i")]),
             "calls" => (
                 "start_time >= 1768903200000000",
