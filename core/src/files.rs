@@ -91,7 +91,7 @@ pub fn keep_private(path: &Path) -> Privacy {
 #[must_use = "the operator should know"]
 pub fn keep_key_private(path: &Path) -> Privacy {
     match keep_private(path) {
-        Privacy::Open(mode) if mode & 0o007 == 0 => Privacy::Kept,
+        Privacy::Open(mode) if mode.trailing_zeros() >= 3 => Privacy::Kept,
         privacy => privacy,
     }
 }

@@ -106,7 +106,7 @@ impl Server {
             sleep(stop_timeout).await;
         };
         tokio::select! {
-            served = serving => served,
+            result = serving => result,
             () = limit => {
                 tracing::warn!("calls were still under way when the server stopped");
                 Ok(())

@@ -149,11 +149,11 @@ async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> 
     };
     let (head, body) = request.into_parts();
     // Its part of the memory is given back once the request is answered.
-    let held = match receive(&server.bodies, body).await {
-        Ok(held) => held,
+    let received = match receive(&server.bodies, body).await {
+        Ok(received) => received,
         Err((status, text)) => return refuse(status, method.wrap, text),
     };
-    let body = held.bytes.clone();
+    let body = received.bytes.clone();
     let client = client_address(&server.shim.trusted_proxies, client.ip(), &head.headers);
     let sent = body.clone();
     let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);

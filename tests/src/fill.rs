@@ -15,23 +15,23 @@ pub enum Database {
 impl Database {
     /// Opens the database of some data.
     pub async fn open(data: &Data) -> Self {
-        match data.database_url() {
-            Some(url) => Self::Postgres(PgConnection::connect(url).await.unwrap()),
-            None => {
-                let file = data.directory().join("tollbook.db");
-                let url = format!("sqlite:{}", file.display());
-                Self::Sqlite(SqliteConnection::connect(&url).await.unwrap())
-            }
+        if let Some(url) = data.database_url() {
+            return Self::Postgres(PgConnection::connect(url).await.unwrap());
         }
+        let file = data.directory().join("tollbook.db");
+        let url = format!("sqlite:{}", file.display());
+        Self::Sqlite(SqliteConnection::connect(&url).await.unwrap())
     }
 
     /// Runs statements that both databases understand.
     pub async fn run(&mut self, sql: String) {
         let sql = sqlx::AssertSqlSafe(sql);
         match self {
-            Self::Sqlite(connection) => drop(sqlx::raw_sql(sql).execute(connection).await.unwrap()),
+            Self::Sqlite(connection) => {
+                sqlx::raw_sql(sql).execute(connection).await.unwrap();
+            }
             Self::Postgres(connection) => {
-                drop(sqlx::raw_sql(sql).execute(connection).await.unwrap());
+                sqlx::raw_sql(sql).execute(connection).await.unwrap();
             }
         }
     }

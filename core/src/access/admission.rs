@@ -83,13 +83,13 @@ impl Admission {
         let Ok(read) = reading.await else {
             return Err(Status::deadline_exceeded("the message did not come in time"));
         };
-        let held = read.map_err(|refusal| match refusal {
+        let message = read.map_err(|refusal| match refusal {
             Refusal::TooLarge => Status::out_of_range("the message is longer than 4 MiB"),
             Refusal::NoRoom => Error::Unavailable.into(),
             Refusal::Broken(error) => Status::cancelled(error.to_string()),
         })?;
-        let body = Body::new(Full::new(held.bytes.clone()));
-        Ok((Request::from_parts(head, body), held))
+        let body = Body::new(Full::new(message.bytes.clone()));
+        Ok((Request::from_parts(head, body), message))
     }
 
     /// Lets a call in that is open to all, and may send many messages: as long as they keep

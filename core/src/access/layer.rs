@@ -57,7 +57,7 @@ enum Admitted<'a> {
     /// A caller with a credential.
     Known,
     /// A legacy request, which must do what it signed.
-    Bound { bindings: &'a RpcBindings, claim: Claim, lists: Lists },
+    Bound { bindings: &'a RpcBindings, claim: Box<Claim>, lists: Lists },
 }
 
 /// Decides who gets in, and when.
@@ -126,7 +126,7 @@ impl Gate {
         let bindings = bindings.ok_or(Error::SignatureRefused)?;
         let (principal, lists) = self.admit_legacy(rule, &claim, request_id).await?;
         parts.extensions.insert(principal);
-        Ok(Admitted::Bound { bindings, claim, lists })
+        Ok(Admitted::Bound { bindings, claim: Box::new(claim), lists })
     }
 
     /// The principal of a call that carries no legacy signature.

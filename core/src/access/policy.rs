@@ -15,6 +15,7 @@ use crate::{
 
 /// The rule of one rpc.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own in the contract")]
 pub(super) struct Rule {
     /// `SERVICE/RPC`, without the package.
     pub(super) name: Arc<str>,

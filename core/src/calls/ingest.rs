@@ -257,9 +257,9 @@ async fn transaction(
     let authorized = live::store::under_way(&mut tx, &ids).await?;
     for Numbered { position, call } in fresh {
         let call_id = &call.reported.call_id;
-        let charged = as_authorized(call.clone(), authorized.get(call_id))
+        let result = as_authorized(call.clone(), authorized.get(call_id))
             .and_then(|call| charges.add(&call).map(|()| call));
-        match charged {
+        match result {
             Ok(call) => taken.stored.push(call),
             Err(rejection) => taken
                 .rejected

@@ -216,7 +216,7 @@ async fn live(shared: Arc<Shared>, client: i64, round: i64) -> Done {
 async fn legacy(shared: Arc<Shared>, user: i64) -> Done {
     let http = reqwest::Client::new();
     let user = user.to_string();
-    let hash = legacy_hash(&format!("{user}1"), SECRET);
+    let hash = legacy_hash(format!("{user}1"), SECRET);
     let form = [("u", "admin"), ("user_id", &user), ("balance", "1"), ("hash", &hash)];
     let (mut answered, mut unknown) = (0, 0);
     for url in shared.shims.iter().cycle() {

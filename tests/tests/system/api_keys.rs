@@ -52,11 +52,8 @@ async fn post(server: &Server, method: &str, form: &[(&str, &str)]) -> String {
 
 /// Asks for alice as somebody, with a hash made with a key.
 async fn hashed(server: &Server, username: &str, secret: &str) -> String {
-    let form = [
-        ("u", username),
-        ("user_id", "4"),
-        ("hash", &legacy_hash(&format!("{username}4"), secret)),
-    ];
+    let form =
+        [("u", username), ("user_id", "4"), ("hash", &legacy_hash(format!("{username}4"), secret))];
     post(server, "users_get", &form).await
 }
 

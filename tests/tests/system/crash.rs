@@ -160,7 +160,7 @@ async fn over_grpc(
 async fn over_http(url: String, client: i64, acknowledged: Arc<AtomicI64>) -> (i64, Vec<i64>) {
     let http = reqwest::Client::new();
     let user = user_of(client).to_string();
-    let hash = legacy_hash(&format!("{user}1"), SECRET);
+    let hash = legacy_hash(format!("{user}1"), SECRET);
     let mut done = Vec::new();
     for number in 0..UPDATES / CLIENTS {
         let form = [("u", "admin"), ("user_id", &user), ("balance", "1"), ("hash", &hash)];

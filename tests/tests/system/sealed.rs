@@ -18,7 +18,7 @@ const SECOND: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c
 const SECRET: &str = "A-secret-that-stands-out-0123456789";
 
 async fn asked(server: &Server, username: &str, secret: &str) -> String {
-    let hash = legacy_hash(&format!("{username}4"), secret);
+    let hash = legacy_hash(format!("{username}4"), secret);
     let form = [("u", username), ("user_id", "4"), ("hash", &hash)];
     let request = reqwest::Client::new().post(server.url("users_get")).form(&form);
     request.send().await.unwrap().text().await.unwrap()
@@ -77,7 +77,7 @@ async fn what_was_plain_is_sealed_at_the_next_start() {
     drop(Server::start_part(&data, "serve", &sealed));
     let said = Server::refuses_to_start(&data, "serve", &[]);
     assert!(said.contains("sealed with an encryption key"), "{said}");
-    for (key, expected) in [("short", "64 hexadecimal digits"), ("", "64 hexadecimal digits")] {
+    for (key, expected) in [("short", "64 hexadecimal digits"), ("", "is empty")] {
         let said = Server::refuses_to_start(&data, "serve", &[("TOLLBOOK_ENCRYPTION_KEY", key)]);
         assert!(said.contains(expected), "{said}");
     }

@@ -280,7 +280,7 @@ async fn both_are_restarted_in_turn_and_no_request_fails() {
 async fn update_until(urls: Vec<String>, user: i64, stop: Arc<AtomicBool>) -> u32 {
     let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
     let user = user.to_string();
-    let hash = legacy_hash(&format!("{user}1"), SECRET);
+    let hash = legacy_hash(format!("{user}1"), SECRET);
     let form = [("u", "admin"), ("user_id", &*user), ("balance", "1"), ("hash", &*hash)];
     let mut answered = 0;
     for url in urls.iter().cycle() {

@@ -556,7 +556,7 @@ async fn f18_a_portal_is_not_locked_out_by_its_visitors() {
         let client = reqwest::Client::new();
         let url = server.url("user_login");
         let visit = |username: String, password: &'static str| {
-            let hash = legacy_hash(&format!("{username}{password}"), SECRET);
+            let hash = legacy_hash(format!("{username}{password}"), SECRET);
             let form = [("u", username), ("p", password.to_owned()), ("hash", hash)];
             let request = client.post(&url).form(&form).header("x-forwarded-for", "192.0.2.1");
             async move { request.send().await.unwrap().text().await.unwrap() }
