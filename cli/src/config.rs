@@ -64,7 +64,7 @@ pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "NETWORK", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     trusted_proxies: Vec<IpNet>,
-    /// Origins whose web pages may call the XML API, for example https://portal.example.com, or *
+    /// Origins whose web pages may call the XML API, for example `https://portal.example.com`, or *
     /// [default: none]
     #[arg(long, global = true, value_name = "ORIGIN", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -238,7 +238,7 @@ impl Default for Config {
 }
 
 /// Puts flags, environment and file together. An error is one sentence for the operator.
-pub(crate) fn load(flags: Flags) -> anyhow::Result<Config> {
+pub(crate) fn load(flags: &Flags) -> anyhow::Result<Config> {
     let mut layers = Layers::of::<Config>(&SECRETS);
     if let Some(path) = &flags.config {
         if !path.is_file() {
@@ -247,7 +247,7 @@ pub(crate) fn load(flags: Flags) -> anyhow::Result<Config> {
         layers.file(path)?;
     }
     layers.environment(std::env::vars_os(), &["config"])?;
-    layers.flags(&flags)?;
+    layers.flags(flags)?;
     let unknown = layers.unknown().join(", ");
     let key_files = layers.secret_files();
     let mut config: Config = layers.read()?;

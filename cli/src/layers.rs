@@ -257,7 +257,7 @@ impl<'de> MapAccess<'de> for Values {
 /// The text of a variable, which becomes what it is read as.
 struct Text(String);
 
-impl<'de> IntoDeserializer<'de, Error> for Text {
+impl IntoDeserializer<'_, Error> for Text {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

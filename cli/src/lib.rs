@@ -128,7 +128,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let config = config::load(cli.flags)?;
+    let config = config::load(&cli.flags)?;
     // Until the end: then it sends what it has left.
     let _traces = start_log(&config, &cli.command)?;
     for remark in &config.remarks {

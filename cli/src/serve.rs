@@ -129,7 +129,7 @@ fn greet(core: &Core) -> anyhow::Result<()> {
             (Some(key), Some(_)) => writeln!(out, "The XML API is on; its secret key is {key}")?,
             // The operator has it, and this may be read by those who read logs.
             (Some(_), None) => {
-                writeln!(out, "The XML API is on, with the secret key of this start")?
+                writeln!(out, "The XML API is on, with the secret key of this start")?;
             }
             (None, _) => writeln!(
                 out,

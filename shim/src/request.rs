@@ -386,7 +386,7 @@ mod tests {
             _ => {
                 let head = "Content-Disposition: form-data; name=";
                 (0..count).for_each(|index| {
-                    write!(body, "--X\r\n{head}\"p{index}\"\r\n\r\n1\r\n").unwrap()
+                    write!(body, "--X\r\n{head}\"p{index}\"\r\n\r\n1\r\n").unwrap();
                 });
                 body.push_str("--X--\r\n");
             }

@@ -315,6 +315,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "as a request has it")]
     fn address(text: &str) -> Option<IpAddr> {
         Some(text.parse().unwrap())
     }

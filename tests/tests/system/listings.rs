@@ -40,7 +40,7 @@ async fn large_tariff(books: &Books) -> i64 {
 
 /// Signed with the id alone, as `tariff_rates_get` is.
 fn tariff_rates(server: &Server, tariff_id: i64) -> reqwest::RequestBuilder {
-    let hash = legacy_hash(&tariff_id.to_string(), SECRET);
+    let hash = legacy_hash(tariff_id.to_string(), SECRET);
     let form = [("u", "admin"), ("tariff_id", &tariff_id.to_string()), ("hash", &hash)];
     reqwest::Client::new().post(server.url("tariff_rates_get")).form(&form)
 }

@@ -61,19 +61,14 @@ async fn start(books: &Books, call_id: &str, answered: i64) -> Result<(ActiveCal
 
 /// Runs a statement on the database itself. Returns whether there is a program for it.
 fn sql(data: &Data, statement: &str) -> Option<String> {
-    let mut command = match data.database_url() {
-        Some(url) => {
-            let mut psql = Command::new("psql");
-            psql.args([url, "-qAtc", statement]);
-            psql
-        }
-        None => {
-            let mut sqlite = Command::new("sqlite3");
-            sqlite.arg(data.directory().join("tollbook.db")).args(["-cmd", ".timeout 5000"]);
-            sqlite.arg(statement);
-            sqlite
-        }
-    };
+    let mut command = Command::new("psql");
+    if let Some(url) = data.database_url() {
+        command.args([url, "-qAtc", statement]);
+    } else {
+        command = Command::new("sqlite3");
+        command.arg(data.directory().join("tollbook.db")).args(["-cmd", ".timeout 5000"]);
+        command.arg(statement);
+    }
     let output = command.output().ok()?;
     assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
@@ -549,11 +544,10 @@ async fn f19_what_is_killed_while_it_rates_again_goes_on_where_it_was() {
         books.send(vec![(0..2_500).map(call).collect()]).await.unwrap();
         import(&books, 1, &[("370", "0.66"), ("44", "0.5")]).await;
         let dry = RerateCallsRequest { dry_run: true, ..Default::default() };
-        let foreseen = rerate(&books, dry.clone()).await;
+        let foreseen = rerate(&books, dry).await;
         for wait in [100, 150, 200] {
             let mut calls = CallsServiceClient::new(books.admin.clone());
-            let request =
-                RerateCallsRequest { from: at(START), till: at(START + 46_800), ..dry.clone() };
+            let request = RerateCallsRequest { from: at(START), till: at(START + 46_800), ..dry };
             let request = RerateCallsRequest { dry_run: false, ..request };
             let rerating = tokio::spawn(async move { calls.rerate_calls(request).await.is_ok() });
             tokio::time::sleep(Duration::from_millis(wait)).await;

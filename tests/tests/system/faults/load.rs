@@ -211,7 +211,7 @@ async fn f16_who_does_not_read_holds_nothing_of_the_database() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
         let tariff_id = large_tariff(&books).await;
-        let hash = legacy_hash(&tariff_id.to_string(), SECRET);
+        let hash = legacy_hash(tariff_id.to_string(), SECRET);
         let form = format!("u=admin&tariff_id={tariff_id}&hash={hash}");
         let mut deaf = Vec::new();
         for _ in 0..24 {
@@ -376,6 +376,7 @@ async fn fill(books: Books, data: &Data) -> (Books, [(&'static str, usize); 5]) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::type_complexity, reason = "a table of a test")]
 async fn f20_long_lists_take_little_memory_and_come_whole() {
     on_both(|data| async move {
         let (books, counts) = fill(Books::open(&data).await, &data).await;
