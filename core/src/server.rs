@@ -47,9 +47,11 @@ const LIMITS: Limits = Limits {
 };
 /// How many calls one connection may have under way: a shim has one connection for all its own.
 const MAX_STREAMS: u32 = 1_024;
-/// How much a client may send of one call, and of all calls of a connection, before it is read.
+/// How much a client may send of one call, and of all calls of a connection, before it is read. A
+/// connection on which many small messages wait is cut off by HTTP/2's own guard, which counts at
+/// least 256 bytes for each against half of its window.
 const STREAM_WINDOW: u32 = 64 * 1024;
-const CONNECTION_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = MAX_STREAMS * 512;
 /// How long the headers of a call may be. A shim puts in one what it was sent to be judged.
 const MAX_HEADERS: u32 = 64 * 1024;
 /// How often a client is asked whether it is there, and how long it may take to answer.

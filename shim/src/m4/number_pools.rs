@@ -6,12 +6,14 @@ use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, CreateNumberPoolRequest, DeleteNumberPoolRequest,
     DeletePoolNumbersRequest, ErrorReason, ListNumberPoolsRequest, ListPoolNumbersRequest,
-    UpdateNumberPoolRequest,
+    UpdateNumberPoolRequest, number_pools_service_client::NumberPoolsServiceClient,
 };
+use tonic::Status;
 
 use crate::{
-    call::Call,
+    call::{Call, Signed},
     error::{Failure, Wrap},
+    listing,
     method::{Method, Param, optional, required},
     request::Params,
     xml::Answer,
@@ -103,17 +105,45 @@ async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
             .ok_or_else(|| Failure::invalid(WRAP, "number_limit_row_count"))?,
     };
     let offset = params.optional_id("number_limit_offset", WRAP)?.unwrap_or_default();
-    let list = call
-        .number_pools()
-        .list_number_pools(ListNumberPoolsRequest { id, page_size: 1000, ..Default::default() })
-        .await?;
-    let mut pools = Vec::new();
-    for pool in list.into_inner().number_pools {
-        let numbers = match params.switch("show_numbers") {
-            true => Some(Numbers { number: numbers(&call, pool.id, offset, count).await? }),
-            false => None,
+    let shown = params.switch("show_numbers").then_some(Shown { offset, count });
+    // Of those that are shown with their numbers, one is held at a time.
+    let page_size = if shown.is_some() { 1 } else { POOLS_AT_ONCE };
+    let request = ListNumberPoolsRequest { id, page_size, ..Default::default() };
+    let (first, token) = pools_page(call.number_pools(), request.clone(), shown).await?;
+    if id.is_some() && first.status.number_pools.number_pool.is_empty() {
+        return Ok(WRAP.error(NOT_FOUND));
+    }
+    let rest = listing::following(token, move |page_token| {
+        let request = ListNumberPoolsRequest { page_token, ..request.clone() };
+        pools_page(call.number_pools(), request, shown)
+    });
+    Ok(Answer::listing("page", "number_pools", &first, rest))
+}
+
+/// How many pools are asked for at once.
+const POOLS_AT_ONCE: i32 = 1000;
+
+/// Which numbers of each pool are shown.
+#[derive(Clone, Copy)]
+struct Shown {
+    offset: i64,
+    count: usize,
+}
+
+/// A page of pools, and the token of the next.
+async fn pools_page(
+    mut core: NumberPoolsServiceClient<Signed>,
+    request: ListNumberPoolsRequest,
+    shown: Option<Shown>,
+) -> Result<(PoolsPage, String), Status> {
+    let page = core.list_number_pools(request).await?.into_inner();
+    let mut number_pool = Vec::with_capacity(page.number_pools.len());
+    for pool in page.number_pools {
+        let numbers = match shown {
+            Some(shown) => Some(Numbers { number: numbers(&mut core, pool.id, shown).await? }),
+            None => None,
         };
-        pools.push(ListedPool {
+        number_pool.push(ListedPool {
             id: pool.id,
             name: pool.name,
             comment: pool.comment,
@@ -121,19 +151,16 @@ async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
             numbers,
         });
     }
-    if id.is_some() && pools.is_empty() {
-        return Ok(WRAP.error(NOT_FOUND));
-    }
-    let status = PoolsStatus { number_pools: Pools { number_pool: pools } };
-    Ok(Answer::xml("page", &PoolsPage { status }))
+    let status = PoolsStatus { number_pools: Pools { number_pool } };
+    Ok((PoolsPage { status }, page.next_page_token))
 }
 
 async fn numbers(
-    call: &Call,
+    core: &mut NumberPoolsServiceClient<Signed>,
     number_pool_id: i64,
-    offset: i64,
-    count: usize,
-) -> Result<Vec<ListedNumber>, Failure> {
+    shown: Shown,
+) -> Result<Vec<ListedNumber>, Status> {
+    let Shown { offset, count } = shown;
     let mut request = ListPoolNumbersRequest {
         number_pool_id: Some(number_pool_id),
         offset,
@@ -142,7 +169,7 @@ async fn numbers(
     };
     let mut listed = Vec::new();
     loop {
-        let page = call.number_pools().list_pool_numbers(request.clone()).await?.into_inner();
+        let page = core.list_pool_numbers(request.clone()).await?.into_inner();
         let numbers = page.numbers.into_iter().take(count - listed.len());
         listed.extend(numbers.map(|number| ListedNumber {
             id: number.id,
