@@ -27,6 +27,9 @@ const MAX_IN_FLIGHT: usize = 2_048;
 const MAX_CHECKS: usize = 256;
 /// How many messages of callers without a credential are waited for at once.
 const MAX_STRANGERS: usize = 1_024;
+/// How many clients without a credential ask for the contract at once, and for the health.
+const MAX_REFLECTIONS: usize = 128;
+const MAX_HEALTH_CHECKS: usize = 1_024;
 /// How long a call waits for its turn before it is refused as [`Error::Unavailable`]: whoever
 /// waits longer would not wait for the answer either.
 const MAX_WAIT: Duration = Duration::from_secs(2);
@@ -42,6 +45,8 @@ const MESSAGES: usize = 128 * 1024 * 1024;
 pub(super) struct Admission {
     checks: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    reflections: Arc<Semaphore>,
+    health_checks: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     messages: Budget,
 }
@@ -51,6 +56,8 @@ impl Admission {
         Self {
             checks: Arc::new(Semaphore::new(MAX_CHECKS)),
             strangers: Arc::new(Semaphore::new(MAX_STRANGERS)),
+            reflections: Arc::new(Semaphore::new(MAX_REFLECTIONS)),
+            health_checks: Arc::new(Semaphore::new(MAX_HEALTH_CHECKS)),
             turns: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             messages: Budget::new(MESSAGES),
         }
@@ -74,7 +81,7 @@ impl Admission {
         is_stranger: bool,
     ) -> Result<(Request<Body>, Held), Status> {
         let _place = match is_stranger {
-            true => Some(self.place_of_stranger()?),
+            true => Some(place_at_once(&self.strangers)?),
             false => None,
         };
         let patience = if is_stranger { STRANGERS_TIMEOUT } else { MESSAGE_TIMEOUT };
@@ -95,16 +102,21 @@ impl Admission {
     /// Lets a call in that is open to all, and may send many messages: as long as they keep
     /// coming.
     pub(super) fn admit_stranger(&self, request: Request<Body>) -> Result<Request<Body>> {
-        let place = self.place_of_stranger()?;
+        // Whoever is curious keeps nobody from asking whether the server is well.
+        let places = match request.uri().path().starts_with("/grpc.health.") {
+            true => &self.health_checks,
+            false => &self.reflections,
+        };
+        let place = place_at_once(places)?;
         Ok(request.map(|body| {
             Body::new(Patient { body, timer: Box::pin(sleep(MESSAGE_TIMEOUT)), _place: place })
         }))
     }
+}
 
-    /// There is one at once, or there is none: who waits for it would be one more to wait for.
-    fn place_of_stranger(&self) -> Result<OwnedSemaphorePermit> {
-        self.strangers.clone().try_acquire_owned().map_err(|_| Error::Unavailable)
-    }
+/// There is one at once, or there is none: who waits for it would be one more to wait for.
+fn place_at_once(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    places.clone().try_acquire_owned().map_err(|_| Error::Unavailable)
 }
 
 /// The messages of a caller who must not be silent for long.

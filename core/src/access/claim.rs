@@ -121,10 +121,10 @@ impl Claim {
     /// the client's bytes had them.
     pub(super) fn inputs(&self) -> Vec<Input> {
         let mut inputs = self.inputs_of(|parameter| parameter.value.as_bytes());
-        if self.message.parameters.iter().any(|parameter| !parameter.raw.is_empty()) {
-            inputs.extend(self.inputs_of(|parameter| match parameter.raw.as_slice() {
-                [] => parameter.value.as_bytes(),
-                raw => raw,
+        if self.message.parameters.iter().any(writes_raw) {
+            inputs.extend(self.inputs_of(|parameter| match writes_raw(parameter) {
+                true => &parameter.raw,
+                false => parameter.value.as_bytes(),
             }));
         }
         inputs
@@ -179,6 +179,18 @@ impl Claim {
         }
         digest.finalize().into()
     }
+}
+
+/// Whether the bytes that the client is said to have had write the parameter's value, in a charset
+/// of one byte for each character that has ASCII's own. Without that, a shim could have any hash
+/// counted for any value.
+fn writes_raw(parameter: &LegacyParameter) -> bool {
+    let LegacyParameter { value, raw, .. } = parameter;
+    let writes = |(character, byte): (char, &u8)| match character.is_ascii() {
+        true => u32::from(character) == u32::from(*byte),
+        false => !byte.is_ascii(),
+    };
+    !raw.is_empty() && value.chars().count() == raw.len() && value.chars().zip(raw).all(writes)
 }
 
 #[cfg(test)]
@@ -248,6 +260,17 @@ pub(super) mod tests {
         claim.message.parameters[0].raw = b"Zo\xeb".to_vec();
         let texts: Vec<_> = claim.inputs().into_iter().map(|input| input.text).collect();
         assert_eq!(texts, ["Zoë".as_bytes().to_vec(), b"Zo\xeb".to_vec()]);
+    }
+
+    /// A hash of `2` and one byte more is none of another id or amount.
+    #[test]
+    fn f06_bytes_that_write_another_value_do_not_count() {
+        for (value, raw) in [("3", "2"), ("9999", "ob"), ("0", "bob"), ("", "2"), ("Zoë", "Bob")] {
+            let mut claim = claim("user_delete", &[("user_id", value)]);
+            claim.message.parameters[0].raw = raw.as_bytes().to_vec();
+            let texts: Vec<_> = claim.inputs().into_iter().map(|input| input.text).collect();
+            assert_eq!(texts, [value.as_bytes()], "{raw} for {value}");
+        }
     }
 
     /// The example of `docs/signing.md`.

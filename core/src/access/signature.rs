@@ -238,7 +238,8 @@ impl Verifier<'_> {
             return Err(Error::BadLogin);
         }
         key.check(claim.method.name, rule.changes_nothing)?;
-        let presentation = claim.presentation();
+        // What changes something, one call of the request does.
+        let presentation = rule.changes_nothing.then(|| claim.presentation());
         // Until the request would be too old anyway.
         let expires_at = now.saturating_add(2 * SKEW * 1_000_000);
         keys::store::use_nonce(db, key.id(), &signature.nonce, presentation, expires_at).await?;

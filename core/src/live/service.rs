@@ -101,18 +101,21 @@ impl Service {
             // A clock that is a little ahead: the call may end before ours gets there.
             Some(answered) => answered.min(now),
         };
-        let expired = call.is_expired(now);
+        let mut expired = call.is_expired(now);
         // Said twice, the first counts.
         let first = call.answered_at.is_none();
         if first {
             call.answered_at = Some(answered);
         }
+        if first && !expired {
+            call.expires_at = call.expiry(now);
+            // It was answered so long ago that nothing would be reserved for it.
+            expired = call.is_expired(now);
+        }
         let mut hang_up = false;
         if expired {
             let wanted = call.max_duration;
             hang_up = self.go_on(&mut tx, &mut call, wanted, now).await?;
-        } else if first {
-            call.expires_at = call.expiry(now);
         }
         if first || (expired && !hang_up) {
             store::update(&mut tx, &call).await?;
@@ -161,6 +164,10 @@ impl Service {
         let wanted = point.map_or(wanted, |terms| terms.shortened(wanted));
         let allowance = caller.allowance(tx, &snapshot, now).await?;
         if call.is_expired(now) {
+            let is_off = match point {
+                None => call.origination_point != PointId(0),
+                Some(terms) => !terms.active,
+            };
             let is_full = match point {
                 None => false,
                 Some(terms) => {
@@ -168,7 +175,7 @@ impl Service {
                     terms.is_full(store::usage_of_point(tx, point, id, now).await?)
                 }
             };
-            let refused = is_full || caller.refused().is_some();
+            let refused = is_off || is_full || caller.refused().is_some();
             return Ok(refused || !authorize::renew(call, allowance, wanted, now)?);
         }
         authorize::prolong(call, allowance, wanted)?;

@@ -14,9 +14,8 @@ use std::{
 use futures_util::TryStreamExt;
 use rust_decimal::Decimal;
 use sqlx::{
-    Connection, Executor, PgConnection, PgPool, Postgres, Row as _,
-    migrate::Migrator,
-    postgres::{PgDatabaseError, PgPoolOptions, PgSeverity},
+    Connection, Executor, PgConnection, PgPool, Postgres, Row as _, migrate::Migrator,
+    postgres::PgPoolOptions,
 };
 use tokio::time::Instant;
 
@@ -262,13 +261,12 @@ impl Transaction {
     }
 }
 
-/// Whether the server has said that it did not do what it was asked for, as after a serialization
-/// failure. A server that says why it ends the connection has said no such thing.
+/// Whether the server has said that it did not commit: after a serialization failure, a deadlock or
+/// a broken constraint. Any other error may be of what came behind the COMMIT, as when somebody
+/// cancelled it while it was being made durable: then it is asked.
 fn is_refusal(error: &sqlx::Error) -> bool {
-    let said = error.as_database_error().and_then(|error| {
-        error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity)
-    });
-    said.is_some_and(|severity| matches!(severity, PgSeverity::Error))
+    let said = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    said.is_some_and(|code| matches!(&*code, "40001" | "40P01") || code.starts_with("23"))
 }
 
 /// Finds out what became of a transaction whose commit was not answered.

@@ -69,13 +69,14 @@ pub(crate) async fn delete_all_of(tx: &mut Tx, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Uses a nonce up, for as long as it could be sent again. `presentation` tells the calls
-/// that one request takes from a request that comes twice.
+/// Uses a nonce up, for as long as it could be sent again. `presentation` tells the calls that one
+/// request takes from a request that comes twice; it is the shim's word, so that it is believed of
+/// calls that change nothing alone.
 pub(in crate::access) async fn use_nonce(
     db: &Db,
     key: i64,
     nonce: &str,
-    presentation: i64,
+    presentation: Option<i64>,
     expires_at: i64,
 ) -> Result<()> {
     let (db, nonce) = (db.clone(), nonce.to_owned());
@@ -86,14 +87,20 @@ pub(in crate::access) async fn use_nonce(
     .await
 }
 
-async fn use_up(db: &Db, key: i64, nonce: &str, presentation: i64, expires_at: i64) -> Result<()> {
+async fn use_up(
+    db: &Db,
+    key: i64,
+    nonce: &str,
+    presentation: Option<i64>,
+    expires_at: i64,
+) -> Result<()> {
     let mut tx = db.begin().await?;
     let now = clock::now();
     let known = Query::new(
         "SELECT presentation FROM api_nonces WHERE key_id = $1 AND nonce = $2 AND expires_at >= $3",
     );
     if let Some(row) = tx.fetch_optional(known.bind(key).bind(nonce).bind(now)).await? {
-        let same = row.get::<i64>(0)? == presentation;
+        let same = Some(row.get::<i64>(0)?) == presentation;
         return if same { Ok(()) } else { Err(Error::RequestReplayed) };
     }
     // It may have been used so long ago that it counts again.
@@ -102,7 +109,12 @@ async fn use_up(db: &Db, key: i64, nonce: &str, presentation: i64, expires_at: i
     tx.execute(outdated.bind(key).bind(nonce).bind(now)).await?;
     let query =
         Query::new("INSERT INTO api_nonces (key_id, nonce, presentation, expires_at) VALUES ")
-            .rows([vec![key.into(), nonce.into(), presentation.into(), expires_at.into()]]);
+            .rows([vec![
+                key.into(),
+                nonce.into(),
+                presentation.unwrap_or_else(rand::random).into(),
+                expires_at.into(),
+            ]]);
     tx.execute(query).await?;
     tx.commit().await
 }
