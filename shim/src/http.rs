@@ -42,7 +42,7 @@ use crate::{
 /// The longest body that is read.
 const MAX_BODY: usize = 1024 * 1024;
 /// How much memory the bodies of all requests take together.
-const BODIES: usize = 64 * 1024 * 1024;
+const BODIES: usize = 40 * 1024 * 1024;
 /// How long a client may take to send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many requests are worked on at once.
