@@ -355,11 +355,11 @@ async fn fill(books: Books, data: &Data) -> (Books, [(&'static str, usize); 5]) 
             ),
             "number_pools" => ("name = 'pool'", &[("id", "1000000 + i"), ("name", "'pool' || i")]),
             "calls" => (
-                "start_time >= 1768903200000000",
+                "originator_id = 4",
                 &[
                     ("id", "1000000 + i"),
                     ("call_id", "'many' || i"),
-                    ("start_time", "t.start_time + i * 1000"),
+                    ("start_time", "1768903200000000 + i * 1000"),
                     ("billsec", "(i * 7919) % 10007"),
                 ],
             ),
