@@ -267,6 +267,26 @@ pub(crate) struct Insert {
     pub(crate) on_conflict: &'static str,
 }
 
+/// Something that writes.
+pub(crate) enum Statement {
+    /// A statement of any kind.
+    Query(Query),
+    /// New rows.
+    Insert(Insert),
+}
+
+impl From<Query> for Statement {
+    fn from(query: Query) -> Self {
+        Self::Query(query)
+    }
+}
+
+impl From<Insert> for Statement {
+    fn from(insert: Insert) -> Self {
+        Self::Insert(insert)
+    }
+}
+
 /// A row of a result; columns go by position.
 pub(crate) struct Row(RowBackend);
 
@@ -527,12 +547,49 @@ impl Tx {
         }
     }
 
+    /// The rows of several queries, which are sent at once.
+    pub(crate) async fn fetch_each<const N: usize>(
+        &mut self,
+        queries: [Query; N],
+    ) -> Result<[Vec<Row>; N]> {
+        let mut rows = [const { Vec::new() }; N];
+        for (rows, query) in rows.iter_mut().zip(queries) {
+            *rows = self.fetch_all(query).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Writes at the latest before the next query is answered or the commit is made: what is wrong
+    /// with the statement may be said there.
+    pub(crate) async fn queue(&mut self, statement: impl Into<Statement>) -> Result<()> {
+        match statement.into() {
+            Statement::Query(query) => self.execute(query).await.map(drop),
+            Statement::Insert(insert) => self.insert(insert).await,
+        }
+    }
+
+    /// Asks for `count` new ids, to be taken out of the answer by [`Self::ids`].
+    #[must_use]
+    pub(crate) fn ask_for_ids(&self, sequence: Sequence, count: usize) -> Query {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        match &self.backend {
+            TxBackend::Sqlite(_) => sqlite::ask_for_ids(sequence, count),
+            TxBackend::Postgres(_) => postgres::ask_for_ids(sequence, count),
+        }
+    }
+
+    /// The ids that were asked for, ascending. Ids of a transaction that fails are lost.
+    pub(crate) fn ids(&self, rows: &[Row], count: usize) -> Result<Vec<i64>> {
+        match &self.backend {
+            TxBackend::Sqlite(_) => sqlite::ids(rows, count),
+            TxBackend::Postgres(_) => rows.iter().map(|row| row.get(0)).collect(),
+        }
+    }
+
     /// Takes `count` new ids, ascending. Ids of a transaction that fails are lost.
     pub(crate) async fn next_ids(&mut self, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
-        match &self.backend {
-            TxBackend::Sqlite(_) => sqlite::next_ids(self, sequence, count).await,
-            TxBackend::Postgres(_) => postgres::next_ids(self, sequence, count).await,
-        }
+        let rows = self.fetch_all(self.ask_for_ids(sequence, count)).await?;
+        self.ids(&rows, count)
     }
 
     /// Takes one new id.

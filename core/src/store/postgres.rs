@@ -460,17 +460,10 @@ fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
-pub(super) async fn next_ids(tx: &mut Tx, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
-    let count = i64::try_from(count).map_err(|_| Error::internal("too many ids at once"))?;
-    let name = format!("{}_ids", sequence.name());
-    let rows = tx
-        .fetch_all(
-            Query::new("SELECT nextval($1::regclass) FROM generate_series(1, $2)")
-                .bind(name)
-                .bind(count),
-        )
-        .await?;
-    rows.iter().map(|row| row.get(0)).collect()
+pub(super) fn ask_for_ids(sequence: Sequence, count: i64) -> Query {
+    Query::new("SELECT nextval($1::regclass) FROM generate_series(1, $2)")
+        .bind(format!("{}_ids", sequence.name()))
+        .bind(count)
 }
 
 pub(super) fn is_retriable(error: &sqlx::Error) -> bool {

@@ -13,7 +13,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{AssertSqlSafe, Insert, Query, Row, RowBackend, Sequence, Tx, Value, bound};
+use super::{AssertSqlSafe, Insert, Query, Row, RowBackend, Sequence, Value, bound};
 use crate::{
     error::{Error, Result},
     files,
@@ -177,18 +177,15 @@ pub(super) async fn insert(tx: &mut Transaction<'static, Sqlite>, insert: Insert
     Ok(())
 }
 
-pub(super) async fn next_ids(tx: &mut Tx, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
+pub(super) fn ask_for_ids(sequence: Sequence, count: i64) -> Query {
+    Query::new("UPDATE sequences SET next_id = next_id + $1 WHERE name = $2 RETURNING next_id")
+        .bind(count)
+        .bind(sequence.name())
+}
+
+pub(super) fn ids(rows: &[Row], count: usize) -> Result<Vec<i64>> {
     let count = i64::try_from(count).map_err(|_| Error::internal("too many ids at once"))?;
-    let row = tx
-        .fetch_optional(
-            Query::new(
-                "UPDATE sequences SET next_id = next_id + $1 WHERE name = $2 RETURNING next_id",
-            )
-            .bind(count)
-            .bind(sequence.name()),
-        )
-        .await?
-        .ok_or_else(|| Error::internal("a sequence is missing"))?;
+    let row = rows.first().ok_or_else(|| Error::internal("a sequence is missing"))?;
     let next: i64 = row.get(0)?;
     Ok((next - count..next).collect())
 }
