@@ -7,12 +7,12 @@ use crate::{
     calls::sorted::SortedLists,
     catalog::{self, Catalog},
     error::Result,
-    ledger::writer::Writer,
-    pools::cache::Pools,
     rating::decks::Decks,
     store::{Db, Tx},
+    tariffs::Names,
     tasks::Tasks,
     users::directory::Directory,
+    writer::Writer,
 };
 
 /// What all services share. One per process.
@@ -23,8 +23,8 @@ pub(crate) struct Context {
     pub(crate) tokens: Tokens,
     pub(crate) lockout: Lockout,
     pub(crate) writer: Writer,
-    pub(crate) decks: Decks,
-    pub(crate) pools: Pools,
+    pub(crate) decks: Arc<Decks>,
+    pub(crate) destinations: Names,
     /// What changes something, until it is done.
     pub(crate) tasks: Tasks,
     pub(crate) sorted_calls: SortedLists,

@@ -4,7 +4,7 @@
 //! A folder per domain, each with the same files: `mod.rs` (types and rules), `service.rs`
 //! (gRPC) and `store.rs` (SQL). A request passes the gate in [`access`], a domain's
 //! service, and ends in the database: reads at once, changes of balances through the
-//! group-committing writer in [`ledger`].
+//! group-committing [`writer`].
 
 mod access;
 mod calls;
@@ -50,6 +50,7 @@ mod trace;
 mod users;
 mod vault;
 mod warnings;
+mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -71,10 +72,10 @@ use access::tokens::{self, NewToken, TokenKind, Tokens};
 use catalog::Catalog;
 use changes::{Change, Credential, Origin};
 use context::Context;
-use ledger::writer::Writer;
 use server::Server;
 use tasks::Tasks;
 use users::directory::Directory;
+use writer::Writer;
 
 /// How a core works.
 #[derive(Clone)]
@@ -136,14 +137,22 @@ impl Core {
             tokio::spawn(catalog.clone().follow(db.clone()));
         }
         let directory = Arc::new(Directory::new(db.clone()));
+        let decks = Arc::default();
+        let writer = Writer::start(writer::Resources {
+            db: db.clone(),
+            catalog: Arc::clone(&catalog),
+            directory: Arc::clone(&directory),
+            decks: Arc::clone(&decks),
+            pools: Arc::default(),
+        });
         let context = Arc::new(Context {
             catalog,
             tokens: Tokens::default(),
             lockout: access::lockout::Lockout::default(),
-            writer: Writer::start(db.clone(), directory.clone()),
+            writer,
             directory,
-            decks: rating::decks::Decks::default(),
-            pools: pools::cache::Pools::default(),
+            decks,
+            destinations: tariffs::Names::default(),
             tasks: Tasks::default(),
             sorted_calls: calls::sorted::SortedLists::default(),
             db,

@@ -1,12 +1,16 @@
 //! Taking calls into the books: rating, storing, charging and counting them.
 //!
-//! Calls are rated outside of any transaction. One transaction then looks which of them are
-//! known already, changes the balances of their users with one ledger entry for each user
-//! and side, stores the calls and adds them to the statistics. So a call is either in all of
-//! them or in none, and a second copy of it is in none.
+//! Calls are rated outside of any transaction. One transaction of the [writer](crate::writer)
+//! then looks which of them are known already, changes the balances of their users with one
+//! ledger entry for each user and side, stores the calls and adds them to the statistics. So a
+//! call is either in all of them or in none, and a second copy of it is in none.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
+use jiff::tz::TimeZone;
 use tollbook_proto::v1::CallRecord;
 
 use super::{
@@ -23,17 +27,16 @@ use crate::{
     error::Result,
     ids::{EntryId, UserId},
     ledger::{
-        self, Kind,
+        Entry, Kind,
         posting::{self, Posted, Posting},
+        store::Accounts,
     },
-    live::{self, ActiveCall},
-    measure,
+    live::{self, ActiveCall, ActiveCalls},
     money::Money,
     points::SideTariffs,
     rating::{CallTime, Offer, Rater},
-    settings,
-    stats::{self, rollup::Rollup},
-    store::{Sequence, Tx, retrying},
+    stats::rollup::Rollup,
+    store::{Query, Row, Sequence, Tx},
 };
 
 /// A call on its way in, with its position among those that were sent.
@@ -99,7 +102,7 @@ pub(crate) async fn rate(
             Err((call_id, rejection)) => rated.reject(position, call_id, rejection),
         }
     }
-    let decks = Rater::load(context, &snapshot, tariffs).await?;
+    let decks = Rater::load(&context.db, &context.decks, &snapshot, tariffs).await?;
     for Numbered { position, call } in calls {
         let call_id = call.reported.call_id.clone();
         match call.price(&decks, &snapshot) {
@@ -117,7 +120,7 @@ async fn authorized(
 ) -> Result<HashMap<String, ActiveCall>> {
     let ids: Vec<&str> =
         records.iter().map(|record| record.call.reported.call_id.as_str()).collect();
-    live::store::under_way(&mut context.db.snapshot().await?, &ids).await
+    live::store::under_way(&context.db, &ids).await
 }
 
 /// A call whose two sides are known.
@@ -200,102 +203,155 @@ fn leg_at(call: &Reported, offer: &Offer) -> Result<(Leg, String), Rejection> {
     Ok((leg, call.destination.get(..offer.prefix_length).unwrap_or_default().to_owned()))
 }
 
-/// Takes a rated batch into the books: all that is left of it, or with an error nothing.
-pub(crate) async fn store(context: &Context, origin: &Origin, rated: Rated) -> Result<Taken> {
-    let (mut taken, posted) = retrying(|| transaction(context, origin, &rated)).await?;
-    for posted in posted {
-        context.directory.learn_posted(&posted.entry);
-    }
-    taken.rejected.sort_by_key(|rejected| rejected.position);
-    measure::calls(&taken);
-    Ok(taken)
+/// A rated batch on its way into the books, and whence it comes.
+pub(crate) struct Delivery {
+    origin: Arc<Origin>,
+    rated: Rated,
 }
 
-/// Sorts out which calls of a batch are in the books already.
-async fn fresh<'a>(tx: &mut Tx, rated: &'a Rated) -> Result<(Vec<&'a Numbered<Call>>, Taken)> {
-    let fine = rated.calls.iter().map(|call| call.call.reported.call_id.as_str());
-    let faulty = rated.rejected.iter().map(|rejected| rejected.call.0.as_str());
-    let ids: Vec<&str> = fine.chain(faulty).collect();
-    let mut known = store::known(tx, &ids).await?;
-    let mut taken = Taken::default();
-    let mut fresh = Vec::with_capacity(rated.calls.len());
-    for call in &rated.calls {
-        if known.insert(call.call.reported.call_id.clone()) {
-            fresh.push(call);
-        } else {
-            taken.duplicates += 1;
-        }
+impl Delivery {
+    pub(crate) fn new(origin: Arc<Origin>, rated: Rated) -> Self {
+        Self { origin, rated }
     }
-    // What is in the books needs no rate any more.
-    for rejected in &rated.rejected {
-        if known.contains(&rejected.call.0) {
-            taken.duplicates += 1;
-        } else {
-            taken.rejected.push(rejected.clone());
-        }
+
+    /// How many calls it brings.
+    pub(crate) fn len(&self) -> usize {
+        self.rated.calls.len() + self.rated.rejected.len()
     }
-    Ok((fresh, taken))
+
+    /// The switch's ids of all calls.
+    pub(crate) fn call_ids(&self) -> impl Iterator<Item = &str> {
+        let fine = self.rated.calls.iter().map(|call| call.call.reported.call_id.as_str());
+        fine.chain(self.rated.rejected.iter().map(|rejected| rejected.call.0.as_str()))
+    }
+
+    /// Whose balances the calls change.
+    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> {
+        let calls = self.rated.calls.iter();
+        calls.flat_map(|call| std::iter::once(call.call.originator).chain(call.call.terminator))
+    }
 }
 
-async fn transaction(
-    context: &Context,
-    origin: &Origin,
-    rated: &Rated,
-) -> Result<(Taken, Vec<Posted>)> {
-    let mut tx = context.db.begin().await?;
-    // Before any account is locked: whoever counts all sums anew takes a while.
-    stats::store::lock_shared(&mut tx).await?;
-    let (fresh, mut taken) = fresh(&mut tx, rated).await?;
-    if fresh.is_empty() {
-        return Ok((taken, Vec::new()));
+/// What becomes of some deliveries, before anything is written.
+pub(crate) struct Intake<'a> {
+    origins: Vec<&'a Origin>,
+    /// For each delivery.
+    taken: Vec<Taken>,
+    /// What is posted for the calls that are stored.
+    pub(crate) charges: Vec<Posting>,
+}
+
+impl<'a> Intake<'a> {
+    /// Sorts out which calls go into the books, and what they do to balances. `known` are ids of
+    /// calls that are there already; `active`, those under way, are over if they go into the books.
+    pub(crate) fn of(
+        deliveries: &[&'a Delivery],
+        mut known: HashSet<String>,
+        active: &mut ActiveCalls,
+        accounts: &Accounts,
+    ) -> Self {
+        let mut charges = Charges::new(accounts);
+        let mut all = Vec::with_capacity(deliveries.len());
+        for Delivery { rated, .. } in deliveries {
+            let mut taken = Taken::default();
+            for Numbered { position, call } in &rated.calls {
+                let call_id = &call.reported.call_id;
+                if known.contains(call_id) {
+                    taken.duplicates += 1;
+                    continue;
+                }
+                let result = as_authorized(call.clone(), active.get(call_id))
+                    .and_then(|call| charges.add(&call).map(|()| call));
+                match result {
+                    Ok(call) => {
+                        known.insert(call_id.clone());
+                        active.remove(call_id);
+                        taken.stored.push(call);
+                    }
+                    Err(rejection) => taken
+                        .rejected
+                        .push(Numbered { position: *position, call: (call_id.clone(), rejection) }),
+                }
+            }
+            // What is in the books needs no rate any more.
+            for rejected in &rated.rejected {
+                if known.contains(&rejected.call.0) {
+                    taken.duplicates += 1;
+                } else {
+                    taken.rejected.push(rejected.clone());
+                }
+            }
+            taken.rejected.sort_by_key(|rejected| rejected.position);
+            all.push(taken);
+        }
+        let origins = deliveries.iter().map(|delivery| &*delivery.origin).collect();
+        Self { origins, taken: all, charges: charges.into_postings() }
     }
-    // The zone of the stored days, not of a catalog that may be behind.
-    let zone = settings::store::all(&mut tx).await?.time_zone;
-    let mut charges = Charges::lock(&mut tx, &fresh).await?;
-    // Once more, now that nobody authorises calls of these users.
-    let ids: Vec<&str> = fresh.iter().map(|call| call.call.reported.call_id.as_str()).collect();
-    let authorized = live::store::under_way(&mut tx, &ids).await?;
-    for Numbered { position, call } in fresh {
-        let call_id = &call.reported.call_id;
-        let result = as_authorized(call.clone(), authorized.get(call_id))
-            .and_then(|call| charges.add(&call).map(|()| call));
-        match result {
-            Ok(call) => taken.stored.push(call),
-            Err(rejection) => taken
-                .rejected
-                .push(Numbered { position: *position, call: (call_id.clone(), rejection) }),
-        }
+
+    fn stored(&self) -> usize {
+        self.taken.iter().map(|taken| taken.stored.len()).sum()
     }
-    let posted = charges.post(&mut tx).await?;
-    let entries = Entries::of(&posted);
-    let ids = tx.next_ids(Sequence::Calls, taken.stored.len()).await?;
-    let mut rollup = Rollup::new(zone);
-    for (call, id) in taken.stored.iter_mut().zip(ids) {
-        call.id = id;
-        if call.price.amount != Money::ZERO {
-            call.price.entry = entries.get(call.originator, Side::Originator);
-        }
-        if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO) {
-            call.self_cost.entry = entries.get(user, Side::Terminator);
-        }
-        rollup.add(call);
+
+    fn changes(&self) -> usize {
+        self.taken.iter().filter(|taken| !taken.stored.is_empty()).count()
     }
-    let note = match taken.stored.as_slice() {
-        [] => return Ok((taken, Vec::new())),
-        [call] => format!("call {} stored", call.id),
-        [first, .., last] => {
-            format!("{} calls stored, ids {} to {}", taken.stored.len(), first.id, last.id)
+
+    /// Whether there is nothing to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stored() == 0
+    }
+
+    /// Asks for the ids of calls and changes.
+    pub(crate) fn ids(&self, tx: &Tx) -> [Option<Query>; 2] {
+        let ask = |sequence, count| (count > 0).then(|| tx.ask_for_ids(sequence, count));
+        [ask(Sequence::Calls, self.stored()), ask(Sequence::Changes, self.changes())]
+    }
+
+    /// Writes the calls and counts them, by the days of a time zone, under the ids that
+    /// [`Self::ids`] asked for. `entries` are those of the charges.
+    pub(crate) async fn write(
+        mut self,
+        tx: &mut Tx,
+        ids: &[Vec<Row>; 2],
+        entries: &[Entry],
+        zone: TimeZone,
+    ) -> Result<Vec<Taken>> {
+        if self.is_empty() {
+            return Ok(self.taken);
         }
-    };
-    store::insert(&mut tx, &taken.stored).await?;
-    let stored: Vec<&str> =
-        taken.stored.iter().map(|call| call.reported.call_id.as_str()).collect();
-    live::store::settle(&mut tx, &stored).await?;
-    changes::record(&mut tx, origin, Change::told("calls".to_owned(), note)).await?;
-    // The sums come last: other cores wait for their rows.
-    rollup.write(&mut tx).await?;
-    tx.commit().await?;
-    Ok((taken, posted))
+        let entries = Entries::of(entries);
+        let mut call_ids = tx.ids(&ids[0], self.stored())?.into_iter();
+        let mut rollup = Rollup::new(zone);
+        let mut changes = Vec::with_capacity(self.changes());
+        for (taken, origin) in self.taken.iter_mut().zip(&self.origins) {
+            for (call, id) in taken.stored.iter_mut().zip(call_ids.by_ref()) {
+                call.id = id;
+                if call.price.amount != Money::ZERO {
+                    call.price.entry = entries.get(call.originator, Side::Originator);
+                }
+                if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO)
+                {
+                    call.self_cost.entry = entries.get(user, Side::Terminator);
+                }
+                rollup.add(call);
+            }
+            let note = match taken.stored.as_slice() {
+                [] => continue,
+                [call] => format!("call {} stored", call.id),
+                [first, .., last] => {
+                    let count = taken.stored.len();
+                    format!("{count} calls stored, ids {} to {}", first.id, last.id)
+                }
+            };
+            changes.push((*origin, Change::told("calls".to_owned(), note)));
+        }
+        store::insert(tx, self.taken.iter().flat_map(|taken| &taken.stored)).await?;
+        let change_ids = tx.ids(&ids[1], changes.len())?;
+        changes::record_as(tx, change_ids, &changes).await?;
+        // The sums come last: other cores wait for their rows.
+        rollup.write(tx).await?;
+        Ok(self.taken)
+    }
 }
 
 /// A rated call at the rates at which it was authorised, or why it is not that call. Where it
@@ -321,32 +377,24 @@ fn as_authorized(mut call: Call, authorized: Option<&ActiveCall>) -> Result<Call
 }
 
 /// What the calls of a batch do to balances: one posting for each user and side.
-struct Charges {
-    /// The balances before the batch.
-    balances: HashMap<UserId, Money>,
+struct Charges<'a> {
+    /// With the balances before the batch.
+    accounts: &'a Accounts,
     /// What is posted, in this order, and how many calls it is of.
     sums: BTreeMap<(UserId, Side), (Money, i64)>,
 }
 
-impl Charges {
-    async fn lock(tx: &mut Tx, calls: &[&Numbered<Call>]) -> Result<Self> {
-        let mut users: Vec<UserId> = calls
-            .iter()
-            .flat_map(|call| std::iter::once(call.call.originator).chain(call.call.terminator))
-            .collect();
-        users.sort_unstable();
-        users.dedup();
-        let accounts = ledger::store::lock_accounts(tx, users).await?;
-        let balances = accounts.into_iter().map(|(user, account)| (user, account.balance));
-        Ok(Self { balances: balances.collect(), sums: BTreeMap::new() })
+impl<'a> Charges<'a> {
+    fn new(accounts: &'a Accounts) -> Self {
+        Self { accounts, sums: BTreeMap::new() }
     }
 
     /// Adds a call, or says why its users cannot have it; then nothing is added.
     fn add(&mut self, call: &Call) -> Result<(), Rejection> {
-        if !self.balances.contains_key(&call.originator) {
+        if !self.accounts.contains_key(&call.originator) {
             return Err(Rejection::UnknownOriginator);
         }
-        if call.terminator.is_some_and(|user| !self.balances.contains_key(&user)) {
+        if call.terminator.is_some_and(|user| !self.accounts.contains_key(&user)) {
             return Err(Rejection::UnknownTerminator);
         }
         let paid = (call.originator, Side::Originator, call.price.amount.negated());
@@ -381,21 +429,19 @@ impl Charges {
 
     /// Whether each of a user's postings leaves a balance that there may be.
     fn is_in_range(&self, user: UserId) -> bool {
-        let Some(balance) = self.balances.get(&user) else { return false };
-        let paid = balance.plus(self.sum(user, Side::Originator).0);
+        let Some(account) = self.accounts.get(&user) else { return false };
+        let paid = account.balance.plus(self.sum(user, Side::Originator).0);
         paid.and_then(|balance| balance.plus(self.sum(user, Side::Terminator).0)).is_ok()
     }
 
-    async fn post(self, tx: &mut Tx) -> Result<Vec<Posted>> {
-        let postings: Vec<Posting> = self
-            .sums
+    fn into_postings(self) -> Vec<Posting> {
+        self.sums
             .into_iter()
             .map(|((user, side), (amount, calls))| {
                 let note = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
                 posting(user, side.charged(), amount, note)
             })
-            .collect();
-        post(tx, &postings).await
+            .collect()
     }
 }
 
@@ -416,8 +462,8 @@ pub(super) async fn post(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Posted
 pub(super) struct Entries(HashMap<(UserId, Kind), EntryId>);
 
 impl Entries {
-    pub(super) fn of(posted: &[Posted]) -> Self {
-        let entries = posted.iter().map(|posted| &posted.entry);
+    pub(super) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let entries = entries.into_iter();
         Self(entries.map(|entry| ((entry.user, entry.kind), entry.id)).collect())
     }
 

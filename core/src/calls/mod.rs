@@ -188,6 +188,16 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// A call with the names of its users and of its destination.
+    pub(crate) fn new(
+        call: Call,
+        originator: String,
+        terminator: String,
+        destination_name: String,
+    ) -> Self {
+        Self { call, originator, terminator, destination_name }
+    }
+
     /// What a customer sees of his call: nothing of the terminator's side.
     fn into_customers(self) -> pb::Call {
         pb::Call {

@@ -161,7 +161,9 @@ impl Rerating<'_> {
     async fn chunk(&self, ids: &[&str], prices: &Prices) -> Result<Done> {
         let mut done = Done::default();
         let mut tx = self.context.db.begin().await?;
-        stats::store::lock_shared(&mut tx).await?;
+        if let Some(lock) = stats::store::shared_lock(&tx) {
+            tx.execute(lock).await?;
+        }
         let mut repriced = Repriced::default();
         for before in store::lock(&mut tx, ids).await? {
             let (after, _) = prices.again(self, &before);
@@ -210,7 +212,7 @@ impl Prices {
             let of_call = rerating.sides.iter();
             sides.extend(of_call.filter_map(|side| tariffs(call, *side, &users, &snapshot)));
         }
-        let rater = Rater::load(context, &snapshot, sides).await?;
+        let rater = Rater::load(&context.db, &context.decks, &snapshot, sides).await?;
         Ok(Self { snapshot, users, rater })
     }
 
@@ -296,7 +298,7 @@ impl Repriced {
     /// come last, as others wait for their rows.
     async fn write(self, tx: &mut Tx, mut rollup: Rollup) -> Result<(Vec<Posted>, Rollup)> {
         let posted = ingest::post(tx, &postings(&self.sums)).await?;
-        let entries = Entries::of(&posted);
+        let entries = Entries::of(posted.iter().map(|posted| &posted.entry));
         let mut calls = Vec::with_capacity(self.calls.len());
         for (before, mut after) in self.calls {
             if before.price.amount != after.price.amount {

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Disposition, Listed, hangup,
-    ingest::{self, Numbered, Rated, Taken},
+    ingest::{self, Delivery, Numbered, Rated, Taken},
     rerate,
     sorted::Position,
     store::{self, Filter, Order},
@@ -154,7 +154,8 @@ impl Ingestion<'_> {
     async fn store(&self, mut batches: mpsc::Receiver<Rated>) -> Result<Summary, Status> {
         let mut summary = Summary::default();
         while let Some(rated) = batches.recv().await {
-            summary.add(ingest::store(self.context, self.caller.origin(), rated).await?);
+            let delivery = Delivery::new(self.caller.origin().clone(), rated);
+            summary.add(self.context.writer.take(delivery).await?);
         }
         Ok(summary)
     }

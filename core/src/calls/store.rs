@@ -10,25 +10,14 @@ use crate::{
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
-/// How many ids a statement looks for at once.
-const LOOKED_UP: usize = 1024;
-
-/// Which of some ids belong to stored calls.
-pub(super) async fn known(tx: &mut Tx, call_ids: &[&str]) -> Result<HashSet<String>> {
-    let mut known = HashSet::new();
-    for ids in call_ids.chunks(LOOKED_UP) {
-        let query =
-            Query::new("SELECT call_id FROM calls WHERE call_id IN ").list(ids.iter().copied());
-        for row in tx.fetch_all(query).await? {
-            known.insert(row.get(0)?);
-        }
-    }
-    Ok(known)
+/// Asks which of some ids belong to stored calls.
+pub(crate) fn asking_for_known<'a>(call_ids: impl IntoIterator<Item = &'a str>) -> Query {
+    Query::new("SELECT call_id FROM calls WHERE call_id IN ").list(call_ids)
 }
 
-/// Whether there is a call with this id.
-pub(crate) async fn exists(tx: &mut Tx, call_id: &str) -> Result<bool> {
-    Ok(!known(tx, &[call_id]).await?.is_empty())
+/// What [`asking_for_known`] found.
+pub(crate) fn read_known(rows: &[Row]) -> Result<HashSet<String>> {
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 const COLUMNS: [&str; 24] = [
@@ -59,8 +48,8 @@ const COLUMNS: [&str; 24] = [
 ];
 
 /// Stores new calls.
-pub(super) async fn insert(tx: &mut Tx, calls: &[Call]) -> Result<()> {
-    let rows = calls.iter().map(|call| {
+pub(super) async fn insert<'a>(tx: &mut Tx, calls: impl Iterator<Item = &'a Call>) -> Result<()> {
+    let rows = calls.map(|call| {
         let reported = &call.reported;
         let (price, self_cost) = (&call.price, &call.self_cost);
         vec![
@@ -91,7 +80,7 @@ pub(super) async fn insert(tx: &mut Tx, calls: &[Call]) -> Result<()> {
         ]
     });
     let rows = rows.collect();
-    tx.insert(Insert { table: "calls", columns: &COLUMNS, rows, on_conflict: "" }).await
+    tx.queue(Insert { table: "calls", columns: &COLUMNS, rows, on_conflict: "" }).await
 }
 
 /// A selection of all that a call has, and what comes behind the columns.

@@ -55,6 +55,13 @@ pub(crate) struct Catalog {
     read: AtomicU64,
 }
 
+impl Snapshot {
+    /// Which state of the catalog it is; later ones have higher numbers.
+    pub(crate) fn revision(&self) -> i64 {
+        self.revision
+    }
+}
+
 impl Catalog {
     pub(crate) async fn open(db: &Db) -> Result<Self> {
         Ok(Self {

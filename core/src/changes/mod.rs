@@ -144,5 +144,14 @@ pub(crate) async fn record_all(tx: &mut Tx, changes: &[(&Origin, Change)]) -> Re
         return Ok(());
     }
     let ids = tx.next_ids(Sequence::Changes, changes.len()).await?;
+    record_as(tx, ids, changes).await
+}
+
+/// The same under ids that are known.
+pub(crate) async fn record_as(
+    tx: &mut Tx,
+    ids: Vec<i64>,
+    changes: &[(&Origin, Change)],
+) -> Result<()> {
     store::insert(tx, clock::now(), ids.into_iter().zip(changes)).await
 }

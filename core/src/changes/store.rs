@@ -46,7 +46,7 @@ pub(super) async fn insert<'a>(
         ]
     };
     let rows = changes.map(row).collect();
-    tx.insert(Insert { table: "changes", columns: COLUMNS, rows, on_conflict: "" }).await
+    tx.queue(Insert { table: "changes", columns: COLUMNS, rows, on_conflict: "" }).await
 }
 
 /// Which changes a list shows.

@@ -9,7 +9,6 @@ mod service;
 #[cfg(test)]
 mod simulation;
 pub(crate) mod store;
-pub(crate) mod writer;
 
 use tollbook_proto::v1::{self as pb, LedgerEntryKind};
 

@@ -10,7 +10,10 @@ use std::{collections::HashMap, sync::Arc};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-use super::{Entry, Kind, store};
+use super::{
+    Entry, Kind,
+    store::{self, Accounts},
+};
 use crate::{
     access::Principal,
     changes::{self, Origin},
@@ -19,7 +22,7 @@ use crate::{
     ids::{EntryId, PaymentId, UserId},
     money::Money,
     payments::{self, Payment, PaymentDraft},
-    store::{Db, Sequence, Tx},
+    store::{Db, Query, Row, Sequence, Tx},
     users,
 };
 
@@ -86,7 +89,8 @@ pub(crate) async fn answered_before(
 ) -> Result<Posted> {
     let Some(key) = key else { return Err(reason) };
     let mut tx = db.snapshot().await?;
-    match store::known_keys(&mut tx, &[key]).await?.done.remove(&key.id()) {
+    let [rows] = tx.fetch_each([store::asking_for_keys(&[key])]).await?;
+    match store::read_keys(&rows, &[key])?.done.remove(&key.id()) {
         None => Err(reason),
         Some((fingerprint, _)) if fingerprint != key.fingerprint => {
             Err(Error::IdempotencyKeyReused)
@@ -145,152 +149,244 @@ struct Accepted<'a> {
 /// Applies a batch. The outer error means that nothing was done; the inner ones are of
 /// single postings.
 pub(crate) async fn apply(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Result<Posted>>> {
+    let postings: Vec<&Posting> = postings.iter().collect();
+    let users = users(&postings);
+    let queries = [Some(store::locking(tx, users)), Keys::asked(&postings)];
+    let [accounts, keys] = tx.fetch_each(queries).await?;
+    let mut accounts = store::read_accounts(&accounts)?;
+    let keys = Keys::read(&keys, &postings)?;
+    let judgement = Judgement::of(postings, &mut accounts, &keys);
+    let [entries, payments, changes] = judgement.ids(tx);
+    let rows = tx.fetch_each([entries, payments, changes]).await?;
+    let written = judgement.write(tx, keys, rows).await?;
+    judgement.results(tx, &accounts, &written).await
+}
+
+/// Whose accounts some postings change, each once and in the order in which they are locked.
+fn users(postings: &[&Posting]) -> Vec<UserId> {
     let mut users: Vec<UserId> = postings.iter().map(|posting| posting.user).collect();
     users.sort_unstable();
     users.dedup();
-    let mut accounts = store::lock_accounts(tx, users).await?;
-    let keys: Vec<&IdempotencyKey> =
-        postings.iter().filter_map(|posting| posting.idempotency.as_ref()).collect();
-    let store::Known { done, outdated } = store::known_keys(tx, &keys).await?;
-    store::forget_keys(tx, outdated).await?;
+    users
+}
 
-    let mut accepted: Vec<Accepted<'_>> = Vec::with_capacity(postings.len());
-    let mut keys_here: HashMap<(String, String), usize> = HashMap::new();
-    let mut judged = Vec::with_capacity(postings.len());
-    for posting in postings {
-        judged.push(judge(posting, &mut accounts, &done, &mut keys_here, &mut accepted));
+/// What was done before under the keys of some postings.
+pub(crate) struct Keys(store::Known);
+
+impl Keys {
+    fn of<'a>(postings: &[&'a Posting]) -> Vec<&'a IdempotencyKey> {
+        postings.iter().filter_map(|posting| posting.idempotency.as_ref()).collect()
     }
 
-    let (entries, payments) = write(tx, &accepted).await?;
-    let mut results = Vec::with_capacity(postings.len());
-    for (posting, judged) in postings.iter().zip(judged) {
-        let username = accounts.get(&posting.user).map(|account| account.username.clone());
-        let result = match judged {
-            Judged::Refused(error) => Err(error),
-            Judged::New(index) | Judged::SameAs(index) => Ok(Posted {
-                entry: entries[index].clone(),
-                payment: payments[index].clone(),
-                username: username.unwrap_or_default(),
-            }),
-            Judged::Known(id) => Ok(known(tx, id).await?),
+    /// The query for them; none: no posting has a key.
+    pub(crate) fn asked(postings: &[&Posting]) -> Option<Query> {
+        store::asking_for_keys(&Self::of(postings))
+    }
+
+    pub(crate) fn read(rows: &[Row], postings: &[&Posting]) -> Result<Self> {
+        store::read_keys(rows, &Self::of(postings)).map(Self)
+    }
+}
+
+/// What becomes of some postings, before anything is written.
+pub(crate) struct Judgement<'a> {
+    /// For each posting.
+    judged: Vec<Judged>,
+    users: Vec<UserId>,
+    accepted: Vec<Accepted<'a>>,
+    /// Those of this batch that lead to an accepted posting.
+    keys: HashMap<(String, String), usize>,
+}
+
+/// What was written of some postings.
+pub(crate) struct Written {
+    pub(crate) entries: Vec<Entry>,
+    payments: Vec<Option<Payment>>,
+}
+
+impl<'a> Judgement<'a> {
+    /// Judges postings in their order, and leaves in `accounts` the balances that they make.
+    pub(crate) fn of(
+        postings: impl IntoIterator<Item = &'a Posting>,
+        accounts: &mut Accounts,
+        keys: &Keys,
+    ) -> Self {
+        let mut judgement = Self {
+            judged: Vec::new(),
+            users: Vec::new(),
+            accepted: Vec::new(),
+            keys: HashMap::new(),
         };
-        results.push(result);
-    }
-    Ok(results)
-}
-
-fn judge<'a>(
-    posting: &'a Posting,
-    accounts: &mut HashMap<UserId, store::LockedAccount>,
-    known: &HashMap<(String, String), (String, EntryId)>,
-    keys_here: &mut HashMap<(String, String), usize>,
-    accepted: &mut Vec<Accepted<'a>>,
-) -> Judged {
-    if let Some(key) = &posting.idempotency {
-        let before =
-            known.get(&key.id()).map(|(fingerprint, id)| (fingerprint, Judged::Known(*id)));
-        let earlier = keys_here.get(&key.id()).and_then(|index| {
-            let fingerprint = &accepted[*index].posting.idempotency.as_ref()?.fingerprint;
-            Some((fingerprint, Judged::SameAs(*index)))
-        });
-        if let Some((fingerprint, done)) = before.or(earlier) {
-            let same = *fingerprint == key.fingerprint;
-            return if same { done } else { Judged::Refused(Error::IdempotencyKeyReused) };
+        for posting in postings {
+            let judged = judgement.judge(posting, accounts, &keys.0.done);
+            judgement.judged.push(judged);
+            judgement.users.push(posting.user);
         }
+        judgement
     }
-    let Some(account) = accounts.get_mut(&posting.user) else {
-        return Judged::Refused(Error::UserNotFound);
-    };
-    let balance_before = account.balance;
-    let balance_after = match balance_before.plus(posting.amount) {
-        Ok(balance) => balance,
-        Err(error) => return Judged::Refused(error.of_field("amount")),
-    };
-    account.balance = balance_after;
-    let index = accepted.len();
-    if let Some(key) = &posting.idempotency {
-        keys_here.insert(key.id(), index);
+
+    /// Whether there is nothing to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.accepted.is_empty()
     }
-    accepted.push(Accepted { posting, balance_before, balance_after });
-    Judged::New(index)
+
+    /// The accepted posting of a key that was used in this batch or before, unless it was for
+    /// another request.
+    fn judge(
+        &mut self,
+        posting: &'a Posting,
+        accounts: &mut Accounts,
+        known: &HashMap<(String, String), (String, EntryId)>,
+    ) -> Judged {
+        if let Some(key) = &posting.idempotency {
+            let before =
+                known.get(&key.id()).map(|(fingerprint, id)| (fingerprint, Judged::Known(*id)));
+            let earlier = self.keys.get(&key.id()).and_then(|index| {
+                let fingerprint = &self.accepted[*index].posting.idempotency.as_ref()?.fingerprint;
+                Some((fingerprint, Judged::SameAs(*index)))
+            });
+            if let Some((fingerprint, done)) = before.or(earlier) {
+                let same = *fingerprint == key.fingerprint;
+                return if same { done } else { Judged::Refused(Error::IdempotencyKeyReused) };
+            }
+        }
+        let Some(account) = accounts.get_mut(&posting.user) else {
+            return Judged::Refused(Error::UserNotFound);
+        };
+        let balance_before = account.balance;
+        let balance_after = match balance_before.plus(posting.amount) {
+            Ok(balance) => balance,
+            Err(error) => return Judged::Refused(error.of_field("amount")),
+        };
+        account.balance = balance_after;
+        let index = self.accepted.len();
+        if let Some(key) = &posting.idempotency {
+            self.keys.insert(key.id(), index);
+        }
+        self.accepted.push(Accepted { posting, balance_before, balance_after });
+        Judged::New(index)
+    }
+
+    fn payments(&self) -> usize {
+        self.accepted.iter().filter(|accepted| accepted.posting.payment.is_some()).count()
+    }
+
+    fn changes(&self) -> usize {
+        self.accepted.iter().filter(|accepted| accepted.posting.origin.is_some()).count()
+    }
+
+    /// Asks for the ids of entries, payments and changes. They are taken after the accounts are
+    /// locked, so that those of a user ascend in the order in which his entries were made,
+    /// whichever core made them.
+    pub(crate) fn ids(&self, tx: &Tx) -> [Option<Query>; 3] {
+        let ask = |sequence, count| (count > 0).then(|| tx.ask_for_ids(sequence, count));
+        [
+            ask(Sequence::LedgerEntries, self.accepted.len()),
+            ask(Sequence::Payments, self.payments()),
+            ask(Sequence::Changes, self.changes()),
+        ]
+    }
+
+    /// Writes what was accepted, under the ids that [`Self::ids`] asked for.
+    pub(crate) async fn write(
+        &self,
+        tx: &mut Tx,
+        keys: Keys,
+        ids: [Vec<Row>; 3],
+    ) -> Result<Written> {
+        store::forget_keys(tx, keys.0.outdated).await?;
+        let mut written = Written { entries: Vec::new(), payments: Vec::new() };
+        if self.is_empty() {
+            return Ok(written);
+        }
+        let [entry_ids, payment_ids, change_ids] = ids;
+        let entry_ids = tx.ids(&entry_ids, self.accepted.len())?;
+        let mut payment_ids = match self.payments() {
+            0 => Vec::new(),
+            count => tx.ids(&payment_ids, count)?,
+        }
+        .into_iter();
+        let now = clock::now();
+        for (accepted, id) in self.accepted.iter().zip(entry_ids) {
+            let draft = accepted.posting.payment.clone();
+            let payment = draft.and_then(|draft| {
+                let id = PaymentId(payment_ids.next()?);
+                let Accepted { posting, balance_before, balance_after } = accepted;
+                Some(draft.recorded(id, posting.user, *balance_before, *balance_after, now))
+            });
+            written.entries.push(accepted.entry(EntryId(id), payment.as_ref(), now));
+            written.payments.push(payment);
+        }
+
+        store::insert(tx, &written.entries).await?;
+        if self.payments() > 0 {
+            payments::store::insert(tx, written.payments.iter().flatten()).await?;
+        }
+        let newest: HashMap<UserId, &Entry> =
+            written.entries.iter().map(|entry| (entry.user, entry)).collect();
+        let newest = newest.values().map(|entry| (entry.user, entry.balance_after, entry.id));
+        store::update_accounts(tx, newest).await?;
+        let both = || self.accepted.iter().zip(&written.entries);
+        let changes: Vec<_> = both()
+            .filter_map(|(accepted, entry)| {
+                let origin = accepted.posting.origin.as_deref()?;
+                Some((origin, entry.to_change(accepted.balance_before)))
+            })
+            .collect();
+        if !changes.is_empty() {
+            let ids = tx.ids(&change_ids, changes.len())?;
+            changes::record_as(tx, ids, &changes).await?;
+        }
+        let keys: Vec<_> = both()
+            .filter_map(|(accepted, entry)| {
+                Some((accepted.posting.idempotency.as_ref()?, entry.id))
+            })
+            .collect();
+        if !keys.is_empty() {
+            store::insert_keys(tx, keys, now).await?;
+        }
+        Ok(written)
+    }
+
+    /// What became of each posting.
+    pub(crate) async fn results(
+        self,
+        tx: &mut Tx,
+        accounts: &Accounts,
+        written: &Written,
+    ) -> Result<Vec<Result<Posted>>> {
+        let mut results = Vec::with_capacity(self.judged.len());
+        for (judged, user) in self.judged.into_iter().zip(self.users) {
+            let username = accounts.get(&user).map(|account| account.username.clone());
+            results.push(match judged {
+                Judged::Refused(error) => Err(error),
+                Judged::New(index) | Judged::SameAs(index) => Ok(Posted {
+                    entry: written.entries[index].clone(),
+                    payment: written.payments[index].clone(),
+                    username: username.unwrap_or_default(),
+                }),
+                Judged::Known(id) => Ok(known(tx, id).await?),
+            });
+        }
+        Ok(results)
+    }
 }
 
-/// Writes what was accepted. Returns the entries, and for each the payment if it has one.
-async fn write(
-    tx: &mut Tx,
-    accepted: &[Accepted<'_>],
-) -> Result<(Vec<Entry>, Vec<Option<Payment>>)> {
-    if accepted.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let now = clock::now();
-    // Ids are taken after the accounts are locked, so that those of a user ascend in the
-    // order in which his entries were made, whichever core made them.
-    let entry_ids = tx.next_ids(Sequence::LedgerEntries, accepted.len()).await?;
-    let drafts = accepted.iter().filter(|accepted| accepted.posting.payment.is_some()).count();
-    let mut payment_ids = match drafts {
-        0 => Vec::new(),
-        drafts => tx.next_ids(Sequence::Payments, drafts).await?,
-    }
-    .into_iter();
-
-    let mut entries = Vec::with_capacity(accepted.len());
-    let mut payments = Vec::with_capacity(accepted.len());
-    for (Accepted { posting, balance_before, balance_after }, id) in accepted.iter().zip(entry_ids)
-    {
-        let payment = posting.payment.clone().zip(payment_ids_for(posting, &mut payment_ids)).map(
-            |(draft, id)| draft.recorded(id, posting.user, *balance_before, *balance_after, now),
-        );
-        entries.push(Entry {
-            id: EntryId(id),
+impl Accepted<'_> {
+    fn entry(&self, id: EntryId, payment: Option<&Payment>, now: i64) -> Entry {
+        let posting = self.posting;
+        let key = posting.idempotency.as_ref();
+        Entry {
+            id,
             user: posting.user,
             amount: posting.amount,
-            balance_after: *balance_after,
+            balance_after: self.balance_after,
             kind: posting.kind,
-            payment: payment.as_ref().map(|payment| payment.id),
+            payment: payment.map(|payment| payment.id),
             actor: posting.origin.as_ref().and_then(|origin| origin.actor),
             note: posting.note.clone(),
-            idempotency_key: posting
-                .idempotency
-                .as_ref()
-                .map(|key| key.key.clone())
-                .unwrap_or_default(),
+            idempotency_key: key.map(|key| key.key.clone()).unwrap_or_default(),
             created_at: now,
-        });
-        payments.push(payment);
+        }
     }
-
-    store::insert(tx, &entries).await?;
-    if drafts > 0 {
-        payments::store::insert(tx, payments.iter().flatten()).await?;
-    }
-    let newest: HashMap<UserId, &Entry> = entries.iter().map(|entry| (entry.user, entry)).collect();
-    store::update_accounts(
-        tx,
-        newest.values().map(|entry| (entry.user, entry.balance_after, entry.id)),
-    )
-    .await?;
-    let changes: Vec<_> = accepted
-        .iter()
-        .zip(&entries)
-        .filter_map(|(accepted, entry)| {
-            let origin = accepted.posting.origin.as_deref()?;
-            Some((origin, entry.to_change(accepted.balance_before)))
-        })
-        .collect();
-    changes::record_all(tx, &changes).await?;
-    let keys: Vec<_> = accepted
-        .iter()
-        .zip(&entries)
-        .filter_map(|(accepted, entry)| Some((accepted.posting.idempotency.as_ref()?, entry.id)))
-        .collect();
-    if !keys.is_empty() {
-        store::insert_keys(tx, keys, now).await?;
-    }
-    Ok((entries, payments))
-}
-
-/// The next payment id, where the posting is a payment.
-fn payment_ids_for(posting: &Posting, ids: &mut impl Iterator<Item = i64>) -> Option<PaymentId> {
-    posting.payment.as_ref().and_then(|_| ids.next()).map(PaymentId)
 }

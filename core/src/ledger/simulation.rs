@@ -17,9 +17,10 @@ use tollbook_proto::v1 as pb;
 use super::{
     Kind, audit,
     posting::{IdempotencyKey, Posting},
-    store, writer,
+    store,
 };
 use crate::{
+    catalog::Catalog,
     changes::{Credential, Origin},
     currencies::{self, Currency},
     error::Error,
@@ -31,6 +32,7 @@ use crate::{
     store::{DatabaseUrl, Db, crash::Lost},
     users::{self, Role, directory::Directory, taxes::TaxPlan},
     vault::Vault,
+    writer::{self, Command, Outcome, Resources},
 };
 
 const USERS: i64 = 4;
@@ -41,17 +43,30 @@ const STEPS: u32 = 16;
 
 /// A core, as far as the ledger goes: it dies, and is started again on the same database.
 struct Core {
-    db: Db,
-    directory: Arc<Directory>,
+    resources: Resources,
     /// Requests that have arrived, by their numbers.
     queue: Vec<usize>,
 }
 
 impl Core {
     async fn start(url: &DatabaseUrl) -> Self {
-        let timeout = std::time::Duration::from_secs(30);
-        let db = Db::open(url, Vault::default(), timeout).await.unwrap();
-        Self { directory: Arc::new(Directory::new(db.clone())), db, queue: Vec::new() }
+        Self { resources: resources(open(url).await).await, queue: Vec::new() }
+    }
+}
+
+async fn open(url: &DatabaseUrl) -> Db {
+    let timeout = std::time::Duration::from_secs(30);
+    Db::open(url, Vault::default(), timeout).await.unwrap()
+}
+
+/// What a core that has just been started works with.
+async fn resources(db: Db) -> Resources {
+    Resources {
+        catalog: Arc::new(Catalog::open(&db).await.unwrap()),
+        directory: Arc::new(Directory::new(db.clone())),
+        decks: Arc::default(),
+        pools: Arc::default(),
+        db,
     }
 }
 
@@ -72,9 +87,9 @@ struct Simulation {
 impl Simulation {
     async fn start(seed: u64, url: &DatabaseUrl) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
-        let first = Core::start(url).await;
-        setup::first_start(&first.db, &SetUp::default()).await.unwrap();
-        let mut tx = first.db.begin().await.unwrap();
+        let db = open(url).await;
+        setup::first_start(&db, &SetUp::default()).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
         let currency =
             currencies::store::all(&mut tx).await.unwrap().default_currency().unwrap().clone();
         for id in 1..USERS {
@@ -85,7 +100,7 @@ impl Simulation {
         tx.commit().await.unwrap();
         let requests = (0..REQUESTS).map(|number| request(&mut random, number, &currency));
         let requests = requests.collect();
-        let cores = vec![first, Core::start(url).await];
+        let cores = vec![Core::start(url).await, Core::start(url).await];
         let answers = BTreeMap::new();
         let (sent, unknown) = (BTreeSet::new(), BTreeSet::new());
         Self { random, cores, requests, answers, sent, unknown, crashes: 0, repeated: 0, lost: 0 }
@@ -125,22 +140,24 @@ impl Simulation {
         let steps = self.random.random_range(0..STEPS);
         let core = &mut self.cores[core];
         if dies {
-            core.db.crash.after(steps);
+            core.resources.db.crash.after(steps);
         } else if self.random.random_bool(0.3) {
             let lost = self.random.random_bool(0.5);
-            core.db.crash.lose(if lost { Lost::Commit } else { Lost::Answer });
+            core.resources.db.crash.lose(if lost { Lost::Commit } else { Lost::Answer });
             self.lost += 1;
         }
         let numbers = std::mem::take(&mut core.queue);
-        let postings: Vec<_> =
-            numbers.iter().map(|number| self.requests[*number].clone()).collect();
-        let results = match postings.is_empty() {
+        let commands: Vec<_> = numbers
+            .iter()
+            .map(|number| Command::Post(Box::new(self.requests[*number].clone())))
+            .collect();
+        let results = match commands.is_empty() {
             true => Vec::new(),
-            false => writer::commit(&core.db, &core.directory, &postings).await,
+            false => writer::commit(&core.resources, &commands).await,
         };
-        if core.db.crash.restart() {
+        if core.resources.db.crash.restart() {
             // Nobody is answered by the dead, and what he knew is gone.
-            core.directory = Arc::new(Directory::new(core.db.clone()));
+            core.resources = resources(core.resources.db.clone()).await;
             self.crashes += 1;
             let sent = &self.sent;
             self.unknown.extend(numbers.into_iter().filter(|number| sent.contains(number)));
@@ -148,7 +165,8 @@ impl Simulation {
         }
         for (number, result) in numbers.into_iter().zip(results) {
             let answer = match result {
-                Ok(posted) => Some(posted.entry.id.0),
+                Ok(Outcome::Posted(posted)) => Some(posted.entry.id.0),
+                Ok(_) => panic!("request {number}: another outcome"),
                 Err(Error::UserNotFound) => None,
                 // Who has a key asks again.
                 Err(Error::CommitUnknown) => {
@@ -170,7 +188,7 @@ impl Simulation {
     /// Each request took effect once, one that was never answered at most once, and the books
     /// are right.
     async fn check(&self) {
-        let db = &self.cores[0].db;
+        let db = &self.cores[0].resources.db;
         let mut made: HashMap<String, i64> = HashMap::new();
         for user in 0..USERS {
             for entry in store::newest(db, UserId(user), None, 1_000).await.unwrap() {

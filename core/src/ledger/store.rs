@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     ids::{EntryId, PaymentId, UserId},
     money::Money,
-    store::{Db, Query, Row, Tx, Value},
+    store::{Db, Insert, Query, Row, Tx, Value},
 };
 
 /// An account inside a transaction, which nobody else changes until its end.
@@ -16,21 +16,23 @@ pub(crate) struct LockedAccount {
     pub(crate) balance: Money,
 }
 
+/// Accounts inside a transaction, by user.
+pub(crate) type Accounts = HashMap<UserId, LockedAccount>;
+
 /// Locks the accounts of users, in the order of their ids so that two batches never wait
 /// for one another. Users who do not exist are left out.
-pub(crate) async fn lock_accounts(
-    tx: &mut Tx,
-    users: impl IntoIterator<Item = UserId>,
-) -> Result<HashMap<UserId, LockedAccount>> {
-    let lock = tx.lock_clause();
-    let query = Query::new(
+pub(crate) fn locking(tx: &Tx, users: impl IntoIterator<Item = UserId>) -> Query {
+    Query::new(
         "SELECT a.user_id, u.username, a.balance FROM accounts a JOIN users u ON u.id = a.user_id \
          WHERE u.deleted_at IS NULL AND a.user_id IN ",
     )
     .list(users)
     .and(" ORDER BY a.user_id")
-    .and(lock);
-    let rows = tx.fetch_all(query).await?;
+    .and(tx.lock_clause())
+}
+
+/// What [`locking`] found.
+pub(crate) fn read_accounts(rows: &[Row]) -> Result<Accounts> {
     rows.iter()
         .map(|row| {
             let account = LockedAccount { username: row.get(1)?, balance: row.get(2)? };
@@ -50,10 +52,9 @@ pub(super) async fn update_accounts(
     let query = Query::new(
         "UPDATE accounts SET balance = changed.column2, last_entry_id = changed.column3 FROM (VALUES ",
     )
-    .rows(rows)
+    .set_of_rows(rows)
     .and(") AS changed WHERE accounts.user_id = changed.column1");
-    tx.execute(query).await?;
-    Ok(())
+    tx.queue(query).await
 }
 
 /// All accounts with their balances and newest entries, for the audit.
@@ -96,13 +97,20 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
             entry.created_at.into(),
         ]
     });
-    let query = Query::new(
-        "INSERT INTO ledger_entries (id, user_id, amount, balance_after, kind, payment_id, \
-         actor_id, note, idempotency_key, created_at) VALUES ",
-    )
-    .rows(rows);
-    tx.execute(query).await?;
-    Ok(())
+    let columns = &[
+        "id",
+        "user_id",
+        "amount",
+        "balance_after",
+        "kind",
+        "payment_id",
+        "actor_id",
+        "note",
+        "idempotency_key",
+        "created_at",
+    ];
+    let rows = rows.collect();
+    tx.queue(Insert { table: "ledger_entries", columns, rows, on_conflict: "" }).await
 }
 
 pub(super) async fn get(tx: &mut Tx, id: EntryId) -> Result<Entry> {
@@ -152,22 +160,23 @@ pub(super) struct Known {
     pub(super) outdated: Vec<(String, String)>,
 }
 
-pub(super) async fn known_keys(tx: &mut Tx, keys: &[&IdempotencyKey]) -> Result<Known> {
-    let mut known = Known::default();
-    if keys.is_empty() {
-        return Ok(known);
-    }
+/// Asks what was done under some keys.
+pub(super) fn asking_for_keys(keys: &[&IdempotencyKey]) -> Option<Query> {
     let rows =
         keys.iter().map(|key| vec![Value::from(key.scope.as_str()), Value::from(key.key.as_str())]);
     let query = Query::new(
         "SELECT scope, key, fingerprint, entry_id, created_at FROM idempotency_keys \
          WHERE (scope, key) IN (VALUES ",
-    )
-    .rows(rows)
-    .and(")");
+    );
+    (!keys.is_empty()).then(|| query.set_of_rows(rows).and(")"))
+}
+
+/// What [`asking_for_keys`] found.
+pub(super) fn read_keys(rows: &[Row], keys: &[&IdempotencyKey]) -> Result<Known> {
+    let mut known = Known::default();
     let since: HashMap<_, _> =
         keys.iter().map(|key| ((key.scope.as_str(), key.key.as_str()), key.since)).collect();
-    for row in tx.fetch_all(query).await? {
+    for row in rows {
         let (scope, key): (String, String) = (row.get(0)?, row.get(1)?);
         let created_at: i64 = row.get(4)?;
         let wanted_since = since.get(&(scope.as_str(), key.as_str()));
@@ -184,7 +193,7 @@ pub(super) async fn known_keys(tx: &mut Tx, keys: &[&IdempotencyKey]) -> Result<
 pub(super) async fn forget_keys(tx: &mut Tx, keys: Vec<(String, String)>) -> Result<()> {
     for (scope, key) in keys {
         let query = Query::new("DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2");
-        tx.execute(query.bind(scope).bind(key)).await?;
+        tx.queue(query.bind(scope).bind(key)).await?;
     }
     Ok(())
 }
@@ -229,12 +238,9 @@ pub(super) async fn insert_keys(
             now.into(),
         ]
     });
-    let query = Query::new(
-        "INSERT INTO idempotency_keys (scope, key, fingerprint, entry_id, created_at) VALUES ",
-    )
-    .rows(rows);
-    tx.execute(query).await?;
-    Ok(())
+    let columns = &["scope", "key", "fingerprint", "entry_id", "created_at"];
+    let rows = rows.collect();
+    tx.queue(Insert { table: "idempotency_keys", columns, rows, on_conflict: "" }).await
 }
 
 /// Whether nothing has changed a balance yet.

@@ -3,23 +3,22 @@
 use rust_decimal::Decimal;
 use tollbook_proto::v1::{self as pb, RejectCode};
 
-use super::{ActiveCall, LONGEST, SECOND, store};
+use super::{ActiveCall, LONGEST, SECOND, board::Usage};
 use crate::{
-    catalog::Snapshot,
     error::Result,
-    ids::UserId,
     money::{self, Money},
     points::SideTariffs,
     rating::{CallTime, NoOffer, Offer, Rater},
-    stats::{self, rollup::day_of},
-    store::Tx,
 };
 
-/// A user inside the transaction that decides, with his account locked.
-pub(super) struct Party {
-    pub(super) user: pb::User,
+/// A user on whose account a decision is made.
+pub(super) struct Party<'a> {
+    pub(super) user: &'a pb::User,
     pub(super) balance: Money,
-    pub(super) usage: store::Usage,
+    /// Without the call that is decided about.
+    pub(super) usage: Usage,
+    /// As originator today, if he has a daily limit.
+    pub(super) spent: Money,
 }
 
 /// What a call may cost.
@@ -48,7 +47,7 @@ impl Allowance {
     }
 }
 
-impl Party {
+impl Party<'_> {
     fn amount(amount: Option<&pb::Decimal>) -> Option<Money> {
         amount.and_then(|amount| money::parse(&amount.value)).and_then(Money::new)
     }
@@ -67,39 +66,26 @@ impl Party {
     }
 
     /// What he can spend on one more call.
-    pub(super) async fn allowance(
-        &self,
-        tx: &mut Tx,
-        snapshot: &Snapshot,
-        now: i64,
-    ) -> Result<Allowance> {
+    pub(super) fn allowance(&self) -> Result<Allowance> {
         let mut allowance = Allowance::Unlimited;
         if let Some(floor) = self.floor() {
             allowance = allowance.at_most(self.balance.minus(floor)?.minus(self.usage.reserved)?);
         }
-        if let Some(left) = self.left_of_day(tx, snapshot, now).await? {
+        if let Some(left) = self.left_of_day()? {
             allowance = allowance.at_most(left.minus(self.usage.reserved)?);
         }
         Ok(allowance)
     }
 
+    /// The daily limit of a user; none: there is none.
+    pub(super) fn limit_of_day(user: &pb::User) -> Option<Money> {
+        let limit = user.daily_limit.as_ref().filter(|limit| limit.enforced)?;
+        Self::amount(limit.limit.as_ref()).filter(|limit| *limit > Money::ZERO)
+    }
+
     /// What is left of his daily limit; none: there is no limit.
-    pub(super) async fn left_of_day(
-        &self,
-        tx: &mut Tx,
-        snapshot: &Snapshot,
-        now: i64,
-    ) -> Result<Option<Money>> {
-        let Some(limit) = self.user.daily_limit.as_ref().filter(|limit| limit.enforced) else {
-            return Ok(None);
-        };
-        let Some(limit) = Self::amount(limit.limit.as_ref()).filter(|limit| *limit > Money::ZERO)
-        else {
-            return Ok(None);
-        };
-        let (today, _) = day_of(now, &snapshot.settings.time_zone);
-        let spent = stats::store::spent_since(tx, UserId(self.user.id()), today).await?.price;
-        limit.minus(Money::rounded(spent.value()?)?).map(Some)
+    pub(super) fn left_of_day(&self) -> Result<Option<Money>> {
+        Self::limit_of_day(self.user).map(|limit| limit.minus(self.spent)).transpose()
     }
 
     fn has_call_limit(&self, calls: i64) -> bool {
@@ -121,7 +107,7 @@ impl Party {
     /// What they earn with a call that goes to them, or why it cannot.
     pub(super) fn suitable(
         &self,
-        originator: &Self,
+        originator: &Party<'_>,
         offer: &Offer,
         own: Result<Offer, NoOffer>,
     ) -> Result<Result<Offer, RejectCode>> {
@@ -140,7 +126,7 @@ impl Party {
                 return Ok(Err(RejectCode::NoSuitableTerminator));
             }
         };
-        if !has_margin(&originator.user, offer.rate()?, own.rate()?) {
+        if !has_margin(originator.user, offer.rate()?, own.rate()?) {
             return Ok(Err(RejectCode::RateMargin));
         }
         if self.has_call_limit(self.usage.terminated) {
@@ -179,7 +165,7 @@ fn is_too_high(originator: &pb::User, rate: Money) -> bool {
 
 /// What an originator is charged for a number, or why it may not be called.
 pub(super) fn offer(
-    originator: &Party,
+    originator: &Party<'_>,
     tariffs: SideTariffs,
     rater: &Rater,
     destination: &str,
@@ -192,7 +178,7 @@ pub(super) fn offer(
             return Ok(Err(RejectCode::OriginatorRateNotFound));
         }
     };
-    if is_too_high(&originator.user, offer.rate()?) {
+    if is_too_high(originator.user, offer.rate()?) {
         return Ok(Err(RejectCode::RateTooHigh));
     }
     Ok(Ok(offer))
@@ -259,9 +245,8 @@ mod tests {
         Some(pb::Decimal { value: text.to_owned() })
     }
 
-    fn party(user: pb::User) -> Party {
-        let usage = store::Usage { originated: 0, reserved: Money::ZERO, terminated: 0 };
-        Party { user, balance: Money::ZERO, usage }
+    fn party(user: &pb::User) -> Party<'_> {
+        Party { user, balance: Money::ZERO, usage: Usage::NONE, spent: Money::ZERO }
     }
 
     #[test]
@@ -280,7 +265,7 @@ mod tests {
             (true, None, decimal("0.0000"), Some("0")),
         ] {
             let user = pb::User { postpaid, credit, balance_min, ..Default::default() };
-            assert_eq!(party(user.clone()).floor(), floor.map(money), "{user:?}");
+            assert_eq!(party(&user).floor(), floor.map(money), "{user:?}");
         }
     }
 

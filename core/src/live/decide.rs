@@ -1,36 +1,29 @@
 //! The decision about one call: who may make it, by whom it goes, and for how long.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use tollbook_proto::v1::{self as pb, ListUse, RejectCode, SkippedTerminator};
 
 use super::{
     ActiveCall, LONGEST, RINGING,
     authorize::{self, Party},
-    store,
+    board::{Board, Concerned},
 };
 use crate::{
-    calls,
     catalog::Snapshot,
     clock,
-    context::Context,
     error::{Error, Result},
     ids::{PointId, PoolId, TariffId, UserId},
-    ledger,
     points::{Origination, SideTariffs, SourceRefusal, Termination},
-    rating::{CallTime, Offer, Rater},
-    store::Tx,
-    users::{self, Role},
+    rating::{CallTime, Offer},
 };
 
 /// A question whose originator is known.
-pub(super) struct Question<'a> {
-    pub(super) context: &'a Context,
-    pub(super) snapshot: &'a Snapshot,
-    pub(super) request: &'a pb::AuthorizeCallRequest,
+pub(crate) struct Question {
+    pub(super) request: pb::AuthorizeCallRequest,
     pub(super) originator: UserId,
     /// None: neither was a point named, nor found.
-    pub(super) origination: Option<(PointId, &'a Origination)>,
+    pub(super) origination: Option<PointId>,
 }
 
 /// Where a call may go.
@@ -44,38 +37,17 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    /// By which tariffs the self-cost is worked out; none: there is no such terminator.
-    fn tariffs(&self, parties: &HashMap<UserId, Party>) -> Option<SideTariffs> {
-        let user = &parties.get(&self.terminator?)?.user;
+    /// By which tariffs the self-cost is worked out.
+    fn tariffs(&self, terminator: &Party<'_>) -> SideTariffs {
         let own = self.termination.map_or(SideTariffs::NONE, |point| point.terms.tariffs);
-        Some(own.or(TariffId(user.tariff_id)))
+        own.or(TariffId(terminator.user.tariff_id))
     }
 }
 
 /// The tariffs of an originator's calls from a point.
-pub(super) fn originator_tariffs(party: &Party, point: Option<&Origination>) -> SideTariffs {
+fn originator_tariffs(party: &Party<'_>, point: Option<&Origination>) -> SideTariffs {
     let own = point.map_or(SideTariffs::NONE, |point| point.terms.tariffs);
     own.or(TariffId(party.user.tariff_id))
-}
-
-/// Some users by id, their accounts locked. Whoever is no customer or supplier is left out.
-pub(super) async fn lock_parties(
-    tx: &mut Tx,
-    mut users: Vec<UserId>,
-    call_id: &str,
-    now: i64,
-) -> Result<HashMap<UserId, Party>> {
-    users.sort_unstable();
-    users.dedup();
-    let mut parties = HashMap::with_capacity(users.len());
-    for (id, account) in ledger::store::lock_accounts(tx, users).await? {
-        let user = users::store::get(tx, id).await?;
-        if Role::from_proto(user.role) == Some(Role::User) {
-            let usage = store::usage(tx, id, call_id, now).await?;
-            parties.insert(id, Party { user, balance: account.balance, usage });
-        }
-    }
-    Ok(parties)
 }
 
 /// What a question comes to.
@@ -83,75 +55,135 @@ enum Verdict {
     Refused(pb::AuthorizeCallResponse),
     /// What was authorised before still holds.
     Holds,
-    Authorized(pb::AuthorizeCallResponse, Box<ActiveCall>),
+    Authorized(Vec<SkippedTerminator>, Box<ActiveCall>),
 }
 
-impl Question<'_> {
-    /// Decides with the accounts of all users concerned locked, so that two calls never
-    /// count on the same money. The last answer is the one that counts: what it does not
-    /// confirm of an earlier one under the same id is given back in the same transaction.
-    pub(super) async fn decide(&self) -> Result<pb::AuthorizeCallResponse> {
-        let (request, now) = (self.request, clock::now());
-        let mut tx = self.context.db.begin().await?;
-        let candidates = self.candidates();
-        let mut users: Vec<UserId> =
-            candidates.iter().filter_map(|candidate| candidate.terminator).collect();
-        users.push(self.originator);
-        let parties = lock_parties(&mut tx, users, &request.call_id, now).await?;
-        let Some(caller) = parties.get(&self.originator) else {
-            return Ok(refusal(RejectCode::OriginatorNotFound));
+impl Question {
+    /// Whom the question is about.
+    pub(super) fn concerns(&self, snapshot: &Snapshot, concerned: &mut Concerned) {
+        concerned.users.insert(self.originator);
+        concerned.users.extend(self.request.terminator_ids.iter().copied().map(UserId));
+        concerned.points.extend(self.origination);
+        for id in self.request.termination_point_ids.iter().copied().map(PointId) {
+            concerned.points.insert(id);
+            let found = snapshot.points.termination(id);
+            concerned.users.extend(found.map(|(point, _)| point.user));
+        }
+    }
+
+    /// The tariffs that may decide.
+    pub(super) fn sides(&self, board: &Board) -> Result<HashSet<SideTariffs>> {
+        let Some(case) = Case::new(self, board) else { return Ok(HashSet::new()) };
+        case.sides()
+    }
+
+    /// Decides, so that two calls never count on the same money. The last answer is the one that
+    /// counts: what it does not confirm of an earlier one under the same id is given back with it.
+    pub(super) fn decide(&self, board: &mut Board) -> Result<pb::AuthorizeCallResponse> {
+        let verdict = match Case::new(self, board) {
+            None => return Ok(refusal(RejectCode::OriginatorNotFound)),
+            Some(case) => case.verdict()?,
         };
-        if calls::store::exists(&mut tx, &request.call_id).await? {
-            return Err(Error::CallFinished);
-        }
-        let before = store::get(&mut tx, &request.call_id).await?;
-        if let Some(before) = &before {
-            if before.originator != self.originator {
-                return Err(Error::invalid("call_id", "is that of another originator's call"));
-            }
-            if before.answered_at.is_some() {
-                self.check_answered(before, &candidates, now)?;
-                return accepted(before);
-            }
-        }
-        let held = before
-            .as_ref()
-            .filter(|call| !call.is_expired(now) && self.differs_in(call, &candidates).is_none());
-        match self.judge(&mut tx, caller, &parties, &candidates, held, now).await? {
-            Verdict::Holds => before.as_ref().map_or_else(
+        let call_id = &self.request.call_id;
+        match verdict {
+            Verdict::Holds => board.calls.get(call_id).map_or_else(
                 || Err(Error::internal("a reservation that holds is missing")),
                 accepted,
             ),
             Verdict::Refused(answer) => {
-                if before.is_some() {
-                    store::delete(&mut tx, &request.call_id).await?;
-                    tx.commit().await?;
+                let before = board.calls.get(call_id);
+                if before.is_some_and(|before| before.originator == self.originator) {
+                    board.remove(call_id)?;
                 }
                 Ok(answer)
             }
-            Verdict::Authorized(answer, call) => {
-                if before.is_some() {
-                    store::delete(&mut tx, &request.call_id).await?;
-                }
-                store::insert(&mut tx, &call).await?;
-                tx.commit().await?;
-                let skipped_terminators = answer.skipped_terminators;
-                Ok(pb::AuthorizeCallResponse { skipped_terminators, ..accepted(&call)? })
+            Verdict::Authorized(skipped_terminators, call) => {
+                let answer = accepted(&call)?;
+                board.put(*call)?;
+                Ok(pb::AuthorizeCallResponse { skipped_terminators, ..answer })
             }
         }
+    }
+}
+
+/// A question with all that decides about it.
+struct Case<'a> {
+    request: &'a pb::AuthorizeCallRequest,
+    originator: UserId,
+    origination: Option<(PointId, &'a Origination)>,
+    candidates: Vec<Candidate<'a>>,
+    board: &'a Board,
+    time: CallTime,
+}
+
+impl<'a> Case<'a> {
+    /// None: the point is gone, or is another's by now.
+    fn new(question: &'a Question, board: &'a Board) -> Option<Self> {
+        let Question { request, originator, origination } = question;
+        let origination = match *origination {
+            None => None,
+            Some(id) => {
+                let (point, origination) = board.snapshot.points.origination(id)?;
+                (point.user == *originator).then_some(())?;
+                Some((id, origination))
+            }
+        };
+        Some(Self {
+            request,
+            originator: *originator,
+            origination,
+            candidates: candidates(request, board),
+            board,
+            time: CallTime::new(board.now, &board.snapshot.settings.time_zone),
+        })
+    }
+
+    fn party(&self, user: UserId) -> Result<Option<Party<'a>>> {
+        self.board.party(user, &self.request.call_id)
+    }
+
+    fn sides(&self) -> Result<HashSet<SideTariffs>> {
+        let mut sides = HashSet::new();
+        if let Some(caller) = self.party(self.originator)? {
+            sides.insert(originator_tariffs(&caller, self.origination.map(|(_, point)| point)));
+        }
+        for candidate in &self.candidates {
+            let Some(user) = candidate.terminator else { continue };
+            sides.extend(self.party(user)?.map(|party| candidate.tariffs(&party)));
+        }
+        Ok(sides)
+    }
+
+    fn verdict(&self) -> Result<Verdict> {
+        let (call_id, now) = (&self.request.call_id, self.board.now);
+        let Some(caller) = self.party(self.originator)? else {
+            return Ok(Verdict::Refused(refusal(RejectCode::OriginatorNotFound)));
+        };
+        if self.board.finished.contains(call_id) {
+            return Err(Error::CallFinished);
+        }
+        let before = self.board.calls.get(call_id);
+        if let Some(before) = before {
+            if before.originator != self.originator {
+                return Err(Error::invalid("call_id", "is that of another originator's call"));
+            }
+            if before.answered_at.is_some() {
+                self.check_answered(before)?;
+                return Ok(Verdict::Holds);
+            }
+        }
+        let holds =
+            before.is_some_and(|call| !call.is_expired(now) && self.differs_in(call).is_none());
+        self.judge(&caller, holds)
     }
 
     /// What of the question is not as it was when the call was authorised; `None`: it is about
     /// the same call.
-    fn differs_in(
-        &self,
-        before: &ActiveCall,
-        candidates: &[Candidate<'_>],
-    ) -> Option<&'static str> {
+    fn differs_in(&self, before: &ActiveCall) -> Option<&'static str> {
         let point = self.origination.map_or(PointId(0), |(id, _)| id);
         let goes_there = match before.terminator {
-            None => candidates.is_empty(),
-            Some(_) => candidates.iter().any(|candidate| {
+            None => self.candidates.is_empty(),
+            Some(_) => self.candidates.iter().any(|candidate| {
                 candidate.terminator == before.terminator
                     && candidate.point == before.termination_point
             }),
@@ -172,16 +204,11 @@ impl Question<'_> {
     }
 
     /// A call that was answered goes on as it was authorised, or ends.
-    fn check_answered(
-        &self,
-        before: &ActiveCall,
-        candidates: &[Candidate<'_>],
-        now: i64,
-    ) -> Result<()> {
-        if let Some(field) = self.differs_in(before, candidates) {
+    fn check_answered(&self, before: &ActiveCall) -> Result<()> {
+        if let Some(field) = self.differs_in(before) {
             return Err(Error::invalid(field, "is not that of the call, which was answered"));
         }
-        if before.is_expired(now) {
+        if before.is_expired(self.board.now) {
             return Err(Error::invalid(
                 "call_id",
                 "is that of an answered call whose reservation has expired: ask UpdateCall",
@@ -191,43 +218,29 @@ impl Question<'_> {
     }
 
     /// Makes all checks, and works out what to reserve unless that of before holds.
-    async fn judge(
-        &self,
-        tx: &mut Tx,
-        caller: &Party,
-        parties: &HashMap<UserId, Party>,
-        candidates: &[Candidate<'_>],
-        held: Option<&ActiveCall>,
-        now: i64,
-    ) -> Result<Verdict> {
-        let request = self.request;
+    fn judge(&self, caller: &Party<'_>, holds: bool) -> Result<Verdict> {
+        let (request, board) = (self.request, self.board);
         let own = originator_tariffs(caller, self.origination.map(|(_, point)| point));
-        let mut sides: HashSet<SideTariffs> =
-            candidates.iter().filter_map(|candidate| candidate.tariffs(parties)).collect();
-        sides.insert(own);
-        let time = CallTime::new(now, &self.snapshot.settings.time_zone);
-        let decks = Rater::load(self.context, self.snapshot, sides).await?;
-        if let Some(code) = self.refused(tx, caller, now).await? {
+        if let Some(code) = self.refused(caller)? {
             return Ok(Verdict::Refused(refusal(code)));
         }
-        if held.is_some() {
+        if holds {
             return Ok(Verdict::Holds);
         }
-        let offer = match authorize::offer(caller, own, &decks, &request.destination, time)? {
+        let offer = authorize::offer(caller, own, &board.rater, &request.destination, self.time)?;
+        let offer = match offer {
             Ok(offer) => offer,
             Err(code) => return Ok(Verdict::Refused(refusal(code))),
         };
-        let (chosen, skipped_terminators) =
-            self.choose(tx, candidates, caller, parties, &offer, &decks, time, now).await?;
-        if chosen.is_none() && !candidates.is_empty() {
+        let (chosen, skipped_terminators) = self.choose(caller, &offer)?;
+        if chosen.is_none() && !self.candidates.is_empty() {
             let refusal = refusal(RejectCode::NoSuitableTerminator);
             let refusal = pb::AuthorizeCallResponse { skipped_terminators, ..refusal };
             return Ok(Verdict::Refused(refusal));
         }
         let (candidate, self_cost) = chosen.unzip();
-        let allowance = caller.allowance(tx, self.snapshot, now).await?;
         let wanted = self.wanted(candidate);
-        let (max_duration, reserved) = allowance.longest(&offer, wanted)?;
+        let (max_duration, reserved) = caller.allowance()?.longest(&offer, wanted)?;
         if max_duration == 0 {
             return Ok(Verdict::Refused(refusal(RejectCode::BalanceTooLow)));
         }
@@ -240,16 +253,15 @@ impl Question<'_> {
             origination_point: self.origination.map_or(PointId(0), |(id, _)| id),
             terminator: candidate.and_then(|candidate| candidate.terminator),
             termination_point: candidate.map_or(PointId(0), |candidate| candidate.point),
-            authorized_at: now,
+            authorized_at: board.now,
             answered_at: None,
-            expires_at: now + RINGING,
+            expires_at: board.now + RINGING,
             max_duration,
             reserved,
             price: Some(offer),
             self_cost,
         };
-        let answer = pb::AuthorizeCallResponse { skipped_terminators, ..Default::default() };
-        Ok(Verdict::Authorized(answer, Box::new(call)))
+        Ok(Verdict::Authorized(skipped_terminators, Box::new(call)))
     }
 
     /// The duration that is asked for, within what the points of both sides allow.
@@ -268,23 +280,16 @@ impl Question<'_> {
 
     /// The first candidate that the call can go to with what they earn, and why those before
     /// were passed over.
-    #[allow(clippy::too_many_arguments, reason = "what a decision is made of")]
-    async fn choose<'c>(
+    fn choose(
         &self,
-        tx: &mut Tx,
-        candidates: &[Candidate<'c>],
-        caller: &Party,
-        parties: &HashMap<UserId, Party>,
+        caller: &Party<'_>,
         offer: &Offer,
-        decks: &Rater,
-        time: CallTime,
-        now: i64,
-    ) -> Result<(Option<(Candidate<'c>, Offer)>, Vec<SkippedTerminator>)> {
+    ) -> Result<(Option<(Candidate<'a>, Offer)>, Vec<SkippedTerminator>)> {
         let mut skipped = Vec::new();
-        for candidate in candidates {
-            let code = match self.refused_by_point(tx, candidate, now).await? {
+        for candidate in &self.candidates {
+            let code = match self.refused_by_point(candidate) {
                 Some(code) => code,
-                None => match self.suitable(candidate, caller, parties, offer, decks, time)? {
+                None => match self.suitable(candidate, caller, offer)? {
                     Ok(own) => return Ok((Some((*candidate, own)), skipped)),
                     Err(code) => code,
                 },
@@ -298,40 +303,13 @@ impl Question<'_> {
         Ok((None, skipped))
     }
 
-    /// Termination points where there are any, else terminators.
-    fn candidates(&self) -> Vec<Candidate<'_>> {
-        let points = &self.request.termination_point_ids;
-        if points.is_empty() {
-            let terminators = self.request.terminator_ids.iter();
-            return terminators
-                .map(|id| Candidate {
-                    terminator: Some(UserId(*id)),
-                    point: PointId(0),
-                    termination: None,
-                })
-                .collect();
-        }
-        points
-            .iter()
-            .map(|id| {
-                let found = self.snapshot.points.termination(PointId(*id));
-                Candidate {
-                    terminator: found.map(|(point, _)| point.user),
-                    point: PointId(*id),
-                    termination: found.map(|(_, termination)| termination),
-                }
-            })
-            .collect()
-    }
-
     /// Why the originator may not call at all; none: he may.
-    async fn refused(&self, tx: &mut Tx, caller: &Party, now: i64) -> Result<Option<RejectCode>> {
+    fn refused(&self, caller: &Party<'_>) -> Result<Option<RejectCode>> {
         if let Some((id, point)) = self.origination {
             if !point.terms.active {
                 return Ok(Some(RejectCode::OriginationPointInactive));
             }
-            let calls = store::usage_of_point(tx, id, &self.request.call_id, now).await?;
-            if point.terms.is_full(calls) {
+            if point.terms.is_full(self.board.calls_of(id, &self.request.call_id)) {
                 return Ok(Some(RejectCode::OriginationPointCapacity));
             }
             // M4 has one code for both.
@@ -340,7 +318,7 @@ impl Question<'_> {
             }
         }
         let (source, destination) = (&self.request.source, &self.request.destination);
-        let user = &caller.user;
+        let user = caller.user;
         for (list, number, blacklisted, not_whitelisted) in [
             (
                 &user.source_list,
@@ -361,9 +339,8 @@ impl Question<'_> {
                 ListUse::Blacklist => true,
                 ListUse::Whitelist => false,
             };
-            let pool = PoolId(list.number_pool_id);
-            let revisions = &self.snapshot.pools;
-            let numbers = self.context.pools.get(&self.context.db, revisions, pool).await?;
+            let numbers = self.board.pools.get(&PoolId(list.number_pool_id));
+            let numbers = numbers.ok_or_else(|| Error::internal("a number pool was not read"))?;
             if numbers.contain(number) == refused_if_listed {
                 let code = if refused_if_listed { blacklisted } else { not_whitelisted };
                 return Ok(Some(code));
@@ -373,46 +350,64 @@ impl Question<'_> {
     }
 
     /// Why a termination point takes not this call; none: it does, or there is no point.
-    async fn refused_by_point(
-        &self,
-        tx: &mut Tx,
-        candidate: &Candidate<'_>,
-        now: i64,
-    ) -> Result<Option<RejectCode>> {
-        let Some(point) = candidate.termination else { return Ok(None) };
-        let point = &point.terms;
+    fn refused_by_point(&self, candidate: &Candidate<'_>) -> Option<RejectCode> {
+        let point = &candidate.termination?.terms;
         if !point.active {
-            return Ok(Some(RejectCode::TerminatorUnreachable));
+            return Some(RejectCode::TerminatorUnreachable);
         }
         match point.refuses(&self.request.source) {
-            Some(SourceRefusal::Mismatch) => {
-                return Ok(Some(RejectCode::TerminatorSourceMismatch));
-            }
-            Some(SourceRefusal::Denied) => return Ok(Some(RejectCode::TerminatorSourceDenied)),
+            Some(SourceRefusal::Mismatch) => return Some(RejectCode::TerminatorSourceMismatch),
+            Some(SourceRefusal::Denied) => return Some(RejectCode::TerminatorSourceDenied),
             None => {}
         }
-        let call_id = &self.request.call_id;
-        let calls = store::usage_of_point(tx, candidate.point, call_id, now).await?;
-        Ok(point.is_full(calls).then_some(RejectCode::TerminationPointCapacity))
+        let calls = self.board.calls_of(candidate.point, &self.request.call_id);
+        point.is_full(calls).then_some(RejectCode::TerminationPointCapacity)
     }
 
     /// What a terminator earns with the call, or why it cannot go to them.
     fn suitable(
         &self,
         candidate: &Candidate<'_>,
-        caller: &Party,
-        parties: &HashMap<UserId, Party>,
+        caller: &Party<'_>,
         offer: &Offer,
-        decks: &Rater,
-        time: CallTime,
     ) -> Result<Result<Offer, RejectCode>> {
-        let terminator = candidate.terminator.and_then(|user| parties.get(&user));
-        let (Some(terminator), Some(tariffs)) = (terminator, candidate.tariffs(parties)) else {
+        let terminator = match candidate.terminator {
+            Some(user) => self.party(user)?,
+            None => None,
+        };
+        let Some(terminator) = terminator else {
             return Ok(Err(RejectCode::NoSuitableTerminator));
         };
-        let own = decks.offer(tariffs, &self.request.destination, time);
+        let tariffs = candidate.tariffs(&terminator);
+        let own = self.board.rater.offer(tariffs, &self.request.destination, self.time);
         terminator.suitable(caller, offer, own)
     }
+}
+
+/// Termination points where there are any, else terminators.
+fn candidates<'a>(request: &pb::AuthorizeCallRequest, board: &'a Board) -> Vec<Candidate<'a>> {
+    let points = &request.termination_point_ids;
+    if points.is_empty() {
+        let terminators = request.terminator_ids.iter();
+        return terminators
+            .map(|id| Candidate {
+                terminator: Some(UserId(*id)),
+                point: PointId(0),
+                termination: None,
+            })
+            .collect();
+    }
+    points
+        .iter()
+        .map(|id| {
+            let found = board.snapshot.points.termination(PointId(*id));
+            Candidate {
+                terminator: found.map(|(point, _)| point.user),
+                point: PointId(*id),
+                termination: found.map(|(_, termination)| termination),
+            }
+        })
+        .collect()
 }
 
 pub(super) fn refusal(code: RejectCode) -> pb::AuthorizeCallResponse {

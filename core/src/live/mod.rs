@@ -2,10 +2,14 @@
 //! (spec: `domain.md` §§3, 9, `LESSONS.md` rows 4 to 8).
 
 mod authorize;
+mod board;
+mod command;
 mod decide;
 mod service;
 pub(crate) mod store;
 
+pub(crate) use board::{ActiveCalls, Board, Concerned};
+pub(crate) use command::{Command, Outcome};
 pub(crate) use service::{Service, watch};
 
 use tollbook_proto::v1 as pb;

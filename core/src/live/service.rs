@@ -11,26 +11,24 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    ActiveCall, CLOCK_SKEW, RINGING, Viewer, authorize,
-    decide::{self, Question, refusal},
+    ActiveCall, Viewer, authorize,
+    command::{Command, Going, Outcome, Start, Update},
+    decide::{Question, refusal},
     store,
 };
 use crate::{
     access::{Principal, Scope, principal},
     calls::{
-        self, Rejection,
-        ingest::{self, Numbered},
+        self, Call, Listed, Rejection,
+        ingest::{self, Delivery, Numbered},
         record::{self, UserRef},
     },
     clock,
     context::Context,
     error::{Error, Result},
     ids::{PointId, UserId},
-    ledger, measure,
-    money::Money,
-    paging,
+    measure, paging,
     points::{NotFound, Point, Points, Source},
-    store::{Tx, retrying},
     text::check_text,
     users::Role,
 };
@@ -44,7 +42,7 @@ impl Service {
     async fn authorize(
         &self,
         caller: &Principal,
-        request: &pb::AuthorizeCallRequest,
+        request: pb::AuthorizeCallRequest,
     ) -> Result<pb::AuthorizeCallResponse> {
         record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
         check_text("source", &request.source)?;
@@ -56,7 +54,7 @@ impl Service {
             return Ok(refusal(RejectCode::DestinationEmpty));
         }
         let snapshot = self.0.catalog.load_full();
-        let point = match origination_point(&snapshot.points, request)? {
+        let point = match origination_point(&snapshot.points, &request)? {
             Ok(point) => point,
             Err(code) => return Ok(refusal(code)),
         };
@@ -75,134 +73,59 @@ impl Service {
         if point.is_some_and(|point| point.user != originator) {
             return Ok(refusal(RejectCode::OriginatorNotFound));
         }
-        let origination = point.and_then(|point| Some((point.id, point.origination.as_ref()?)));
-        let question =
-            Question { context: &self.0, snapshot: &snapshot, request, originator, origination };
-        retrying(|| question.decide()).await
+        let question = Question { originator, origination: point.map(|point| point.id), request };
+        match self.0.writer.live(Command::Authorize(Box::new(question))).await? {
+            Outcome::Authorized(answer) => Ok(answer),
+            Outcome::Going(_) => Err(Error::internal("a question has another answer")),
+        }
     }
 
     async fn start(
         &self,
         scope: Scope,
-        request: &pb::StartCallRequest,
+        request: pb::StartCallRequest,
     ) -> Result<pb::StartCallResponse> {
         record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
-        let now = clock::now();
         let answer_time = request.answer_time.as_ref();
         let answered =
             answer_time.map(|time| clock::from_proto("answer_time", time)).transpose()?;
-        let mut tx = self.0.db.begin().await?;
-        let (mut call, username) = self.locked(&mut tx, scope, &request.call_id).await?;
-        let answered = match answered {
-            // Now; but our clock may have been put back since the call began.
-            None => now.max(call.authorized_at),
-            Some(answered) if answered < call.authorized_at - RINGING => return Err(too_far()),
-            Some(answered) if answered > now + CLOCK_SKEW => return Err(too_far()),
-            // A clock that is a little ahead: the call may end before ours gets there.
-            Some(answered) => answered.min(now),
-        };
-        let mut expired = call.is_expired(now);
-        // Said twice, the first counts.
-        let first = call.answered_at.is_none();
-        if first {
-            call.answered_at = Some(answered);
-        }
-        if first && !expired {
-            call.expires_at = call.expiry(now);
-            // It was answered so long ago that nothing would be reserved for it.
-            expired = call.is_expired(now);
-        }
-        let mut hang_up = false;
-        if expired {
-            let wanted = call.max_duration;
-            hang_up = self.go_on(&mut tx, &mut call, wanted, now).await?;
-        }
-        if first || (expired && !hang_up) {
-            store::update(&mut tx, &call).await?;
-            tx.commit().await?;
-        }
+        let (originator, username) = self.originator(scope, &request.call_id).await?;
+        let start = Start { call_id: request.call_id, originator, answered };
+        let Going { call, hang_up, now } = self.go(Command::Start(start)).await?;
         Ok(pb::StartCallResponse { call: Some(call.to_proto(username, now)), hang_up })
     }
 
     async fn update(
         &self,
         scope: Scope,
-        request: &pb::UpdateCallRequest,
+        request: pb::UpdateCallRequest,
     ) -> Result<pb::UpdateCallResponse> {
         record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
         if request.max_duration < 0 {
             return Err(Error::invalid("max_duration", "must not be negative"));
         }
-        let now = clock::now();
-        let mut tx = self.0.db.begin().await?;
-        let (mut call, username) = self.locked(&mut tx, scope, &request.call_id).await?;
         let wanted = authorize::wanted(request.max_duration.max(1));
-        let hang_up = self.go_on(&mut tx, &mut call, wanted, now).await?;
-        store::update(&mut tx, &call).await?;
-        tx.commit().await?;
-        let call = Some(call.to_proto(username, now));
-        Ok(pb::UpdateCallResponse { call, hang_up })
+        let (originator, username) = self.originator(scope, &request.call_id).await?;
+        let update = Update { call_id: request.call_id, originator, wanted };
+        let Going { call, hang_up, now } = self.go(Command::Update(update)).await?;
+        Ok(pb::UpdateCallResponse { call: Some(call.to_proto(username, now)), hang_up })
     }
 
-    /// Lets a call go on up to a duration, or as much of it as its originator can pay; one
-    /// that has expired only after the checks that a new one has to pass on that side. Returns
-    /// whether the switch shall end it now.
-    async fn go_on(
-        &self,
-        tx: &mut Tx,
-        call: &mut ActiveCall,
-        wanted: u32,
-        now: i64,
-    ) -> Result<bool> {
-        let mut parties =
-            decide::lock_parties(tx, vec![call.originator], &call.call_id, now).await?;
-        // Deleted meanwhile.
-        let Some(caller) = parties.remove(&call.originator) else { return Ok(true) };
-        let snapshot = self.0.catalog.load_full();
-        let point = snapshot.points.origination(call.origination_point);
-        let point = point.map(|(_, origination)| &origination.terms);
-        let wanted = point.map_or(wanted, |terms| terms.shortened(wanted));
-        let allowance = caller.allowance(tx, &snapshot, now).await?;
-        if call.is_expired(now) {
-            let is_off = match point {
-                None => call.origination_point != PointId(0),
-                Some(terms) => !terms.active,
-            };
-            let is_full = match point {
-                None => false,
-                Some(terms) => {
-                    let (point, id) = (call.origination_point, &call.call_id);
-                    terms.is_full(store::usage_of_point(tx, point, id, now).await?)
-                }
-            };
-            let refused = is_off || is_full || caller.refused().is_some();
-            return Ok(refused || !authorize::renew(call, allowance, wanted, now)?);
+    async fn go(&self, command: Command) -> Result<Going> {
+        match self.0.writer.live(command).await? {
+            Outcome::Going(going) => Ok(*going),
+            Outcome::Authorized(_) => Err(Error::internal("a call has another answer")),
         }
-        authorize::prolong(call, allowance, wanted)?;
-        call.expires_at = call.expires_at.max(call.expiry(now));
-        let left = caller.left_of_day(tx, &snapshot, now).await?;
-        let limit = caller.user.daily_limit.as_ref();
-        let ends_calls = limit.is_some_and(|limit| limit.kill_calls_in_progress);
-        let is_spent = left.is_some_and(|left| left <= Money::ZERO);
-        Ok(caller.user.blocked || (ends_calls && is_spent))
     }
 
-    /// A call under way, with its originator's account locked, and his login name.
-    async fn locked(
-        &self,
-        tx: &mut Tx,
-        scope: Scope,
-        call_id: &str,
-    ) -> Result<(ActiveCall, String)> {
-        let call = store::get(tx, call_id).await?.ok_or(Error::CallNotFound)?;
-        ledger::store::lock_accounts(tx, [call.originator]).await?;
-        // Once more: it may have ended before the lock was had.
-        let call = store::get(tx, call_id).await?.ok_or(Error::CallNotFound)?;
+    /// Who originated a call under way that a caller may know of, and his login name.
+    async fn originator(&self, scope: Scope, call_id: &str) -> Result<(UserId, String)> {
+        let call = store::find(&self.0.db, call_id).await?.ok_or(Error::CallNotFound)?;
         let user = self.0.directory.by_id(call.originator).await?;
         if user.as_ref().is_some_and(|user| !scope.covers(user)) {
             return Err(Error::CallNotFound);
         }
-        Ok((call, user.map(|user| user.username.clone()).unwrap_or_default()))
+        Ok((call.originator, user.map(|user| user.username.clone()).unwrap_or_default()))
     }
 
     async fn finish(
@@ -211,9 +134,7 @@ impl Service {
         record: CallRecord,
     ) -> Result<pb::FinishCallResponse> {
         let scope = caller.scope();
-        let mut tx = self.0.db.snapshot().await?;
-        let active = store::get(&mut tx, &record.call_id).await?;
-        drop(tx);
+        let active = store::find(&self.0.db, &record.call_id).await?;
         let record = match active {
             Some(active) => completed(record, active),
             None => record,
@@ -221,12 +142,16 @@ impl Service {
         let call_id = record.call_id.clone();
         let batch = vec![Numbered { position: 1, call: record }];
         let rated = ingest::rate(&self.0, scope, batch).await?;
-        let taken = ingest::store(&self.0, caller.origin(), rated).await?;
+        let mut taken = self.0.writer.take(Delivery::new(caller.origin().clone(), rated)).await?;
         if let Some(rejected) = taken.rejected.into_iter().next() {
             return Err(Error::CallRejected(rejected.call.1));
         }
-        let listed = calls::store::by_call_id(&self.0.db, &call_id).await?;
-        let listed = listed.ok_or_else(|| Error::internal("a stored call is missing"))?;
+        let listed = match taken.stored.pop() {
+            Some(call) => self.named(call).await?,
+            None => calls::store::by_call_id(&self.0.db, &call_id)
+                .await?
+                .ok_or_else(|| Error::internal("a stored call is missing"))?,
+        };
         // What another manager's user did is none of this one's business.
         let originator = self.0.directory.by_id(listed.call.originator).await?;
         if originator.is_some_and(|user| !scope.covers(&user)) {
@@ -234,6 +159,18 @@ impl Service {
         }
         let duplicate = taken.duplicates > 0;
         Ok(pb::FinishCallResponse { call: Some(listed.into_proto()), duplicate })
+    }
+
+    /// A call that was just stored, with the names that go with it.
+    async fn named(&self, call: Call) -> Result<Listed> {
+        let Context { db, catalog, directory, destinations, .. } = &*self.0;
+        let users = directory.by_ids(std::iter::once(call.originator).chain(call.terminator));
+        let users = users.await?;
+        let name = |id: UserId| users.get(&id).map(|user| user.username.clone());
+        let originator = name(call.originator).unwrap_or_default();
+        let terminator = call.terminator.and_then(name).unwrap_or_default();
+        let destination = destinations.get(db, &catalog.load(), &call.prefix).await?;
+        Ok(Listed::new(call, originator, terminator, destination.to_string()))
     }
 
     async fn list(
@@ -346,10 +283,6 @@ pub(crate) async fn watch(context: Weak<Context>) {
     }
 }
 
-fn too_far() -> Error {
-    Error::invalid("answer_time", "is too far from now")
-}
-
 async fn look(context: &Context, since: i64, now: i64) -> Result<()> {
     let mut filter = store::Filter {
         scope: Scope::All,
@@ -382,7 +315,7 @@ impl LiveCallsService for Service {
         request: Request<pb::AuthorizeCallRequest>,
     ) -> Result<Response<pb::AuthorizeCallResponse>, Status> {
         let caller = principal(&request)?;
-        let answer = self.authorize(&caller, request.get_ref()).await?;
+        let answer = self.authorize(&caller, request.into_inner()).await?;
         measure::authorization(answer.reject_code());
         Ok(Response::new(answer))
     }
@@ -392,7 +325,7 @@ impl LiveCallsService for Service {
         request: Request<pb::StartCallRequest>,
     ) -> Result<Response<pb::StartCallResponse>, Status> {
         let scope = principal(&request)?.scope();
-        Ok(Response::new(self.start(scope, request.get_ref()).await?))
+        Ok(Response::new(self.start(scope, request.into_inner()).await?))
     }
 
     async fn update_call(
@@ -400,7 +333,7 @@ impl LiveCallsService for Service {
         request: Request<pb::UpdateCallRequest>,
     ) -> Result<Response<pb::UpdateCallResponse>, Status> {
         let scope = principal(&request)?.scope();
-        Ok(Response::new(self.update(scope, request.get_ref()).await?))
+        Ok(Response::new(self.update(scope, request.into_inner()).await?))
     }
 
     async fn finish_call(

@@ -13,7 +13,7 @@ use crate::{
     ids::{PointId, TariffId, UserId},
     money::Money,
     rating::{Offer, Terms},
-    store::{Db, Query, Row, Sequence, Tx, Value},
+    store::{Db, Insert, Query, Row, Tx, Value},
 };
 
 const COLUMNS: &str = "SELECT a.id, a.call_id, a.source, a.destination, a.originator_id, \
@@ -27,9 +27,6 @@ const COLUMNS: &str = "SELECT a.id, a.call_id, a.source, a.destination, a.origin
                        a.self_cost_exchange_rate";
 /// Where the columns behind [`COLUMNS`] begin.
 const NEXT_COLUMN: usize = 29;
-
-/// How many ids a statement looks for at once.
-const LOOKED_UP: usize = 1024;
 
 /// A number that is stored as a `BIGINT` and has fewer bits.
 fn small<T: TryFrom<i64>>(row: &Row, index: usize) -> Result<T> {
@@ -109,157 +106,147 @@ fn read(row: &Row) -> Result<ActiveCall> {
 }
 
 /// A call by the switch's id.
-pub(super) async fn get(tx: &mut Tx, call_id: &str) -> Result<Option<ActiveCall>> {
-    let query = Query::new(COLUMNS).and(" FROM active_calls a WHERE a.call_id = ").value(call_id);
-    tx.fetch_optional(query).await?.as_ref().map(read).transpose()
+pub(super) async fn find(db: &Db, call_id: &str) -> Result<Option<ActiveCall>> {
+    db.fetch_optional(asking([call_id])).await?.as_ref().map(read).transpose()
 }
 
 /// Which of some ids are those of calls under way, and what these were authorised for.
-pub(crate) async fn under_way(
+pub(crate) async fn under_way(db: &Db, call_ids: &[&str]) -> Result<HashMap<String, ActiveCall>> {
+    read_calls(&db.fetch_all(asking(call_ids.iter().copied())).await?)
+}
+
+/// Asks for calls by the switch's ids.
+pub(crate) fn asking<'a>(call_ids: impl IntoIterator<Item = &'a str>) -> Query {
+    Query::new(COLUMNS).and(" FROM active_calls a WHERE a.call_id IN ").list(call_ids)
+}
+
+/// What [`asking`] found, by the switch's ids.
+pub(crate) fn read_calls(rows: &[Row]) -> Result<HashMap<String, ActiveCall>> {
+    let calls = rows.iter().map(|row| read(row).map(|call| (call.call_id.clone(), call)));
+    calls.collect()
+}
+
+/// Stores new calls, under their ids.
+pub(super) async fn insert(
     tx: &mut Tx,
-    call_ids: &[&str],
-) -> Result<HashMap<String, ActiveCall>> {
-    let mut found = HashMap::new();
-    if !has_any(tx).await? {
-        return Ok(found);
-    }
-    for ids in call_ids.chunks(LOOKED_UP) {
-        let query = Query::new(COLUMNS)
-            .and(" FROM active_calls a WHERE a.call_id IN ")
-            .list(ids.iter().copied());
-        for row in tx.fetch_all(query).await? {
-            let call = read(&row)?;
-            found.insert(call.call_id.clone(), call);
-        }
-    }
-    Ok(found)
-}
-
-/// Whether any call is under way. Mostly there are none, as where a switch brings all its
-/// calls at night.
-async fn has_any(tx: &mut Tx) -> Result<bool> {
-    Ok(tx.fetch_optional(Query::new("SELECT id FROM active_calls LIMIT 1")).await?.is_some())
-}
-
-pub(super) async fn insert(tx: &mut Tx, call: &ActiveCall) -> Result<()> {
-    let id = tx.next_id(Sequence::ActiveCalls).await?;
-    let mut row = vec![
-        id.into(),
-        call.call_id.as_str().into(),
-        call.source.as_str().into(),
-        call.destination.as_str().into(),
-        call.originator.into(),
-        call.origination_point.into(),
-        call.terminator.map_or(0, |user| user.0).into(),
-        call.termination_point.into(),
-        call.authorized_at.into(),
-        call.answered_at.into(),
-        call.expires_at.into(),
-        i64::from(call.max_duration).into(),
-        call.reserved.into(),
+    calls: impl IntoIterator<Item = (i64, &ActiveCall)>,
+) -> Result<()> {
+    let rows = calls.into_iter().map(|(id, call)| {
+        let mut row = vec![
+            id.into(),
+            call.call_id.as_str().into(),
+            call.source.as_str().into(),
+            call.destination.as_str().into(),
+            call.originator.into(),
+            call.origination_point.into(),
+            call.terminator.map_or(0, |user| user.0).into(),
+            call.termination_point.into(),
+            call.authorized_at.into(),
+            call.answered_at.into(),
+            call.expires_at.into(),
+            i64::from(call.max_duration).into(),
+            call.reserved.into(),
+        ];
+        row.extend(offer_values(call.price.as_ref())?);
+        row.extend(offer_values(call.self_cost.as_ref())?);
+        Ok(row)
+    });
+    let columns = &[
+        "id",
+        "call_id",
+        "source",
+        "destination",
+        "originator_id",
+        "origination_point_id",
+        "terminator_id",
+        "termination_point_id",
+        "authorized_at",
+        "answered_at",
+        "expires_at",
+        "max_duration",
+        "reserved",
+        "price_tariff_id",
+        "price_prefix_length",
+        "price_rate",
+        "price_connection_fee",
+        "price_increment",
+        "price_min_time",
+        "price_grace_time",
+        "price_exchange_rate",
+        "self_cost_tariff_id",
+        "self_cost_prefix_length",
+        "self_cost_rate",
+        "self_cost_connection_fee",
+        "self_cost_increment",
+        "self_cost_min_time",
+        "self_cost_grace_time",
+        "self_cost_exchange_rate",
     ];
-    row.extend(offer_values(call.price.as_ref())?);
-    row.extend(offer_values(call.self_cost.as_ref())?);
+    let rows = rows.collect::<Result<_>>()?;
+    tx.queue(Insert { table: "active_calls", columns, rows, on_conflict: "" }).await
+}
+
+/// Gives back what is reserved for calls that are over, or will not be made as authorised.
+pub(super) async fn delete(tx: &mut Tx, call_ids: &[&str]) -> Result<()> {
+    let query = Query::new("DELETE FROM active_calls WHERE call_id IN ");
+    tx.queue(query.list(call_ids.iter().copied())).await
+}
+
+/// Stores what changes of calls while they are under way.
+pub(super) async fn update(tx: &mut Tx, calls: &[&ActiveCall]) -> Result<()> {
+    let rows = calls.iter().map(|call| {
+        vec![
+            Value::from(call.call_id.as_str()),
+            call.answered_at.into(),
+            call.expires_at.into(),
+            i64::from(call.max_duration).into(),
+            call.reserved.into(),
+        ]
+    });
     let query = Query::new(
-        "INSERT INTO active_calls (id, call_id, source, destination, originator_id, \
-         origination_point_id, terminator_id, termination_point_id, authorized_at, answered_at, \
-         expires_at, max_duration, reserved, price_tariff_id, price_prefix_length, price_rate, \
-         price_connection_fee, price_increment, price_min_time, price_grace_time, \
-         price_exchange_rate, self_cost_tariff_id, self_cost_prefix_length, self_cost_rate, \
-         self_cost_connection_fee, self_cost_increment, self_cost_min_time, \
-         self_cost_grace_time, self_cost_exchange_rate) VALUES ",
+        "UPDATE active_calls SET answered_at = changed.column2, expires_at = changed.column3, \
+         max_duration = changed.column4, reserved = changed.column5 FROM (VALUES ",
     )
-    .rows([row]);
-    tx.execute(query).await?;
-    Ok(())
+    .set_of_rows(rows)
+    .and(") AS changed WHERE active_calls.call_id = changed.column1");
+    tx.queue(query).await
 }
 
-/// Gives back what is reserved for a call that will not be made as it was authorised.
-pub(super) async fn delete(tx: &mut Tx, call_id: &str) -> Result<()> {
-    tx.execute(Query::new("DELETE FROM active_calls WHERE call_id = $1").bind(call_id)).await?;
-    Ok(())
-}
-
-pub(super) async fn update(tx: &mut Tx, call: &ActiveCall) -> Result<()> {
-    let query = Query::new(
-        "UPDATE active_calls SET answered_at = $1, expires_at = $2, max_duration = $3, \
-         reserved = $4 WHERE call_id = $5",
-    )
-    .bind(call.answered_at)
-    .bind(call.expires_at)
-    .bind(i64::from(call.max_duration))
-    .bind(call.reserved)
-    .bind(call.call_id.as_str());
-    tx.execute(query).await?;
-    Ok(())
-}
-
-/// Gives back what is reserved for calls that are now in the books.
-pub(crate) async fn settle(tx: &mut Tx, call_ids: &[&str]) -> Result<()> {
-    if !has_any(tx).await? {
-        return Ok(());
-    }
-    for ids in call_ids.chunks(LOOKED_UP) {
-        let query =
-            Query::new("DELETE FROM active_calls WHERE call_id IN ").list(ids.iter().copied());
-        tx.execute(query).await?;
-    }
-    Ok(())
-}
-
-/// What a user has under way.
-pub(super) struct Usage {
-    /// Calls that he originated.
-    pub(super) originated: i64,
-    /// What is reserved for them.
-    pub(super) reserved: Money,
-    /// Calls that go to him.
-    pub(super) terminated: i64,
-}
-
-/// The calls of a user, without those that have expired and without the one that is just
-/// looked at.
-pub(super) async fn usage(tx: &mut Tx, user: UserId, except: &str, now: i64) -> Result<Usage> {
-    let query = Query::new(
-        "SELECT a.originator_id, a.reserved FROM active_calls a WHERE (a.originator_id = ",
-    )
-    .value(user)
-    .and(" OR a.terminator_id = ")
-    .value(user)
-    .and(") AND a.expires_at > ")
-    .value(now)
-    .and(" AND a.call_id <> ")
-    .value(except);
-    let mut usage = Usage { originated: 0, reserved: Money::ZERO, terminated: 0 };
-    for row in tx.fetch_all(query).await? {
-        if row.get::<i64>(0)? == user.0 {
-            usage.originated += 1;
-            usage.reserved = usage.reserved.plus(row.get(1)?)?;
-        } else {
-            usage.terminated += 1;
-        }
-    }
-    Ok(usage)
-}
-
-/// How many calls come from or go to a point, without those that have expired and without
-/// the one that is just looked at.
-pub(super) async fn usage_of_point(
-    tx: &mut Tx,
-    point: PointId,
-    except: &str,
-    now: i64,
-) -> Result<i64> {
-    let query = Query::new("SELECT COUNT(*) FROM active_calls a WHERE (a.origination_point_id = ")
-        .value(point)
-        .and(" OR a.termination_point_id = ")
-        .value(point)
-        .and(") AND a.expires_at > ")
+/// Asks what is reserved for each call of some originators that has not expired.
+pub(super) fn asking_for_reserved(users: &[UserId], now: i64) -> Query {
+    Query::new("SELECT a.originator_id, a.reserved FROM active_calls a WHERE a.originator_id IN ")
+        .list(users.iter().copied())
+        .and(" AND a.expires_at > ")
         .value(now)
-        .and(" AND a.call_id <> ")
-        .value(except);
-    let row = tx.fetch_optional(query).await?;
-    row.map_or(Ok(0), |row| row.get(0))
+}
+
+/// Asks how many calls that have not expired go to some users.
+pub(super) fn asking_for_terminated(users: &[UserId], now: i64) -> Query {
+    Query::new("SELECT a.terminator_id, COUNT(*) FROM active_calls a WHERE a.terminator_id IN ")
+        .list(users.iter().copied())
+        .and(" AND a.expires_at > ")
+        .value(now)
+        .and(" GROUP BY a.terminator_id")
+}
+
+/// Asks how many calls that have not expired come from, and go to, some points.
+pub(super) fn asking_for_points(points: &[PointId], now: i64) -> Query {
+    Query::new(
+        "SELECT a.origination_point_id, COUNT(*) FROM active_calls a \
+         WHERE a.origination_point_id IN ",
+    )
+    .list(points.iter().copied())
+    .and(" AND a.expires_at > ")
+    .value(now)
+    .and(
+        " GROUP BY a.origination_point_id UNION ALL \
+         SELECT a.termination_point_id, COUNT(*) FROM active_calls a \
+         WHERE a.termination_point_id IN ",
+    )
+    .list(points.iter().copied())
+    .and(" AND a.expires_at > ")
+    .value(now)
+    .and(" GROUP BY a.termination_point_id")
 }
 
 /// How many calls are under way, without those that have expired.

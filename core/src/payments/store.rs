@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     ids::{CurrencyId, PaymentId, UserId},
     money::Money,
-    store::{Db, Query, Row, Tx},
+    store::{Db, Insert, Query, Row, Tx},
 };
 
 const COLUMNS: &str = "SELECT p.id, p.user_id, p.direction, p.amount, p.tax, p.currency_id, \
@@ -56,13 +56,22 @@ pub(crate) async fn insert(
             payment.created_at.into(),
         ]
     });
-    let query = Query::new(
-        "INSERT INTO payments (id, user_id, direction, amount, tax, currency_id, exchange_rate, \
-         balance_change, balance_before, balance_after, comment, created_at) VALUES ",
-    )
-    .rows(rows);
-    tx.execute(query).await?;
-    Ok(())
+    let columns = &[
+        "id",
+        "user_id",
+        "direction",
+        "amount",
+        "tax",
+        "currency_id",
+        "exchange_rate",
+        "balance_change",
+        "balance_before",
+        "balance_after",
+        "comment",
+        "created_at",
+    ];
+    let rows = rows.collect();
+    tx.queue(Insert { table: "payments", columns, rows, on_conflict: "" }).await
 }
 
 pub(crate) async fn get(tx: &mut Tx, id: PaymentId) -> Result<Payment> {

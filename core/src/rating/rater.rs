@@ -5,17 +5,18 @@ use std::{
     sync::Arc,
 };
 
-use super::{CallTime, Deck, Terms, deck::deciding};
+use super::{CallTime, Deck, Terms, deck::deciding, decks::Decks};
 use crate::{
     catalog::Snapshot,
-    context::Context,
     error::{Error, Result},
     ids::TariffId,
     money::{ExchangeRate, Money},
     points::SideTariffs,
+    store::Db,
 };
 
 /// The compiled decks of the tariffs that some calls need, with their currencies.
+#[derive(Default)]
 pub(crate) struct Rater(HashMap<TariffId, (Arc<Deck>, ExchangeRate)>);
 
 /// The rate that decides about a call.
@@ -43,7 +44,8 @@ pub(crate) enum NoOffer {
 impl Rater {
     /// Loads the decks that some sides need.
     pub(crate) async fn load(
-        context: &Context,
+        db: &Db,
+        compiled: &Decks,
         snapshot: &Snapshot,
         sides: HashSet<SideTariffs>,
     ) -> Result<Self> {
@@ -53,7 +55,7 @@ impl Rater {
                 continue;
             }
             let Ok(tariff) = snapshot.tariffs.by_id(id) else { continue };
-            let deck = context.decks.get(&context.db, tariff).await?;
+            let deck = compiled.get(db, tariff).await?;
             let currency = snapshot.currencies.stored(tariff.currency)?;
             decks.insert(id, (deck, currency.exchange_rate));
         }

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     ids::{TariffId, UserId},
     money::{self, Money},
-    tariffs::{self, Tariff},
+    tariffs::Tariff,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -115,7 +115,7 @@ impl Service {
             outcome: RatingOutcome::Blocked.into(),
             tariff_id: tariff.id.0,
             tariff_name: tariff.name.clone(),
-            destination: tariffs::store::destination(&self.0.db, &prefix).await?,
+            destination: self.0.destinations.get(&self.0.db, snapshot, &prefix).await?.to_string(),
             prefix,
             rate: Some(money::to_proto(terms.rate)),
             connection_fee: Some(money::to_proto(terms.connection_fee)),

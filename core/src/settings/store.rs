@@ -7,7 +7,7 @@ use super::{Secret, Settings, time_zone};
 use crate::{
     error::{Error, Result},
     network::Networks,
-    store::{Db, Query, Tx, Value},
+    store::{Db, Query, Row, Tx, Value},
     users::taxes::TaxPlan,
 };
 
@@ -58,8 +58,17 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
 
 /// The system's time zone alone, which is no secret: whoever has no encryption key may read it.
 pub(crate) async fn system_time_zone(tx: &mut Tx) -> Result<TimeZone> {
-    let query = Query::new("SELECT value FROM settings WHERE name = ").value("time_zone");
-    match tx.fetch_optional(query).await? {
+    read_time_zone(&tx.fetch_all(asking_for_time_zone()).await?)
+}
+
+/// The query of [`system_time_zone`].
+pub(crate) fn asking_for_time_zone() -> Query {
+    Query::new("SELECT value FROM settings WHERE name = ").value("time_zone")
+}
+
+/// What [`asking_for_time_zone`] found.
+pub(crate) fn read_time_zone(rows: &[Row]) -> Result<TimeZone> {
+    match rows.first() {
         Some(row) => time_zone("time_zone", &decode::<String>(&row.get::<String>(0)?)?),
         None => Ok(Settings::default().time_zone),
     }

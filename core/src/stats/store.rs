@@ -1,6 +1,6 @@
 //! Sums of calls in the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Sums, Total,
@@ -9,6 +9,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     ids::{PointId, UserId},
+    money::Money,
     store::{Db, Insert, Query, Row, TableLock, Tx, Value},
 };
 
@@ -126,13 +127,16 @@ fn route_values(start: i64, route: &Route) -> Vec<Value> {
 
 /// Begins to add to the sums, beside others who do. Whoever counts the sums anew, by the days
 /// of another time zone, is waited for: the time zone is read behind this lock.
-pub(crate) async fn lock_shared(tx: &mut Tx) -> Result<()> {
-    tx.lock_table("traffic_days", TableLock::Shared).await
+pub(crate) fn shared_lock(tx: &Tx) -> Option<Query> {
+    tx.table_lock("traffic_days", TableLock::Shared)
 }
 
 /// Keeps everybody else from adding to the sums. They may still be read.
 pub(super) async fn lock_alone(tx: &mut Tx) -> Result<()> {
-    tx.lock_table("traffic_days", TableLock::Alone).await
+    match tx.table_lock("traffic_days", TableLock::Alone) {
+        Some(lock) => tx.execute(lock).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 /// Adds a rollup to the sums there are.
@@ -152,7 +156,7 @@ pub(super) async fn add(tx: &mut Tx, rollup: Rollup) -> Result<()> {
         let (side, user) = party_columns(*party);
         row(vec![side.into(), user.into(), (*day).into()], sums)
     });
-    tx.insert(Insert {
+    tx.queue(Insert {
         table: "traffic_hours",
         columns: sum_columns!(
             "hour",
@@ -168,7 +172,7 @@ pub(super) async fn add(tx: &mut Tx, rollup: Rollup) -> Result<()> {
         ),
     })
     .await?;
-    tx.insert(Insert {
+    tx.queue(Insert {
         table: "traffic_destinations",
         columns: sum_columns!(
             "day",
@@ -182,7 +186,7 @@ pub(super) async fn add(tx: &mut Tx, rollup: Rollup) -> Result<()> {
         on_conflict: "",
     })
     .await?;
-    tx.insert(Insert {
+    tx.queue(Insert {
         table: "traffic_days",
         columns: sum_columns!("side", "user_id", "day"),
         rows: days.collect::<Result<_>>()?,
@@ -237,16 +241,27 @@ fn read_days(rows: &[Row]) -> Result<Vec<(i64, Sums)>> {
     rows.iter().map(|row| Ok((row.get(0)?, read_sums(row, 1)?))).collect()
 }
 
-/// What a user spent as originator since a day began, inside a transaction.
-pub(crate) async fn spent_since(tx: &mut Tx, user: UserId, day: i64) -> Result<Sums> {
-    let query = Query::new("SELECT ")
+/// What users spent as originators since a day began, inside a transaction; those are left out
+/// who had no calls.
+pub(crate) async fn spent_since(
+    tx: &mut Tx,
+    users: &[UserId],
+    day: i64,
+) -> Result<HashMap<UserId, Money>> {
+    let query = Query::new("SELECT t.user_id, ")
         .and(SUMMED)
-        .and(" FROM traffic_days t WHERE t.side = 'originator' AND t.user_id = ")
-        .value(user)
+        .and(" FROM traffic_days t WHERE t.side = 'originator' AND t.user_id IN ")
+        .list(users.iter().copied())
         .and(" AND t.day >= ")
-        .value(day);
-    let row = tx.fetch_optional(query).await?;
-    row.map_or(Ok(Sums::default()), |row| read_sums(&row, 0))
+        .value(day)
+        .and(" GROUP BY t.user_id");
+    let rows = tx.fetch_all(query).await?;
+    rows.iter()
+        .map(|row| {
+            let spent = read_sums(row, 1)?.price.value()?;
+            Ok((UserId(row.get(0)?), Money::rounded(spent)?))
+        })
+        .collect()
 }
 
 /// All sums of days, for the audit.

@@ -233,15 +233,25 @@ impl Query {
         self
     }
 
-    /// Appends `(…, …)` with one placeholder per value.
+    /// Appends `(…, …)` with one placeholder per value; `(NULL)`, in which nothing is, for none.
     #[must_use]
     pub(crate) fn list<V: Into<Value>>(mut self, values: impl IntoIterator<Item = V>) -> Self {
-        let mut separator = "(";
+        let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        repeat_last(&mut values);
+        let Some(last) = values.pop() else { return self.and("(NULL)") };
+        self = self.and("(");
         for value in values {
-            self = self.and(separator).value(value);
-            separator = ", ";
+            self = self.value(value).and(", ");
         }
-        self.and(")")
+        self.value(last).and(")")
+    }
+
+    /// Appends `(…), (…)`, a list per row, of rows of which one may be there twice.
+    #[must_use]
+    pub(crate) fn set_of_rows(self, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
+        let mut rows: Vec<_> = rows.into_iter().collect();
+        repeat_last(&mut rows);
+        self.rows(rows)
     }
 
     /// Appends `(…), (…)`, a list per row.
@@ -249,10 +259,24 @@ impl Query {
     pub(crate) fn rows(mut self, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
         let mut separator = "";
         for row in rows {
-            self = self.and(separator).list(row);
+            self = self.and(separator);
+            separator = "(";
+            for value in row {
+                self = self.and(separator).value(value);
+                separator = ", ";
+            }
+            self = self.and(")");
             separator = ", ";
         }
         self
+    }
+}
+
+/// Repeats the last of some values until they are a power of two: so statements of all lengths
+/// are few, and the databases need not prepare a new one for each batch.
+fn repeat_last<T: Clone>(values: &mut Vec<T>) {
+    if let Some(last) = values.last().cloned() {
+        values.resize(values.len().next_power_of_two(), last);
     }
 }
 
@@ -547,14 +571,16 @@ impl Tx {
         }
     }
 
-    /// The rows of several queries, which are sent at once.
+    /// The rows of several queries, which are sent at once; none for one that is left out.
     pub(crate) async fn fetch_each<const N: usize>(
         &mut self,
-        queries: [Query; N],
+        queries: [Option<Query>; N],
     ) -> Result<[Vec<Row>; N]> {
         let mut rows = [const { Vec::new() }; N];
         for (rows, query) in rows.iter_mut().zip(queries) {
-            *rows = self.fetch_all(query).await?;
+            if let Some(query) = query {
+                *rows = self.fetch_all(query).await?;
+            }
         }
         Ok(rows)
     }
@@ -608,17 +634,18 @@ impl Tx {
         }
     }
 
-    /// Locks a table until the commit. Nobody is kept from reading it.
-    pub(crate) async fn lock_table(&mut self, table: &'static str, lock: TableLock) -> Result<()> {
+    /// The statement that locks a table until the commit; nobody is kept from reading it. None: it
+    /// needs no lock.
+    pub(crate) fn table_lock(&self, table: &'static str, lock: TableLock) -> Option<Query> {
         match &self.backend {
             // The whole database is locked already: one writer at a time.
-            TxBackend::Sqlite(_) => Ok(()),
+            TxBackend::Sqlite(_) => None,
             TxBackend::Postgres(_) => {
                 let mode = match lock {
                     TableLock::Shared => " IN ROW EXCLUSIVE MODE",
                     TableLock::Alone => " IN SHARE ROW EXCLUSIVE MODE",
                 };
-                self.execute(Query::new("LOCK TABLE ").and(table).and(mode)).await.map(drop)
+                Some(Query::new("LOCK TABLE ").and(table).and(mode))
             }
         }
     }

@@ -2,11 +2,13 @@
 
 mod import;
 mod line;
+mod names;
 mod service;
 pub(crate) mod store;
 
 use tollbook_proto::v1::{self as pb, TariffPurpose};
 
+pub(crate) use names::Names;
 pub(crate) use service::Service;
 
 use crate::{

@@ -214,7 +214,7 @@ pub(super) async fn name_destinations(tx: &mut Tx, names: &[(&str, &str)]) -> Re
 }
 
 /// The name of the destination of a prefix; empty: none.
-pub(crate) async fn destination(db: &Db, prefix: &str) -> Result<String> {
+pub(super) async fn destination(db: &Db, prefix: &str) -> Result<String> {
     let query = Query::new("SELECT name FROM destinations WHERE prefix = ").value(prefix);
     let row = db.fetch_optional(query).await?;
     row.map_or(Ok(String::new()), |row| row.get(0))

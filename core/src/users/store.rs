@@ -182,16 +182,13 @@ pub(crate) async fn by_id(db: &Db, id: UserId) -> Result<pb::User> {
     list(db, &filter).await?.pop().ok_or(Error::UserNotFound)
 }
 
+/// Asks for full users by their ids.
+pub(crate) fn these(ids: &[UserId]) -> Query {
+    selection().and(" AND u.id IN ").list(ids.iter().copied())
+}
+
 fn select(filter: &Filter) -> Query {
-    let mut query = Query::new(
-        "SELECT u.id, u.username, u.role, u.first_name, u.last_name, u.blocked, u.hidden, \
-         u.owner_id, u.tariff_id, u.currency_id, u.responsible_manager_id, u.manager_group_id, \
-         u.show_only_assigned_users, u.password_changed_at, u.created_at, u.profile, a.balance, \
-         EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
-         AND t.expires_at > ",
-    )
-    .value(clock::now())
-    .and(") FROM users u JOIN accounts a ON a.user_id = u.id WHERE u.deleted_at IS NULL");
+    let mut query = selection();
     if let Some(after) = filter.after {
         query = query.and(" AND u.id > ").value(after);
     }
@@ -207,7 +204,21 @@ fn select(filter: &Filter) -> Query {
     query.and(" ORDER BY u.id LIMIT ").value(filter.limit)
 }
 
-fn read_user(row: &Row) -> Result<pb::User> {
+/// A query for full users, to which conditions may be appended.
+fn selection() -> Query {
+    Query::new(
+        "SELECT u.id, u.username, u.role, u.first_name, u.last_name, u.blocked, u.hidden, \
+         u.owner_id, u.tariff_id, u.currency_id, u.responsible_manager_id, u.manager_group_id, \
+         u.show_only_assigned_users, u.password_changed_at, u.created_at, u.profile, a.balance, \
+         EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
+         AND t.expires_at > ",
+    )
+    .value(clock::now())
+    .and(") FROM users u JOIN accounts a ON a.user_id = u.id WHERE u.deleted_at IS NULL")
+}
+
+/// A user as [`these`] finds him.
+pub(crate) fn read_user(row: &Row) -> Result<pb::User> {
     let balance: Money = row.get(16)?;
     let mut user = pb::User {
         id: Some(row.get(0)?),

@@ -1,0 +1,185 @@
+//! One transaction for what has gathered.
+//!
+//! All that the commands of a batch have to know is read at once, with the accounts of everybody
+//! concerned locked; they are decided in memory, one on what the other left; the ids of what is
+//! new are taken; and all that has changed is written at once, with the commit. On PostgreSQL
+//! these are three round trips, however many commands there are.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+
+use super::{Command, Outcome, Resources};
+use crate::{
+    calls::{
+        self,
+        ingest::{Delivery, Intake, Taken},
+    },
+    clock,
+    error::{Error, Result},
+    ids::UserId,
+    ledger::{
+        self,
+        posting::{Judgement, Keys, Posted, Posting},
+        store::Accounts,
+    },
+    live::{self, ActiveCalls, Board, Concerned},
+    measure, settings, stats,
+    store::{Tx, retrying},
+};
+
+/// Does all commands of a batch, or with an error none; the inner errors are of single commands,
+/// which change nothing.
+pub(super) async fn commit(
+    resources: &Resources,
+    commands: &[Command],
+) -> Result<Vec<Result<Outcome>>> {
+    let sorted = Sorted::of(commands);
+    let done = retrying(|| sorted.transaction(resources)).await?;
+    for posted in &done.charged {
+        resources.directory.learn_posted(&posted.entry);
+    }
+    for posted in done.posted.iter().flatten() {
+        resources.directory.learn_posted(&posted.entry);
+    }
+    for taken in &done.taken {
+        measure::calls(taken);
+    }
+    Ok(done.in_order_of(commands))
+}
+
+/// The commands of a batch by kind, in the order in which they are done: decisions about calls
+/// under way, ends of calls, changes of balances.
+#[derive(Default)]
+struct Sorted<'a> {
+    live: Vec<&'a live::Command>,
+    deliveries: Vec<&'a Delivery>,
+    postings: Vec<&'a Posting>,
+}
+
+/// What became of the commands of each kind.
+struct Done {
+    live: Vec<Result<live::Outcome>>,
+    taken: Vec<Taken>,
+    posted: Vec<Result<Posted>>,
+    /// What the calls were charged.
+    charged: Vec<Posted>,
+}
+
+impl Done {
+    fn in_order_of(self, commands: &[Command]) -> Vec<Result<Outcome>> {
+        let (mut live, mut taken) = (self.live.into_iter(), self.taken.into_iter());
+        let mut posted = self.posted.into_iter();
+        let missing = || Err(Error::internal("a command has no outcome"));
+        let outcome = |command: &Command| match command {
+            Command::Live(_) => live.next().map_or_else(missing, |done| done.map(Outcome::Live)),
+            Command::Take(_) => {
+                taken.next().map_or_else(missing, |taken| Ok(Outcome::Taken(taken)))
+            }
+            Command::Post(_) => posted
+                .next()
+                .map_or_else(missing, |posted| posted.map(Box::new).map(Outcome::Posted)),
+        };
+        commands.iter().map(outcome).collect()
+    }
+}
+
+impl<'a> Sorted<'a> {
+    fn of(commands: &'a [Command]) -> Self {
+        let mut sorted = Self::default();
+        for command in commands {
+            match command {
+                Command::Live(command) => sorted.live.push(command),
+                Command::Take(delivery) => sorted.deliveries.push(delivery),
+                Command::Post(posting) => sorted.postings.push(posting),
+            }
+        }
+        sorted
+    }
+
+    /// The ids of all calls that the batch is about.
+    fn call_ids(&self) -> Vec<&str> {
+        let live = self.live.iter().map(|command| command.call_id());
+        live.chain(self.deliveries.iter().flat_map(|delivery| delivery.call_ids())).collect()
+    }
+
+    /// Reads all that the commands have to know, and locks the accounts of all concerned.
+    async fn read(&self, tx: &mut Tx, resources: &Resources) -> Result<Found> {
+        let (snapshot, now) = (resources.catalog.load_full(), clock::now());
+        let mut concerned = Concerned::default();
+        for command in &self.live {
+            command.concerns(&snapshot, &mut concerned);
+        }
+        let users = self.deliveries.iter().flat_map(|delivery| delivery.users());
+        let users = users.chain(self.postings.iter().map(|posting| posting.user));
+        let users: BTreeSet<UserId> = users.chain(concerned.users()).collect();
+        let call_ids = self.call_ids();
+        let ids = || (!call_ids.is_empty()).then(|| call_ids.iter().copied());
+        let takes = !self.deliveries.is_empty();
+        let [users_of_calls, reserved, terminated, points] = concerned.queries(now);
+        let rows = tx.fetch_each([
+            // Before any account is locked: whoever counts all sums anew takes a while.
+            stats::store::shared_lock(tx).filter(|_| takes),
+            Some(ledger::store::locking(tx, users)),
+            // All else is read once nobody changes the accounts, nor decides about their calls.
+            Keys::asked(&self.postings),
+            ids().map(calls::store::asking_for_known),
+            ids().map(live::store::asking),
+            users_of_calls,
+            reserved,
+            terminated,
+            points,
+            // The zone of the stored days, not of a catalog that may be behind.
+            takes.then(settings::store::asking_for_time_zone),
+        ]);
+        let [_, accounts, keys, known, calls, users, reserved, terminated, points, zone] =
+            rows.await?;
+        let accounts = ledger::store::read_accounts(&accounts)?;
+        let keys = Keys::read(&keys, &self.postings)?;
+        let zone = settings::store::read_time_zone(&zone)?;
+        let calls = ActiveCalls::new(live::store::read_calls(&calls)?);
+        let known = calls::store::read_known(&known)?;
+        let rows = [users, reserved, terminated, points];
+        let mut board = Board::new(snapshot, now, &rows, &accounts, calls, known)?;
+        board.complete(tx, resources, &self.live).await?;
+        Ok(Found { board, accounts, keys, zone })
+    }
+
+    async fn transaction(&self, resources: &Resources) -> Result<Done> {
+        let mut tx = resources.db.begin().await?;
+        let Found { mut board, mut accounts, keys, zone } = self.read(&mut tx, resources).await?;
+
+        let live = self.live.iter().map(|command| command.run(&mut board)).collect();
+        let (mut active, known) = board.into_calls();
+        let mut intake = Intake::of(&self.deliveries, known, &mut active, &accounts);
+        let charges = std::mem::take(&mut intake.charges);
+        let postings = charges.iter().chain(self.postings.iter().copied());
+        let judgement = Judgement::of(postings, &mut accounts, &keys);
+
+        let changes_nothing = active.is_unchanged() && intake.is_empty() && judgement.is_empty();
+        let [entries, payments, changes] = judgement.ids(&tx);
+        let [calls, of_calls] = intake.ids(&tx);
+        let ids = tx.fetch_each([entries, payments, changes, calls, of_calls, active.ids(&tx)]);
+        let [entries, payments, changes, calls, of_calls, new] = ids.await?;
+        let written = judgement.write(&mut tx, keys, [entries, payments, changes]).await?;
+        active.write(&mut tx, &new).await?;
+        let of_charges = written.entries.get(..charges.len()).unwrap_or_default();
+        let taken = intake.write(&mut tx, &[calls, of_calls], of_charges, zone).await?;
+        let mut posted = judgement.results(&mut tx, &accounts, &written).await?;
+        if !changes_nothing {
+            tx.commit().await?;
+        }
+        let own = posted.split_off(charges.len());
+        // They were found to be in range before.
+        let charged = posted.into_iter().collect::<Result<_>>()?;
+        Ok(Done { live, taken, posted: own, charged })
+    }
+}
+
+/// What a batch has to know.
+struct Found {
+    board: Board,
+    accounts: Accounts,
+    keys: Keys,
+    zone: TimeZone,
+}
