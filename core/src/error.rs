@@ -195,6 +195,12 @@ pub enum Error {
     /// The writer is shutting down or its queue is gone.
     #[error("the server is shutting down")]
     Unavailable,
+    /// All places for this are taken, or those of this caller: it may be tried again.
+    #[error("the server is busy with other requests: try again in a moment")]
+    Busy,
+    /// What was being read page by page was changed.
+    #[error("what was being read has changed meanwhile: read it again from the beginning")]
+    Changed,
     /// The database is a replica.
     #[error("this core reads a replica: ask a core of the primary for what changes something")]
     ReadOnly,
@@ -293,7 +299,11 @@ impl Error {
             Self::CurrencyFixed => ErrorReason::CurrencyFixed,
             Self::ApiSecretMissing => ErrorReason::ApiSecretMissing,
             Self::ManagerGroupInUse => ErrorReason::ManagerGroupInUse,
-            Self::Unavailable | Self::CommitUnknown | Self::Database(_) => ErrorReason::Unavailable,
+            Self::Unavailable
+            | Self::Busy
+            | Self::Changed
+            | Self::CommitUnknown
+            | Self::Database(_) => ErrorReason::Unavailable,
             Self::ReadOnly => ErrorReason::ReadOnly,
             Self::Migration(_)
             | Self::ReplicaSchema
@@ -356,7 +366,11 @@ impl Error {
             | Self::CurrencyTaken
             | Self::CallFinished => Code::AlreadyExists,
             Self::OutOfRange => Code::OutOfRange,
-            Self::Unavailable | Self::CommitUnknown | Self::Database(_) => Code::Unavailable,
+            Self::Unavailable
+            | Self::Busy
+            | Self::Changed
+            | Self::CommitUnknown
+            | Self::Database(_) => Code::Unavailable,
             Self::Migration(_)
             | Self::ReplicaSchema
             | Self::EncryptionKeyMissing

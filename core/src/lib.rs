@@ -40,6 +40,7 @@ mod routing_groups;
 mod server;
 mod settings;
 mod setup;
+mod shares;
 mod stats;
 mod store;
 mod tariffs;

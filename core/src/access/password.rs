@@ -101,7 +101,7 @@ async fn hash(password: String) -> Result<String> {
 async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let place = PLACES.try_acquire().map_err(|_| Error::Unavailable)?;
+    let place = PLACES.try_acquire().map_err(|_| Error::Busy)?;
     let turn = TURNS.acquire().await.map_err(|_| Error::Unavailable)?;
     let work = move || {
         // Whoever asked may have left: it is the work that has the turn, to its end.
@@ -156,7 +156,7 @@ mod tests {
         for one in all {
             match one.await.unwrap() {
                 Ok(()) => {}
-                Err(Error::Unavailable) => refused += 1,
+                Err(Error::Busy) => refused += 1,
                 Err(error) => panic!("{error}"),
             }
         }

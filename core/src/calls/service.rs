@@ -24,6 +24,7 @@ use crate::{
     ids::{PointId, UserId},
     money, paging,
     stats::Total,
+    store::Db,
     text::check_text,
     users,
 };
@@ -220,11 +221,16 @@ impl Service {
             after: if order == Order::Time { after(&request.page_token)? } else { None },
             limit: size + 1,
         };
+        // One call is found by its id; any other list may go through all of them.
+        let db = match call_id {
+            Some(_) => self.0.db.clone(),
+            None => self.0.db.long(caller.origin().actor),
+        };
         let total = match request.with_total {
-            true => store::count(&self.0.db, &filter).await?,
+            true => store::count(&db, &filter).await?,
             false => 0,
         };
-        let (calls, next_page_token) = self.page(&filter, &request.page_token, size).await?;
+        let (calls, next_page_token) = self.page(&db, &filter, &request.page_token, size).await?;
         Ok(pb::ListCallsResponse {
             calls: calls
                 .into_iter()
@@ -241,6 +247,7 @@ impl Service {
     /// A page of calls, and the token of the next.
     async fn page(
         &self,
+        db: &Db,
         filter: &Filter<'_>,
         token: &str,
         size: i64,
@@ -248,11 +255,10 @@ impl Service {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         if filter.order != Order::Time {
             let position = Position::decode(token)?;
-            let Context { db, sorted_calls, .. } = &*self.0;
-            let (calls, next) = sorted_calls.page(db, filter, position, size).await?;
+            let (calls, next) = self.0.sorted_calls.page(db, filter, position, size).await?;
             return Ok((store::these(db, &calls).await?, next));
         }
-        let mut calls = store::list(&self.0.db, filter).await?;
+        let mut calls = store::list(db, filter).await?;
         if calls.len() <= size {
             return Ok((calls, String::new()));
         }

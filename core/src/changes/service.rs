@@ -6,12 +6,22 @@ use tollbook_proto::v1::{self as pb, changes_service_server::ChangesService};
 use tonic::{Request, Response, Status};
 
 use super::store;
-use crate::{clock, context::Context, error::Result, paging};
+use crate::{
+    access::{Principal, principal},
+    clock,
+    context::Context,
+    error::Result,
+    paging,
+};
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
 impl Service {
-    async fn list(&self, request: &pb::ListChangesRequest) -> Result<pb::ListChangesResponse> {
+    async fn list(
+        &self,
+        caller: &Principal,
+        request: &pb::ListChangesRequest,
+    ) -> Result<pb::ListChangesResponse> {
         let time = |field, time: &Option<_>, default| {
             time.as_ref().map_or(Ok(default), |time| clock::from_proto(field, time))
         };
@@ -26,7 +36,8 @@ impl Service {
             before: paging::decode(&request.page_token)?.unwrap_or(i64::MAX),
             limit: size + 1,
         };
-        let rows = store::list(&self.0.db, &filter).await?;
+        let db = self.0.db.long(caller.origin().actor);
+        let rows = store::list(&db, &filter).await?;
         let (changes, next_page_token) = paging::cut(rows, size, |change| change.id);
         Ok(pb::ListChangesResponse { changes, next_page_token })
     }
@@ -38,6 +49,7 @@ impl ChangesService for Service {
         &self,
         request: Request<pb::ListChangesRequest>,
     ) -> Result<Response<pb::ListChangesResponse>, Status> {
-        Ok(Response::new(self.list(request.get_ref()).await?))
+        let caller = principal(&request)?;
+        Ok(Response::new(self.list(&caller, request.get_ref()).await?))
     }
 }

@@ -105,7 +105,8 @@ impl Service {
         let user = caller.see(self.0.directory.by_id(user).await?)?;
         let size = paging::size(request.page_size);
         let before = paging::decode(&request.page_token)?;
-        let rows = store::newest(&self.0.db, user.id, before, size + 1).await?;
+        let db = self.0.db.long(caller.origin().actor);
+        let rows = store::newest(&db, user.id, before, size + 1).await?;
         let (entries, next_page_token) = paging::cut(rows, size, |entry| entry.id.0);
         let scope = caller.scope();
         let entries = entries.iter().map(|entry| scope.disclose(entry.to_proto())).collect();
@@ -141,8 +142,9 @@ impl AccountsService for Service {
 
     async fn audit_accounts(
         &self,
-        _request: Request<pb::AuditAccountsRequest>,
+        request: Request<pb::AuditAccountsRequest>,
     ) -> Result<Response<pb::AuditAccountsResponse>, Status> {
-        Ok(Response::new(audit::audit(&self.0.db).await?))
+        let db = self.0.db.long(principal(&request)?.origin().actor);
+        Ok(Response::new(audit::audit(&db).await?))
     }
 }

@@ -154,11 +154,12 @@ impl Service {
             limit: size + 1,
             ..Default::default()
         };
+        let db = self.0.db.long(caller.origin().actor);
         // Amounts are compared here, so a page may take several reads to fill.
         let mut found = Vec::new();
         let wanted = usize::try_from(filter.limit).unwrap_or(usize::MAX);
         while found.len() < wanted {
-            let rows = store::list(&self.0.db, &filter).await?;
+            let rows = store::list(&db, &filter).await?;
             let last_read = rows.len() < wanted;
             filter.after = rows.last().map(|(payment, _)| payment.id.0).or(filter.after);
             found.extend(rows.into_iter().filter(|(payment, _)| {

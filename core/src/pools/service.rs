@@ -84,6 +84,7 @@ impl Service {
 
     async fn numbers(
         &self,
+        caller: &Principal,
         request: &pb::ListPoolNumbersRequest,
     ) -> Result<pb::ListPoolNumbersResponse> {
         let id = ids::required::<PoolId>("number_pool_id", request.number_pool_id)?;
@@ -102,7 +103,8 @@ impl Service {
         // Skipped once, on the way to the first page.
         let offset = if after.is_some() { 0 } else { request.offset };
         let search = search.as_deref();
-        let rows = store::numbers(&self.0.db, id, search, after, offset, size + 1).await?;
+        let db = self.0.db.long(caller.origin().actor);
+        let rows = store::numbers(&db, id, search, after, offset, size + 1).await?;
         let (rows, next_page_token) = paging::cut(rows, size, |(id, _)| *id);
         let numbers = rows.into_iter().map(|(id, number)| pb::PoolNumber { id, number }).collect();
         Ok(pb::ListPoolNumbersResponse { numbers, next_page_token })
@@ -182,7 +184,8 @@ impl NumberPoolsService for Service {
     ) -> Result<Response<pb::ListNumberPoolsResponse>, Status> {
         let pb::ListNumberPoolsRequest { id, page_size, page_token } = request.get_ref();
         let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
-        let pools = store::list(&self.0.db, id.map(PoolId), after, size + 1).await?;
+        let db = self.0.db.long(principal(&request)?.origin().actor);
+        let pools = store::list(&db, id.map(PoolId), after, size + 1).await?;
         let (pools, next_page_token) = paging::cut(pools, size, |pool| pool.id.0);
         let number_pools = pools.iter().map(Pool::to_proto).collect();
         Ok(Response::new(pb::ListNumberPoolsResponse { number_pools, next_page_token }))
@@ -219,7 +222,8 @@ impl NumberPoolsService for Service {
         &self,
         request: Request<pb::ListPoolNumbersRequest>,
     ) -> Result<Response<pb::ListPoolNumbersResponse>, Status> {
-        Ok(Response::new(self.numbers(request.get_ref()).await?))
+        let caller = principal(&request)?;
+        Ok(Response::new(self.numbers(&caller, request.get_ref()).await?))
     }
 
     async fn add_pool_numbers(

@@ -35,7 +35,7 @@ impl Service {
     async fn quick_stats(&self, caller: &Principal) -> Result<pb::GetQuickStatsResponse> {
         let snapshot = self.0.catalog.load_full();
         let (today, month) = clock::today_and_month(&snapshot.settings.time_zone);
-        let db = &self.0.db;
+        let db = &self.0.db.long(caller.origin().actor);
         let scope = caller.scope();
         let days = match scope {
             Scope::All | Scope::Customers => store::days(db, Party::All, month).await?,
@@ -120,8 +120,9 @@ impl Service {
             destination: &request.destination,
             destination_group: &request.destination_group,
         };
+        let db = self.0.db.long(caller.origin().actor);
         let mut groups =
-            aggregate::aggregate(&self.0.db, (from, till + 1), grouping, &filter, zone).await?;
+            aggregate::aggregate(&db, (from, till + 1), grouping, &filter, zone).await?;
         if groups.is_empty() {
             self.check_parties(caller, request).await?;
         }

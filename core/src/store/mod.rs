@@ -20,7 +20,10 @@ use sqlx::AssertSqlSafe;
 
 use crate::{
     error::{Error, Result},
+    ids::UserId,
     money::{ExchangeRate, Money},
+    shares::{Limits, Place, Shares},
+    tasks,
     vault::Vault,
 };
 
@@ -59,8 +62,28 @@ pub(crate) async fn backup(path: &Path, to: &Path) -> Result<()> {
 pub(crate) struct Db {
     backend: Backend,
     vault: Arc<Vault>,
+    long_reads: Arc<Shares<Reader>>,
+    reading: Reading,
     #[cfg(test)]
     pub(crate) crash: crash::Crash,
+}
+
+/// How many long reads there are at once, for all together and for one user: each has a
+/// connection. Others of the user wait, up to so many and for so long.
+const LONG_READS: u32 = 4;
+const SHARES: Limits = Limits { all: LONG_READS as usize, one: 2, line: 64 };
+const LONG_READS_WAIT: Duration = Duration::from_secs(5);
+
+/// Whose long reads are counted together: a user's, or those of all who name none.
+type Reader = Option<UserId>;
+
+/// What the reads of a [`Db`] are like.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// They look something up by its key.
+    Short,
+    /// They may go through a whole table.
+    Long(Reader),
 }
 
 #[derive(Clone)]
@@ -73,6 +96,8 @@ enum Backend {
 pub(crate) struct Tx {
     backend: TxBackend,
     vault: Arc<Vault>,
+    /// Its turn, where it reads for long.
+    _turn: Option<Place>,
     #[cfg(test)]
     crash: crash::Crash,
 }
@@ -417,6 +442,8 @@ impl Db {
         Ok(Self {
             backend,
             vault: Arc::new(vault),
+            long_reads: Arc::new(Shares::new(SHARES)),
+            reading: Reading::Short,
             #[cfg(test)]
             crash: crash::Crash::default(),
         })
@@ -458,7 +485,7 @@ impl Db {
             Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::begin(pools).await?),
             Backend::Postgres(pool) => TxBackend::Postgres(postgres::begin(pool).await?),
         };
-        Ok(self.tx(backend))
+        Ok(self.tx(backend, None))
     }
 
     /// Forgets some of what the backend keeps of past transactions. Returns how much.
@@ -472,17 +499,43 @@ impl Db {
 
     /// Begins a transaction that only reads, and sees the database as it was at its start.
     pub(crate) async fn snapshot(&self) -> Result<Tx> {
+        let turn = self.turn().await?;
+        let long = turn.is_some();
         let backend = match &self.backend {
-            Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::snapshot(pools).await?),
-            Backend::Postgres(pool) => TxBackend::Postgres(postgres::snapshot(pool).await?),
+            Backend::Sqlite(pools) => {
+                let pool = if long { &pools.long } else { &pools.read };
+                TxBackend::Sqlite(sqlite::snapshot(pool).await?)
+            }
+            Backend::Postgres(pool) => {
+                let reading = if long { &pool.long } else { &pool.reading };
+                TxBackend::Postgres(postgres::snapshot(pool, reading).await?)
+            }
         };
-        Ok(self.tx(backend))
+        Ok(self.tx(backend, turn))
     }
 
-    fn tx(&self, backend: TxBackend) -> Tx {
+    /// The same database, for reads that may take long: lists, counts, statistics, exports,
+    /// audits. They have connections of their own, of which one user has a part at most; who has
+    /// it waits for a while, and then hears [`Error::Busy`]. What others look up never waits for
+    /// them.
+    #[must_use]
+    pub(crate) fn long(&self, reader: Reader) -> Self {
+        Self { reading: Reading::Long(reader), ..self.clone() }
+    }
+
+    /// Waits for the turn of a read, where it takes one.
+    async fn turn(&self) -> Result<Option<Place>> {
+        match self.reading {
+            Reading::Short => Ok(None),
+            Reading::Long(reader) => self.long_reads.wait(reader, LONG_READS_WAIT).await.map(Some),
+        }
+    }
+
+    fn tx(&self, backend: TxBackend, turn: Option<Place>) -> Tx {
         Tx {
             backend,
             vault: self.vault.clone(),
+            _turn: turn,
             #[cfg(test)]
             crash: self.crash.clone(),
         }
@@ -504,27 +557,60 @@ impl Db {
 
     /// All rows of a reading query.
     pub(crate) async fn fetch_all(&self, query: Query) -> Result<Vec<Row>> {
-        match &self.backend {
-            Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
-            Backend::Postgres(pool) => {
-                postgres::fetch_all(&pool.reading, &pool.watchdog, query).await
+        let Some(turn) = self.turn().await? else {
+            return match &self.backend {
+                Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
+                Backend::Postgres(pool) => {
+                    postgres::fetch_all(&pool.reading, &pool.watchdog, query).await
+                }
+            };
+        };
+        let backend = self.backend.clone();
+        held(turn, async move {
+            match backend {
+                Backend::Sqlite(pools) => sqlite::fetch_all(&pools.long, query).await,
+                Backend::Postgres(pool) => {
+                    postgres::fetch_all(&pool.long, &pool.watchdog, query).await
+                }
             }
-        }
+        })
+        .await
     }
 
-    /// The first two columns of a reading query, of however many rows: sixteen bytes of each are
+    /// The first two columns of a long query, of however many rows: sixteen bytes of each are
     /// kept.
     pub(crate) async fn fetch_pairs(&self, query: Query) -> Result<Vec<(i64, i64)>> {
-        match &self.backend {
-            Backend::Sqlite(pools) => sqlite::fetch_pairs(pools, query).await,
-            Backend::Postgres(pool) => postgres::fetch_pairs(pool, query).await,
-        }
+        let turn = self.turn().await?;
+        let backend = self.backend.clone();
+        held(turn, async move {
+            match backend {
+                Backend::Sqlite(pools) => sqlite::fetch_pairs(&pools.long, query).await,
+                Backend::Postgres(pool) => {
+                    postgres::fetch_pairs(&pool.long, &pool.watchdog, query).await
+                }
+            }
+        })
+        .await
     }
 
     /// The first row of a reading query.
     pub(crate) async fn fetch_optional(&self, query: Query) -> Result<Option<Row>> {
         Ok(self.fetch_all(query).await?.into_iter().next())
     }
+}
+
+/// Runs a read to its end, and keeps its turn until then. The database goes on with a statement
+/// whoever has left: one who asks and leaves would otherwise have more than their share.
+async fn held<T: Send + 'static>(
+    turn: impl Send + 'static,
+    read: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tasks::detached(async move {
+        let result = read.await;
+        drop(turn);
+        result
+    })
+    .await
 }
 
 impl Tx {

@@ -19,7 +19,9 @@ use sqlx::{
 };
 use tokio::time::Instant;
 
-use super::{AssertSqlSafe, Insert, Query, Row, RowBackend, Sequence, Tx, Value, bound};
+use super::{
+    AssertSqlSafe, Insert, LONG_READS, Query, Row, RowBackend, Sequence, Tx, Value, bound,
+};
 use crate::error::{Error, Result};
 
 /// How long a connection is waited for.
@@ -36,8 +38,8 @@ const ASKING: Duration = Duration::from_secs(10);
 const ASKED: Duration = Duration::from_secs(3);
 /// How long the keys of transactions are kept at least.
 const KEYS_KEPT: Duration = Duration::from_secs(600);
-/// How many connections change something, and how many only read: who reads, however slowly,
-/// does not keep anybody from writing.
+/// How many connections change something, and how many look something up. Whoever reads for long
+/// has connections of their own, and keeps nobody from either.
 const WRITERS: u32 = 10;
 const READERS: u32 = 6;
 
@@ -45,8 +47,10 @@ const READERS: u32 = 6;
 #[derive(Clone)]
 pub(super) struct Pool {
     pub(super) connections: PgPool,
-    /// Those that only read.
+    /// Those that look something up.
     pub(super) reading: PgPool,
+    /// Those that read for long.
+    pub(super) long: PgPool,
     pub(super) watchdog: Watchdog,
     /// Longer than a transaction may wait for its commit.
     keys_kept: Duration,
@@ -159,10 +163,11 @@ pub(super) async fn open(url: &str, statement_timeout: Duration) -> Result<Pool>
             Box::pin(async move { watchdog.is_alive(connection).await })
         });
     let reading = options.clone().max_connections(READERS).connect(url).await?;
+    let long = options.clone().max_connections(LONG_READS).connect(url).await?;
     let connections = options.max_connections(WRITERS).connect(url).await?;
     // A session that waits for longer than a statement may take is ended by the server.
     let keys_kept = KEYS_KEPT.max(2 * statement_timeout);
-    Ok(Pool { connections, reading, watchdog, keys_kept, read_only })
+    Ok(Pool { connections, reading, long, watchdog, keys_kept, read_only })
 }
 
 /// Removes what was deleted or overwritten from the files of some tables: they are written anew. So
@@ -176,8 +181,9 @@ pub(super) async fn scrub(pool: &Pool, tables: &[&str]) -> Result<()> {
 
 /// How many connections there are, and how many of them are idle.
 pub(super) fn connections(pool: &Pool) -> (u32, usize) {
-    let Pool { connections, reading, .. } = pool;
-    (connections.size() + reading.size(), connections.num_idle() + reading.num_idle())
+    let Pool { connections, reading, long, .. } = pool;
+    let size = connections.size() + reading.size() + long.size();
+    (size, connections.num_idle() + reading.num_idle() + long.num_idle())
 }
 
 /// A transaction, and who watches over it.
@@ -199,9 +205,9 @@ pub(super) async fn begin(pool: &Pool) -> Result<Transaction> {
 }
 
 /// A transaction that sees the database as it was at its start, and may read it all.
-pub(super) async fn snapshot(pool: &Pool) -> Result<Transaction> {
+pub(super) async fn snapshot(pool: &Pool, reading: &PgPool) -> Result<Transaction> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let inner = pool.watchdog.watch(pool.reading.begin_with(begin)).await?;
+    let inner = pool.watchdog.watch(reading.begin_with(begin)).await?;
     let watchdog = pool.watchdog.clone();
     let mut snapshot = Transaction { inner, watchdog, pool: pool.clone(), has_written: false };
     snapshot.take_its_time().await?;
@@ -328,16 +334,20 @@ where
 }
 
 /// The first two columns of all rows, none of which is held.
-pub(super) async fn fetch_pairs(pool: &Pool, query: Query) -> Result<Vec<(i64, i64)>> {
+pub(super) async fn fetch_pairs(
+    pool: &PgPool,
+    watchdog: &Watchdog,
+    query: Query,
+) -> Result<Vec<(i64, i64)>> {
     let work = async {
-        let mut rows = bound!(query, storable, std::convert::identity).fetch(&pool.reading);
+        let mut rows = bound!(query, storable, std::convert::identity).fetch(pool);
         let mut pairs = Vec::new();
         while let Some(row) = rows.try_next().await? {
             pairs.push((row.try_get(0)?, row.try_get(1)?));
         }
         Ok(pairs)
     };
-    pool.watchdog.watch(work).await
+    watchdog.watch(work).await
 }
 
 /// New rows go in by `COPY`, a fraction of the work of a statement.

@@ -13,7 +13,9 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{AssertSqlSafe, Insert, Query, Row, RowBackend, Sequence, Value, bound};
+use super::{
+    AssertSqlSafe, Insert, LONG_READS, Query, Row, RowBackend, Sequence, Value, bound,
+};
 use crate::{
     error::{Error, Result},
     files,
@@ -24,6 +26,8 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Pools {
     pub(super) read: SqlitePool,
+    /// Those that read for long.
+    pub(super) long: SqlitePool,
     write: SqlitePool,
     path: PathBuf,
 }
@@ -61,8 +65,9 @@ pub(super) async fn scrub(pools: &Pools) -> Result<()> {
 
 /// How many connections there are, and how many of them are idle.
 pub(super) fn connections(pools: &Pools) -> (u32, usize) {
-    let Pools { read, write, .. } = pools;
-    (read.size() + write.size(), read.num_idle() + write.num_idle())
+    let Pools { read, long, write, .. } = pools;
+    let size = read.size() + long.size() + write.size();
+    (size, read.num_idle() + long.num_idle() + write.num_idle())
 }
 
 /// Nobody but the owner may read the database. What SQLite puts beside it gets its mode.
@@ -100,8 +105,10 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
         options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "16384");
     let write = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await?;
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
-    let read = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
-    Ok(Pools { read, write, path: path.to_owned() })
+    let reading = |most| SqlitePoolOptions::new().max_connections(most);
+    let read = reading(4).connect_with(options.clone()).await?;
+    let long = reading(LONG_READS).connect_with(options).await?;
+    Ok(Pools { read, long, write, path: path.to_owned() })
 }
 
 pub(super) async fn begin(pools: &Pools) -> Result<Transaction<'static, Sqlite>> {
@@ -120,8 +127,8 @@ pub(super) async fn begin(pools: &Pools) -> Result<Transaction<'static, Sqlite>>
     }
 }
 
-pub(super) async fn snapshot(pools: &Pools) -> Result<Transaction<'static, Sqlite>> {
-    Ok(pools.read.begin().await?)
+pub(super) async fn snapshot(pool: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
+    Ok(pool.begin().await?)
 }
 
 pub(super) async fn fetch_all<'e, E>(executor: E, query: Query) -> Result<Vec<Row>>
@@ -134,8 +141,8 @@ where
 }
 
 /// The first two columns of all rows, none of which is held.
-pub(super) async fn fetch_pairs(pools: &Pools, query: Query) -> Result<Vec<(i64, i64)>> {
-    let mut rows = bound!(nameless(query), std::convert::identity, decimal_text).fetch(&pools.read);
+pub(super) async fn fetch_pairs(pool: &SqlitePool, query: Query) -> Result<Vec<(i64, i64)>> {
+    let mut rows = bound!(nameless(query), std::convert::identity, decimal_text).fetch(pool);
     let mut pairs = Vec::new();
     while let Some(row) = rows.try_next().await? {
         pairs.push((row.try_get(0)?, row.try_get(1)?));

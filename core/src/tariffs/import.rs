@@ -81,8 +81,9 @@ impl Import {
         let id = self.tariff;
         let mut report = std::mem::take(&mut self.report);
         let refused = report.rejected > 0 && !self.options.skip_bad_lines;
+        let db = context.db.long(origin.actor);
         loop {
-            let mut snapshot = context.db.snapshot().await?;
+            let mut snapshot = db.snapshot().await?;
             let revision = store::all(&mut snapshot).await?.by_id(id)?.revision;
             let stored = store::rates(&mut snapshot, id).await?;
             let known = store::destinations(&mut snapshot).await?;

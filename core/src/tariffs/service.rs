@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, CurrencyId, PointId, TariffId},
     paging,
-    store::Sequence,
+    store::{Db, Sequence},
     text::check_name,
     users::Role,
 };
@@ -131,7 +131,7 @@ pub(super) fn resource(id: i64) -> String {
 /// An export under way: a page in memory at a time, and nothing of the database while a client
 /// reads it.
 struct Export {
-    context: Arc<Context>,
+    db: Db,
     tariff: TariffId,
     /// Of all of its pages: no rates of another one come between.
     revision: i64,
@@ -147,11 +147,11 @@ impl Export {
     }
 
     async fn read(mut self) -> Result<Option<(pb::ExportRatesResponse, Self)>, Status> {
-        let mut snapshot = self.context.db.snapshot().await?;
+        let mut snapshot = self.db.snapshot().await?;
         let tariffs = store::all(&mut snapshot).await?;
         if tariffs.by_id(self.tariff)?.revision != self.revision {
             // The next attempt gets the new rates, all of them.
-            return Err(Error::Unavailable.into());
+            return Err(Error::Changed.into());
         }
         let page = store::rates_page(&mut snapshot, self.tariff, self.after.as_deref()).await?;
         drop(snapshot);
@@ -223,11 +223,12 @@ impl TariffsService for Service {
             }
         };
         let id = TariffId(tariff.id);
+        let db = self.0.db.long(caller.origin().actor);
         let revision = {
-            let mut snapshot = self.0.db.snapshot().await?;
+            let mut snapshot = db.snapshot().await?;
             store::all(&mut snapshot).await?.by_id(id)?.revision
         };
-        let export = Export { context: self.0.clone(), tariff: id, revision, after: None };
+        let export = Export { db, tariff: id, revision, after: None };
         let first = pb::ExportRatesResponse { tariff: Some(tariff), rates: Vec::new() };
         let rates = stream::try_unfold(export, Export::next);
         let all = stream::StreamExt::chain(stream::iter([Ok(first)]), rates);

@@ -16,12 +16,13 @@ impl BalanceWarningsService for Service {
         &self,
         request: Request<pb::ListBalanceWarningsRequest>,
     ) -> Result<Response<pb::ListBalanceWarningsResponse>, Status> {
-        let scope = principal(&request)?.scope();
+        let caller = principal(&request)?;
         let request = request.get_ref();
         let size = paging::size(request.page_size);
         let before = paging::decode(&request.page_token)?;
         let user = request.user_id.map(UserId);
-        let rows = store::list(&self.0.db, scope, user, before, size + 1).await?;
+        let db = self.0.db.long(caller.origin().actor);
+        let rows = store::list(&db, caller.scope(), user, before, size + 1).await?;
         let (warnings, next_page_token) = paging::cut(rows, size, |warning| warning.id);
         let mails = warnings.into_iter().map(Warning::into_proto).collect();
         Ok(Response::new(pb::ListBalanceWarningsResponse { mails, next_page_token }))
