@@ -19,18 +19,23 @@ use tokio::{
 use tollbook_net::{Budget, Held, Refusal};
 use tonic::{Status, body::Body};
 
-use crate::error::{Error, Result};
+use super::{layer::address_of, lockout::Network};
+use crate::{
+    error::{Error, Result},
+    shares::{Limits, Place, Shares},
+};
 
 /// How many calls are worked on at once.
 const MAX_IN_FLIGHT: usize = 2_048;
 /// How many credentials are looked at once. That waits for no client.
 const MAX_CHECKS: usize = 256;
-/// How many messages of callers without a credential are waited for at once.
-const MAX_STRANGERS: usize = 1_024;
-/// How many clients without a credential ask for the contract at once, and for the health.
-const MAX_REFLECTIONS: usize = 128;
-const MAX_HEALTH_CHECKS: usize = 1_024;
-/// How long a call waits for its turn before it is refused as [`Error::Unavailable`]: whoever
+/// How many messages of callers without a credential are waited for at once, of all clients and of
+/// one.
+const STRANGERS: Limits = Limits { all: 1_024, one: 256, line: 256 };
+/// The same of those who ask for the contract, and for the health.
+const REFLECTIONS: Limits = Limits { all: 128, one: 32, line: 32 };
+const HEALTH_CHECKS: Limits = Limits { all: 1_024, one: 128, line: 128 };
+/// How long a call waits for its turn before it is refused as [`Error::Busy`]: whoever
 /// waits longer would not wait for the answer either.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 /// How long a caller may take to send a message, with a credential and without one.
@@ -44,9 +49,9 @@ const MESSAGES: usize = 128 * 1024 * 1024;
 /// The places that calls wait for, one after the other.
 pub(super) struct Admission {
     checks: Arc<Semaphore>,
-    strangers: Arc<Semaphore>,
-    reflections: Arc<Semaphore>,
-    health_checks: Arc<Semaphore>,
+    strangers: Shares<Option<Network>>,
+    reflections: Shares<Option<Network>>,
+    health_checks: Shares<Option<Network>>,
     turns: Arc<Semaphore>,
     messages: Budget,
 }
@@ -55,9 +60,9 @@ impl Admission {
     pub(super) fn new() -> Self {
         Self {
             checks: Arc::new(Semaphore::new(MAX_CHECKS)),
-            strangers: Arc::new(Semaphore::new(MAX_STRANGERS)),
-            reflections: Arc::new(Semaphore::new(MAX_REFLECTIONS)),
-            health_checks: Arc::new(Semaphore::new(MAX_HEALTH_CHECKS)),
+            strangers: Shares::new(STRANGERS),
+            reflections: Shares::new(REFLECTIONS),
+            health_checks: Shares::new(HEALTH_CHECKS),
             turns: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
             messages: Budget::new(MESSAGES),
         }
@@ -81,7 +86,8 @@ impl Admission {
         is_stranger: bool,
     ) -> Result<(Request<Body>, Held), Status> {
         let _place = match is_stranger {
-            true => Some(place_at_once(&self.strangers)?),
+            // There is one at once, or there is none: whoever waits would be one more to wait for.
+            true => Some(self.strangers.at_once(client_of(&request))?),
             false => None,
         };
         let patience = if is_stranger { STRANGERS_TIMEOUT } else { MESSAGE_TIMEOUT };
@@ -92,7 +98,7 @@ impl Admission {
         };
         let message = read.map_err(|refusal| match refusal {
             Refusal::TooLarge => Status::out_of_range("the message is longer than 4 MiB"),
-            Refusal::NoRoom => Error::Unavailable.into(),
+            Refusal::NoRoom => Error::Busy.into(),
             Refusal::Broken(error) => Status::cancelled(error.to_string()),
         })?;
         let body = Body::new(Full::new(message.bytes.clone()));
@@ -103,27 +109,30 @@ impl Admission {
     /// coming.
     pub(super) fn admit_stranger(&self, request: Request<Body>) -> Result<Request<Body>> {
         // Whoever is curious keeps nobody from asking whether the server is well.
-        let places = match request.uri().path().starts_with("/grpc.health.") {
-            true => &self.health_checks,
-            false => &self.reflections,
+        let (places, patience) = match request.uri().path().starts_with("/grpc.health.") {
+            true => (&self.health_checks, STRANGERS_TIMEOUT),
+            // Tools keep the stream open while whoever uses them thinks.
+            false => (&self.reflections, MESSAGE_TIMEOUT),
         };
-        let place = place_at_once(places)?;
+        let place = places.at_once(client_of(&request))?;
         Ok(request.map(|body| {
-            Body::new(Patient { body, timer: Box::pin(sleep(MESSAGE_TIMEOUT)), _place: place })
+            let timer = Box::pin(sleep(patience));
+            Body::new(Patient { body, patience, timer, _place: place })
         }))
     }
 }
 
-/// There is one at once, or there is none: who waits for it would be one more to wait for.
-fn place_at_once(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
-    places.clone().try_acquire_owned().map_err(|_| Error::Unavailable)
+/// Whose places a call takes; `None` if it comes from this process.
+fn client_of(request: &Request<Body>) -> Option<Network> {
+    address_of(request.extensions()).map(Network::from)
 }
 
 /// The messages of a caller who must not be silent for long.
 struct Patient {
     body: Body,
+    patience: Duration,
     timer: Pin<Box<Sleep>>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl http_body::Body for Patient {
@@ -136,7 +145,7 @@ impl http_body::Body for Patient {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            this.timer.as_mut().reset(Instant::now() + MESSAGE_TIMEOUT);
+            this.timer.as_mut().reset(Instant::now() + this.patience);
             return Poll::Ready(frame);
         }
         ready!(this.timer.as_mut().poll(cx));
@@ -153,5 +162,5 @@ async fn place_in(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
         return Ok(place);
     }
     let place = tokio::time::timeout(MAX_WAIT, places.clone().acquire_owned()).await;
-    place.ok().and_then(Result::ok).ok_or(Error::Unavailable)
+    place.ok().and_then(Result::ok).ok_or(Error::Busy)
 }

@@ -241,7 +241,7 @@ fn certificate(extensions: &Extensions) -> Option<Vec<u8>> {
 }
 
 /// Where a call came from; none: from this process.
-fn address_of(extensions: &Extensions) -> Option<IpAddr> {
+pub(super) fn address_of(extensions: &Extensions) -> Option<IpAddr> {
     let plain = extensions.get::<TcpConnectInfo>();
     let secured =
         || extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);

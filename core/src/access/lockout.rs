@@ -40,10 +40,10 @@ const MAX_COUNTS: usize = 100_000;
 /// Names are as long as an attacker likes; users' are not.
 const LONGEST_NAME: usize = 255;
 
-/// What one guesser can have at once: an IPv4 address, or the 64 bits of an IPv6 network, which
+/// What one client can have at once: an IPv4 address, or the 64 bits of an IPv6 network, which
 /// is the smallest that is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Network {
+pub(super) enum Network {
     V4([u8; 4]),
     V6(u128),
 }
