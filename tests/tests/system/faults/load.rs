@@ -14,15 +14,16 @@ use tokio::{
     time::timeout,
 };
 use tollbook_proto::v1::{
-    CreateNumberPoolRequest, CreateTariffRequest, ExportRatesRequest, GetBalanceRequest,
-    ImportRatesOptions, ImportRatesRequest, IngestCallsRequest, RateLine, RateLines,
-    RecordPaymentRequest, Tariff, accounts_service_client::AccountsServiceClient,
-    calls_service_client::CallsServiceClient, import_rates_request::Part,
+    AuthorizeCallRequest, CallOrder, CreateNumberPoolRequest, CreateTariffRequest,
+    ExportRatesRequest, GetBalanceRequest, ImportRatesOptions, ImportRatesRequest,
+    IngestCallsRequest, ListCallsRequest, RateLine, RateLines, RecordPaymentRequest, Tariff,
+    accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
+    import_rates_request::Part, live_calls_service_client::LiveCallsServiceClient,
     number_pools_service_client::NumberPoolsServiceClient,
     payments_service_client::PaymentsServiceClient, tariffs_service_client::TariffsServiceClient,
 };
 use tollbook_tests::{
-    books::{Books, START, call},
+    books::{Books, START, at, call},
     contract::decimal,
     fill::Database,
     legacy_hash,
@@ -34,6 +35,7 @@ use tonic::{
     codegen::{Body as HttpBody, Bytes, Service, http, tokio_stream},
     transport::Channel,
 };
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::on_both;
 
@@ -103,6 +105,42 @@ async fn f15_half_open_calls_stop_nobody() {
     });
     tokio::time::sleep(SECOND / 2).await;
     both_answer(&books).await;
+}
+
+/// Whether the server says over a connection from an address that it is well.
+async fn is_well(server: &Server, from: &str) -> Result<(), Status> {
+    let channel = Channel::from_shared(format!("http://{}", server.grpc)).unwrap();
+    let channel = channel.local_address(Some(from.parse().unwrap())).connect().await.unwrap();
+    let mut client = HealthClient::new(channel);
+    let asked = client.check(HealthCheckRequest::default());
+    timeout(2 * SECOND, asked).await.expect("it does not say").map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f15_one_client_leaves_others_their_health_checks() {
+    let data = Data::new(Backend::Sqlite).unwrap();
+    let books = Books::open(&data).await;
+    is_well(&books.server, "127.0.0.2").await.unwrap();
+    let mut channels = Vec::new();
+    for path in [
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/Check",
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    ] {
+        let mut channel = books.server.channel().await;
+        for _ in 0..800 {
+            half_open(&mut channel, path).await;
+        }
+        channels.push(channel);
+    }
+    tokio::time::sleep(SECOND / 2).await;
+    is_well(&books.server, "127.0.0.2").await.unwrap();
+    // Whoever has taken all of theirs has them back soon.
+    let busy = is_well(&books.server, "127.0.0.1").await.unwrap_err();
+    assert_eq!(busy.code(), tonic::Code::Unavailable);
+    assert!(busy.message().contains("busy"), "{busy:?}");
+    tokio::time::sleep(6 * SECOND).await;
+    is_well(&books.server, "127.0.0.1").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,6 +288,95 @@ async fn f16_who_does_not_read_holds_nothing_of_the_database() {
         timeout(30 * SECOND, read).await.expect("the answer does not end");
         let rates = String::from_utf8(answer).unwrap().matches("<prefix>").count();
         assert_eq!(rates, RATES);
+    })
+    .await;
+}
+
+/// The server with so many calls of `alice`.
+async fn with_calls(books: Books, data: &Data, count: usize) -> Books {
+    books.send(vec![vec![call(0)]]).await.unwrap();
+    let Books { mut server, token, .. } = books;
+    server.stop();
+    let changed = [
+        ("id", "1000000 + i"),
+        ("call_id", "'many' || i"),
+        ("start_time", "1768903200000000 + i * 1000"),
+        ("destination", "'370' || ((i * 7919) % 1000003)"),
+    ];
+    let mut database = Database::open(data).await;
+    database.multiply("calls", "originator_id = 4", count, &changed).await;
+    database.close().await;
+    let server = Server::start(data);
+    let admin = bearer(server.channel().await, &token);
+    Books { server, admin, token }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f16_one_customers_long_lists_keep_nobody_from_authorising() {
+    on_both(|data| async move {
+        let books = with_calls(Books::open(&data).await, &data, 200_000).await;
+        let alice = books.server.log_in("alice", "wonderland").await;
+        let mut lists = JoinSet::new();
+        for _ in 0..64 {
+            let mut calls = CallsServiceClient::new(alice.clone());
+            let request = ListCallsRequest {
+                from: at(START - 36_000),
+                till: at(START + 50_399),
+                order: CallOrder::Destination.into(),
+                with_total: true,
+                page_size: 1,
+                ..Default::default()
+            };
+            lists.spawn(async move { calls.list_calls(request).await });
+        }
+        tokio::time::sleep(SECOND / 4).await;
+        let mut accounts = AccountsServiceClient::new(books.admin.clone());
+        let mut live = LiveCallsServiceClient::new(books.admin.clone());
+        let mut slowest = Duration::ZERO;
+        for n in 0..10 {
+            let begun = Instant::now();
+            let request = GetBalanceRequest { user_id: Some(6), ..Default::default() };
+            accounts.get_balance(request).await.unwrap();
+            let request = AuthorizeCallRequest {
+                call_id: format!("live-{n}"),
+                origination_point_id: Some(2),
+                destination: "37060000000".to_owned(),
+                ..Default::default()
+            };
+            live.authorize_call(request).await.unwrap();
+            slowest = slowest.max(begun.elapsed());
+            if n == 0 {
+                assert!(!lists.is_empty() && lists.try_join_next().is_none(), "not busy");
+            }
+        }
+        // Another one's lists do not wait behind them either.
+        let begun = Instant::now();
+        let request = ListCallsRequest {
+            from: at(START - 36_000),
+            till: at(START + 50_399),
+            page_size: 1,
+            ..Default::default()
+        };
+        CallsServiceClient::new(books.admin.clone()).list_calls(request).await.unwrap();
+        println!("the slowest took {slowest:?}, a list {:?}", begun.elapsed());
+        assert!(slowest < 2 * SECOND, "{slowest:?}");
+        assert!(begun.elapsed() < 3 * SECOND, "{:?}", begun.elapsed());
+        // What does not get its turn hears why.
+        let mut done = 0;
+        for list in lists.join_all().await {
+            match list {
+                Ok(list) => {
+                    done += 1;
+                    assert!(list.into_inner().total > 200_000);
+                }
+                Err(busy) => {
+                    assert_eq!(busy.code(), tonic::Code::Unavailable);
+                    assert!(busy.message().contains("busy"), "{busy:?}");
+                }
+            }
+        }
+        println!("{done} of 64 lists");
+        assert!(done > 0);
     })
     .await;
 }
