@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tollbook_proto::v1::{
     self as pb,
     accounts_service_server::{AccountsService, AccountsServiceServer},
+    rating_service_server::{RatingService, RatingServiceServer},
 };
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 
@@ -41,6 +42,7 @@ pub(super) async fn serve(bare: Bare) -> anyhow::Result<()> {
             writeln!(out, "gRPC listening on {address}\nReady")?;
             tonic::transport::Server::builder()
                 .add_service(AccountsServiceServer::new(Constant))
+                .add_service(RatingServiceServer::new(Constant))
                 .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)))
                 .await?;
         }
@@ -83,5 +85,37 @@ impl AccountsService for Constant {
         _request: Request<pb::AuditAccountsRequest>,
     ) -> Result<Response<pb::AuditAccountsResponse>, Status> {
         Err(Status::unimplemented("a bare server"))
+    }
+}
+
+#[tonic::async_trait]
+impl RatingService for Constant {
+    async fn rate_call(
+        &self,
+        _request: Request<pb::RateCallRequest>,
+    ) -> Result<Response<pb::RateCallResponse>, Status> {
+        let decimal = |value: &str| Some(pb::Decimal { value: value.to_owned() });
+        let steps = [
+            "tariff 4 (originator): longest prefix with a rate is 4479012",
+            "90 s are billed as 120 s: at least 0 s, in steps of 60 s",
+            "0 + 0.4711 x 120 / 60 = 0.9422 USD",
+        ];
+        let price = pb::RatedLeg {
+            outcome: pb::RatingOutcome::Priced.into(),
+            tariff_id: 4,
+            tariff_name: "originator".to_owned(),
+            prefix: "4479012".to_owned(),
+            destination: String::new(),
+            rate: decimal("0.4711"),
+            connection_fee: decimal("0"),
+            increment: 60,
+            min_time: 0,
+            billed_seconds: 120,
+            price: decimal("0.9422"),
+            currency: "USD".to_owned(),
+            price_default: decimal("0.9422"),
+            steps: steps.map(str::to_owned).to_vec(),
+        };
+        Ok(Response::new(pb::RateCallResponse { price: Some(price), ..Default::default() }))
     }
 }

@@ -25,7 +25,7 @@ use tollbook_proto::v1::{
 };
 
 /// How many prefixes each tariff has.
-const PREFIXES: usize = 50_000;
+const PREFIXES: usize = 100_000;
 const ORIGINATORS: usize = 50;
 const TERMINATORS: usize = 10;
 /// Calls per message.
@@ -35,10 +35,14 @@ const CHUNK: usize = 500;
 pub(super) struct Books {
     core: Core,
     prefixes: Vec<String>,
+    /// What the names of its users begin with.
+    name: String,
+    tariff_of_originators: i64,
 }
 
 impl Books {
-    pub(super) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+    /// Users and tariffs whose names begin with `name`: a database may get several.
+    pub(super) async fn open(address: SocketAddr, name: &str) -> anyhow::Result<Self> {
         // The token of the demo data set's admin.
         let core = connect_as(&format!("http://{address}"), "tb_demo").await?;
         let mut numbers = Numbers::new(815);
@@ -46,9 +50,18 @@ impl Books {
         while prefixes.len() < PREFIXES {
             prefixes.insert(format!("{}", 10_000 + numbers.below(9_990_000)));
         }
-        let books = Self { core, prefixes: prefixes.into_iter().collect() };
+        let mut books = Self {
+            core,
+            prefixes: prefixes.into_iter().collect(),
+            name: name.to_owned(),
+            tariff_of_originators: 0,
+        };
         for (side, count) in [("originator", ORIGINATORS), ("terminator", TERMINATORS)] {
-            let tariff_id = books.tariff(side, &mut numbers).await?;
+            let side = format!("{name}{side}");
+            let tariff_id = books.tariff(&side, &mut numbers).await?;
+            if books.tariff_of_originators == 0 {
+                books.tariff_of_originators = tariff_id;
+            }
             for number in 0..count {
                 let user = User {
                     username: format!("{side}{number}"),
@@ -61,6 +74,11 @@ impl Books {
             }
         }
         Ok(books)
+    }
+
+    /// The tariff by which the originators pay.
+    pub(super) fn tariff_of_originators(&self) -> i64 {
+        self.tariff_of_originators
     }
 
     async fn tariff(&self, name: &str, numbers: &mut Numbers) -> anyhow::Result<i64> {
@@ -87,7 +105,9 @@ impl Books {
 
     /// Calls of the day that begins at `start`.
     pub(super) fn day(&self, seed: u64, start: i64, count: u64) -> Traffic {
-        let users = |side, count| (0..count).map(|number| format!("{side}{number}")).collect();
+        let name = &self.name;
+        let users =
+            |side, count| (0..count).map(|number| format!("{name}{side}{number}")).collect();
         Traffic::new(
             seed,
             start,

@@ -141,7 +141,11 @@ impl Grpc {
     }
 }
 
-async fn rate(clients: JoinSet<anyhow::Result<u32>>, start: Instant) -> anyhow::Result<f64> {
+/// How often something was done per second, by all clients.
+pub(super) async fn rate(
+    clients: JoinSet<anyhow::Result<u32>>,
+    start: Instant,
+) -> anyhow::Result<f64> {
     let answers = clients.join_all().await.into_iter().sum::<anyhow::Result<u32>>()?;
     Ok(f64::from(answers) / start.elapsed().as_secs_f64())
 }

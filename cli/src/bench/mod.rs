@@ -9,10 +9,12 @@
 mod bare;
 mod calls;
 mod crowd;
+mod delay;
 mod load;
 mod pools;
 mod process;
 mod rating;
+mod switch;
 mod transactions;
 
 use std::time::Duration;
@@ -23,6 +25,7 @@ use tollbook_core::DatabaseUrl;
 
 use load::{Grpc, Http};
 use process::Process;
+use switch::{Switches, Work};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -45,7 +48,8 @@ pub(crate) struct Args {
     /// How many clients there are when twice as much is asked for as can be served
     #[arg(long, default_value_t = 1024)]
     clients: usize,
-    /// An empty PostgreSQL database to measure updates and calls on, too
+    /// An empty PostgreSQL database to measure updates and calls on, too, as it is and as if it
+    /// were a millisecond away. Over TCP, as it is deployed: `postgres://USER@HOST:PORT/NAME`
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
     /// (for the command's own use) be a bare server
@@ -77,6 +81,12 @@ enum What {
     Quickstats,
     /// Two cores on one PostgreSQL against one
     Cores,
+    /// `RateCall`, one call a request, against a bare tonic service with messages of that size
+    Price,
+    /// One call a request, charged and durable, against one transaction each
+    Single,
+    /// `AuthorizeCall`, `StartCall` and `FinishCall` of each call, against one transaction each
+    Live,
 }
 
 /// How many clients there are at once.
@@ -97,6 +107,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         What::Calls,
         What::Quickstats,
         What::Cores,
+        What::Price,
+        What::Single,
+        What::Live,
     ];
     let what = if args.what.is_empty() { all.to_vec() } else { args.what.clone() };
     for what in what {
@@ -117,6 +130,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             What::Calls => ingestion(&args).await,
             What::Quickstats => quick_stats(&args).await,
             What::Cores => cores(&args).await,
+            What::Price => price(&args).await,
+            What::Single => by_call(&args, Work::Single).await,
+            What::Live => by_call(&args, Work::Live).await,
         }?;
     }
     Ok(())
@@ -207,19 +223,90 @@ async fn grpc(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn updates(args: &Args) -> anyhow::Result<()> {
-    let mut databases = vec![("on SQLite", None)];
-    if let Some(url) = &args.postgres {
-        databases.push(("on PostgreSQL", Some(url.as_str())));
+/// A database to measure on, by what it is called; without a URL an SQLite of its own.
+struct Place {
+    title: &'static str,
+    url: Option<String>,
+}
+
+/// How far away a PostgreSQL is measured, too.
+const AWAY: Duration = Duration::from_millis(1);
+
+impl Args {
+    /// The databases to measure on.
+    fn places(&self) -> anyhow::Result<Vec<Place>> {
+        let mut places = vec![Place { title: "on SQLite", url: None }];
+        if let Some(url) = &self.postgres {
+            places.push(Place { title: "on PostgreSQL", url: Some(url.clone()) });
+            let away = delay::through_proxy(url, AWAY)?;
+            places.push(Place { title: "on PostgreSQL, 1 ms away", url: Some(away) });
+        }
+        Ok(places)
     }
-    for (title, url) in databases {
-        let server = Process::serve(url)?;
-        let database = match url {
+}
+
+impl Place {
+    /// Starts a server on it, and what it is compared with.
+    async fn open(&self) -> anyhow::Result<(Process, transactions::Bare)> {
+        let server = Process::serve(self.url.as_deref())?;
+        let database = match &self.url {
             Some(url) => url.parse().map_err(anyhow::Error::msg)?,
             None => DatabaseUrl::Sqlite(server.data().join("tollbook.db")),
         };
-        let bare =
-            transactions::Bare::open(&database).await.context("the database of the server")?;
+        let bare = transactions::Bare::open(&database).await;
+        Ok((server, bare.context("the database of the server")?))
+    }
+}
+
+/// How many connections there are where switches ask call by call.
+const CONNECTIONS: [usize; 3] = [1, 16, 64];
+
+async fn price(args: &Args) -> anyhow::Result<()> {
+    let bare = Process::bare("tonic")?;
+    let server = Process::serve(None)?;
+    let books = calls::Books::open(server.grpc()?, "").await?;
+    for connections in CONNECTIONS {
+        let mut sides = [Side::new("bare tonic service"), Side::new("tollbook RateCall")];
+        for round in 0..args.rounds {
+            for (side, process) in sides.iter_mut().zip([&bare, &server]) {
+                let switches = Switches::connect(process.grpc()?, connections).await?;
+                let seed = u64::try_from(round)?;
+                let rate = switches.run(Work::Price, &books, seed, args.duration()).await?;
+                side.rates.push(rate);
+            }
+        }
+        report(&format!("(l) the price of a call, {connections} connections"), &sides);
+    }
+    Ok(())
+}
+
+/// Calls that are brought one by one, on each database.
+async fn by_call(args: &Args, work: Work) -> anyhow::Result<()> {
+    let (name, title) = match work {
+        Work::Price => ("price", "(l) the price of a call"),
+        Work::Single => ("single", "(m) one call a request, charged and durable"),
+        Work::Live => ("live", "(n) calls authorised, started and finished"),
+    };
+    for (number, place) in args.places()?.iter().enumerate() {
+        let (server, bare) = place.open().await?;
+        let books = calls::Books::open(server.grpc()?, &format!("{name}{number}_")).await?;
+        for connections in CONNECTIONS {
+            let mut sides = [Side::new("one transaction, no server"), Side::new("tollbook")];
+            for round in 0..args.rounds {
+                sides[0].rates.push(bare.run(connections, args.duration()).await?);
+                let switches = Switches::connect(server.grpc()?, connections).await?;
+                let seed = u64::try_from(connections * 1_000 + round)?;
+                sides[1].rates.push(switches.run(work, &books, seed, args.duration()).await?);
+            }
+            report(&format!("{title}, {connections} connections, {}", place.title), &sides);
+        }
+    }
+    Ok(())
+}
+
+async fn updates(args: &Args) -> anyhow::Result<()> {
+    for place in args.places()? {
+        let (server, bare) = place.open().await?;
         let mut sides =
             [Side::new("one transaction per update, no server"), Side::new("tollbook serve")];
         for _ in 0..args.rounds {
@@ -228,6 +315,7 @@ async fn updates(args: &Args) -> anyhow::Result<()> {
             let load = Http::connect_each(server.http()?, requests).await?;
             sides[1].rates.push(load.run(args.duration()).await?);
         }
+        let title = place.title;
         report(&format!("(c) durable user_balance_update, {CLIENTS} clients, {title}"), &sides);
     }
     Ok(())
@@ -314,13 +402,13 @@ async fn ingestion(args: &Args) -> anyhow::Result<()> {
     let today = days.last().copied().context("a month has days")?;
     let title = format!("(f) IngestCalls, {} calls of a day", args.calls);
     let server = Process::serve(None)?;
-    let books = calls::Books::open(server.grpc()?).await?;
+    let books = calls::Books::open(server.grpc()?, "").await?;
     let mut sqlite = Side::new("on SQLite");
     sqlite.rates.push(books.send(books.day(1, today, args.calls)).await?);
     report(&title, &[sqlite]);
     let Some(url) = &args.postgres else { return Ok(()) };
     let server = Process::serve(Some(url))?;
-    let books = calls::Books::open(server.grpc()?).await?;
+    let books = calls::Books::open(server.grpc()?, "").await?;
     let mut sides = [Side::new("COPY into a table without indexes"), Side::new("on PostgreSQL")];
     sides[1].rates.push(books.send(books.day(1, today, args.calls)).await?);
     let mut copy = calls::Copy::of(url).await?;
@@ -337,7 +425,7 @@ async fn quick_stats(args: &Args) -> anyhow::Result<()> {
     let mut servers = Vec::new();
     for count in [FEW, args.calls] {
         let server = Process::serve(None)?;
-        let books = calls::Books::open(server.grpc()?).await?;
+        let books = calls::Books::open(server.grpc()?, "").await?;
         let per_day = count / u64::try_from(days.len())?;
         for (seed, day) in (1..).zip(&days) {
             books.send(books.day(seed, *day, per_day)).await?;

@@ -13,9 +13,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{
-    AssertSqlSafe, Insert, LONG_READS, Query, Row, RowBackend, Sequence, Value, bound,
-};
+use super::{AssertSqlSafe, Insert, LONG_READS, Query, Row, RowBackend, Sequence, Value, bound};
 use crate::{
     error::{Error, Result},
     files,
