@@ -9,7 +9,7 @@ use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{access::Refusal, calls::Rejection};
+use crate::{access::Refusal, calls::Rejection, store::DatabaseError};
 
 /// The result of everything fallible in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -211,7 +211,7 @@ pub enum Error {
     ReplicaSchema,
     /// The database failed.
     #[error("the database failed")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] DatabaseError),
     /// The schema could not be brought up to date.
     #[error("the database schema could not be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -377,6 +377,18 @@ impl Error {
             | Self::SecretUnreadable
             | Self::Internal(_) => Code::Internal,
         }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
     }
 }
 

@@ -65,7 +65,7 @@ pub use error::{Error, Result};
 pub use pools::Patterns;
 pub use server::CoreService;
 pub use setup::{Credentials, SetUp};
-pub use store::DatabaseUrl;
+pub use store::{DatabaseError, DatabaseUrl};
 pub use vault::Vault;
 pub use warnings::{Mail, MailError};
 

@@ -1,6 +1,7 @@
 //! Filling a database beside the server, where rows by the hundred thousand are needed.
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
+use tokio_postgres::{Client, NoTls};
 
 use crate::server::Data;
 
@@ -9,14 +10,16 @@ pub enum Database {
     /// The embedded one.
     Sqlite(SqliteConnection),
     /// A PostgreSQL.
-    Postgres(PgConnection),
+    Postgres(Client),
 }
 
 impl Database {
     /// Opens the database of some data.
     pub async fn open(data: &Data) -> Self {
         if let Some(url) = data.database_url() {
-            return Self::Postgres(PgConnection::connect(url).await.unwrap());
+            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            return Self::Postgres(client);
         }
         let file = data.directory().join("tollbook.db");
         let url = format!("sqlite:{}", file.display());
@@ -25,26 +28,25 @@ impl Database {
 
     /// Runs statements that both databases understand.
     pub async fn run(&mut self, sql: String) {
-        let sql = sqlx::AssertSqlSafe(sql);
         match self {
             Self::Sqlite(connection) => {
+                let sql = sqlx::AssertSqlSafe(sql);
                 sqlx::raw_sql(sql).execute(connection).await.unwrap();
             }
-            Self::Postgres(connection) => {
-                sqlx::raw_sql(sql).execute(connection).await.unwrap();
-            }
+            Self::Postgres(client) => client.batch_execute(&sql).await.unwrap(),
         }
     }
 
     /// The texts of a query's one column.
     async fn texts(&mut self, sql: String) -> Vec<String> {
-        let sql = sqlx::AssertSqlSafe(sql);
         match self {
             Self::Sqlite(connection) => {
+                let sql = sqlx::AssertSqlSafe(sql);
                 sqlx::query_scalar(sql).fetch_all(connection).await.unwrap()
             }
-            Self::Postgres(connection) => {
-                sqlx::query_scalar(sql).fetch_all(connection).await.unwrap()
+            Self::Postgres(client) => {
+                let rows = client.query(&sql, &[]).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
             }
         }
     }
@@ -84,7 +86,8 @@ impl Database {
     pub async fn close(self) {
         match self {
             Self::Sqlite(connection) => connection.close().await.unwrap(),
-            Self::Postgres(connection) => connection.close().await.unwrap(),
+            // Its connection ends with it.
+            Self::Postgres(client) => drop(client),
         }
     }
 }

@@ -1,14 +1,7 @@
 //! Between a core and its database: a way that can be slow, deaf or cut, or lose the answers to
 //! commits. For that it understands just enough of PostgreSQL's protocol to know them.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
@@ -80,66 +73,32 @@ async fn connect(client: UnixStream, server: PathBuf, way: Arc<watch::Sender<Way
     let Ok(server) = UnixStream::connect(server).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let mut messages = Messages::default();
-    let is_lost = AtomicBool::new(false);
-    let ask = |bytes: &[u8], way| {
-        let commits = messages.commit(bytes);
-        if commits && way == Way::LosesCommits {
-            is_lost.store(true, Ordering::SeqCst);
-        }
-        true
-    };
+    let mut answers = Answers::default();
     // Once there is an answer to a commit, it has been carried out.
-    let answer = |_: &[u8], _| !is_lost.load(Ordering::SeqCst);
+    let answer = |bytes: &[u8], way| !answers.commit(bytes) || way != Way::LosesCommits;
     tokio::select! {
-        () = carry(from_client, to_server, way.subscribe(), ask) => {}
+        () = carry(from_client, to_server, way.subscribe(), |_, _| true) => {}
         () = carry(from_server, to_client, way.subscribe(), answer) => {}
     }
 }
 
-/// What a client says, cut into messages.
+/// What the server says when it has carried out a COMMIT.
+const COMMITTED: &[u8] = b"C\0\0\0\x0bCOMMIT\0";
+
+/// What a server says.
 #[derive(Default)]
-struct Messages {
-    /// The first message, which has no type, has come.
-    begun: bool,
-    head: Vec<u8>,
-    /// How much of the message is still to come.
-    left: usize,
-    /// The text of a simple query, so far.
-    query: Option<Vec<u8>>,
+struct Answers {
+    /// The last bytes, in which the answer to a commit may begin.
+    tail: Vec<u8>,
 }
 
-impl Messages {
-    /// Whether a COMMIT ends in these bytes.
+impl Answers {
+    /// Whether the answer to a COMMIT ends in these bytes.
     fn commit(&mut self, bytes: &[u8]) -> bool {
-        let mut found = false;
-        for byte in bytes {
-            if self.left == 0 {
-                self.head(*byte);
-                continue;
-            }
-            self.left -= 1;
-            let Some(query) = &mut self.query else { continue };
-            query.push(*byte);
-            if self.left == 0 {
-                found |= String::from_utf8_lossy(query).contains("COMMIT");
-            }
-        }
+        self.tail.extend_from_slice(bytes);
+        let found = self.tail.windows(COMMITTED.len()).any(|window| window == COMMITTED);
+        self.tail.drain(..self.tail.len().saturating_sub(COMMITTED.len() - 1));
         found
-    }
-
-    /// A byte of the type and length of a message.
-    fn head(&mut self, byte: u8) {
-        self.head.push(byte);
-        let typed = usize::from(self.begun);
-        if self.head.len() < typed + 4 {
-            return;
-        }
-        let length = u32::from_be_bytes(self.head[typed..].try_into().unwrap());
-        self.left = usize::try_from(length).unwrap().saturating_sub(4);
-        self.query = (self.begun && self.head[0] == b'Q').then(Vec::new);
-        self.begun = true;
-        self.head.clear();
     }
 }
 

@@ -3,20 +3,23 @@
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
+    pin::pin,
     time::{Duration, Instant},
 };
 
 use super::{
     load::{self, Http},
     process::{Process, legacy_hash},
+    transactions::connect,
 };
 use crate::{
     calls::traffic::{Numbers, Traffic},
     client::{Core, connect_as},
 };
 use anyhow::{Context, ensure};
-use futures_util::{StreamExt, stream};
-use sqlx::{PgConnection, Row, postgres::PgPoolOptions};
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
+use tokio_postgres::Client;
 use tollbook_proto::v1::{
     CallRecord, CreateTariffRequest, CreateUserRequest, ImportRatesOptions, ImportRatesRequest,
     IngestCallsRequest, RateLine, RateLines, Tariff, User,
@@ -135,37 +138,33 @@ impl Books {
 
 /// The calls of a PostgreSQL database, copied into a table without indexes.
 pub(super) struct Copy {
-    connection: sqlx::pool::PoolConnection<sqlx::Postgres>,
-    rows: Vec<u8>,
+    client: Client,
+    rows: Bytes,
     count: i64,
 }
 
 impl Copy {
     /// Reads all calls.
     pub(super) async fn of(url: &str) -> anyhow::Result<Self> {
-        let pool = PgPoolOptions::new().max_connections(1).connect(url).await?;
-        let mut connection = pool.acquire().await?;
-        let count = sqlx::query("SELECT COUNT(*) FROM calls").fetch_one(&mut *connection).await?;
-        let mut rows = Vec::new();
-        let mut copied = connection.copy_out_raw("COPY calls TO STDOUT").await?;
-        while let Some(bytes) = copied.next().await {
-            rows.extend_from_slice(&bytes?);
-        }
-        drop(copied);
-        Ok(Self { connection, rows, count: count.try_get(0)? })
+        let client = connect(url).await?;
+        let count = client.query_one("SELECT COUNT(*) FROM calls", &[]).await?.try_get(0)?;
+        let copied = client.copy_out("COPY calls TO STDOUT").await?;
+        let parts: Vec<Bytes> = copied.try_collect().await?;
+        Ok(Self { client, rows: parts.concat().into(), count })
     }
 
     /// Copies them in; returns how many rows per second.
     #[allow(clippy::cast_precision_loss, reason = "millions")]
     pub(super) async fn run(&mut self) -> anyhow::Result<f64> {
-        let connection: &mut PgConnection = &mut self.connection;
-        sqlx::query("DROP TABLE IF EXISTS bench_calls").execute(&mut *connection).await?;
-        let create = "CREATE TABLE bench_calls AS SELECT * FROM calls WHERE FALSE";
-        sqlx::query(create).execute(&mut *connection).await?;
+        let create = "DROP TABLE IF EXISTS bench_calls; \
+                      CREATE TABLE bench_calls AS SELECT * FROM calls WHERE FALSE";
+        self.client.batch_execute(create).await?;
         let start = Instant::now();
-        let mut copy = connection.copy_in_raw("COPY bench_calls FROM STDIN").await?;
-        for part in self.rows.chunks(1 << 20) {
-            copy.send(part).await?;
+        let mut copy = pin!(self.client.copy_in("COPY bench_calls FROM STDIN").await?);
+        let mut left = self.rows.clone();
+        while !left.is_empty() {
+            let part = left.split_to(left.len().min(1 << 20));
+            copy.feed(part).await?;
         }
         copy.finish().await?;
         Ok(self.count as f64 / start.elapsed().as_secs_f64())

@@ -12,18 +12,19 @@ use std::{
 
 use rust_decimal::Decimal;
 use sqlx::{
-    PgPool, SqlitePool,
-    postgres::PgPoolOptions,
+    SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::task::JoinSet;
+use tokio_postgres::{Client, NoTls, Statement};
 use tollbook_core::DatabaseUrl;
 
 /// A table of its own in the database that the server uses.
 #[derive(Clone)]
 pub(super) enum Bare {
     Sqlite(SqlitePool),
-    Postgres(PgPool),
+    /// Where it is: each client has a connection.
+    Postgres(String),
 }
 
 /// Ids of entries: far from those that anybody else gives out.
@@ -41,18 +42,17 @@ const UPDATE: &str = "UPDATE bench_accounts SET balance = $1 WHERE id = $2";
 const ENTRY: &str = "INSERT INTO bench_entries (id, account, amount, balance, note, created_at) \
                      VALUES ($1, $2, $3, $4, '', 0)";
 
-/// One update; a macro because the two kinds of transactions share no trait.
-macro_rules! update {
-    ($tx:expr, $select:expr, $account:expr, $entry:expr) => {
-        let mut tx = $tx;
-        let balance: String =
-            sqlx::query_scalar($select).bind($account).fetch_one(&mut *tx).await?;
-        let balance = (Decimal::from_str(&balance)? + Decimal::ONE).to_string();
-        let entry = sqlx::query(ENTRY).bind($entry).bind($account).bind("1").bind(&balance);
-        entry.execute(&mut *tx).await?;
-        sqlx::query(UPDATE).bind(&balance).bind($account).execute(&mut *tx).await?;
-        tx.commit().await?;
-    };
+/// A client of the database.
+enum Connection {
+    Sqlite(SqlitePool),
+    Postgres(Client, Box<[Statement; 3]>),
+}
+
+/// Connects to a PostgreSQL.
+pub(super) async fn connect(url: &str) -> anyhow::Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 impl Bare {
@@ -75,29 +75,49 @@ impl Bare {
                 Ok(Self::Sqlite(pool))
             }
             DatabaseUrl::Postgres(url) => {
-                let pool = PgPoolOptions::new().max_connections(64).connect(url).await?;
+                let client = connect(url).await?;
                 for table in TABLES {
-                    sqlx::query(table).execute(&pool).await?;
+                    client.batch_execute(table).await?;
                 }
                 for id in 0..3_i64 {
-                    sqlx::query(ACCOUNT).bind(id).execute(&pool).await?;
+                    client.execute(ACCOUNT, &[&id]).await?;
                 }
-                Ok(Self::Postgres(pool))
+                Ok(Self::Postgres(url.clone()))
+            }
+        }
+    }
+
+    async fn connect(&self) -> anyhow::Result<Connection> {
+        match self {
+            Self::Sqlite(pool) => Ok(Connection::Sqlite(pool.clone())),
+            Self::Postgres(url) => {
+                let client = connect(url).await?;
+                let select = "SELECT balance FROM bench_accounts WHERE id = $1 FOR UPDATE";
+                let statements = [
+                    client.prepare(select).await?,
+                    client.prepare(ENTRY).await?,
+                    client.prepare(UPDATE).await?,
+                ];
+                Ok(Connection::Postgres(client, Box::new(statements)))
             }
         }
     }
 
     /// Updates for a while; returns updates per second.
     pub(super) async fn run(&self, clients: usize, duration: Duration) -> anyhow::Result<f64> {
+        let mut connections = Vec::with_capacity(clients);
+        for _ in 0..clients {
+            connections.push(self.connect().await?);
+        }
         let start = Instant::now();
         let done = Arc::new(AtomicI64::new(0));
         let mut tasks = JoinSet::new();
-        for client in 0..clients {
-            let (bare, done) = (self.clone(), done.clone());
+        for (client, mut connection) in connections.into_iter().enumerate() {
+            let done = done.clone();
             let account = i64::try_from(client % 3)?;
             tasks.spawn(async move {
                 while start.elapsed() < duration {
-                    bare.update(account).await?;
+                    connection.update(account).await?;
                     done.fetch_add(1, Ordering::Relaxed);
                 }
                 anyhow::Ok(())
@@ -109,18 +129,35 @@ impl Bare {
         let done = u32::try_from(done.load(Ordering::Relaxed))?;
         Ok(f64::from(done) / start.elapsed().as_secs_f64())
     }
+}
 
-    async fn update(&self, account: i64) -> anyhow::Result<()> {
+fn one_more(balance: &str) -> anyhow::Result<String> {
+    Ok((Decimal::from_str(balance)? + Decimal::ONE).to_string())
+}
+
+impl Connection {
+    async fn update(&mut self, account: i64) -> anyhow::Result<()> {
         let entry = NEXT_ENTRY.fetch_add(1, Ordering::Relaxed);
         match self {
             Self::Sqlite(pool) => {
-                let tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-                update!(tx, "SELECT balance FROM bench_accounts WHERE id = $1", account, entry);
+                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+                let select = "SELECT balance FROM bench_accounts WHERE id = $1";
+                let select = sqlx::query_scalar(select).bind(account);
+                let balance: String = select.fetch_one(&mut *tx).await?;
+                let balance = one_more(&balance)?;
+                let new = sqlx::query(ENTRY).bind(entry).bind(account).bind("1").bind(&balance);
+                new.execute(&mut *tx).await?;
+                sqlx::query(UPDATE).bind(&balance).bind(account).execute(&mut *tx).await?;
+                tx.commit().await?;
             }
-            Self::Postgres(pool) => {
-                let tx = pool.begin().await?;
-                let select = "SELECT balance FROM bench_accounts WHERE id = $1 FOR UPDATE";
-                update!(tx, select, account, entry);
+            Self::Postgres(client, statements) => {
+                let [select, new, update] = &**statements;
+                let tx = client.transaction().await?;
+                let balance: String = tx.query_one(select, &[&account]).await?.try_get(0)?;
+                let balance = one_more(&balance)?;
+                tx.execute(new, &[&entry, &account, &"1", &balance]).await?;
+                tx.execute(update, &[&balance, &account]).await?;
+                tx.commit().await?;
             }
         }
         Ok(())

@@ -39,7 +39,7 @@ pub(super) async fn insert(tx: &mut Tx, hash: &str, new: NewToken<'_>) -> Result
 /// Random secrets do not meet; certificates are given.
 fn certificate_known(error: Error) -> Error {
     match &error {
-        Error::Database(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
+        Error::Database(cause) if cause.is_unique_violation() => {
             Error::invalid("certificate", "is admitted by another token")
         }
         _ => error,

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What got lost on the way to the database or back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Crash {
     pub(super) fn step(&self) -> Result<()> {
         match self.fate().steps.as_mut() {
             None => Ok(()),
-            Some(0) => Err(Error::Database(sqlx::Error::WorkerCrashed)),
+            Some(0) => Err(sqlx::Error::WorkerCrashed.into()),
             Some(left) => {
                 *left -= 1;
                 Ok(())

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod crash;
+mod error;
 mod postgres;
 mod sqlite;
 
@@ -16,8 +17,8 @@ use std::{
 };
 
 use rust_decimal::Decimal;
-use sqlx::AssertSqlSafe;
 
+pub use self::error::DatabaseError;
 use crate::{
     error::{Error, Result},
     ids::UserId,
@@ -70,8 +71,8 @@ pub(crate) struct Db {
 
 /// How many long reads there are at once, for all together and for one user: each has a
 /// connection. Others of the user wait, up to so many and for so long.
-const LONG_READS: u32 = 4;
-const SHARES: Limits = Limits { all: LONG_READS as usize, one: 2, line: 64 };
+const LONG_READS: usize = 4;
+const SHARES: Limits = Limits { all: LONG_READS, one: 2, line: 64 };
 const LONG_READS_WAIT: Duration = Duration::from_secs(5);
 
 /// Whose long reads are counted together: a user's, or those of all who name none.
@@ -341,7 +342,7 @@ pub(crate) struct Row(RowBackend);
 
 enum RowBackend {
     Sqlite(sqlx::sqlite::SqliteRow),
-    Postgres(sqlx::postgres::PgRow),
+    Postgres(tokio_postgres::Row),
 }
 
 impl Row {
@@ -361,9 +362,8 @@ macro_rules! plain_column {
     ($($type:ty),*) => {$(
         impl Column for $type {
             fn read(row: &Row, index: usize) -> Result<Self> {
-                use sqlx::Row as _;
                 Ok(match &row.0 {
-                    RowBackend::Sqlite(row) => row.try_get(index)?,
+                    RowBackend::Sqlite(row) => sqlx::Row::try_get(row, index)?,
                     RowBackend::Postgres(row) => row.try_get(index)?,
                 })
             }
@@ -374,10 +374,9 @@ plain_column!(bool, i64, Option<i64>, String, Option<String>);
 
 impl Column for Decimal {
     fn read(row: &Row, index: usize) -> Result<Self> {
-        use sqlx::Row as _;
         match &row.0 {
-            RowBackend::Sqlite(row) => sqlite::read_decimal(row.try_get(index)?),
-            RowBackend::Postgres(row) => Ok(row.try_get::<Self, _>(index)?.normalize()),
+            RowBackend::Sqlite(row) => sqlite::read_decimal(sqlx::Row::try_get(row, index)?),
+            RowBackend::Postgres(row) => Ok(row.try_get::<_, Self>(index)?.normalize()),
         }
     }
 }
@@ -406,24 +405,6 @@ impl From<ExchangeRate> for Value {
         Self::Decimal(rate.value())
     }
 }
-
-/// Binds the values of a query; a macro because the two argument types share no trait.
-macro_rules! bound {
-    ($query:expr, $text:expr, $decimal:expr) => {{
-        let query = $query;
-        let mut bound = sqlx::query(AssertSqlSafe(query.sql.into_owned()));
-        for value in query.values {
-            bound = match value {
-                Value::Bool(value) => bound.bind(value),
-                Value::Int(value) => bound.bind(value),
-                Value::Text(value) => bound.bind($text(value)),
-                Value::Decimal(value) => bound.bind($decimal(value)),
-            };
-        }
-        bound
-    }};
-}
-use bound;
 
 impl Db {
     /// Opens the database and brings its schema up to date. Secrets in it are sealed by `vault`;
@@ -561,7 +542,7 @@ impl Db {
             return match &self.backend {
                 Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
                 Backend::Postgres(pool) => {
-                    postgres::fetch_all(&pool.reading, &pool.watchdog, query).await
+                    postgres::fetch_all(&pool.reading, pool.watchdog, query).await
                 }
             };
         };
@@ -570,7 +551,7 @@ impl Db {
             match backend {
                 Backend::Sqlite(pools) => sqlite::fetch_all(&pools.long, query).await,
                 Backend::Postgres(pool) => {
-                    postgres::fetch_all(&pool.long, &pool.watchdog, query).await
+                    postgres::fetch_all(&pool.long, pool.watchdog, query).await
                 }
             }
         })
@@ -586,7 +567,7 @@ impl Db {
             match backend {
                 Backend::Sqlite(pools) => sqlite::fetch_pairs(&pools.long, query).await,
                 Backend::Postgres(pool) => {
-                    postgres::fetch_pairs(&pool.long, &pool.watchdog, query).await
+                    postgres::fetch_pairs(&pool.long, pool.watchdog, query).await
                 }
             }
         })
@@ -662,6 +643,11 @@ impl Tx {
         &mut self,
         queries: [Option<Query>; N],
     ) -> Result<[Vec<Row>; N]> {
+        if let TxBackend::Postgres(tx) = &mut self.backend {
+            #[cfg(test)]
+            self.crash.step()?;
+            return tx.fetch_each(queries).await;
+        }
         let mut rows = [const { Vec::new() }; N];
         for (rows, query) in rows.iter_mut().zip(queries) {
             if let Some(query) = query {
@@ -674,7 +660,13 @@ impl Tx {
     /// Writes at the latest before the next query is answered or the commit is made: what is wrong
     /// with the statement may be said there.
     pub(crate) async fn queue(&mut self, statement: impl Into<Statement>) -> Result<()> {
-        match statement.into() {
+        let statement = statement.into();
+        if let TxBackend::Postgres(tx) = &mut self.backend {
+            #[cfg(test)]
+            self.crash.step()?;
+            return tx.queue(statement);
+        }
+        match statement {
             Statement::Query(query) => self.execute(query).await.map(drop),
             Statement::Insert(insert) => self.insert(insert).await,
         }
@@ -740,9 +732,10 @@ impl Tx {
     /// table.
     pub(crate) async fn take_its_time(&mut self) -> Result<()> {
         match &mut self.backend {
-            TxBackend::Sqlite(_) => Ok(()),
-            TxBackend::Postgres(tx) => tx.take_its_time().await,
+            TxBackend::Sqlite(_) => {}
+            TxBackend::Postgres(tx) => tx.take_its_time(),
         }
+        Ok(())
     }
 
     /// Makes the changes durable. [`Error::CommitUnknown`] means that it is not known whether they
@@ -800,13 +793,11 @@ where
 pub(crate) fn is_away(error: &Error) -> bool {
     match error {
         Error::CommitUnknown | Error::Unavailable => true,
-        Error::Database(error) => error.as_database_error().is_none(),
+        Error::Database(error) => error.is_away(),
         _ => false,
     }
 }
 
-fn is_passing(error: &sqlx::Error) -> bool {
-    let taken =
-        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
-    taken || postgres::is_retriable(error)
+fn is_passing(error: &DatabaseError) -> bool {
+    error.is_unique_violation() || error.is_retriable()
 }

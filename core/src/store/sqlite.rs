@@ -9,11 +9,15 @@ use std::{
 use futures_util::TryStreamExt;
 use rust_decimal::Decimal;
 use sqlx::{
-    Connection, Executor, Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    AssertSqlSafe, Connection, Executor, Row as _, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
+        SqliteSynchronous,
+    },
 };
 
-use super::{AssertSqlSafe, Insert, LONG_READS, Query, Row, RowBackend, Sequence, Value, bound};
+use super::{Insert, LONG_READS, Query, Row, RowBackend, Sequence, Value};
 use crate::{
     error::{Error, Result},
     files,
@@ -55,7 +59,7 @@ pub(super) async fn scrub(pools: &Pools) -> Result<()> {
         let rows = sqlx::query(statement).fetch_all(&mut connection).await?;
         let busy: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
         if busy != 0 {
-            return Err(Error::Database(sqlx::Error::Io(io::ErrorKind::ResourceBusy.into())));
+            return Err(sqlx::Error::Io(io::ErrorKind::ResourceBusy.into()).into());
         }
     }
     Ok(connection.close().await?)
@@ -105,7 +109,7 @@ pub(super) async fn open(path: &Path) -> Result<Pools> {
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
     let reading = |most| SqlitePoolOptions::new().max_connections(most);
     let read = reading(4).connect_with(options.clone()).await?;
-    let long = reading(LONG_READS).connect_with(options).await?;
+    let long = reading(u32::try_from(LONG_READS).unwrap_or(1)).connect_with(options).await?;
     Ok(Pools { read, long, write, path: path.to_owned() })
 }
 
@@ -133,14 +137,13 @@ pub(super) async fn fetch_all<'e, E>(executor: E, query: Query) -> Result<Vec<Ro
 where
     E: Executor<'e, Database = Sqlite>,
 {
-    let rows =
-        bound!(nameless(query), std::convert::identity, decimal_text).fetch_all(executor).await?;
+    let rows = bound(nameless(query)).fetch_all(executor).await?;
     Ok(rows.into_iter().map(|row| Row(RowBackend::Sqlite(row))).collect())
 }
 
 /// The first two columns of all rows, none of which is held.
 pub(super) async fn fetch_pairs(pool: &SqlitePool, query: Query) -> Result<Vec<(i64, i64)>> {
-    let mut rows = bound!(nameless(query), std::convert::identity, decimal_text).fetch(pool);
+    let mut rows = bound(nameless(query)).fetch(pool);
     let mut pairs = Vec::new();
     while let Some(row) = rows.try_next().await? {
         pairs.push((row.try_get(0)?, row.try_get(1)?));
@@ -152,10 +155,7 @@ pub(super) async fn execute<'e, E>(executor: E, query: Query) -> Result<u64>
 where
     E: Executor<'e, Database = Sqlite>,
 {
-    Ok(bound!(nameless(query), std::convert::identity, decimal_text)
-        .execute(executor)
-        .await?
-        .rows_affected())
+    Ok(bound(nameless(query)).execute(executor).await?.rows_affected())
 }
 
 /// How many values a statement of [`insert`] binds at most: enough that the rows take
@@ -177,7 +177,7 @@ pub(super) async fn insert(tx: &mut Transaction<'static, Sqlite>, insert: Insert
             sql: format!("{head}{places}{}", insert.on_conflict).into(),
             values: rows.by_ref().take(count).flatten().collect(),
         };
-        bound!(query, std::convert::identity, decimal_text).execute(&mut **tx).await?;
+        bound(query).execute(&mut **tx).await?;
     }
     Ok(())
 }
@@ -210,6 +210,20 @@ fn nameless(query: Query) -> Query {
         sql.push_str(&part[end..]);
     }
     Query { sql: sql.into(), values: query.values }
+}
+
+/// The query with its values.
+fn bound(query: Query) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+    let mut bound = sqlx::query(AssertSqlSafe(query.sql.into_owned()));
+    for value in query.values {
+        bound = match value {
+            Value::Bool(value) => bound.bind(value),
+            Value::Int(value) => bound.bind(value),
+            Value::Text(value) => bound.bind(value),
+            Value::Decimal(value) => bound.bind(decimal_text(value)),
+        };
+    }
+    bound
 }
 
 /// Money in SQLite: the shortest text of the exact value.

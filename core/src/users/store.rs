@@ -68,7 +68,7 @@ pub(super) async fn set_uniquehash(tx: &mut Tx, id: UserId, digest: Option<Strin
 /// Random ones do not meet; those of other systems are given.
 fn uniquehash_taken(error: Error) -> Error {
     match &error {
-        Error::Database(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
+        Error::Database(cause) if cause.is_unique_violation() => {
             Error::invalid("uniquehash", "is that of another user")
         }
         _ => error,
@@ -445,9 +445,7 @@ pub(crate) async fn none_exist(db: &Db) -> Result<bool> {
 
 fn username_taken(error: Error) -> Error {
     match &error {
-        Error::Database(sqlx::Error::Database(cause)) if cause.is_unique_violation() => {
-            Error::UsernameTaken
-        }
+        Error::Database(cause) if cause.is_unique_violation() => Error::UsernameTaken,
         _ => error,
     }
 }

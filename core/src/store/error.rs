@@ -1,0 +1,61 @@
+//! Why the database failed.
+
+use tokio_postgres::error::SqlState;
+
+/// A failure of the database, or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// SQLite says so.
+    #[error(transparent)]
+    Sqlite(#[from] sqlx::Error),
+    /// PostgreSQL says so, or the connection to it broke.
+    #[error(transparent)]
+    Postgres(#[from] tokio_postgres::Error),
+    /// A statement was given up with its connection.
+    #[error("the database does not answer")]
+    TimedOut,
+    /// All connections are in use, or none can be made.
+    #[error("no connection to the database was to be had in time")]
+    NoConnection,
+    /// The URL asks for what is not built in.
+    #[error("connections to PostgreSQL are made without TLS: sslmode=require is not possible")]
+    NoTls,
+    /// An earlier statement of a transaction failed, which ended it.
+    #[error("the transaction has failed already")]
+    Aborted,
+}
+
+impl DatabaseError {
+    /// Whether there is another row with the same key.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error
+                .as_database_error()
+                .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
+            Self::Postgres(error) => error.code() == Some(&SqlState::UNIQUE_VIOLATION),
+            Self::TimedOut | Self::NoConnection | Self::NoTls | Self::Aborted => false,
+        }
+    }
+
+    /// Whether the transaction lost to another one, and may be made again.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        matches!(
+            error.code(),
+            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
+        )
+    }
+
+    /// Whether the database cannot be reached: it has not said anything.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.as_database_error().is_none(),
+            Self::Postgres(error) => error.as_db_error().is_none(),
+            Self::TimedOut | Self::NoConnection | Self::NoTls => true,
+            Self::Aborted => false,
+        }
+    }
+}
