@@ -75,8 +75,20 @@ const LONG_READS: usize = 4;
 const SHARES: Limits = Limits { all: LONG_READS, one: 2, line: 64 };
 const LONG_READS_WAIT: Duration = Duration::from_secs(5);
 
-/// Whose long reads are counted together: a user's, or those of all who name none.
-type Reader = Option<UserId>;
+/// Whose long reads are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reader {
+    /// A user's, or those of all who name none.
+    User(Option<UserId>),
+    /// Audits, whoever asks: they take the longest, and the one who asks goes on with other work.
+    Audit,
+}
+
+impl From<Option<UserId>> for Reader {
+    fn from(user: Option<UserId>) -> Self {
+        Self::User(user)
+    }
+}
 
 /// What the reads of a [`Db`] are like.
 #[derive(Clone, Copy)]
@@ -500,8 +512,8 @@ impl Db {
     /// it waits for a while, and then hears [`Error::Busy`]. What others look up never waits for
     /// them.
     #[must_use]
-    pub(crate) fn long(&self, reader: Reader) -> Self {
-        Self { reading: Reading::Long(reader), ..self.clone() }
+    pub(crate) fn long(&self, reader: impl Into<Reader>) -> Self {
+        Self { reading: Reading::Long(reader.into()), ..self.clone() }
     }
 
     /// Waits for the turn of a read, where it takes one.
