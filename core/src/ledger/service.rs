@@ -106,8 +106,7 @@ impl Service {
         let user = caller.see(self.0.directory.by_id(user).await?)?;
         let size = paging::size(request.page_size);
         let before = paging::decode(&request.page_token)?;
-        let db = self.0.db.long(caller.origin().actor);
-        let rows = store::newest(&db, user.id, before, size + 1).await?;
+        let rows = store::newest(&self.0.db, user.id, before, size + 1).await?;
         let (entries, next_page_token) = paging::cut(rows, size, |entry| entry.id.0);
         let scope = caller.scope();
         let entries = entries.iter().map(|entry| scope.disclose(entry.to_proto())).collect();

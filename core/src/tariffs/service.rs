@@ -223,7 +223,7 @@ impl TariffsService for Service {
             }
         };
         let id = TariffId(tariff.id);
-        let db = self.0.db.long(caller.origin().actor);
+        let db = self.0.db.clone();
         let revision = {
             let mut snapshot = db.snapshot().await?;
             store::all(&mut snapshot).await?.by_id(id)?.revision

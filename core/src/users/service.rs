@@ -86,9 +86,9 @@ impl Service {
         if nothing_left {
             return Ok(pb::ListUsersResponse::default());
         }
-        let db = self.0.db.long(caller.origin().actor);
+        let db = &self.0.db;
         let (users, next_page_token) =
-            paging::cut(store::list(&db, &filter).await?, size, pb::User::id);
+            paging::cut(store::list(db, &filter).await?, size, pb::User::id);
         let users = users.into_iter().map(|user| caller.scope().disclose(user)).collect();
         Ok(pb::ListUsersResponse { users, next_page_token })
     }
