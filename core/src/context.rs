@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     rating::decks::Decks,
     store::{Db, Tx},
-    tariffs::Names,
+    tariffs::{self, Names},
     tasks::Tasks,
     users::directory::Directory,
     writer::Writer,
@@ -36,6 +36,16 @@ impl Context {
         let mut tx = self.db.begin().await?;
         catalog::lock_for_change(&mut tx).await?;
         Ok(tx)
+    }
+
+    /// Compiles the decks of the tariffs that users and points have: the first call after a start
+    /// is not to wait for that.
+    pub(crate) async fn prepare_decks(&self) -> Result<()> {
+        let used = tariffs::store::used(&mut self.db.snapshot().await?).await?;
+        let snapshot = self.catalog.load_full();
+        let used = used.into_iter().filter_map(|id| snapshot.tariffs.by_id(id).ok().cloned());
+        self.decks.clone().prepare(self.db.clone(), used.collect()).await;
+        Ok(())
     }
 
     /// Makes the change durable, and visible to this process before anybody is answered.

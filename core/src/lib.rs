@@ -158,6 +158,7 @@ impl Core {
             sorted_calls: calls::sorted::SortedLists::default(),
             db,
         });
+        context.prepare_decks().await?;
         if !read_only {
             tokio::spawn(live::watch(Arc::downgrade(&context)));
             tokio::spawn(tidy::watch(Arc::downgrade(&context)));

@@ -3,7 +3,10 @@
 use jiff::{Timestamp, civil::Weekday, tz::TimeZone};
 use rust_decimal::Decimal;
 
-use super::{matcher::Matcher, price::Terms};
+use super::{
+    matcher::{Matcher, Prefixes},
+    price::Terms,
+};
 
 /// The days on which a rate counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,22 +111,11 @@ impl Deck {
     /// together, those that begin to count later first.
     #[must_use]
     pub fn new<'a>(rates: impl IntoIterator<Item = (&'a str, DeckRate)>) -> Self {
-        let mut starts: Vec<(&str, u32)> = Vec::new();
-        let mut packed: Vec<Packed> = Vec::new();
+        let mut builder = Builder::with_capacity(0);
         for (prefix, rate) in rates {
-            if starts.last().is_none_or(|(last, _)| *last != prefix) {
-                if let Some(last) = packed.last_mut() {
-                    last.till_and_flags |= LAST_OF_PREFIX;
-                }
-                starts.push((prefix, u32::try_from(packed.len()).unwrap_or(u32::MAX)));
-            }
-            packed.push(Packed::new(&rate));
+            builder.add(prefix, &rate);
         }
-        if let Some(last) = packed.last_mut() {
-            last.till_and_flags |= LAST_OF_PREFIX;
-        }
-        packed.shrink_to_fit();
-        Self { matcher: Matcher::new(&starts), rates: packed, prefixes: starts.len() }
+        builder.build()
     }
 
     /// The rate of the longest prefix that has one at that time; none: no prefix has.
@@ -162,6 +154,44 @@ impl Deck {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.matcher.bytes() + self.rates.capacity() * size_of::<Packed>()
+    }
+}
+
+/// A deck that rates are added to.
+pub(super) struct Builder {
+    prefixes: Prefixes,
+    rates: Vec<Packed>,
+}
+
+impl Builder {
+    /// With room for so many rates: with more, their memory is copied as it grows.
+    pub(super) fn with_capacity(rates: usize) -> Self {
+        Self { prefixes: Prefixes::default(), rates: Vec::with_capacity(rates) }
+    }
+
+    /// Adds a rate. Returns whether its prefix is where it belongs by the order of bytes.
+    pub(super) fn add(&mut self, prefix: &str, rate: &DeckRate) -> bool {
+        let last = self.prefixes.last();
+        let in_order = last.is_none_or(|last| last.as_bytes() <= prefix.as_bytes());
+        if last != Some(prefix) {
+            self.end_prefix();
+            self.prefixes.push(prefix, u32::try_from(self.rates.len()).unwrap_or(u32::MAX));
+        }
+        self.rates.push(Packed::new(rate));
+        in_order
+    }
+
+    fn end_prefix(&mut self) {
+        if let Some(last) = self.rates.last_mut() {
+            last.till_and_flags |= LAST_OF_PREFIX;
+        }
+    }
+
+    pub(super) fn build(mut self) -> Deck {
+        self.end_prefix();
+        self.rates.shrink_to_fit();
+        let matcher = Matcher::new(&self.prefixes);
+        Deck { matcher, rates: self.rates, prefixes: self.prefixes.len() }
     }
 }
 

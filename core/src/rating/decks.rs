@@ -3,18 +3,27 @@
 //! A deck is compiled when it is first asked for, and again when the revision of its tariff
 //! has changed; whoever asks meanwhile waits for the one compilation.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use dashmap::DashMap;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, task::JoinSet};
 
-use super::Deck;
+use super::{Deck, deck::Builder};
 use crate::{
     error::{Error, Result},
     ids::TariffId,
     store::Db,
-    tariffs::{Tariff, store},
+    tariffs::{Rate, Tariff, store},
 };
+
+/// How many decks are compiled at once at the start: each reads by a connection of its own, and
+/// others are to be left for what is looked up meanwhile.
+const AT_ONCE: usize = 2;
+/// How long a start waits for its decks: the rest are compiled while calls are answered.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 pub(crate) struct Decks(DashMap<TariffId, Compiled>);
@@ -38,6 +47,45 @@ impl Decks {
         let deck = compiled.deck.get_or_try_init(|| compile(db, tariff.id)).await?;
         Ok(deck.clone())
     }
+
+    /// Compiles the deck of a tariff that has changed, where it has one: the next call is not
+    /// to wait for that.
+    pub(crate) fn renew(self: &Arc<Self>, db: &Db, tariff: &Tariff) {
+        if self.0.contains_key(&tariff.id) {
+            let (decks, db, tariff) = (self.clone(), db.clone(), tariff.clone());
+            tokio::spawn(async move { decks.get_ready(&db, &tariff).await });
+        }
+    }
+
+    /// Compiles the decks of tariffs before the first call that needs them. Where they are so
+    /// many that it takes long, it goes on by itself.
+    pub(crate) async fn prepare(self: Arc<Self>, db: Db, tariffs: Vec<Tariff>) {
+        let prepare = tokio::spawn(async move {
+            let (count, begun) = (tariffs.len(), Instant::now());
+            let mut under_way = JoinSet::new();
+            for tariff in tariffs {
+                if under_way.len() >= AT_ONCE {
+                    under_way.join_next().await;
+                }
+                let (decks, db) = (self.clone(), db.clone());
+                under_way.spawn(async move { decks.get_ready(&db, &tariff).await });
+            }
+            let _ = under_way.join_all().await;
+            let bytes: usize =
+                self.0.iter().filter_map(|compiled| Some(compiled.deck.get()?.bytes())).sum();
+            tracing::info!(count, bytes, duration = ?begun.elapsed(), "decks are compiled");
+        });
+        if tokio::time::timeout(PATIENCE, prepare).await.is_err() {
+            tracing::warn!("compiling decks takes long: it goes on while calls are answered");
+        }
+    }
+
+    /// Compiles a deck ahead of the calls that need it. Where that fails, they will hear why.
+    async fn get_ready(&self, db: &Db, tariff: &Tariff) {
+        if let Err(error) = self.get(db, tariff).await {
+            tracing::warn!(tariff = %tariff.id, error = ?error, "a deck could not be compiled");
+        }
+    }
 }
 
 impl Compiled {
@@ -48,12 +96,13 @@ impl Compiled {
 
 async fn compile(db: &Db, id: TariffId) -> Result<Arc<Deck>> {
     let mut tx = db.snapshot().await?;
-    let mut rates = store::rates(&mut tx, id).await?;
-    let deck = tokio::task::spawn_blocking(move || {
-        // Databases sort texts in their own ways. A stable sort keeps the order of the rates
-        // of a prefix.
-        rates.sort_by(|one, other| one.prefix.as_bytes().cmp(other.prefix.as_bytes()));
-        Deck::new(rates.iter().map(|rate| (rate.prefix.as_str(), rate.rate.clone())))
-    });
+    let mut deck = Builder::with_capacity(store::count_rates(&mut tx, id).await?);
+    let add = |rate: Rate| match deck.add(&rate.prefix, &rate.rate) {
+        true => Ok(()),
+        false => Err(Error::internal("the database does not sort prefixes by their bytes")),
+    };
+    store::for_each_rate(&mut tx, id, add).await?;
+    drop(tx);
+    let deck = tokio::task::spawn_blocking(move || deck.build());
     deck.await.map(Arc::new).map_err(|error| Error::internal(error.to_string()))
 }

@@ -58,6 +58,39 @@ impl Tail {
     }
 }
 
+/// Prefixes with their values, sorted by their bytes, each once: in one text, since they may be
+/// millions.
+#[derive(Default)]
+pub(super) struct Prefixes {
+    text: String,
+    /// Where each ends, and its value.
+    ends: Vec<(usize, u32)>,
+}
+
+impl Prefixes {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn last(&self) -> Option<&str> {
+        Some(self.get(self.len().checked_sub(1)?))
+    }
+
+    pub(super) fn push(&mut self, prefix: &str, value: u32) {
+        self.text.push_str(prefix);
+        self.ends.push((self.text.len(), value));
+    }
+
+    fn get(&self, index: usize) -> &str {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before].0);
+        &self.text[start..self.ends[index].0]
+    }
+
+    fn value(&self, index: usize) -> u32 {
+        self.ends[index].1
+    }
+}
+
 /// Finds the prefixes of a number.
 pub(super) struct Matcher {
     nodes: Vec<Node>,
@@ -102,25 +135,23 @@ fn symbol(byte: u8) -> Option<u32> {
 }
 
 impl Matcher {
-    /// Builds a matcher of prefixes with their values. The prefixes are sorted by their
-    /// bytes, without repetitions, and all are prefixes as [`is_prefix`] has it.
-    pub(super) fn new(prefixes: &[(&str, u32)]) -> Self {
+    /// Builds a matcher of prefixes with their values. All are prefixes as [`is_prefix`] has it.
+    pub(super) fn new(prefixes: &Prefixes) -> Self {
         let empty = Node { forks: 0, first_child: 0, value: NO_VALUE };
         let mut nodes = vec![empty];
         // Each node with the prefixes that go through it, breadth first, so that the
         // children of a node come side by side.
         let mut open = VecDeque::from([(0, 0..prefixes.len(), 0)]);
         while let Some((node, mut range, depth)) = open.pop_front() {
-            if let [(prefix, value)] = &prefixes[range.clone()]
-                && let Some(tail) = Tail::new(&prefix.as_bytes()[depth..])
+            if range.len() == 1
+                && let Some(tail) = Tail::new(&prefixes.get(range.start).as_bytes()[depth..])
             {
-                nodes[node] = Node { forks: tail.0, first_child: LEAF, value: *value };
+                let value = prefixes.value(range.start);
+                nodes[node] = Node { forks: tail.0, first_child: LEAF, value };
                 continue;
             }
-            if let Some((prefix, value)) = prefixes[range.clone()].first()
-                && prefix.len() == depth
-            {
-                nodes[node].value = *value;
+            if !range.is_empty() && prefixes.get(range.start).len() == depth {
+                nodes[node].value = prefixes.value(range.start);
                 range.start += 1;
             }
             nodes[node].first_child = u32::try_from(nodes.len()).unwrap_or(LEAF);
@@ -181,10 +212,10 @@ impl Matcher {
 
 /// The characters that go on behind `depth`, in the order of their symbols, with the
 /// prefixes that have them.
-fn forks(prefixes: &[(&str, u32)], range: Range<usize>, depth: usize) -> Vec<(u32, Range<usize>)> {
+fn forks(prefixes: &Prefixes, range: Range<usize>, depth: usize) -> Vec<(u32, Range<usize>)> {
     let mut forks: Vec<(u32, Range<usize>)> = Vec::new();
     for index in range {
-        let byte = prefixes[index].0.as_bytes().get(depth).copied();
+        let byte = prefixes.get(index).as_bytes().get(depth).copied();
         let Some(symbol) = byte.and_then(symbol) else { continue };
         match forks.last_mut() {
             Some((last, range)) if *last == symbol => range.end = index + 1,
@@ -204,7 +235,10 @@ mod tests {
 
     /// The value of a prefix is its position.
     fn matcher(prefixes: &[&str]) -> Matcher {
-        let numbered: Vec<(&str, u32)> = prefixes.iter().copied().zip(0..).collect();
+        let mut numbered = Prefixes::default();
+        for (prefix, number) in prefixes.iter().zip(0..) {
+            numbered.push(prefix, number);
+        }
         Matcher::new(&numbered)
     }
 

@@ -627,6 +627,29 @@ impl Tx {
         Ok(self.fetch_all(query).await?.into_iter().next())
     }
 
+    /// Gives all rows of a query to `take`, one after the other: none is held.
+    pub(crate) async fn for_each(
+        &mut self,
+        query: Query,
+        take: impl FnMut(&Row) -> Result<()> + Send,
+    ) -> Result<()> {
+        #[cfg(test)]
+        self.crash.step()?;
+        match &mut self.backend {
+            TxBackend::Sqlite(tx) => sqlite::for_each(tx, query, take).await,
+            TxBackend::Postgres(tx) => tx.for_each(query, take).await,
+        }
+    }
+
+    /// What to append to a text in an `ORDER BY` so that texts are sorted by their bytes.
+    #[must_use]
+    pub(crate) fn by_bytes(&self) -> &'static str {
+        match &self.backend {
+            TxBackend::Sqlite(_) => "",
+            TxBackend::Postgres(_) => " COLLATE \"C\"",
+        }
+    }
+
     /// Runs a query and returns how many rows it changed.
     pub(crate) async fn execute(&mut self, query: Query) -> Result<u64> {
         #[cfg(test)]

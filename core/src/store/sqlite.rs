@@ -141,6 +141,19 @@ where
     Ok(rows.into_iter().map(|row| Row(RowBackend::Sqlite(row))).collect())
 }
 
+/// Gives all rows to `take`, none of which is held.
+pub(super) async fn for_each(
+    tx: &mut Transaction<'static, Sqlite>,
+    query: Query,
+    mut take: impl FnMut(&Row) -> Result<()>,
+) -> Result<()> {
+    let mut rows = bound(nameless(query)).fetch(&mut **tx);
+    while let Some(row) = rows.try_next().await? {
+        take(&Row(RowBackend::Sqlite(row)))?;
+    }
+    Ok(())
+}
+
 /// The first two columns of all rows, none of which is held.
 pub(super) async fn fetch_pairs(pool: &SqlitePool, query: Query) -> Result<Vec<(i64, i64)>> {
     let mut rows = bound(nameless(query)).fetch(pool);

@@ -1,16 +1,15 @@
 //! Importing a rate deck: all or nothing, and the same deck twice changes nothing.
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
-
 use jiff::tz::TimeZone;
 use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateLine, RejectedLine};
 
-use super::{Rate, RateKey, line, service::resource, store};
+use super::{Rate, RateKey, line, lines::Lines, service::resource, store};
 use crate::{
     changes::{self, Change, Origin},
     context::Context,
     error::{Error, Result},
     ids::TariffId,
+    store::Tx,
 };
 
 const MAX_REJECTED: usize = 1_000;
@@ -20,51 +19,27 @@ pub(super) struct Import {
     tariff: TariffId,
     options: ImportRatesOptions,
     zone: TimeZone,
-    /// By what they replace, with the number of their line.
-    rates: HashMap<RateKey, (Rate, i64)>,
-    destinations: HashMap<String, String>,
+    lines: Lines,
     report: pb::ImportRatesResponse,
 }
 
 impl Import {
     pub(super) fn new(tariff: TariffId, options: ImportRatesOptions, zone: TimeZone) -> Self {
-        Self {
-            tariff,
-            options,
-            zone,
-            rates: HashMap::new(),
-            destinations: HashMap::new(),
-            report: pb::ImportRatesResponse::default(),
-        }
+        let report = pb::ImportRatesResponse::default();
+        Self { tariff, options, zone, lines: Lines::default(), report }
     }
 
     /// Takes in a line, or says in the report why not.
-    pub(super) fn add(&mut self, line: RateLine) {
+    pub(super) fn add(&mut self, line: &RateLine) {
         self.report.lines += 1;
-        let rate = match line::read(&line, &self.zone) {
-            Ok(rate) => rate,
-            Err(reason) => return self.reject(line.number, reason),
-        };
-        match self.rates.entry(rate.key()) {
-            Entry::Occupied(earlier) if earlier.get().0 == rate => {}
-            Entry::Occupied(earlier) => {
-                let reason =
-                    format!("conflicts with line {}, which has another rate", earlier.get().1);
-                self.reject(line.number, reason);
-            }
-            Entry::Vacant(place) => {
-                if !line.destination.is_empty() {
-                    self.destinations.insert(rate.prefix.clone(), line.destination);
+        match line::read(line, &self.zone) {
+            Ok(rate) => self.lines.push(line.number, rate, &line.destination),
+            Err(reason) => {
+                self.report.rejected += 1;
+                if self.report.rejected_lines.len() < MAX_REJECTED {
+                    self.report.rejected_lines.push(RejectedLine { number: line.number, reason });
                 }
-                place.insert((rate, line.number));
             }
-        }
-    }
-
-    fn reject(&mut self, number: i64, reason: String) {
-        self.report.rejected += 1;
-        if self.report.rejected_lines.len() < MAX_REJECTED {
-            self.report.rejected_lines.push(RejectedLine { number, reason });
         }
     }
 
@@ -74,88 +49,143 @@ impl Import {
     /// one transaction, unless somebody else has changed the tariff meanwhile: then it is
     /// compared again.
     pub(super) async fn finish(
-        mut self,
+        self,
         context: &Context,
         origin: &Origin,
     ) -> Result<pb::ImportRatesResponse> {
-        let id = self.tariff;
-        let mut report = std::mem::take(&mut self.report);
-        let refused = report.rejected > 0 && !self.options.skip_bad_lines;
+        let Self { tariff: id, options, lines, mut report, .. } = self;
+        let sorted = tokio::task::spawn_blocking(move || Deck::new(lines)).await;
+        let deck = sorted.map_err(|error| Error::internal(error.to_string()))?;
+        deck.report_conflicts(&mut report);
+        let refused = report.rejected > 0 && !options.skip_bad_lines;
         let db = context.db.long(origin.actor);
         loop {
             let mut snapshot = db.snapshot().await?;
             let revision = store::all(&mut snapshot).await?.by_id(id)?.revision;
-            let stored = store::rates(&mut snapshot, id).await?;
-            let known = store::destinations(&mut snapshot).await?;
+            let changes = deck.compare(&mut snapshot, id, &options).await?;
             drop(snapshot);
-            let changes = self.compare(stored, &known);
             report.added = count(changes.added.len());
             report.changed = count(changes.changed.len());
-            report.unchanged = count(self.rates.len()) - report.added - report.changed;
+            report.unchanged = count(deck.rates.len()) - report.added - report.changed;
             report.deleted = count(changes.deleted.len());
-            if self.options.dry_run || refused {
+            if options.dry_run || refused {
                 return Ok(report);
             }
-            if changes.is_empty() || changes.write(context, origin, id, revision).await? {
+            if changes.is_empty() || deck.write(&changes, context, origin, id, revision).await? {
                 report.applied = true;
                 return Ok(report);
             }
         }
     }
+}
 
-    fn compare(&self, stored: Vec<Rate>, known: &HashMap<String, String>) -> Changes<'_> {
-        let mut changes = Changes::default();
-        let stored: HashMap<RateKey, Rate> =
-            stored.into_iter().map(|rate| (rate.key(), rate)).collect();
-        for (key, (rate, _)) in &self.rates {
-            match stored.get(key) {
-                Some(before) if before == rate => {}
-                Some(_) => changes.changed.push(rate),
-                None => changes.added.push(rate),
+/// A deck that is there as a whole. Lines are meant by their positions.
+struct Deck {
+    lines: Lines,
+    /// The lines that count, one for each key, by their keys.
+    rates: Vec<usize>,
+    /// Those that name the destinations of their prefixes, one for each prefix, by prefix.
+    names: Vec<usize>,
+    /// Lines with another rate than an earlier one of the same key, which is the second.
+    conflicts: Vec<(usize, usize)>,
+}
+
+impl Deck {
+    fn new(lines: Lines) -> Self {
+        let mut rates: Vec<usize> = (0..lines.len()).collect();
+        rates.sort_unstable_by(|one, other| {
+            lines.key(*one).cmp(&lines.key(*other)).then(one.cmp(other))
+        });
+        let mut conflicts = Vec::new();
+        rates.dedup_by(|later, first| {
+            let same = lines.key(*later) == lines.key(*first);
+            if same && lines.rate(*later) != lines.rate(*first) {
+                conflicts.push((*later, *first));
+            }
+            same
+        });
+        conflicts.sort_unstable();
+        let mut names: Vec<usize> = Vec::new();
+        for at in rates.iter().copied().filter(|at| !lines.name(*at).is_empty()) {
+            match names.last_mut() {
+                // Of several the last line counts.
+                Some(last) if lines.prefix(*last) == lines.prefix(at) => *last = at.max(*last),
+                _ => names.push(at),
             }
         }
-        if self.options.delete_missing {
-            let prefixes: HashSet<&str> = self.rates.keys().map(|key| key.0.as_str()).collect();
-            changes.deleted =
-                stored.into_keys().filter(|key| !prefixes.contains(key.0.as_str())).collect();
-        }
-        let replace = self.options.use_destination_names;
-        changes.names = self
-            .destinations
-            .iter()
-            .filter(|(prefix, name)| {
-                known.get(*prefix).is_none_or(|known| replace && known != *name)
-            })
-            .map(|(prefix, name)| (prefix.as_str(), name.as_str()))
-            .collect();
-        changes
-    }
-}
-
-/// What a deck changes.
-#[derive(Default)]
-struct Changes<'a> {
-    added: Vec<&'a Rate>,
-    changed: Vec<&'a Rate>,
-    deleted: Vec<RateKey>,
-    /// Names of destinations, by prefix.
-    names: Vec<(&'a str, &'a str)>,
-}
-
-impl Changes<'_> {
-    fn is_empty(&self) -> bool {
-        self.leave_rates() && self.names.is_empty()
+        Self { lines, rates, names, conflicts }
     }
 
-    /// Whether no rate changes, so that a compiled deck stays good.
-    fn leave_rates(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.deleted.is_empty()
+    fn report_conflicts(&self, report: &mut pb::ImportRatesResponse) {
+        report.rejected += count(self.conflicts.len());
+        let conflicts = self.conflicts.iter().take(MAX_REJECTED).map(|(line, earlier)| {
+            let earlier = self.lines.number(*earlier);
+            let reason = format!("conflicts with line {earlier}, which has another rate");
+            RejectedLine { number: self.lines.number(*line), reason }
+        });
+        report.rejected_lines.extend(conflicts);
+        report.rejected_lines.sort_by_key(|line| line.number);
+        report.rejected_lines.truncate(MAX_REJECTED);
+    }
+
+    /// Where the rate of a key is in the order of rates.
+    fn find(&self, key: RateKey<'_>) -> Option<usize> {
+        self.rates.binary_search_by(|at| self.lines.key(*at).cmp(&key)).ok()
+    }
+
+    fn has_prefix(&self, prefix: &str) -> bool {
+        self.rates.binary_search_by(|at| self.lines.prefix(*at).cmp(prefix)).is_ok()
+    }
+
+    /// What the deck changes of what is stored, which is read past it.
+    async fn compare(
+        &self,
+        tx: &mut Tx,
+        id: TariffId,
+        options: &ImportRatesOptions,
+    ) -> Result<Changes> {
+        let mut changes = Changes::default();
+        let mut stored = vec![false; self.rates.len()];
+        store::for_each_rate(tx, id, |rate| {
+            match self.find(rate.key()) {
+                Some(index) => {
+                    stored[index] = true;
+                    let at = self.rates[index];
+                    if *self.lines.rate(at) != rate.rate {
+                        changes.changed.push(at);
+                    }
+                }
+                None if options.delete_missing && !self.has_prefix(&rate.prefix) => {
+                    changes.deleted.push(rate);
+                }
+                None => {}
+            }
+            Ok(())
+        })
+        .await?;
+        let new = self.rates.iter().zip(stored).filter(|(_, stored)| !stored);
+        changes.added = new.map(|(at, _)| *at).collect();
+
+        let mut kept = vec![false; self.names.len()];
+        store::for_each_destination(tx, |prefix, name| {
+            let known = self.names.binary_search_by(|at| self.lines.prefix(*at).cmp(&prefix));
+            if let Ok(index) = known {
+                let same = self.lines.name(self.names[index]) == name;
+                kept[index] = same || !options.use_destination_names;
+            }
+            Ok(())
+        })
+        .await?;
+        let new = self.names.iter().zip(kept).filter(|(_, kept)| !kept);
+        changes.names = new.map(|(at, _)| *at).collect();
+        Ok(changes)
     }
 
     /// Writes the changes, if the tariff still has the revision that they are of. Returns
     /// whether it had.
     async fn write(
         &self,
+        changes: &Changes,
         context: &Context,
         origin: &Origin,
         id: TariffId,
@@ -166,23 +196,50 @@ impl Changes<'_> {
         if tariff.revision != revision {
             return Ok(false);
         }
-        store::upsert_rates(&mut tx, id, &self.added).await?;
-        store::upsert_rates(&mut tx, id, &self.changed).await?;
-        store::delete_rates(&mut tx, id, &self.deleted).await?;
-        store::name_destinations(&mut tx, &self.names).await?;
-        if !self.leave_rates() {
+        let rate = |at: &usize| (self.lines.prefix(*at), self.lines.rate(*at));
+        let rates = changes.added.iter().chain(&changes.changed).map(rate);
+        store::upsert_rates(&mut tx, id, rates).await?;
+        store::delete_rates(&mut tx, id, &changes.deleted).await?;
+        let names = changes.names.iter().map(|at| (self.lines.prefix(*at), self.lines.name(*at)));
+        store::name_destinations(&mut tx, names).await?;
+        let changes_rates = !changes.leave_rates();
+        if changes_rates {
             tariff.revision += 1;
             store::update(&mut tx, &tariff).await?;
         }
         let note = format!(
             "deck imported: {} rates added, {} changed, {} deleted",
-            self.added.len(),
-            self.changed.len(),
-            self.deleted.len()
+            changes.added.len(),
+            changes.changed.len(),
+            changes.deleted.len()
         );
         changes::record(&mut tx, origin, Change::told(resource(id.0), note)).await?;
         context.commit_catalog_change(tx).await?;
+        if changes_rates {
+            context.decks.renew(&context.db, &tariff);
+        }
         Ok(true)
+    }
+}
+
+/// What a deck changes. Lines are meant by their positions.
+#[derive(Default)]
+struct Changes {
+    added: Vec<usize>,
+    changed: Vec<usize>,
+    deleted: Vec<Rate>,
+    /// Those whose destinations have other names, or none.
+    names: Vec<usize>,
+}
+
+impl Changes {
+    fn is_empty(&self) -> bool {
+        self.leave_rates() && self.names.is_empty()
+    }
+
+    /// Whether no rate changes, so that a compiled deck stays good.
+    fn leave_rates(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.deleted.is_empty()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod import;
 mod line;
+mod lines;
 mod names;
 mod service;
 pub(crate) mod store;
@@ -98,11 +99,15 @@ pub(crate) struct Rate {
 }
 
 /// What a rate replaces: a rate with the same key.
-pub(crate) type RateKey = (String, i64, u32, &'static str);
+type RateKey<'a> = (&'a str, i64, u32, &'static str);
+
+fn rate_key<'a>(prefix: &'a str, rate: &DeckRate) -> RateKey<'a> {
+    (prefix, rate.effective_from, rate.hours.0, day_name(rate.days))
+}
 
 impl Rate {
-    fn key(&self) -> RateKey {
-        (self.prefix.clone(), self.rate.effective_from, self.rate.hours.0, day_name(self.rate.days))
+    fn key(&self) -> RateKey<'_> {
+        rate_key(&self.prefix, &self.rate)
     }
 
     fn to_proto(&self, destination: String) -> pb::Rate {

@@ -251,7 +251,7 @@ impl TariffsService for Service {
             let Some(Part::Lines(lines)) = part.part else {
                 return Err(Error::invalid("part", "must be lines after the first message").into());
             };
-            for line in lines.lines {
+            for line in &lines.lines {
                 import.add(line);
             }
         }

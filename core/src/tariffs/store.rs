@@ -1,13 +1,13 @@
 //! Tariffs, rates and destinations in the database.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use super::{Purpose, Rate, RateKey, Tariff, Tariffs, day_name, days_of};
+use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of};
 use crate::{
     error::{Error, Result},
     ids::{CurrencyId, TariffId},
     rating::{DeckRate, Terms},
-    store::{Db, Query, Row, Tx, Value},
+    store::{Db, Insert, Query, Row, Tx, Value},
 };
 
 /// Rows per statement: below the number of parameters that both backends take.
@@ -75,11 +75,27 @@ pub(super) async fn in_use(tx: &mut Tx, id: TariffId) -> Result<bool> {
     Ok(tx.fetch_optional(query).await?.is_some())
 }
 
-const RATES: &str = "SELECT r.prefix, r.effective_from, r.start_time, r.end_time, r.day_type, \
-                     r.rate, r.connection_fee, r.increment_s, r.min_time, r.blocked, d.name \
-                     FROM rates r LEFT JOIN destinations d ON d.prefix = r.prefix";
+/// The tariffs of users and of connection points.
+pub(crate) async fn used(tx: &mut Tx) -> Result<HashSet<TariffId>> {
+    let query = Query::new(
+        "SELECT tariff_id FROM users WHERE deleted_at IS NULL \
+         UNION SELECT op_tariff_id FROM connection_points \
+         UNION SELECT op_custom_tariff_id FROM connection_points \
+         UNION SELECT tp_tariff_id FROM connection_points",
+    );
+    let rows = tx.fetch_all(query).await?;
+    rows.iter().map(|row| Ok(TariffId(row.get(0)?))).collect()
+}
 
-fn read(row: &Row) -> Result<(Rate, String)> {
+/// The columns that [`read_rate`] reads.
+macro_rules! rate {
+    () => {
+        "SELECT r.prefix, r.effective_from, r.start_time, r.end_time, r.day_type, r.rate, \
+         r.connection_fee, r.increment_s, r.min_time, r.blocked"
+    };
+}
+
+fn read_rate(row: &Row) -> Result<Rate> {
     let number = |index: usize| -> Result<u32> {
         u32::try_from(row.get::<i64>(index)?)
             .map_err(|_| Error::internal("a stored rate has a number out of range"))
@@ -97,8 +113,7 @@ fn read(row: &Row) -> Result<(Rate, String)> {
             .ok_or_else(|| Error::internal("a stored rate has an unknown day type"))?,
         blocked: row.get(9)?,
     };
-    let destination = row.get::<Option<String>>(10)?.unwrap_or_default();
-    Ok((Rate { prefix: row.get(0)?, rate }, destination))
+    Ok(Rate { prefix: row.get(0)?, rate })
 }
 
 /// A page of a tariff's rates with their destinations, by prefix, those that begin to count
@@ -118,70 +133,113 @@ pub(crate) async fn rates_page(
         .value(limit);
     let prefixes = tx.fetch_all(query).await?;
     let Some(last) = prefixes.last() else { return Ok(Vec::new()) };
-    let query = page(Query::new(RATES).and(" WHERE r.tariff_id = ").value(tariff))
+    const RATES: &str = concat!(
+        rate!(),
+        ", d.name FROM rates r LEFT JOIN destinations d ON d.prefix = r.prefix WHERE r.tariff_id = "
+    );
+    let query = page(Query::new(RATES).value(tariff))
         .and(" AND r.prefix <= ")
         .value(last.get::<String>(0)?)
         .and(" ORDER BY r.prefix, r.effective_from DESC, r.day_type DESC, r.start_time DESC");
-    tx.fetch_all(query).await?.iter().map(read).collect()
+    let rows = tx.fetch_all(query).await?;
+    let rates = rows.iter().map(|row| {
+        let destination = row.get::<Option<String>>(10)?.unwrap_or_default();
+        Ok((read_rate(row)?, destination))
+    });
+    rates.collect()
 }
 
-/// All rates of a tariff, in the order that a deck wants.
-pub(crate) async fn rates(tx: &mut Tx, tariff: TariffId) -> Result<Vec<Rate>> {
-    let mut rates: Vec<Rate> = Vec::new();
-    loop {
-        let after = rates.last().map(|rate| rate.prefix.clone());
-        let page = rates_page(tx, tariff, after.as_deref()).await?;
-        if page.is_empty() {
-            return Ok(rates);
-        }
-        rates.extend(page.into_iter().map(|(rate, _)| rate));
-    }
+pub(crate) async fn count_rates(tx: &mut Tx, tariff: TariffId) -> Result<usize> {
+    let query = Query::new("SELECT COUNT(*) FROM rates WHERE tariff_id = ").value(tariff);
+    let count = tx.fetch_optional(query).await?.map_or(Ok(0), |row| row.get::<i64>(0))?;
+    usize::try_from(count).map_err(|_| Error::internal("a count is below zero"))
+}
+
+/// Gives all rates of a tariff to `take`, in the order that a deck wants.
+pub(crate) async fn for_each_rate(
+    tx: &mut Tx,
+    tariff: TariffId,
+    mut take: impl FnMut(Rate) -> Result<()> + Send,
+) -> Result<()> {
+    let query = Query::new(concat!(rate!(), " FROM rates r WHERE r.tariff_id = "))
+        .value(tariff)
+        .and(" ORDER BY r.prefix")
+        .and(tx.by_bytes())
+        .and(", r.effective_from DESC, r.day_type DESC, r.start_time DESC");
+    tx.for_each(query, |row| take(read_rate(row)?)).await
 }
 
 /// Stores rates, over those with the same key.
-pub(super) async fn upsert_rates(tx: &mut Tx, tariff: TariffId, rates: &[&Rate]) -> Result<()> {
-    for chunk in rates.chunks(CHUNK) {
-        let rows = chunk.iter().map(|rate| {
-            let (terms, deck) = (&rate.rate.terms, &rate.rate);
-            vec![
-                Value::from(tariff),
-                rate.prefix.as_str().into(),
-                deck.effective_from.into(),
-                i64::from(deck.hours.0).into(),
-                i64::from(deck.hours.1).into(),
-                day_name(deck.days).into(),
-                terms.rate.into(),
-                terms.connection_fee.into(),
-                i64::from(terms.increment).into(),
-                i64::from(terms.min_time).into(),
-                deck.blocked.into(),
-            ]
-        });
-        let query = Query::new(
-            "INSERT INTO rates (tariff_id, prefix, effective_from, start_time, end_time, day_type, \
-             rate, connection_fee, increment_s, min_time, blocked) VALUES ",
-        )
-        .rows(rows)
-        .and(
-            " ON CONFLICT (tariff_id, prefix, effective_from, start_time, day_type) DO UPDATE SET \
-             end_time = excluded.end_time, rate = excluded.rate, \
-             connection_fee = excluded.connection_fee, increment_s = excluded.increment_s, \
-             min_time = excluded.min_time, blocked = excluded.blocked",
-        );
-        tx.execute(query).await?;
-    }
-    Ok(())
+pub(super) async fn upsert_rates<'a>(
+    tx: &mut Tx,
+    tariff: TariffId,
+    rates: impl Iterator<Item = (&'a str, &'a DeckRate)> + Send,
+) -> Result<()> {
+    let rows = rates.map(|(prefix, rate)| {
+        vec![
+            Value::from(tariff),
+            prefix.into(),
+            rate.effective_from.into(),
+            i64::from(rate.hours.0).into(),
+            i64::from(rate.hours.1).into(),
+            day_name(rate.days).into(),
+            rate.terms.rate.into(),
+            rate.terms.connection_fee.into(),
+            i64::from(rate.terms.increment).into(),
+            i64::from(rate.terms.min_time).into(),
+            rate.blocked.into(),
+        ]
+    });
+    let insert = Insert {
+        table: "rates",
+        columns: &[
+            "tariff_id",
+            "prefix",
+            "effective_from",
+            "start_time",
+            "end_time",
+            "day_type",
+            "rate",
+            "connection_fee",
+            "increment_s",
+            "min_time",
+            "blocked",
+        ],
+        rows: Vec::new(),
+        on_conflict: " ON CONFLICT (tariff_id, prefix, effective_from, start_time, day_type) DO \
+                      UPDATE SET end_time = excluded.end_time, rate = excluded.rate, \
+                      connection_fee = excluded.connection_fee, \
+                      increment_s = excluded.increment_s, min_time = excluded.min_time, \
+                      blocked = excluded.blocked",
+    };
+    insert_in_chunks(tx, insert, rows).await
 }
 
-/// Deletes rates by their keys.
-pub(super) async fn delete_rates(tx: &mut Tx, tariff: TariffId, keys: &[RateKey]) -> Result<()> {
-    for chunk in keys.chunks(CHUNK) {
-        let rows = chunk.iter().map(|(prefix, effective_from, start_time, days)| {
+/// Inserts rows, of which a chunk is in memory at a time.
+async fn insert_in_chunks(
+    tx: &mut Tx,
+    Insert { table, columns, on_conflict, .. }: Insert,
+    mut rows: impl Iterator<Item = Vec<Value>> + Send,
+) -> Result<()> {
+    loop {
+        let rows: Vec<_> = rows.by_ref().take(CHUNK).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        tx.insert(Insert { table, columns, rows, on_conflict }).await?;
+    }
+}
+
+/// Deletes rates.
+pub(super) async fn delete_rates(tx: &mut Tx, tariff: TariffId, rates: &[Rate]) -> Result<()> {
+    for chunk in rates.chunks(CHUNK) {
+        let rows = chunk.iter().map(|rate| {
+            let (prefix, effective_from, start_time, days) = rate.key();
             vec![
-                Value::from(prefix.as_str()),
-                (*effective_from).into(),
-                i64::from(*start_time).into(),
-                (*days).into(),
+                Value::from(prefix),
+                effective_from.into(),
+                i64::from(start_time).into(),
+                days.into(),
             ]
         });
         let query = Query::new("DELETE FROM rates WHERE tariff_id = ")
@@ -194,23 +252,28 @@ pub(super) async fn delete_rates(tx: &mut Tx, tariff: TariffId, keys: &[RateKey]
     Ok(())
 }
 
-/// Names of all destinations, by prefix.
-pub(super) async fn destinations(tx: &mut Tx) -> Result<HashMap<String, String>> {
-    let rows = tx.fetch_all(Query::new("SELECT prefix, name FROM destinations")).await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+/// Gives all prefixes with the names of their destinations to `take`.
+pub(super) async fn for_each_destination(
+    tx: &mut Tx,
+    mut take: impl FnMut(String, String) -> Result<()> + Send,
+) -> Result<()> {
+    let query = Query::new("SELECT prefix, name FROM destinations");
+    tx.for_each(query, |row| take(row.get(0)?, row.get(1)?)).await
 }
 
 /// Stores names of destinations, over those there are.
-pub(super) async fn name_destinations(tx: &mut Tx, names: &[(&str, &str)]) -> Result<()> {
-    for chunk in names.chunks(CHUNK) {
-        let rows =
-            chunk.iter().map(|(prefix, name)| vec![Value::from(*prefix), Value::from(*name)]);
-        let query = Query::new("INSERT INTO destinations (prefix, name) VALUES ")
-            .rows(rows)
-            .and(" ON CONFLICT (prefix) DO UPDATE SET name = excluded.name");
-        tx.execute(query).await?;
-    }
-    Ok(())
+pub(super) async fn name_destinations<'a>(
+    tx: &mut Tx,
+    names: impl Iterator<Item = (&'a str, &'a str)> + Send,
+) -> Result<()> {
+    let rows = names.map(|(prefix, name)| vec![Value::from(prefix), Value::from(name)]);
+    let insert = Insert {
+        table: "destinations",
+        columns: &["prefix", "name"],
+        rows: Vec::new(),
+        on_conflict: " ON CONFLICT (prefix) DO UPDATE SET name = excluded.name",
+    };
+    insert_in_chunks(tx, insert, rows).await
 }
 
 /// The name of the destination of a prefix; empty: none.

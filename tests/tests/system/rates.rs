@@ -1,16 +1,23 @@
 //! Rate decks: imported by the command, rated over gRPC, listed over the legacy API.
 
-use std::{collections::BTreeMap, fmt::Write, process::Output};
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    process::Output,
+    time::{Duration, Instant},
+};
 
 use tollbook_proto::v1::{
     CreateTariffRequest, DeleteTariffRequest, ImportRatesOptions, ImportRatesRequest,
     RateCallRequest, RateCallResponse, RateLine, RateLines, RatingOutcome, Tariff, TariffPurpose,
-    import_rates_request::Part, rating_service_client::RatingServiceClient,
-    tariffs_service_client::TariffsServiceClient,
+    UpdateUserRequest, User, import_rates_request::Part,
+    rating_service_client::RatingServiceClient, tariffs_service_client::TariffsServiceClient,
+    users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{
-    contract::{Fixture, decimal},
-    server::{Authorized, Data, SECRET, Server},
+    contract::{Fixture, decimal, mask},
+    process::{forget_peak, peak, resident},
+    server::{Authorized, Data, SECRET, Server, bearer},
 };
 use tonic::codegen::tokio_stream;
 
@@ -188,6 +195,111 @@ async fn bad_lines_are_named_and_nothing_is_imported() {
         assert_eq!(decks.rate("3701", "60", 1).await.price.unwrap().price.unwrap().value, "0.5");
         let (ok, _) = decks.import("prefix,rate\n1,1\n", &["--tariff", "99"]);
         assert!(!ok, "an unknown tariff");
+    })
+    .await;
+}
+
+/// Lines whose order, repetitions and names matter, over an older deck.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_lines_of_a_rate_the_first_counts_and_of_several_names_the_last() {
+    on_both(|data| async move {
+        let decks = Decks::start(data).await;
+        // Capitals, small letters and signs stand elsewhere in most languages than in ASCII.
+        let old = "prefix,destination,rate\na1,Small,1\nA1,Large,2\n*1,Star,3\n#1,Hash,4\n1,One,5\nB,Gone,6\n";
+        let (ok, said) = decks.import(old, &["--tariff", "1"]);
+        assert!(ok && said.contains("6 added"), "{said}");
+        for (number, price) in [("a12", "1"), ("A12", "2"), ("*12", "3"), ("#12", "4"), ("12", "5")] {
+            let found = decks.rate(number, "60", 1).await.price.unwrap().price.unwrap();
+            assert_eq!(found.value, price, "{number}");
+        }
+        let new = "prefix,destination,rate,effective_from,day_type\n\
+                   A1,,2,,\n\
+                   1,Uno,5,,\n\
+                   a1,Small,9,,\n\
+                   1,Eins,7,2020-01-01,\n\
+                   A1,,2,,\n\
+                   1,,8,2020-01-01,WD\n\
+                   1,Other,6,,\n\
+                   *1,,3,,\n";
+        let (ok, said) = decks.import(new, &["--tariff", "1", "--skip-bad-lines", "--delete-missing"]);
+        let counts = "8 lines: 2 added, 1 changed, 3 unchanged, 2 deleted, 1 rejected";
+        assert!(!ok && said.contains("line 8: conflicts with line 3") && said.contains(counts), "{said}");
+        let exported = decks.command(&["export", "rates", "--tariff", "1"]);
+        let exported = String::from_utf8(exported.stdout).unwrap();
+        let mut lines: Vec<&str> = exported.lines().skip(1).collect();
+        lines.sort_unstable();
+        let always = "00:00:00,23:59:59";
+        assert_eq!(lines, [
+            format!("*1,Star,3,0,1,0,,{always},,"),
+            format!("1,Eins,5,0,1,0,,{always},,"),
+            format!("1,Eins,7,0,1,0,2020-01-01 00:00:00,{always},,"),
+            format!("1,Eins,8,0,1,0,2020-01-01 00:00:00,{always},WD,"),
+            format!("A1,Large,2,0,1,0,,{always},,"),
+            format!("a1,Small,9,0,1,0,,{always},,"),
+        ]);
+        let (ok, said) = decks.import(new, &["--tariff", "1", "--skip-bad-lines"]);
+        assert!(!ok && said.contains("0 added, 0 changed, 6 unchanged, 0 deleted, 1 rejected"), "{said}");
+    })
+    .await;
+}
+
+/// How many rates a large deck has. By hand with 316,867; fewer where all is compiled for debugging.
+fn rates() -> usize {
+    let asked = std::env::var("DECK_RATES").ok().map(|rates| rates.parse().unwrap());
+    asked.unwrap_or(30_000)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f16_a_large_deck_takes_little_memory_and_is_there_after_a_restart() {
+    on_both(|data| async move {
+        let Decks { data, server, token, admin } = Decks::start(data).await;
+        let mut users = UsersServiceClient::new(admin.clone());
+        let user = User { id: Some(4), tariff_id: 1, ..Default::default() };
+        let request = UpdateUserRequest {
+            user: Some(user),
+            update_mask: mask("tariff_id"),
+            ..Default::default()
+        };
+        users.update_user(request).await.unwrap();
+        let decks = Decks { data, server, token, admin };
+        let deck = |price: usize| {
+            let mut deck = "prefix,destination,rate\n".to_owned();
+            for number in 0..rates() {
+                writeln!(deck, "{}{number:06},Town {number},0.{price}{number}", number % 9 + 1)
+                    .unwrap();
+            }
+            deck
+        };
+        let pid = decks.server.pid();
+        let before = resident(pid);
+        forget_peak(pid);
+        for price in [1, 2] {
+            let (ok, said) = decks.import(&deck(price), &["--tariff", "1"]);
+            assert!(ok, "{said}");
+            let found = decks.rate("10000001", "60", 1).await.price.unwrap();
+            assert_eq!(found.price.unwrap().value, format!("0.{price}"));
+        }
+        let most = peak(pid);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let after = resident(pid);
+
+        let Decks { data, mut server, token, .. } = decks;
+        server.stop();
+        let server = Server::start(&data);
+        let admin = bearer(server.channel().await, &token);
+        let decks = Decks { data, server, token, admin };
+        let begun = Instant::now();
+        let found = decks.rate("10000001", "60", 1).await.price.unwrap();
+        let first = begun.elapsed();
+        assert_eq!(found.price.unwrap().value, "0.2");
+        println!(
+            "{before} MB before, {most} at most, {after} after; the first price took {first:?}"
+        );
+        assert!(first < Duration::from_millis(500), "{first:?}");
+        // A deck takes 100 bytes a rate; SQLite keeps what it has read and written last.
+        let least = rates() * 100 / 1_000_000;
+        assert!(most < before + least + 35, "{before} MB before, {most} at most");
+        assert!(after < before + least + 30, "{before} MB before, {after} after");
     })
     .await;
 }

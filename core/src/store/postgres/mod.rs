@@ -224,6 +224,28 @@ impl Transaction {
         Ok(rows)
     }
 
+    /// Gives all rows to `take`, none of which is held.
+    pub(super) async fn for_each(
+        &mut self,
+        query: Query,
+        mut take: impl FnMut(&Row) -> Result<()>,
+    ) -> Result<()> {
+        self.send([]).await?;
+        let mut refused = Ok(());
+        let row = |row| {
+            if refused.is_ok() {
+                refused = take(&Row(RowBackend::Postgres(row)));
+            }
+            Ok(())
+        };
+        // Also if nobody waits for the end of this.
+        self.has_failed = true;
+        let work = request::for_each(self.lease.connection(), query.into(), row);
+        self.watchdog.watch(work).await?;
+        self.has_failed = false;
+        refused
+    }
+
     pub(super) async fn execute(&mut self, query: Query) -> Result<u64> {
         self.has_written = true;
         Ok(self.send([query]).await?.pop().unwrap_or_default().affected)

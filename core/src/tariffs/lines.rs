@@ -1,0 +1,93 @@
+//! The lines of a deck on its way in: packed, since there may be millions, and never moved once
+//! they are there.
+
+use super::{Rate, RateKey, rate_key};
+use crate::rating::DeckRate;
+
+/// A line that was read.
+struct Line {
+    rate: DeckRate,
+    number: i64,
+    /// Where its texts are.
+    prefix: Piece,
+    name: Piece,
+}
+
+/// A piece of a text; there is none longer than a line of a deck may have.
+#[derive(Clone, Copy)]
+struct Piece {
+    start: usize,
+    length: u32,
+}
+
+/// How many lines are in a block.
+const BLOCK: usize = 4_096;
+
+/// Lines, by their positions.
+#[derive(Default)]
+pub(super) struct Lines {
+    blocks: Vec<Vec<Line>>,
+    /// Prefixes and names, one behind the other.
+    text: String,
+}
+
+impl Lines {
+    pub(super) fn len(&self) -> usize {
+        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len())
+    }
+
+    pub(super) fn push(&mut self, number: i64, rate: Rate, name: &str) {
+        // Lines of the same destination mostly stand together.
+        let last = self.len().checked_sub(1).filter(|last| self.name(*last) == name);
+        let name = match last {
+            Some(last) => self.line(last).name,
+            None => self.keep(name),
+        };
+        let prefix = self.keep(&rate.prefix);
+        let line = Line { rate: rate.rate, number, prefix, name };
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(line),
+            _ => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(line);
+                self.blocks.push(block);
+            }
+        }
+    }
+
+    fn keep(&mut self, text: &str) -> Piece {
+        let start = self.text.len();
+        self.text.push_str(text);
+        Piece { start, length: u32::try_from(text.len()).unwrap_or(u32::MAX) }
+    }
+
+    fn line(&self, at: usize) -> &Line {
+        &self.blocks[at / BLOCK][at % BLOCK]
+    }
+
+    fn text(&self, piece: Piece) -> &str {
+        &self.text[piece.start..piece.start + piece.length as usize]
+    }
+
+    pub(super) fn prefix(&self, at: usize) -> &str {
+        self.text(self.line(at).prefix)
+    }
+
+    /// The name of the destination; empty: none.
+    pub(super) fn name(&self, at: usize) -> &str {
+        self.text(self.line(at).name)
+    }
+
+    pub(super) fn rate(&self, at: usize) -> &DeckRate {
+        &self.line(at).rate
+    }
+
+    /// Its number in the file.
+    pub(super) fn number(&self, at: usize) -> i64 {
+        self.line(at).number
+    }
+
+    pub(super) fn key(&self, at: usize) -> RateKey<'_> {
+        rate_key(self.prefix(at), self.rate(at))
+    }
+}
