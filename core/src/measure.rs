@@ -1,11 +1,11 @@
 //! What is measured, under which names. Whoever runs the core decides where it goes.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock, Weak},
     time::{Duration, Instant},
 };
 
-use metrics::{SharedString, counter, gauge, histogram};
+use metrics::{Counter, Histogram, SharedString, counter, gauge, histogram};
 use tollbook_proto::v1::RejectCode;
 
 use crate::{calls::ingest::Taken, context::Context};
@@ -13,15 +13,25 @@ use crate::{calls::ingest::Taken, context::Context};
 /// How often the gauges are set.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// An rpc was answered: with its gRPC code, after this long.
-pub(crate) fn rpc(name: &Arc<str>, code: tonic::Code, begun: Instant) {
-    let code: SharedString = match code {
-        tonic::Code::Ok => SharedString::const_str("Ok"),
-        code => format!("{code:?}").into(),
-    };
-    let rpc = || SharedString::from_shared(name.clone());
-    counter!("tollbook_rpc_total", "rpc" => rpc(), "code" => code).increment(1);
-    histogram!("tollbook_rpc_seconds", "rpc" => rpc()).record(begun.elapsed());
+/// An rpc as it is measured. What every call of it needs is looked up once.
+#[derive(Debug, Default)]
+pub(crate) struct Rpc {
+    succeeded: OnceLock<Counter>,
+    seconds: OnceLock<Histogram>,
+}
+
+impl Rpc {
+    /// It was answered: with its gRPC code, after this long.
+    pub(crate) fn answered(&self, name: &Arc<str>, code: tonic::Code, begun: Instant) {
+        let rpc = || SharedString::from_shared(name.clone());
+        let answered = |code| counter!("tollbook_rpc_total", "rpc" => rpc(), "code" => code);
+        match code {
+            tonic::Code::Ok => self.succeeded.get_or_init(|| answered("Ok".into())).increment(1),
+            code => answered(SharedString::from(format!("{code:?}"))).increment(1),
+        }
+        let seconds = || histogram!("tollbook_rpc_seconds", "rpc" => rpc());
+        self.seconds.get_or_init(seconds).record(begun.elapsed());
+    }
 }
 
 /// The hash of a legacy request was made of this one of its accepted inputs, counted from 1;

@@ -41,7 +41,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     managers::Permissions,
-    measure, trace,
+    trace,
     users::Identity,
 };
 
@@ -367,7 +367,7 @@ where
             if let Ok(id) = HeaderValue::from_str(&id) {
                 response.headers_mut().insert(REQUEST_ID_HEADER, id);
             }
-            measure::rpc(&rule.name, code_of(&response), begun);
+            rule.measured.answered(&rule.name, code_of(&response), begun);
             if legacy && gate.context.catalog.load().settings.xml_api_extension {
                 response.headers_mut().insert(HTML_WRAP_HEADER, HeaderValue::from_static("1"));
             }

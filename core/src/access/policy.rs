@@ -10,6 +10,7 @@ use super::{Caller, Principal};
 use crate::{
     contract,
     error::{Error, Result},
+    measure,
     users::Role,
 };
 
@@ -19,6 +20,7 @@ use crate::{
 pub(super) struct Rule {
     /// `SERVICE/RPC`, without the package.
     pub(super) name: Arc<str>,
+    pub(super) measured: measure::Rpc,
     roles: Vec<Role>,
     permission: Permission,
     /// The rpc is marked as free of side effects.
@@ -99,6 +101,7 @@ fn read(method: &MethodDescriptor, access: &DynamicMessage) -> Option<Rule> {
         .collect::<Option<_>>()?;
     Some(Rule {
         name: format!("{}/{}", method.parent_service().name(), method.name()).into(),
+        measured: measure::Rpc::default(),
         changes_nothing: effects == i32::from(IdempotencyLevel::NoSideEffects),
         roles,
         permission: Permission::try_from(field("permission")?.as_enum_number()?).ok()?,
