@@ -36,6 +36,9 @@ struct Candidate<'a> {
     termination: Option<&'a Termination>,
 }
 
+/// Where a call goes, and what is earned with it there.
+type Chosen<'a> = (Candidate<'a>, Offer);
+
 impl Candidate<'_> {
     /// By which tariffs the self-cost is worked out.
     fn tariffs(&self, terminator: &Party<'_>) -> SideTariffs {
@@ -284,7 +287,7 @@ impl<'a> Case<'a> {
         &self,
         caller: &Party<'_>,
         offer: &Offer,
-    ) -> Result<(Option<(Candidate<'a>, Offer)>, Vec<SkippedTerminator>)> {
+    ) -> Result<(Option<Chosen<'a>>, Vec<SkippedTerminator>)> {
         let mut skipped = Vec::new();
         for candidate in &self.candidates {
             let code = match self.refused_by_point(candidate) {

@@ -2,6 +2,8 @@
 //!
 //! SQL is written once, with `$1` parameters, in the `store` module of each domain.
 //! What the backends do differently lives in [`sqlite`] and [`postgres`], and nowhere else.
+//! The futures of PostgreSQL's driver are large: they live on the heap, so that those of whoever
+//! waits for them stay small.
 
 #[cfg(test)]
 pub(crate) mod crash;
@@ -476,7 +478,7 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx> {
         let backend = match &self.backend {
             Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::begin(pools).await?),
-            Backend::Postgres(pool) => TxBackend::Postgres(postgres::begin(pool).await?),
+            Backend::Postgres(pool) => TxBackend::Postgres(Box::pin(postgres::begin(pool)).await?),
         };
         Ok(self.tx(backend, None))
     }
@@ -501,7 +503,7 @@ impl Db {
             }
             Backend::Postgres(pool) => {
                 let reading = if long { &pool.long } else { &pool.reading };
-                TxBackend::Postgres(postgres::snapshot(pool, reading).await?)
+                TxBackend::Postgres(Box::pin(postgres::snapshot(pool, reading)).await?)
             }
         };
         Ok(self.tx(backend, turn))
@@ -539,7 +541,7 @@ impl Db {
     pub(crate) async fn scrub(&self, tables: &[&str]) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(pools) => sqlite::scrub(pools).await,
-            Backend::Postgres(pool) => postgres::scrub(pool, tables).await,
+            Backend::Postgres(pool) => Box::pin(postgres::scrub(pool, tables)).await,
         }
     }
 
@@ -554,7 +556,7 @@ impl Db {
             return match &self.backend {
                 Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
                 Backend::Postgres(pool) => {
-                    postgres::fetch_all(&pool.reading, pool.watchdog, query).await
+                    Box::pin(postgres::fetch_all(&pool.reading, pool.watchdog, query)).await
                 }
             };
         };
@@ -563,7 +565,7 @@ impl Db {
             match backend {
                 Backend::Sqlite(pools) => sqlite::fetch_all(&pools.long, query).await,
                 Backend::Postgres(pool) => {
-                    postgres::fetch_all(&pool.long, pool.watchdog, query).await
+                    Box::pin(postgres::fetch_all(&pool.long, pool.watchdog, query)).await
                 }
             }
         })
@@ -579,7 +581,7 @@ impl Db {
             match backend {
                 Backend::Sqlite(pools) => sqlite::fetch_pairs(&pools.long, query).await,
                 Backend::Postgres(pool) => {
-                    postgres::fetch_pairs(&pool.long, pool.watchdog, query).await
+                    Box::pin(postgres::fetch_pairs(&pool.long, pool.watchdog, query)).await
                 }
             }
         })
@@ -618,7 +620,7 @@ impl Tx {
         self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::fetch_all(&mut **tx, query).await,
-            TxBackend::Postgres(tx) => tx.fetch_all(query).await,
+            TxBackend::Postgres(tx) => Box::pin(tx.fetch_all(query)).await,
         }
     }
 
@@ -637,7 +639,7 @@ impl Tx {
         self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::for_each(tx, query, take).await,
-            TxBackend::Postgres(tx) => tx.for_each(query, take).await,
+            TxBackend::Postgres(tx) => Box::pin(tx.for_each(query, take)).await,
         }
     }
 
@@ -656,7 +658,7 @@ impl Tx {
         self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::execute(&mut **tx, query).await,
-            TxBackend::Postgres(tx) => tx.execute(query).await,
+            TxBackend::Postgres(tx) => Box::pin(tx.execute(query)).await,
         }
     }
 
@@ -669,7 +671,7 @@ impl Tx {
         self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::insert(tx, insert).await,
-            TxBackend::Postgres(tx) => tx.insert(insert).await,
+            TxBackend::Postgres(tx) => Box::pin(tx.insert(insert)).await,
         }
     }
 
@@ -681,7 +683,7 @@ impl Tx {
         if let TxBackend::Postgres(tx) = &mut self.backend {
             #[cfg(test)]
             self.crash.step()?;
-            return tx.fetch_each(queries).await;
+            return Box::pin(tx.fetch_each(queries)).await;
         }
         let mut rows = [const { Vec::new() }; N];
         for (rows, query) in rows.iter_mut().zip(queries) {
@@ -765,12 +767,11 @@ impl Tx {
 
     /// Lets the statements of the transaction take as long as they take: it works through a whole
     /// table.
-    pub(crate) async fn take_its_time(&mut self) -> Result<()> {
+    pub(crate) fn take_its_time(&mut self) {
         match &mut self.backend {
             TxBackend::Sqlite(_) => {}
             TxBackend::Postgres(tx) => tx.take_its_time(),
         }
-        Ok(())
     }
 
     /// Makes the changes durable. [`Error::CommitUnknown`] means that it is not known whether they
@@ -787,7 +788,7 @@ impl Tx {
         match self.backend {
             // One that fails is rolled back, and says so: there is no way on which it got lost.
             TxBackend::Sqlite(tx) => tx.commit().await?,
-            TxBackend::Postgres(tx) => tx.commit().await?,
+            TxBackend::Postgres(tx) => Box::pin(tx.commit()).await?,
         }
         // Durable, and nobody knows yet.
         #[cfg(test)]

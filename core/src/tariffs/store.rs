@@ -133,11 +133,11 @@ pub(crate) async fn rates_page(
         .value(limit);
     let prefixes = tx.fetch_all(query).await?;
     let Some(last) = prefixes.last() else { return Ok(Vec::new()) };
-    const RATES: &str = concat!(
+    let query = Query::new(concat!(
         rate!(),
         ", d.name FROM rates r LEFT JOIN destinations d ON d.prefix = r.prefix WHERE r.tariff_id = "
-    );
-    let query = page(Query::new(RATES).value(tariff))
+    ));
+    let query = page(query.value(tariff))
         .and(" AND r.prefix <= ")
         .value(last.get::<String>(0)?)
         .and(" ORDER BY r.prefix, r.effective_from DESC, r.day_type DESC, r.start_time DESC");

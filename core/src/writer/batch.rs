@@ -152,24 +152,24 @@ impl<'a> Sorted<'a> {
         let live = self.live.iter().map(|command| command.run(&mut board)).collect();
         let (mut active, known) = board.into_calls();
         let mut intake = Intake::of(&self.deliveries, known, &mut active, &accounts);
-        let charges = std::mem::take(&mut intake.charges);
-        let postings = charges.iter().chain(self.postings.iter().copied());
+        let of_calls = std::mem::take(&mut intake.charges);
+        let postings = of_calls.iter().chain(self.postings.iter().copied());
         let judgement = Judgement::of(postings, &mut accounts, &keys);
 
         let changes_nothing = active.is_unchanged() && intake.is_empty() && judgement.is_empty();
         let [entries, payments, changes] = judgement.ids(&tx);
-        let [calls, of_calls] = intake.ids(&tx);
-        let ids = tx.fetch_each([entries, payments, changes, calls, of_calls, active.ids(&tx)]);
-        let [entries, payments, changes, calls, of_calls, new] = ids.await?;
+        let [calls, call_changes] = intake.ids(&tx);
+        let ids = tx.fetch_each([entries, payments, changes, calls, call_changes, active.ids(&tx)]);
+        let [entries, payments, changes, calls, call_changes, new] = ids.await?;
         let written = judgement.write(&mut tx, keys, [entries, payments, changes]).await?;
         active.write(&mut tx, &new).await?;
-        let of_charges = written.entries.get(..charges.len()).unwrap_or_default();
-        let taken = intake.write(&mut tx, &[calls, of_calls], of_charges, zone).await?;
+        let entries = written.entries.get(..of_calls.len()).unwrap_or_default();
+        let taken = intake.write(&mut tx, &[calls, call_changes], entries, zone).await?;
         let mut posted = judgement.results(&mut tx, &accounts, &written).await?;
         if !changes_nothing {
             tx.commit().await?;
         }
-        let own = posted.split_off(charges.len());
+        let own = posted.split_off(of_calls.len());
         // They were found to be in range before.
         let charged = posted.into_iter().collect::<Result<_>>()?;
         Ok(Done { live, taken, posted: own, charged })

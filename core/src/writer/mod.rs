@@ -92,12 +92,11 @@ impl Writer {
     pub(crate) async fn take(&self, delivery: Delivery) -> Result<Taken> {
         let is_small = delivery.len() <= SMALL;
         let command = Command::Take(delivery);
-        let outcome = match is_small {
-            true => self.ask(command).await?,
-            false => {
-                let mut outcomes = commit(&self.resources, &[command]).await;
-                outcomes.pop().unwrap_or(Err(Error::Unavailable))?
-            }
+        let outcome = if is_small {
+            self.ask(command).await?
+        } else {
+            let mut outcomes = commit(&self.resources, &[command]).await;
+            outcomes.pop().unwrap_or(Err(Error::Unavailable))?
         };
         match outcome {
             Outcome::Taken(taken) => Ok(taken),

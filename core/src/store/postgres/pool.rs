@@ -159,11 +159,12 @@ impl Inner {
         }
         let mut pause = Duration::from_millis(10);
         loop {
-            let connected = async {
+            // On the heap: it is large, and hardly ever needed.
+            let connected = Box::pin(async {
                 let connection = Connection::open(&self.config).await?;
                 connection.client.batch_execute(&self.setup).await?;
                 Ok(Arc::new(connection))
-            };
+            });
             match connected.await {
                 Err(DatabaseError::Postgres(error)) if is_starting(&error) => {
                     tracing::debug!(error = ?error, "the database takes no connection yet");

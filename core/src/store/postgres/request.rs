@@ -238,13 +238,12 @@ impl Statements {
         if text.sql.len() > LONGEST {
             return Known::New;
         }
-        let known = match self.young.get(text) {
-            Some(known) => Some(known.clone()),
-            None => {
-                let known = self.old.remove(text);
-                self.keep(text.clone(), known.clone().flatten());
-                known
-            }
+        let known = if let Some(known) = self.young.get(text) {
+            Some(known.clone())
+        } else {
+            let known = self.old.remove(text);
+            self.keep(text.clone(), known.clone().flatten());
+            known
         };
         match known {
             None => Known::New,
