@@ -298,8 +298,8 @@ async fn f16_a_large_deck_takes_little_memory_and_is_there_after_a_restart() {
         assert!(first < Duration::from_millis(500), "{first:?}");
         // A deck takes 100 bytes a rate; SQLite keeps what it has read and written last.
         let least = rates() * 100 / 1_000_000;
-        assert!(most < before + least + 35, "{before} MB before, {most} at most");
-        assert!(after < before + least + 30, "{before} MB before, {after} after");
+        assert!(most < before + least + 50, "{before} MB before, {most} at most");
+        assert!(after < before + least + 45, "{before} MB before, {after} after");
     })
     .await;
 }
