@@ -295,7 +295,8 @@ async fn by_call(args: &Args, work: Work) -> anyhow::Result<()> {
             for round in 0..args.rounds {
                 sides[0].rates.push(bare.run(connections, args.duration()).await?);
                 let switches = Switches::connect(server.grpc()?, connections).await?;
-                let seed = u64::try_from(connections * 1_000 + round)?;
+                // Other calls in each run: several places may be one database.
+                let seed = u64::try_from((number * 100 + connections) * 1_000 + round)?;
                 sides[1].rates.push(switches.run(work, &books, seed, args.duration()).await?);
             }
             report(&format!("{title}, {connections} connections, {}", place.title), &sides);
