@@ -42,10 +42,11 @@ pub(crate) fn legacy_hash(method: &'static str, input: Option<u32>) {
         .increment(1);
 }
 
-/// The writer made a batch of postings durable, or failed to.
-pub(crate) fn commit(postings: usize, begun: Instant, waiting: usize) {
+/// The writer made a batch of commands durable, or failed to. The metric's name is from when all of
+/// them were postings.
+pub(crate) fn commit(commands: usize, begun: Instant, waiting: usize) {
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    histogram!("tollbook_commit_postings").record(number(postings));
+    histogram!("tollbook_commit_postings").record(number(commands));
     histogram!("tollbook_commit_seconds").record(begun.elapsed());
     gauge!("tollbook_writer_waiting").set(number(waiting));
 }

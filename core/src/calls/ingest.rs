@@ -303,8 +303,10 @@ impl<'a> Intake<'a> {
 
     /// Asks for the ids of calls and changes.
     pub(crate) fn ids(&self, tx: &Tx) -> [Option<Query>; 2] {
-        let ask = |sequence, count| (count > 0).then(|| tx.ask_for_ids(sequence, count));
-        [ask(Sequence::Calls, self.stored()), ask(Sequence::Changes, self.changes())]
+        [
+            tx.ask_for_ids(Sequence::Calls, self.stored()),
+            tx.ask_for_ids(Sequence::Changes, self.changes()),
+        ]
     }
 
     /// Writes the calls and counts them, by the days of a time zone, under the ids that

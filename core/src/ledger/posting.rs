@@ -279,11 +279,10 @@ impl<'a> Judgement<'a> {
     /// locked, so that those of a user ascend in the order in which his entries were made,
     /// whichever core made them.
     pub(crate) fn ids(&self, tx: &Tx) -> [Option<Query>; 3] {
-        let ask = |sequence, count| (count > 0).then(|| tx.ask_for_ids(sequence, count));
         [
-            ask(Sequence::LedgerEntries, self.accepted.len()),
-            ask(Sequence::Payments, self.payments()),
-            ask(Sequence::Changes, self.changes()),
+            tx.ask_for_ids(Sequence::LedgerEntries, self.accepted.len()),
+            tx.ask_for_ids(Sequence::Payments, self.payments()),
+            tx.ask_for_ids(Sequence::Changes, self.changes()),
         ]
     }
 
@@ -301,11 +300,7 @@ impl<'a> Judgement<'a> {
         }
         let [entry_ids, payment_ids, change_ids] = ids;
         let entry_ids = tx.ids(&entry_ids, self.accepted.len())?;
-        let mut payment_ids = match self.payments() {
-            0 => Vec::new(),
-            count => tx.ids(&payment_ids, count)?,
-        }
-        .into_iter();
+        let mut payment_ids = tx.ids(&payment_ids, self.payments())?.into_iter();
         let now = clock::now();
         for (accepted, id) in self.accepted.iter().zip(entry_ids) {
             let draft = accepted.posting.payment.clone();

@@ -15,7 +15,7 @@ use super::{ActiveCall, Command, authorize::Party, store};
 use crate::{
     catalog::Snapshot,
     error::Result,
-    ids::{PointId, PoolId, UserId},
+    ids::{PointId, PoolId, TariffId, UserId},
     ledger::store::Accounts,
     money::Money,
     pools::Patterns,
@@ -81,8 +81,7 @@ impl ActiveCalls {
 
     /// Asks for the ids of new calls.
     pub(crate) fn ids(&self, tx: &Tx) -> Option<Query> {
-        let count = self.new_calls().count();
-        (count > 0).then(|| tx.ask_for_ids(Sequence::ActiveCalls, count))
+        tx.ask_for_ids(Sequence::ActiveCalls, self.new_calls().count())
     }
 
     /// Writes what has changed, under the ids that [`Self::ids`] asked for.
@@ -128,11 +127,11 @@ impl Usage {
     /// Counts a call of his in, or out.
     fn count(&mut self, user: UserId, call: &ActiveCall, by: i64) -> Result<()> {
         if call.originator == user {
-            self.originated += by;
             self.reserved = match by > 0 {
                 true => self.reserved.plus(call.reserved)?,
                 false => self.reserved.minus(call.reserved)?,
             };
+            self.originated += by;
         } else if call.terminator == Some(user) {
             self.terminated += by;
         }
@@ -193,6 +192,9 @@ pub(crate) struct Board {
     pub(super) finished: HashSet<String>,
     pub(super) pools: HashMap<PoolId, Arc<Patterns>>,
     pub(super) rater: Rater,
+    /// Tariffs whose decks are still to be compiled. Nobody who waits for the accounts waits for
+    /// that.
+    pub(super) unprepared: HashSet<TariffId>,
 }
 
 impl Board {
@@ -242,11 +244,12 @@ impl Board {
             finished,
             pools: HashMap::new(),
             rater: Rater::default(),
+            unprepared: HashSet::new(),
         })
     }
 
-    /// Reads what the users turn out to need: what they spent today, their number pools, and the
-    /// decks of their tariffs.
+    /// Adds what the users turn out to need: what they spent today, their number pools, and those
+    /// decks of their tariffs that are compiled.
     pub(crate) async fn complete(
         &mut self,
         tx: &mut Tx,
@@ -277,8 +280,7 @@ impl Board {
         for command in commands {
             sides.extend(command.sides(self)?);
         }
-        let Resources { db, decks, .. } = resources;
-        self.rater = Rater::load(db, decks, &self.snapshot, sides).await?;
+        (self.rater, self.unprepared) = Rater::compiled(&resources.decks, &self.snapshot, sides)?;
         Ok(())
     }
 
@@ -302,8 +304,9 @@ impl Board {
 
     /// A call begins or goes on.
     pub(super) fn put(&mut self, call: ActiveCall) -> Result<()> {
-        self.remove(&call.call_id)?;
+        // Refused, it leaves all as it was.
         self.count(&call, 1)?;
+        self.remove(&call.call_id)?;
         self.calls.put(call);
         Ok(())
     }

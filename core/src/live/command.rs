@@ -30,6 +30,8 @@ pub(crate) enum Command {
 /// What a command came to.
 pub(crate) enum Outcome {
     Authorized(pb::AuthorizeCallResponse),
+    /// It is to be asked again once the decks of these sides are compiled.
+    Unprepared(HashSet<SideTariffs>),
     Going(Box<Going>),
 }
 
@@ -91,6 +93,9 @@ impl Command {
     /// Does what is asked. An error means that nothing was changed.
     pub(crate) fn run(&self, board: &mut Board) -> Result<Outcome> {
         match self {
+            Self::Authorize(question) if question.is_unprepared(board)? => {
+                question.sides(board).map(Outcome::Unprepared)
+            }
             Self::Authorize(question) => question.decide(board).map(Outcome::Authorized),
             Self::Start(start) => start.run(board),
             Self::Update(update) => update.run(board),

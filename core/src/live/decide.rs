@@ -19,6 +19,7 @@ use crate::{
 };
 
 /// A question whose originator is known.
+#[derive(Clone)]
 pub(crate) struct Question {
     pub(super) request: pb::AuthorizeCallRequest,
     pub(super) originator: UserId,
@@ -78,6 +79,13 @@ impl Question {
     pub(super) fn sides(&self, board: &Board) -> Result<HashSet<SideTariffs>> {
         let Some(case) = Case::new(self, board) else { return Ok(HashSet::new()) };
         case.sides()
+    }
+
+    /// Whether a deck that may decide is still to be compiled.
+    pub(super) fn is_unprepared(&self, board: &Board) -> Result<bool> {
+        let mut tariffs =
+            self.sides(board)?.into_iter().flat_map(|side| [side.tariff, side.custom]);
+        Ok(tariffs.any(|id| board.unprepared.contains(&id)))
     }
 
     /// Decides, so that two calls never count on the same money. The last answer is the one that

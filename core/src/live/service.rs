@@ -29,6 +29,7 @@ use crate::{
     ids::{PointId, UserId},
     measure, paging,
     points::{NotFound, Point, Points, Source},
+    rating::Rater,
     text::check_text,
     users::Role,
 };
@@ -74,9 +75,16 @@ impl Service {
             return Ok(refusal(RejectCode::OriginatorNotFound));
         }
         let question = Question { originator, origination: point.map(|point| point.id), request };
-        match self.0.writer.live(Command::Authorize(Box::new(question))).await? {
-            Outcome::Authorized(answer) => Ok(answer),
-            Outcome::Going(_) => Err(Error::internal("a question has another answer")),
+        loop {
+            let command = Command::Authorize(Box::new(question.clone()));
+            match self.0.writer.live(command).await? {
+                Outcome::Authorized(answer) => return Ok(answer),
+                Outcome::Unprepared(sides) => {
+                    let Context { db, decks, catalog, .. } = &*self.0;
+                    Rater::load(db, decks, &catalog.load(), sides).await?;
+                }
+                Outcome::Going(_) => return Err(Error::internal("a question has another answer")),
+            }
         }
     }
 
@@ -114,7 +122,7 @@ impl Service {
     async fn go(&self, command: Command) -> Result<Going> {
         match self.0.writer.live(command).await? {
             Outcome::Going(going) => Ok(*going),
-            Outcome::Authorized(_) => Err(Error::internal("a call has another answer")),
+            _ => Err(Error::internal("a call has another answer")),
         }
     }
 

@@ -48,6 +48,13 @@ impl Decks {
         Ok(deck.clone())
     }
 
+    /// The same, if it is compiled.
+    pub(crate) fn ready(&self, tariff: &Tariff) -> Option<Arc<Deck>> {
+        let compiled = self.0.get(&tariff.id)?;
+        let is_new = compiled.revision >= tariff.revision;
+        compiled.deck.get().filter(|_| is_new).cloned()
+    }
+
     /// Compiles the deck of a tariff that has changed, where it has one: the next call is not
     /// to wait for that.
     pub(crate) fn renew(self: &Arc<Self>, db: &Db, tariff: &Tariff) {

@@ -13,6 +13,7 @@ use crate::{
     money::{ExchangeRate, Money},
     points::SideTariffs,
     store::Db,
+    tariffs::Tariff,
 };
 
 /// The compiled decks of the tariffs that some calls need, with their currencies.
@@ -49,17 +50,34 @@ impl Rater {
         snapshot: &Snapshot,
         sides: HashSet<SideTariffs>,
     ) -> Result<Self> {
-        let mut decks = HashMap::new();
-        for id in sides.into_iter().flat_map(|side| [side.tariff, side.custom]) {
-            if decks.contains_key(&id) {
-                continue;
-            }
-            let Ok(tariff) = snapshot.tariffs.by_id(id) else { continue };
+        let mut rater = Self::default();
+        for tariff in tariffs(snapshot, sides) {
             let deck = compiled.get(db, tariff).await?;
-            let currency = snapshot.currencies.stored(tariff.currency)?;
-            decks.insert(id, (deck, currency.exchange_rate));
+            rater.add(snapshot, tariff, deck)?;
         }
-        Ok(Self(decks))
+        Ok(rater)
+    }
+
+    /// The decks that some sides need, as far as they are compiled, and the tariffs of the others.
+    pub(crate) fn compiled(
+        compiled: &Decks,
+        snapshot: &Snapshot,
+        sides: HashSet<SideTariffs>,
+    ) -> Result<(Self, HashSet<TariffId>)> {
+        let (mut rater, mut missing) = (Self::default(), HashSet::new());
+        for tariff in tariffs(snapshot, sides) {
+            match compiled.ready(tariff) {
+                Some(deck) => rater.add(snapshot, tariff, deck)?,
+                None => drop(missing.insert(tariff.id)),
+            }
+        }
+        Ok((rater, missing))
+    }
+
+    fn add(&mut self, snapshot: &Snapshot, tariff: &Tariff, deck: Arc<Deck>) -> Result<()> {
+        let currency = snapshot.currencies.stored(tariff.currency)?;
+        self.0.insert(tariff.id, (deck, currency.exchange_rate));
+        Ok(())
     }
 
     /// The rate for a call: of the tariff, or of the custom one where its prefix is as long or
@@ -92,6 +110,16 @@ impl Rater {
             exchange_rate,
         })
     }
+}
+
+/// The tariffs that some sides name, each once, as far as there are any.
+fn tariffs(
+    snapshot: &Snapshot,
+    sides: HashSet<SideTariffs>,
+) -> impl Iterator<Item = &Tariff> + use<'_> {
+    let ids = sides.into_iter().flat_map(|side| [side.tariff, side.custom]);
+    let ids: HashSet<TariffId> = ids.collect();
+    ids.into_iter().filter_map(|id| snapshot.tariffs.by_id(id).ok())
 }
 
 impl Offer {

@@ -2,8 +2,6 @@
 //!
 //! SQL is written once, with `$1` parameters, in the `store` module of each domain.
 //! What the backends do differently lives in [`sqlite`] and [`postgres`], and nowhere else.
-//! The futures of PostgreSQL's driver are large: they live on the heap, so that those of whoever
-//! waits for them stay small.
 
 #[cfg(test)]
 pub(crate) mod crash;
@@ -312,10 +310,14 @@ impl Query {
     }
 }
 
+/// How many values are made a power of two. Of more, the longer statement would cost more than
+/// one that is new, and the databases limit how many parameters a statement has.
+const REPEATED: usize = 1_024;
+
 /// Repeats the last of some values until they are a power of two: so statements of all lengths
 /// are few, and the databases need not prepare a new one for each batch.
 fn repeat_last<T: Clone>(values: &mut Vec<T>) {
-    if let Some(last) = values.last().cloned() {
+    if let Some(last) = values.last().cloned().filter(|_| values.len() < REPEATED) {
         values.resize(values.len().next_power_of_two(), last);
     }
 }
@@ -420,6 +422,18 @@ impl From<ExchangeRate> for Value {
     }
 }
 
+impl Backend {
+    /// All rows of a query that may take long, or may not.
+    async fn fetch_all(&self, query: Query, long: bool) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(pools) => sqlite::fetch_all(pools.reading(long), query).await,
+            Self::Postgres(pool) => {
+                postgres::fetch_all(pool.reading(long), pool.watchdog, query).await
+            }
+        }
+    }
+}
+
 impl Db {
     /// Opens the database and brings its schema up to date. Secrets in it are sealed by `vault`;
     /// on PostgreSQL a statement that takes longer than `statement_timeout` is stopped.
@@ -478,7 +492,7 @@ impl Db {
     pub(crate) async fn begin(&self) -> Result<Tx> {
         let backend = match &self.backend {
             Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::begin(pools).await?),
-            Backend::Postgres(pool) => TxBackend::Postgres(Box::pin(postgres::begin(pool)).await?),
+            Backend::Postgres(pool) => TxBackend::Postgres(postgres::begin(pool).await?),
         };
         Ok(self.tx(backend, None))
     }
@@ -498,13 +512,9 @@ impl Db {
         let long = turn.is_some();
         let backend = match &self.backend {
             Backend::Sqlite(pools) => {
-                let pool = if long { &pools.long } else { &pools.read };
-                TxBackend::Sqlite(sqlite::snapshot(pool).await?)
+                TxBackend::Sqlite(sqlite::snapshot(pools.reading(long)).await?)
             }
-            Backend::Postgres(pool) => {
-                let reading = if long { &pool.long } else { &pool.reading };
-                TxBackend::Postgres(Box::pin(postgres::snapshot(pool, reading)).await?)
-            }
+            Backend::Postgres(pool) => TxBackend::Postgres(postgres::snapshot(pool, long).await?),
         };
         Ok(self.tx(backend, turn))
     }
@@ -541,7 +551,7 @@ impl Db {
     pub(crate) async fn scrub(&self, tables: &[&str]) -> Result<()> {
         match &self.backend {
             Backend::Sqlite(pools) => sqlite::scrub(pools).await,
-            Backend::Postgres(pool) => Box::pin(postgres::scrub(pool, tables)).await,
+            Backend::Postgres(pool) => postgres::scrub(pool, tables).await,
         }
     }
 
@@ -553,23 +563,10 @@ impl Db {
     /// All rows of a reading query.
     pub(crate) async fn fetch_all(&self, query: Query) -> Result<Vec<Row>> {
         let Some(turn) = self.turn().await? else {
-            return match &self.backend {
-                Backend::Sqlite(pools) => sqlite::fetch_all(&pools.read, query).await,
-                Backend::Postgres(pool) => {
-                    Box::pin(postgres::fetch_all(&pool.reading, pool.watchdog, query)).await
-                }
-            };
+            return self.backend.fetch_all(query, false).await;
         };
         let backend = self.backend.clone();
-        held(turn, async move {
-            match backend {
-                Backend::Sqlite(pools) => sqlite::fetch_all(&pools.long, query).await,
-                Backend::Postgres(pool) => {
-                    Box::pin(postgres::fetch_all(&pool.long, pool.watchdog, query)).await
-                }
-            }
-        })
-        .await
+        held(turn, async move { backend.fetch_all(query, true).await }).await
     }
 
     /// The first two columns of a long query, of however many rows: sixteen bytes of each are
@@ -581,7 +578,7 @@ impl Db {
             match backend {
                 Backend::Sqlite(pools) => sqlite::fetch_pairs(&pools.long, query).await,
                 Backend::Postgres(pool) => {
-                    Box::pin(postgres::fetch_pairs(&pool.long, pool.watchdog, query)).await
+                    postgres::fetch_pairs(&pool.long, pool.watchdog, query).await
                 }
             }
         })
@@ -620,7 +617,7 @@ impl Tx {
         self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::fetch_all(&mut **tx, query).await,
-            TxBackend::Postgres(tx) => Box::pin(tx.fetch_all(query)).await,
+            TxBackend::Postgres(tx) => tx.fetch_all(query).await,
         }
     }
 
@@ -639,7 +636,7 @@ impl Tx {
         self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::for_each(tx, query, take).await,
-            TxBackend::Postgres(tx) => Box::pin(tx.for_each(query, take)).await,
+            TxBackend::Postgres(tx) => tx.for_each(query, take).await,
         }
     }
 
@@ -658,7 +655,7 @@ impl Tx {
         self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::execute(&mut **tx, query).await,
-            TxBackend::Postgres(tx) => Box::pin(tx.execute(query)).await,
+            TxBackend::Postgres(tx) => tx.execute(query).await,
         }
     }
 
@@ -671,7 +668,7 @@ impl Tx {
         self.crash.step()?;
         match &mut self.backend {
             TxBackend::Sqlite(tx) => sqlite::insert(tx, insert).await,
-            TxBackend::Postgres(tx) => Box::pin(tx.insert(insert)).await,
+            TxBackend::Postgres(tx) => tx.insert(insert).await,
         }
     }
 
@@ -683,7 +680,7 @@ impl Tx {
         if let TxBackend::Postgres(tx) = &mut self.backend {
             #[cfg(test)]
             self.crash.step()?;
-            return Box::pin(tx.fetch_each(queries)).await;
+            return tx.fetch_each(queries).await;
         }
         let mut rows = [const { Vec::new() }; N];
         for (rows, query) in rows.iter_mut().zip(queries) {
@@ -709,19 +706,21 @@ impl Tx {
         }
     }
 
-    /// Asks for `count` new ids, to be taken out of the answer by [`Self::ids`].
+    /// Asks for `count` new ids, to be taken out of the answer by [`Self::ids`]; there is nothing
+    /// to ask for none.
     #[must_use]
-    pub(crate) fn ask_for_ids(&self, sequence: Sequence, count: usize) -> Query {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        match &self.backend {
-            TxBackend::Sqlite(_) => sqlite::ask_for_ids(sequence, count),
-            TxBackend::Postgres(_) => postgres::ask_for_ids(sequence, count),
-        }
+    pub(crate) fn ask_for_ids(&self, sequence: Sequence, count: usize) -> Option<Query> {
+        let asked = i64::try_from(count).unwrap_or(i64::MAX);
+        (count > 0).then(|| match &self.backend {
+            TxBackend::Sqlite(_) => sqlite::ask_for_ids(sequence, asked),
+            TxBackend::Postgres(_) => postgres::ask_for_ids(sequence, asked),
+        })
     }
 
     /// The ids that were asked for, ascending. Ids of a transaction that fails are lost.
     pub(crate) fn ids(&self, rows: &[Row], count: usize) -> Result<Vec<i64>> {
         match &self.backend {
+            _ if count == 0 => Ok(Vec::new()),
             TxBackend::Sqlite(_) => sqlite::ids(rows, count),
             TxBackend::Postgres(_) => rows.iter().map(|row| row.get(0)).collect(),
         }
@@ -729,7 +728,7 @@ impl Tx {
 
     /// Takes `count` new ids, ascending. Ids of a transaction that fails are lost.
     pub(crate) async fn next_ids(&mut self, sequence: Sequence, count: usize) -> Result<Vec<i64>> {
-        let rows = self.fetch_all(self.ask_for_ids(sequence, count)).await?;
+        let [rows] = self.fetch_each([self.ask_for_ids(sequence, count)]).await?;
         self.ids(&rows, count)
     }
 
@@ -788,7 +787,7 @@ impl Tx {
         match self.backend {
             // One that fails is rolled back, and says so: there is no way on which it got lost.
             TxBackend::Sqlite(tx) => tx.commit().await?,
-            TxBackend::Postgres(tx) => Box::pin(tx.commit()).await?,
+            TxBackend::Postgres(tx) => tx.commit().await?,
         }
         // Durable, and nobody knows yet.
         #[cfg(test)]

@@ -27,11 +27,18 @@ use crate::{
 /// waiting for it in a pool is cheaper and fairer than waiting for a file lock.
 #[derive(Clone)]
 pub(super) struct Pools {
-    pub(super) read: SqlitePool,
+    read: SqlitePool,
     /// Those that read for long.
     pub(super) long: SqlitePool,
     write: SqlitePool,
     path: PathBuf,
+}
+
+impl Pools {
+    /// Those for a read that may take long, or may not.
+    pub(super) fn reading(&self, long: bool) -> &SqlitePool {
+        if long { &self.long } else { &self.read }
+    }
 }
 
 /// Writes the database as it is at one moment into a new file, beside whoever is using it.

@@ -42,7 +42,7 @@ const READERS: usize = 6;
 pub(super) struct Pool {
     pub(super) connections: Connections,
     /// Those that look something up.
-    pub(super) reading: Connections,
+    reading: Connections,
     /// Those that read for long.
     pub(super) long: Connections,
     pub(super) watchdog: Watchdog,
@@ -50,6 +50,13 @@ pub(super) struct Pool {
     keys_kept: Duration,
     /// The server is a replica, which takes no changes.
     pub(super) read_only: bool,
+}
+
+impl Pool {
+    /// Those for a read that may take long, or may not.
+    pub(super) fn reading(&self, long: bool) -> &Connections {
+        if long { &self.long } else { &self.reading }
+    }
 }
 
 /// Gives statements up that will not end any more. Whoever borrowed the connection drops it, and
@@ -149,9 +156,9 @@ pub(super) async fn begin(pool: &Pool) -> Result<Transaction> {
 }
 
 /// A transaction that sees the database as it was at its start, and may read it all.
-pub(super) async fn snapshot(pool: &Pool, reading: &Connections) -> Result<Transaction> {
+pub(super) async fn snapshot(pool: &Pool, long: bool) -> Result<Transaction> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let mut snapshot = Transaction::begin(pool, reading, begin).await?;
+    let mut snapshot = Transaction::begin(pool, pool.reading(long), begin).await?;
     snapshot.take_its_time();
     Ok(snapshot)
 }

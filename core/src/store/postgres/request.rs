@@ -181,16 +181,18 @@ pub(super) async fn for_each(
     let client = &connection.client;
     let text = Text { sql, types };
     let known = connection.statements().find(&text);
+    // The driver's futures are large: on the heap, those of whoever waits for them stay small.
     if let Known::Prepared(statement) = known {
-        return read(client.query_raw(&statement, parameters), row).await;
+        return Box::pin(read(client.query_raw(&statement, parameters), row)).await;
     }
     let parameters = parameters.into_iter().zip(text.types.iter().cloned());
-    let run = read(client.query_typed_raw(&text.sql, parameters), row);
+    let run = Box::pin(read(client.query_typed_raw(&text.sql, parameters), row));
     if let Known::New = known {
         return run.await;
     }
     // It is prepared beside its second use, so that nobody ever waits for that alone.
-    let (done, prepared) = join(run, client.prepare_typed(&text.sql, &text.types)).await;
+    let prepare = Box::pin(client.prepare_typed(&text.sql, &text.types));
+    let (done, prepared) = join(run, prepare).await;
     // A failure of either ends the transaction.
     let (affected, statement) = (done?, prepared?);
     connection.statements().keep(text, Some(statement));
