@@ -9,7 +9,11 @@ use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{access::Refusal, calls::Rejection, store::DatabaseError};
+use crate::{
+    access::Refusal,
+    calls::Rejection,
+    store::{DatabaseError, MigrationError},
+};
 
 /// The result of everything fallible in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -214,7 +218,7 @@ pub enum Error {
     Database(#[from] DatabaseError),
     /// The schema could not be brought up to date.
     #[error("the database schema could not be brought up to date")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[from] MigrationError),
     /// Secrets in the database are sealed with a key that is not here.
     #[error("the secrets in the database are sealed with an encryption key that was not given")]
     EncryptionKeyMissing,
@@ -380,8 +384,8 @@ impl Error {
     }
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
         Self::Database(error.into())
     }
 }

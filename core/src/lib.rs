@@ -65,7 +65,7 @@ pub use error::{Error, Result};
 pub use pools::Patterns;
 pub use server::CoreService;
 pub use setup::{Credentials, SetUp};
-pub use store::{DatabaseError, DatabaseUrl};
+pub use store::{DatabaseError, DatabaseUrl, MigrationError};
 pub use vault::Vault;
 pub use warnings::{Mail, MailError};
 
@@ -145,7 +145,7 @@ impl Core {
             directory: Arc::clone(&directory),
             decks: Arc::clone(&decks),
             pools: Arc::default(),
-        });
+        })?;
         let context = Arc::new(Context {
             catalog,
             tokens: Tokens::default(),

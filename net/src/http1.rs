@@ -69,12 +69,7 @@ pub async fn serve<A, F, B>(
             () = &mut shutdown => break,
         }
     }
-    // Whose connection the system has made already is served: they would not know that they were
-    // not.
-    while let Some(connection) = listener.accept().now_or_never() {
-        take(connection);
-    }
-    drop(listener);
+    listener.last().into_iter().for_each(take);
     tokio::time::sleep(FIRST_REQUEST).await;
     if tokio::time::timeout(limits.stop_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way when the server stopped");

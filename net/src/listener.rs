@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
@@ -53,6 +53,26 @@ impl Listener {
         let clients = Clients { most: connections / 4 * 3, connections: Mutex::default() };
         let places = Arc::new(Semaphore::new(connections));
         Self { socket: listener, limits, places, clients: Arc::new(clients) }
+    }
+
+    /// Stops listening. Returns the connections that the system has made already, as far as there
+    /// are places: whoever has one may have sent a request, and would not know that nobody read it.
+    #[must_use]
+    pub fn last(self) -> Vec<Connection> {
+        let mut last = Vec::new();
+        // Asked of the system itself: the runtime hears later of connections than the client.
+        let Ok(socket) = self.socket.into_std() else { return last };
+        while let Ok(permit) = self.places.clone().try_acquire_owned()
+            && let Ok((stream, client)) = socket.accept()
+            && stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            let _ = stream.set_nodelay(true);
+            if let Some(place) = Place::take(permit, &self.clients, client.ip()) {
+                last.push(Connection::new(stream, client, self.limits, place));
+            }
+        }
+        last
     }
 
     /// The next connection, once there is a place for it.
@@ -151,8 +171,6 @@ fn network_of(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use tokio::net::TcpStream;
-
     use super::*;
 
     #[tokio::test]
@@ -176,6 +194,19 @@ mod tests {
         drop((served.pop(), clients.pop()));
         clients.push(TcpStream::connect(address).await.unwrap());
         tokio::time::timeout(second, listener.accept()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_is_connected_when_it_stops_is_served() {
+        let inner = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = inner.local_addr().unwrap();
+        let second = Duration::from_secs(1);
+        let limits = Limits { connections: 8, first_byte: second, stalled: second };
+        let listener = Listener::new(inner, limits);
+        // Made without giving the runtime time to hear of them.
+        let clients = [(); 3].map(|()| std::net::TcpStream::connect(address).unwrap());
+        assert_eq!(listener.last().len(), clients.len());
+        assert!(std::net::TcpStream::connect(address).is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Filling a database beside the server, where rows by the hundred thousand are needed.
 
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 use tokio_postgres::{Client, NoTls};
 
 use crate::server::Data;
@@ -8,7 +8,7 @@ use crate::server::Data;
 /// The database of a server that does not run.
 pub enum Database {
     /// The embedded one.
-    Sqlite(SqliteConnection),
+    Sqlite(Connection),
     /// A PostgreSQL.
     Postgres(Client),
 }
@@ -22,17 +22,13 @@ impl Database {
             return Self::Postgres(client);
         }
         let file = data.directory().join("tollbook.db");
-        let url = format!("sqlite:{}", file.display());
-        Self::Sqlite(SqliteConnection::connect(&url).await.unwrap())
+        Self::Sqlite(Connection::open(file).unwrap())
     }
 
     /// Runs statements that both databases understand.
     pub async fn run(&mut self, sql: String) {
         match self {
-            Self::Sqlite(connection) => {
-                let sql = sqlx::AssertSqlSafe(sql);
-                sqlx::raw_sql(sql).execute(connection).await.unwrap();
-            }
+            Self::Sqlite(connection) => connection.execute_batch(&sql).unwrap(),
             Self::Postgres(client) => client.batch_execute(&sql).await.unwrap(),
         }
     }
@@ -41,8 +37,9 @@ impl Database {
     async fn texts(&mut self, sql: String) -> Vec<String> {
         match self {
             Self::Sqlite(connection) => {
-                let sql = sqlx::AssertSqlSafe(sql);
-                sqlx::query_scalar(sql).fetch_all(connection).await.unwrap()
+                let mut statement = connection.prepare(&sql).unwrap();
+                let rows = statement.query_map([], |row| row.get(0)).unwrap();
+                rows.map(Result::unwrap).collect()
             }
             Self::Postgres(client) => {
                 let rows = client.query(&sql, &[]).await.unwrap();
@@ -83,9 +80,9 @@ impl Database {
     }
 
     /// Ends the connection.
-    pub async fn close(self) {
+    pub fn close(self) {
         match self {
-            Self::Sqlite(connection) => connection.close().await.unwrap(),
+            Self::Sqlite(connection) => connection.close().unwrap(),
             // Its connection ends with it.
             Self::Postgres(client) => drop(client),
         }

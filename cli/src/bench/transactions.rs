@@ -4,17 +4,15 @@
 use std::{
     str::FromStr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use anyhow::anyhow;
+use rusqlite::TransactionBehavior;
 use rust_decimal::Decimal;
-use sqlx::{
-    SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, NoTls, Statement};
 use tollbook_core::DatabaseUrl;
@@ -22,7 +20,7 @@ use tollbook_core::DatabaseUrl;
 /// A table of its own in the database that the server uses.
 #[derive(Clone)]
 pub(super) enum Bare {
-    Sqlite(SqlitePool),
+    Sqlite(Arc<Mutex<rusqlite::Connection>>),
     /// Where it is: each client has a connection.
     Postgres(String),
 }
@@ -44,7 +42,7 @@ const ENTRY: &str = "INSERT INTO bench_entries (id, account, amount, balance, no
 
 /// A client of the database.
 enum Connection {
-    Sqlite(SqlitePool),
+    Sqlite(Arc<Mutex<rusqlite::Connection>>),
     Postgres(Client, Box<[Statement; 3]>),
 }
 
@@ -59,20 +57,14 @@ impl Bare {
     pub(super) async fn open(database: &DatabaseUrl) -> anyhow::Result<Self> {
         match database {
             DatabaseUrl::Sqlite(path) => {
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(Duration::from_secs(10));
-                let pool =
-                    SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-                for table in TABLES {
-                    sqlx::query(table).execute(&pool).await?;
-                }
+                let connection = rusqlite::Connection::open(path)?;
+                connection.busy_timeout(Duration::from_secs(10))?;
+                connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")?;
+                connection.execute_batch(&TABLES.join(";"))?;
                 for id in 0..3_i64 {
-                    sqlx::query(ACCOUNT).bind(id).execute(&pool).await?;
+                    connection.execute(ACCOUNT, [id])?;
                 }
-                Ok(Self::Sqlite(pool))
+                Ok(Self::Sqlite(Arc::new(Mutex::new(connection))))
             }
             DatabaseUrl::Postgres(url) => {
                 let client = connect(url).await?;
@@ -89,7 +81,7 @@ impl Bare {
 
     async fn connect(&self) -> anyhow::Result<Connection> {
         match self {
-            Self::Sqlite(pool) => Ok(Connection::Sqlite(pool.clone())),
+            Self::Sqlite(connection) => Ok(Connection::Sqlite(connection.clone())),
             Self::Postgres(url) => {
                 let client = connect(url).await?;
                 let select = "SELECT balance FROM bench_accounts WHERE id = $1 FOR UPDATE";
@@ -135,20 +127,27 @@ fn one_more(balance: &str) -> anyhow::Result<String> {
     Ok((Decimal::from_str(balance)? + Decimal::ONE).to_string())
 }
 
+fn update(connection: &mut rusqlite::Connection, account: i64, entry: i64) -> anyhow::Result<()> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let select = "SELECT balance FROM bench_accounts WHERE id = $1";
+    let balance: String = tx.prepare_cached(select)?.query_row([account], |row| row.get(0))?;
+    let balance = one_more(&balance)?;
+    tx.prepare_cached(ENTRY)?.execute((entry, account, "1", &balance))?;
+    tx.prepare_cached(UPDATE)?.execute((&balance, account))?;
+    Ok(tx.commit()?)
+}
+
 impl Connection {
     async fn update(&mut self, account: i64) -> anyhow::Result<()> {
         let entry = NEXT_ENTRY.fetch_add(1, Ordering::Relaxed);
         match self {
-            Self::Sqlite(pool) => {
-                let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-                let select = "SELECT balance FROM bench_accounts WHERE id = $1";
-                let select = sqlx::query_scalar(select).bind(account);
-                let balance: String = select.fetch_one(&mut *tx).await?;
-                let balance = one_more(&balance)?;
-                let new = sqlx::query(ENTRY).bind(entry).bind(account).bind("1").bind(&balance);
-                new.execute(&mut *tx).await?;
-                sqlx::query(UPDATE).bind(&balance).bind(account).execute(&mut *tx).await?;
-                tx.commit().await?;
+            Self::Sqlite(connection) => {
+                let connection = connection.clone();
+                tokio::task::spawn_blocking(move || {
+                    let mut connection = connection.lock().map_err(|_| anyhow!("poisoned"))?;
+                    update(&mut connection, account, entry)
+                })
+                .await??;
             }
             Self::Postgres(client, statements) => {
                 let [select, new, update] = &**statements;

@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::DatabaseError;
 use crate::error::Result;
 
 /// What got lost on the way to the database or back.
@@ -54,7 +55,7 @@ impl Crash {
     pub(super) fn step(&self) -> Result<()> {
         match self.fate().steps.as_mut() {
             None => Ok(()),
-            Some(0) => Err(sqlx::Error::WorkerCrashed.into()),
+            Some(0) => Err(DatabaseError::NoConnection.into()),
             Some(left) => {
                 *left -= 1;
                 Ok(())

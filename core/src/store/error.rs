@@ -1,5 +1,6 @@
 //! Why the database failed.
 
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 use tokio_postgres::error::SqlState;
 
 /// A failure of the database, or of the way to it.
@@ -7,10 +8,13 @@ use tokio_postgres::error::SqlState;
 pub enum DatabaseError {
     /// SQLite says so.
     #[error(transparent)]
-    Sqlite(#[from] sqlx::Error),
+    Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL says so, or the connection to it broke.
     #[error(transparent)]
     Postgres(#[from] tokio_postgres::Error),
+    /// Another process keeps the file from being emptied.
+    #[error("the database is in use by another process")]
+    Busy,
     /// A statement was given up with its connection.
     #[error("the database does not answer")]
     TimedOut,
@@ -30,11 +34,12 @@ impl DatabaseError {
     #[must_use]
     pub fn is_unique_violation(&self) -> bool {
         match self {
-            Self::Sqlite(error) => error
-                .as_database_error()
-                .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
+            Self::Sqlite(error) => error.sqlite_error().is_some_and(|error| {
+                [SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY]
+                    .contains(&error.extended_code)
+            }),
             Self::Postgres(error) => error.code() == Some(&SqlState::UNIQUE_VIOLATION),
-            Self::TimedOut | Self::NoConnection | Self::NoTls | Self::Aborted => false,
+            Self::Busy | Self::TimedOut | Self::NoConnection | Self::NoTls | Self::Aborted => false,
         }
     }
 
@@ -52,10 +57,10 @@ impl DatabaseError {
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Sqlite(error) => error.as_database_error().is_none(),
+            Self::Sqlite(error) => error.sqlite_error().is_none(),
             Self::Postgres(error) => error.as_db_error().is_none(),
             Self::TimedOut | Self::NoConnection | Self::NoTls => true,
-            Self::Aborted => false,
+            Self::Busy | Self::Aborted => false,
         }
     }
 }

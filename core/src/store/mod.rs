@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod crash;
 mod error;
+mod migrations;
 mod postgres;
 mod query;
 mod row;
@@ -17,8 +18,8 @@ use std::{
     time::Duration,
 };
 
-pub use self::error::DatabaseError;
 use self::row::RowBackend;
+pub use self::{error::DatabaseError, migrations::MigrationError};
 pub(crate) use self::{
     query::{Insert, Query, Sequence, Statement, Value},
     row::Row,
@@ -119,7 +120,7 @@ pub(crate) struct Tx {
 }
 
 enum TxBackend {
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Sqlite(sqlite::Transaction),
     Postgres(postgres::Transaction),
 }
 
@@ -136,7 +137,7 @@ impl Backend {
     /// All rows of a query that may take long, or may not.
     async fn fetch_all(&self, query: Query, long: bool) -> Result<Vec<Row>> {
         match self {
-            Self::Sqlite(pools) => sqlite::fetch_all(pools.reading(long), query).await,
+            Self::Sqlite(pools) => sqlite::fetch_all(pools, long, query).await,
             Self::Postgres(pool) => {
                 postgres::fetch_all(pool.reading(long), pool.watchdog, query).await
             }
@@ -190,12 +191,24 @@ impl Db {
             Backend::Sqlite(pools) => sqlite::connections(pools),
             Backend::Postgres(pool) => postgres::connections(pool),
         };
-        (open, u32::try_from(idle).unwrap_or(u32::MAX))
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        (count(open), count(idle))
     }
 
     /// Whether the database answers.
     pub(crate) async fn answers(&self) -> bool {
         self.fetch_optional(Query::new("SELECT id FROM revisions")).await.is_ok()
+    }
+
+    /// Runs a task that waits for this database most of the time.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(_) => sqlite::spawn(task),
+            Backend::Postgres(_) => {
+                tokio::spawn(task);
+                Ok(())
+            }
+        }
     }
 
     /// Begins a transaction that may write.
@@ -221,9 +234,7 @@ impl Db {
         let turn = self.turn().await?;
         let long = turn.is_some();
         let backend = match &self.backend {
-            Backend::Sqlite(pools) => {
-                TxBackend::Sqlite(sqlite::snapshot(pools.reading(long)).await?)
-            }
+            Backend::Sqlite(pools) => TxBackend::Sqlite(sqlite::snapshot(pools, long).await?),
             Backend::Postgres(pool) => TxBackend::Postgres(postgres::snapshot(pool, long).await?),
         };
         Ok(self.tx(backend, turn))
@@ -286,7 +297,7 @@ impl Db {
         let backend = self.backend.clone();
         held(turn, async move {
             match backend {
-                Backend::Sqlite(pools) => sqlite::fetch_pairs(&pools.long, query).await,
+                Backend::Sqlite(pools) => sqlite::fetch_pairs(&pools, query).await,
                 Backend::Postgres(pool) => {
                     postgres::fetch_pairs(&pool.long, pool.watchdog, query).await
                 }
@@ -326,7 +337,7 @@ impl Tx {
         #[cfg(test)]
         self.crash.step()?;
         match &mut self.backend {
-            TxBackend::Sqlite(tx) => sqlite::fetch_all(&mut **tx, query).await,
+            TxBackend::Sqlite(tx) => tx.fetch_all(query).await,
             TxBackend::Postgres(tx) => tx.fetch_all(query).await,
         }
     }
@@ -345,7 +356,7 @@ impl Tx {
         #[cfg(test)]
         self.crash.step()?;
         match &mut self.backend {
-            TxBackend::Sqlite(tx) => sqlite::for_each(tx, query, take).await,
+            TxBackend::Sqlite(tx) => tx.for_each(query, take).await,
             TxBackend::Postgres(tx) => tx.for_each(query, take).await,
         }
     }
@@ -364,7 +375,7 @@ impl Tx {
         #[cfg(test)]
         self.crash.step()?;
         match &mut self.backend {
-            TxBackend::Sqlite(tx) => sqlite::execute(&mut **tx, query).await,
+            TxBackend::Sqlite(tx) => tx.execute(query).await,
             TxBackend::Postgres(tx) => tx.execute(query).await,
         }
     }
@@ -377,7 +388,7 @@ impl Tx {
         #[cfg(test)]
         self.crash.step()?;
         match &mut self.backend {
-            TxBackend::Sqlite(tx) => sqlite::insert(tx, insert).await,
+            TxBackend::Sqlite(tx) => tx.insert(insert).await,
             TxBackend::Postgres(tx) => tx.insert(insert).await,
         }
     }

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct Row(pub(super) RowBackend);
 
 pub(super) enum RowBackend {
-    Sqlite(sqlx::sqlite::SqliteRow),
+    Sqlite(Box<[rusqlite::types::Value]>),
     Postgres(tokio_postgres::Row),
 }
 
@@ -34,7 +34,7 @@ macro_rules! plain_column {
         impl Column for $type {
             fn read(row: &Row, index: usize) -> Result<Self> {
                 Ok(match &row.0 {
-                    RowBackend::Sqlite(row) => sqlx::Row::try_get(row, index)?,
+                    RowBackend::Sqlite(row) => sqlite::read(row, index)?,
                     RowBackend::Postgres(row) => row.try_get(index)?,
                 })
             }
@@ -46,7 +46,7 @@ plain_column!(bool, i64, Option<i64>, String, Option<String>);
 impl Column for Decimal {
     fn read(row: &Row, index: usize) -> Result<Self> {
         match &row.0 {
-            RowBackend::Sqlite(row) => sqlite::read_decimal(sqlx::Row::try_get(row, index)?),
+            RowBackend::Sqlite(row) => sqlite::read_decimal(&sqlite::read::<String>(row, index)?),
             RowBackend::Postgres(row) => Ok(row.try_get::<_, Self>(index)?.normalize()),
         }
     }

@@ -72,10 +72,10 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the writer's task.
-    pub(crate) fn start(resources: Resources) -> Self {
+    pub(crate) fn start(resources: Resources) -> Result<Self> {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(run(resources.clone(), receiver));
-        Self { queue, resources }
+        resources.db.spawn(run(resources.clone(), receiver))?;
+        Ok(Self { queue, resources })
     }
 
     /// Applies a posting. As with the others, the answer comes once it is durable; an error means

@@ -1,14 +1,12 @@
-//! The schema, and how it is brought up to date: as sqlx would, so that databases that it has
-//! migrated go on.
+//! How the schema is brought up to date: as sqlx would, so that databases that it has migrated go
+//! on.
 
-use std::collections::BTreeMap;
-
-use sqlx::migrate::{MigrateError, Migration, Migrator};
 use tokio_postgres::{Client, error::SqlState, types::Type};
 
-use crate::error::{Error, Result};
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+use crate::{
+    error::{Error, Result},
+    store::migrations::{Applied, Migration, MigrationError, POSTGRES},
+};
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     version BIGINT PRIMARY KEY,
@@ -19,27 +17,29 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     execution_time BIGINT NOT NULL
 )";
 
-/// The checksums of the migrations that were made, by version.
-type Applied = BTreeMap<i64, Vec<u8>>;
-
 async fn applied(client: &Client) -> Result<Applied, tokio_postgres::Error> {
-    let query = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
-    let rows = client.query(query, &[]).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    let query = "SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version";
+    let mut applied = Applied::default();
+    for row in client.query(query, &[]).await? {
+        match row.try_get(1)? {
+            true => drop(applied.whole.insert(row.try_get(0)?, row.try_get(2)?)),
+            false => applied.half.push(row.try_get(0)?),
+        }
+    }
+    Ok(applied)
 }
 
 /// Whether the schema is that of this version. A replica's is changed on its primary.
 pub(super) async fn check_schema(client: &Client) -> Result<()> {
     let applied = match applied(client).await {
         // There is no such table: nothing was ever migrated.
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Applied::new(),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Applied::default(),
         applied => applied?,
     };
-    let same = MIGRATIONS.iter().all(|migration| {
-        applied.get(&migration.version).is_some_and(|checksum| **checksum == *migration.checksum)
-    });
-    let none_is_newer = applied.len() == MIGRATIONS.iter().count();
-    if same && none_is_newer { Ok(()) } else { Err(Error::ReplicaSchema) }
+    match applied.missing(POSTGRES) {
+        Ok(missing) if missing.is_empty() => Ok(()),
+        _ => Err(Error::ReplicaSchema),
+    }
 }
 
 /// Brings the schema up to date, under a lock: cores that start together migrate once. They wait
@@ -48,44 +48,26 @@ pub(super) async fn run(client: &Client) -> Result<()> {
     let database: String = client.query_one("SELECT current_database()", &[]).await?.try_get(0)?;
     client.query_typed("SELECT pg_advisory_lock($1)", &[(&lock_id(&database), Type::INT8)]).await?;
     client.batch_execute(TABLE).await?;
-    let failed = "SELECT version FROM _sqlx_migrations WHERE NOT success ORDER BY version LIMIT 1";
-    if let Some(row) = client.query_opt(failed, &[]).await? {
-        return Err(MigrateError::Dirty(row.try_get(0)?).into());
-    }
-    let applied = applied(client).await?;
-    if let Some(version) = applied.keys().find(|version| !MIGRATIONS.version_exists(**version)) {
-        return Err(MigrateError::VersionMissing(*version).into());
-    }
-    for migration in MIGRATIONS.iter() {
-        match applied.get(&migration.version) {
-            Some(checksum) if **checksum == *migration.checksum => {}
-            Some(_) => return Err(MigrateError::VersionMismatch(migration.version).into()),
-            None => apply(client, migration).await.map_err(|error| {
-                let error = sqlx::Error::AnyDriverError(Box::new(error));
-                MigrateError::ExecuteMigration(error, migration.version)
-            })?,
-        }
+    for migration in applied(client).await?.missing(POSTGRES)? {
+        apply(client, migration)
+            .await
+            .map_err(|error| MigrationError::Failed(error.into(), migration.version))?;
     }
     Ok(())
 }
 
 /// Makes a migration, and notes that, in one transaction. If it fails, the connection is dropped.
 async fn apply(client: &Client, migration: &Migration) -> Result<(), tokio_postgres::Error> {
-    if !migration.no_tx {
-        client.batch_execute("BEGIN").await?;
-    }
-    client.batch_execute(migration.sql.as_str()).await?;
+    client.batch_execute("BEGIN").await?;
+    client.batch_execute(migration.sql).await?;
     client
         .execute(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
              VALUES ($1, $2, TRUE, $3, -1)",
-            &[&migration.version, &&*migration.description, &&*migration.checksum],
+            &[&migration.version, &migration.description(), &migration.checksum()],
         )
         .await?;
-    if !migration.no_tx {
-        client.batch_execute("COMMIT").await?;
-    }
-    Ok(())
+    client.batch_execute("COMMIT").await
 }
 
 /// What sqlx locks, so that earlier versions wait, too: a number of its own times the CRC-32 of

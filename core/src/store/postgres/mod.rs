@@ -128,11 +128,11 @@ pub(super) async fn scrub(pool: &Pool, tables: &[&str]) -> Result<()> {
 }
 
 /// How many connections there are, and how many of them are idle.
-pub(super) fn connections(pool: &Pool) -> (u32, usize) {
+pub(super) fn connections(pool: &Pool) -> (usize, usize) {
     let pools = [&pool.connections, &pool.reading, &pool.long];
-    let size = pools.map(Connections::size).into_iter().sum::<usize>();
+    let size = pools.map(Connections::size).into_iter().sum();
     let idle = pools.map(Connections::idle).into_iter().sum();
-    (u32::try_from(size).unwrap_or(u32::MAX), idle)
+    (size, idle)
 }
 
 /// A transaction, and who watches over it. Dropped, it is rolled back.

@@ -305,7 +305,7 @@ async fn with_calls(books: Books, data: &Data, count: usize) -> Books {
     ];
     let mut database = Database::open(data).await;
     database.multiply("calls", "originator_id = 4", count, &changed).await;
-    database.close().await;
+    database.close();
     let server = Server::start(data);
     let admin = bearer(server.channel().await, &token);
     Books { server, admin, token }
@@ -496,7 +496,7 @@ async fn fill(books: Books, data: &Data) -> (Books, [(&'static str, usize); 5]) 
     }
     let accounts = [("user_id", "1000000 + i")];
     database.multiply("accounts", "user_id = 4", counts[1].1, &accounts).await;
-    database.close().await;
+    database.close();
     let server = Server::start(data);
     let admin = bearer(server.channel().await, &token);
     (Books { server, admin, token }, counts)
