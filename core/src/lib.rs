@@ -16,6 +16,7 @@ mod contract;
 mod currencies;
 mod demo;
 mod directions;
+mod enums;
 mod error;
 pub mod files;
 #[cfg(fuzzing)]

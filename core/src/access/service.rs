@@ -18,6 +18,7 @@ use crate::{
     changes::{self, Change},
     clock,
     context::Context,
+    enums,
     error::Error,
     ids::{self, UserId},
     paging,
@@ -50,7 +51,7 @@ impl AccessTokensService for TokenService {
     ) -> Result<Response<pb::CreateAccessTokenResponse>, Status> {
         let caller = principal(&request)?;
         let request = request.into_inner();
-        let kind = match request.kind() {
+        let kind = match enums::known("kind", request.kind)? {
             AccessTokenKind::Shim => TokenKind::Shim,
             AccessTokenKind::User | AccessTokenKind::Unspecified => TokenKind::User,
         };

@@ -240,9 +240,14 @@ impl Verifier<'_> {
         key.check(claim.method.name, rule.changes_nothing)?;
         // What changes something, one call of the request does.
         let presentation = rule.changes_nothing.then(|| claim.presentation());
-        // Until the request would be too old anyway.
-        let expires_at = now.saturating_add(2 * SKEW * 1_000_000);
-        keys::store::use_nonce(db, key.id(), &signature.nonce, presentation, expires_at).await?;
+        let nonce = keys::store::Nonce {
+            key: key.id(),
+            text: signature.nonce.clone(),
+            presentation,
+            // Until the request would be too old anyway.
+            expires_at: now.saturating_add(2 * SKEW * 1_000_000),
+        };
+        keys::store::use_nonce(db, nonce).await?;
         let credential = Credential::ApiKey(key.id());
         Ok(Proven { caller: Some(caller), credential, lists: Lists::ALL })
     }

@@ -74,7 +74,9 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
     let start_time = time("start_time", record.start_time.as_ref())?
         .ok_or_else(|| invalid("start_time", "is required"))?;
     let (duration, billsec) = durations(&record, start_time)?;
-    let disposition = match record.disposition() {
+    let disposition = pb::Disposition::try_from(record.disposition)
+        .map_err(|_| invalid("disposition", "is unknown"))?;
+    let disposition = match disposition {
         pb::Disposition::Unspecified if billsec > 0 => Disposition::Answered,
         pb::Disposition::Unspecified => Disposition::Failed,
         disposition => Disposition::from_proto(disposition)

@@ -23,6 +23,7 @@ use crate::{
     changes::{self, Change, Origin},
     clock,
     context::Context,
+    enums,
     error::{Error, Result},
     ids::UserId,
     ledger::posting::{Posted, Posting},
@@ -86,7 +87,7 @@ pub(super) async fn rerate(
     if let Some(user) = user {
         context.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
     }
-    let sides: &[Side] = match request.side() {
+    let sides: &[Side] = match enums::known("side", request.side)? {
         RerateSide::Unspecified => &[Side::Originator, Side::Terminator],
         RerateSide::Originator => &[Side::Originator],
         RerateSide::Terminator => &[Side::Terminator],

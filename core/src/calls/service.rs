@@ -20,6 +20,7 @@ use crate::{
     access::{Principal, Scope, principal},
     clock,
     context::Context,
+    enums,
     error::{Error, Result},
     ids::{PointId, UserId},
     money, paging,
@@ -187,7 +188,8 @@ impl Service {
         };
         // Who terminates his calls, and what that costs, is none of a customer's business.
         let own = matches!(caller.scope(), Scope::Only(_));
-        let mut disposition = Disposition::from_proto(request.disposition());
+        let mut disposition =
+            Disposition::from_proto(enums::known("disposition", request.disposition)?);
         if let Scope::Only(user) = caller.scope()
             && users::store::by_id(&self.0.db, user).await?.hide_non_answered_calls
         {
@@ -196,7 +198,7 @@ impl Service {
             }
             disposition = Some(Disposition::Answered);
         }
-        let order = match order(request.order()) {
+        let order = match order(enums::known("order", request.order)?) {
             // The order alone would tell a customer what the columns say.
             Order::By(column) if own && HIDDEN.contains(&column) => Order::Time,
             order => order,

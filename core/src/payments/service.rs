@@ -11,6 +11,7 @@ use crate::{
     catalog::Snapshot,
     clock,
     context::Context,
+    enums,
     error::{Error, Result},
     ids::{self, PaymentId, UserId},
     ledger::{
@@ -74,7 +75,7 @@ impl Service {
             None => currency.exchange_rate,
             given => ExchangeRate::from_proto(given.as_ref())?,
         };
-        let direction = match request.direction() {
+        let direction = match enums::known("direction", request.direction)? {
             pb::PaymentDirection::ToProvider => Direction::ToProvider,
             pb::PaymentDirection::FromClient | pb::PaymentDirection::Unspecified => {
                 Direction::FromClient

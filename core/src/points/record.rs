@@ -6,7 +6,7 @@ use tollbook_proto::v1 as pb;
 
 use super::{Origination, Pattern, Point, SideTariffs, Termination, Terms};
 use crate::{
-    contract,
+    contract, enums,
     error::{Error, Result},
     ids::{PointId, TariffId, UserId},
     network::Network,
@@ -183,16 +183,12 @@ fn seconds(field: &'static str, seconds: i32) -> Result<u32> {
 }
 
 fn check_caller_id(caller_id: &pb::PointCallerId) -> Result<()> {
-    if pb::NumberChoice::try_from(caller_id.number_choice).is_err() {
-        return Err(Error::invalid("caller_id.number_choice", "is unknown"));
-    }
+    enums::known::<pb::NumberChoice>("caller_id.number_choice", caller_id.number_choice)?;
     seconds("caller_id.deviation", caller_id.deviation).map(drop)
 }
 
 fn check_routing(op: &pb::OriginationPoint) -> Result<()> {
-    if pb::RoutingAlgorithm::try_from(op.routing_algorithm).is_err() {
-        return Err(Error::invalid("origination.routing_algorithm", "is unknown"));
-    }
+    enums::known::<pb::RoutingAlgorithm>("origination.routing_algorithm", op.routing_algorithm)?;
     if op.quality_routing_id < 0 {
         return Err(Error::invalid("origination.quality_routing_id", "must not be negative"));
     }

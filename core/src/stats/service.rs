@@ -18,6 +18,7 @@ use crate::{
     access::{Principal, Scope, principal},
     clock,
     context::Context,
+    enums,
     error::{Error, Result},
     ids::{PointId, UserId},
     live,
@@ -180,8 +181,8 @@ fn grouping(request: &pb::AggregateCallsRequest) -> Result<Grouping> {
         });
     }
     let mut grouping = Grouping::default();
-    for group in request.group_by() {
-        match group {
+    for group in &request.group_by {
+        match enums::known("group_by", *group)? {
             AggregateGrouping::Originator => grouping.originator = true,
             AggregateGrouping::OriginationPoint => grouping.origination_point = true,
             AggregateGrouping::Terminator => grouping.terminator = true,

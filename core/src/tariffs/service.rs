@@ -15,6 +15,7 @@ use crate::{
     changes::{self, Change},
     context::Context,
     currencies::Currencies,
+    enums,
     error::{Error, Result},
     ids::{self, CurrencyId, PointId, TariffId},
     paging,
@@ -40,7 +41,7 @@ impl Service {
         let snapshot = self.0.catalog.load_full();
         let mut tariff = Tariff {
             id: TariffId(0),
-            purpose: match new.purpose() {
+            purpose: match enums::known("tariff.purpose", new.purpose)? {
                 TariffPurpose::Provider => Purpose::Provider,
                 TariffPurpose::UserWholesale | TariffPurpose::Unspecified => Purpose::UserWholesale,
             },

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     catalog::Snapshot,
-    clock, contract, directions,
+    clock, contract, directions, enums,
     error::{Error, Result},
     ids::{CurrencyId, ManagerGroupId, TariffId},
     money::{self, Money},
@@ -25,15 +25,11 @@ const FIXED_FIELDS: [&str; 7] =
 
 /// A new user as a request describes him, with the defaults of what it leaves out.
 pub(crate) fn with_defaults(user: pb::User, settings: &Settings) -> pb::User {
-    let role = match user.role() {
-        pb::Role::Unspecified => pb::Role::User,
-        role => role,
-    };
     let or = |text: String, default: &str| {
         if text.is_empty() { default.to_owned() } else { text }
     };
     let mut new = pb::User {
-        role: role.into(),
+        role: if user.role == 0 { pb::Role::User.into() } else { user.role },
         balance: None,
         frozen_balance: None,
         logged_in: false,
@@ -130,6 +126,13 @@ pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
     ] {
         if number < 0 {
             return Err(Error::invalid(field, "must not be negative"));
+        }
+    }
+    for (field, list) in
+        [("destination_list.use", &user.destination_list), ("source_list.use", &user.source_list)]
+    {
+        if let Some(list) = list {
+            enums::known::<pb::ListUse>(field, list.r#use)?;
         }
     }
     check_manager(user, snapshot)?;

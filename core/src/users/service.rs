@@ -11,7 +11,7 @@ use crate::{
     calls,
     changes::{self, Change},
     context::Context,
-    directions,
+    directions, enums,
     error::{Error, Result},
     ids::{self, UserId},
     paging, points,
@@ -58,6 +58,7 @@ impl Service {
         request: &pb::ListUsersRequest,
     ) -> Result<pb::ListUsersResponse> {
         let size = paging::size(request.page_size);
+        enums::known::<pb::Role>("role", request.role)?;
         let mut filter = store::Filter {
             after: paging::decode(&request.page_token)?.map(UserId),
             role: Role::from_proto(request.role),

@@ -11,6 +11,7 @@ use crate::{
     changes::{self, Change},
     clock,
     context::Context,
+    enums,
     error::{Error, Result},
     ids::{self, UserId},
     paging,
@@ -25,12 +26,11 @@ pub(crate) struct Service(pub(crate) Arc<Context>);
 const SECRET_BYTES: usize = 32;
 
 fn check_access(access: i32) -> Result<i32> {
-    match ApiAccess::try_from(access) {
+    Ok(match enums::known("access", access)? {
         // What was forgotten pays nobody.
-        Ok(ApiAccess::Unspecified) => Ok(ApiAccess::Read.into()),
-        Ok(access) => Ok(access.into()),
-        Err(_) => Err(Error::invalid("access", "is unknown")),
-    }
+        ApiAccess::Unspecified => ApiAccess::Read.into(),
+        access => access.into(),
+    })
 }
 
 /// What a key may do with single methods, by the names under which requests are checked. One that

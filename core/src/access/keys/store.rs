@@ -69,44 +69,40 @@ pub(crate) async fn delete_all_of(tx: &mut Tx, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Uses a nonce up, for as long as it could be sent again. `presentation` tells the calls that one
-/// request takes from a request that comes twice; it is the shim's word, so that it is believed of
-/// calls that change nothing alone.
-pub(in crate::access) async fn use_nonce(
-    db: &Db,
-    key: i64,
-    nonce: &str,
-    presentation: Option<i64>,
-    expires_at: i64,
-) -> Result<()> {
-    let (db, nonce) = (db.clone(), nonce.to_owned());
-    // Whoever hangs up does not leave a transaction half way.
-    tasks::detached(
-        async move { retrying(|| use_up(&db, key, &nonce, presentation, expires_at)).await },
-    )
-    .await
+/// What a signed request is told by from all others of its key.
+#[derive(Clone)]
+pub(in crate::access) struct Nonce {
+    pub(in crate::access) key: i64,
+    pub(in crate::access) text: String,
+    /// Tells the calls that one request takes from a request that comes twice. It is the shim's
+    /// word, so that it is believed of calls that change nothing alone.
+    pub(in crate::access) presentation: Option<i64>,
+    /// Until when it could be sent again, in microseconds since 1970.
+    pub(in crate::access) expires_at: i64,
 }
 
-async fn use_up(
-    db: &Db,
-    key: i64,
-    nonce: &str,
-    presentation: Option<i64>,
-    expires_at: i64,
-) -> Result<()> {
+/// Uses a nonce up, for as long as it could be sent again.
+pub(in crate::access) async fn use_nonce(db: &Db, nonce: Nonce) -> Result<()> {
+    let db = db.clone();
+    // Whoever hangs up does not leave a transaction half way.
+    tasks::detached(async move { retrying(|| use_up(&db, nonce.clone())).await }).await
+}
+
+async fn use_up(db: &Db, nonce: Nonce) -> Result<()> {
+    let Nonce { key, text: nonce, presentation, expires_at } = nonce;
     let mut tx = db.begin().await?;
     let now = clock::now();
     let known = Query::new(
         "SELECT presentation FROM api_nonces WHERE key_id = $1 AND nonce = $2 AND expires_at >= $3",
     );
-    if let Some(row) = tx.fetch_optional(known.bind(key).bind(nonce).bind(now)).await? {
+    if let Some(row) = tx.fetch_optional(known.bind(key).bind(&*nonce).bind(now)).await? {
         let same = Some(row.get::<i64>(0)?) == presentation;
         return if same { Ok(()) } else { Err(Error::RequestReplayed) };
     }
     // It may have been used so long ago that it counts again.
     let outdated =
         Query::new("DELETE FROM api_nonces WHERE key_id = $1 AND nonce = $2 AND expires_at < $3");
-    tx.execute(outdated.bind(key).bind(nonce).bind(now)).await?;
+    tx.execute(outdated.bind(key).bind(&*nonce).bind(now)).await?;
     let query =
         Query::new("INSERT INTO api_nonces (key_id, nonce, presentation, expires_at) VALUES ")
             .rows([vec![

@@ -161,6 +161,36 @@ async fn f01_a_commit_that_the_server_refuses_is_tried_again() {
     books.check(8).await;
 }
 
+/// A commit that an administrator cancels is none, and who asked hears it.
+#[tokio::test(flavor = "multi_thread")]
+async fn f01_a_commit_that_is_cancelled_is_not_told_as_done() {
+    let Some((data, postgres)) = Data::on_own_postgres() else { return };
+    let books = Books::open(&data).await;
+    let url = data.database_url().unwrap();
+    // Each commit of an entry takes until it is cancelled.
+    let _ = postgres.sql(
+        url,
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         PERFORM pg_sleep(60); RETURN NULL; END $$; \
+         CREATE CONSTRAINT TRIGGER lingering AFTER INSERT ON ledger_entries \
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger();",
+    );
+    let adjusting = tokio::spawn(adjust(books.admin.clone(), 10, "7"));
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                  WHERE wait_event = 'PgSleep'";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while postgres.sql(url, cancel) == "0" {
+        assert!(Instant::now() < deadline, "no commit is under way");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    adjusting.await.unwrap().unwrap_err();
+    let _ = postgres.sql(url, "DROP TRIGGER lingering ON ledger_entries");
+    assert_eq!(entries(&books.admin, 10).await.len(), 0);
+    adjust(books.admin.clone(), 10, "1").await.unwrap();
+    assert_eq!(books.balance(10).await, "1");
+    books.check(8).await;
+}
+
 /// What the audit log says of a resource's newest change, straight from the database.
 async fn newest(admin: &Authorized, resource: &str) -> Option<Change> {
     let request =

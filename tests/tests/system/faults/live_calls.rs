@@ -182,6 +182,49 @@ async fn f04_an_expired_reservation_does_not_come_back_to_life() {
     .await;
 }
 
+/// A call whose reservation ran out is checked like a new one: from a point that is off, or gone,
+/// there are none.
+#[tokio::test(flavor = "multi_thread")]
+async fn f04_an_expired_call_from_a_point_that_is_off_is_ended() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        books.prepaid("10").await;
+        let on = OriginationPoint { active: true, ..Default::default() };
+        let from = |origination| ConnectionPoint { id: Some(2), origination, ..Default::default() };
+        let asked = |call_id: &str| AuthorizeCallRequest {
+            originator: String::new(),
+            origination_point_id: Some(2),
+            max_duration: 1,
+            ..request(call_id)
+        };
+        let more =
+            |call_id: &str| UpdateCallRequest { call_id: call_id.to_owned(), max_duration: 7_200 };
+        let hang_up = async |call_id: &str| {
+            live(&books).update_call(more(call_id)).await.unwrap().into_inner().hang_up
+        };
+        point(&books, from(Some(on.clone()))).await;
+        for id in ["on", "off", "gone"] {
+            assert_eq!(authorize(&books, asked(id)).await.max_duration, 1, "{id}");
+        }
+        let expire = "UPDATE active_calls SET expires_at = 1 WHERE call_id IN ('on', 'off')";
+        if sql(&data, expire).is_none() {
+            println!("skipped: no program that changes the database");
+            return;
+        }
+        assert!(!hang_up("on").await, "there is money, and the point is on");
+        point(&books, from(Some(OriginationPoint { active: false, ..on.clone() }))).await;
+        let frozen = books.frozen().await;
+        assert!(hang_up("off").await);
+        assert_eq!(books.frozen().await, frozen, "nothing is reserved for it");
+        assert!(!hang_up("gone").await, "it has not expired");
+        let mut points = ConnectionPointsServiceClient::new(books.admin.clone());
+        points.delete_connection_point(DeleteConnectionPointRequest { id: Some(2) }).await.unwrap();
+        sql(&data, "UPDATE active_calls SET expires_at = 1 WHERE call_id = 'gone'");
+        assert!(hang_up("gone").await);
+    })
+    .await;
+}
+
 /// What rang for longer than its reservation holds.
 async fn unanswered_ones(data: &Data, books: &Books) {
     let all = |id: &str| AuthorizeCallRequest { max_duration: 60, ..request(id) };

@@ -7,4 +7,5 @@ mod legacy;
 mod live_calls;
 mod load;
 mod operating;
+mod presence;
 mod signatures;

@@ -1,10 +1,16 @@
 //! Faults of release 0.1: what a legacy hash proves.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hmac::{Hmac, KeyInit, Mac};
 use prost::Message;
+use sha2::{Digest, Sha256};
 use tollbook_proto::v1::{
-    AdjustBalanceRequest, DeleteUserRequest, ErrorReason, GetBalanceRequest, GetQuickStatsRequest,
-    LegacyDialect, LegacyParameter, LegacySignature, Settings, UpdateSettingsRequest,
-    accounts_service_client::AccountsServiceClient, settings_service_client::SettingsServiceClient,
+    AdjustBalanceRequest, ApiAccess, ApiKey, CreateApiKeyRequest, DeleteUserRequest, ErrorReason,
+    GetBalanceRequest, GetQuickStatsRequest, HmacSignature, LegacyDialect, LegacyParameter,
+    LegacySignature, Settings, UpdateSettingsRequest,
+    accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
+    settings_service_client::SettingsServiceClient,
     statistics_service_client::StatisticsServiceClient, users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{
@@ -25,21 +31,29 @@ async fn start(data: &Data) -> (Server, Fixture) {
     (server, fixture)
 }
 
-/// A request with the claim of a legacy one, as whoever holds a shim can make it.
-fn claimed<T>(request: T, method: &str, sent: &[(&str, &str)]) -> Request<T> {
+/// What a shim says of a legacy request.
+fn claim(method: &str, sent: &[(&str, &str)]) -> LegacySignature {
     let parameters = sent.iter().map(|(name, value)| LegacyParameter {
         name: (*name).to_owned(),
         value: (*value).to_owned(),
         ..Default::default()
     });
-    let claim = LegacySignature {
+    LegacySignature {
         dialect: LegacyDialect::M4.into(),
         method: method.to_owned(),
         client_address: "127.0.0.1".to_owned(),
         verb: "POST".to_owned(),
         parameters: parameters.collect(),
         ..Default::default()
-    };
+    }
+}
+
+/// A request with the claim of a legacy one, as whoever holds a shim can make it.
+fn claimed<T>(request: T, method: &str, sent: &[(&str, &str)]) -> Request<T> {
+    carrying(request, &claim(method, sent))
+}
+
+fn carrying<T>(request: T, claim: &LegacySignature) -> Request<T> {
     let mut request = Request::new(request);
     let claim = MetadataValue::from_bytes(&claim.encode_to_vec());
     request.metadata_mut().insert_bin("tollbook-legacy-bin", claim);
@@ -131,6 +145,67 @@ async fn f06_a_hash_that_was_seen_is_good_for_its_own_request() {
         let own = claimed(adjust(4, "5"), "user_balance_update", &sent);
         accounts.adjust_balance(own).await.unwrap();
         assert_ne!(balance(&admin, 4).await, before);
+    })
+    .await;
+}
+
+/// A signed request that changes something is good for once, whoever holds a shim and says of it
+/// what they like.
+#[tokio::test(flavor = "multi_thread")]
+async fn f06_a_signed_change_that_was_seen_is_not_made_again() {
+    on_both(|data| async move {
+        let (server, _fixture) = start(&data).await;
+        let admin = server.admin().await;
+        let key = ApiKey {
+            name: "portal".to_owned(),
+            user_id: Some(0),
+            access: ApiAccess::Write.into(),
+            ..Default::default()
+        };
+        let create = CreateApiKeyRequest { api_key: Some(key) };
+        let created = ApiKeysServiceClient::new(admin.clone()).create_api_key(create).await;
+        let created = created.unwrap().into_inner();
+        let sent = [("balance", "5"), ("user_id", "4")];
+        let digest = Sha256::digest(
+            "TOLLBOOK1\nPOST\n/billing/api/user_balance_update\n\n\
+             7:balance1:57:user_id1:4",
+        );
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut signature = HmacSignature {
+            key_id: created.api_key.unwrap().id,
+            timestamp: now.try_into().unwrap(),
+            nonce: "seen by somebody".to_owned(),
+            signature: String::new(),
+        };
+        let signed = format!(
+            "TOLLBOOK1-HMAC-SHA256\n{}\n{}\n{}\n{}",
+            signature.key_id,
+            signature.timestamp,
+            signature.nonce,
+            hex::encode(digest)
+        );
+        let mac = Hmac::<Sha256>::new_from_slice(created.secret.as_bytes()).unwrap();
+        signature.signature = hex::encode(mac.chain_update(signed).finalize().into_bytes());
+        let shim = bearer(server.channel().await, &data.token(&["--shim", "shim1"]));
+        let mut accounts = AccountsServiceClient::new(shim);
+        let adjust =
+            AdjustBalanceRequest { user_id: 4.into(), amount: decimal("5"), ..Default::default() };
+        let mut again = async |presentation: u64| {
+            let claim = LegacySignature {
+                hmac: Some(signature.clone()),
+                presentation,
+                ..claim("user_balance_update", &sent)
+            };
+            accounts.adjust_balance(carrying(adjust.clone(), &claim)).await
+        };
+        let before = balance(&admin, 4).await;
+        again(1).await.unwrap();
+        let once = balance(&admin, 4).await;
+        assert_ne!(once, before);
+        for presentation in [1, 2] {
+            assert_eq!(reason(again(presentation).await), ErrorReason::RequestReplayed);
+        }
+        assert_eq!(balance(&admin, 4).await, once);
     })
     .await;
 }
