@@ -36,7 +36,7 @@ use crate::{
     points::SideTariffs,
     rating::{CallTime, Offer, Rater},
     stats::rollup::Rollup,
-    store::{Query, Row, Sequence, Tx},
+    store::{Row, Tx},
 };
 
 /// A call on its way in, with its position among those that were sent.
@@ -74,6 +74,18 @@ pub(crate) async fn rate(
     scope: Scope,
     batch: Vec<Numbered<CallRecord>>,
 ) -> Result<Rated> {
+    let ids: Vec<&str> = batch.iter().map(|record| record.call.call_id.as_str()).collect();
+    let authorized = live::store::under_way(&context.db, &ids).await?;
+    rate_authorized(context, scope, batch, &authorized).await
+}
+
+/// Checks and rates a batch, of which some calls are `authorized`, by the switch's ids.
+pub(crate) async fn rate_authorized(
+    context: &Context,
+    scope: Scope,
+    batch: Vec<Numbered<CallRecord>>,
+    authorized: &HashMap<String, ActiveCall>,
+) -> Result<Rated> {
     let snapshot = context.catalog.load_full();
     let mut rated = Rated::default();
     let mut records = Vec::with_capacity(batch.len());
@@ -84,8 +96,7 @@ pub(crate) async fn rate(
             Err(rejection) => rated.reject(position, call_id, rejection),
         }
     }
-    let authorized = authorized(context, &records).await?;
-    let parties = Parties::of(context, &snapshot, scope, &records, &authorized).await?;
+    let parties = Parties::of(context, &snapshot, scope, &records, authorized).await?;
     let mut calls = Vec::with_capacity(records.len());
     let mut tariffs = HashSet::new();
     for Numbered { position, call: record } in records {
@@ -111,16 +122,6 @@ pub(crate) async fn rate(
         }
     }
     Ok(rated)
-}
-
-/// What the calls of some records were authorised for, by the switch's ids.
-async fn authorized(
-    context: &Context,
-    records: &[Numbered<Record>],
-) -> Result<HashMap<String, ActiveCall>> {
-    let ids: Vec<&str> =
-        records.iter().map(|record| record.call.reported.call_id.as_str()).collect();
-    live::store::under_way(&context.db, &ids).await
 }
 
 /// A call whose two sides are known.
@@ -225,10 +226,17 @@ impl Delivery {
         fine.chain(self.rated.rejected.iter().map(|rejected| rejected.call.0.as_str()))
     }
 
-    /// Whose balances the calls change.
-    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> {
-        let calls = self.rated.calls.iter();
-        calls.flat_map(|call| std::iter::once(call.call.originator).chain(call.call.terminator))
+    /// How many calls may go into the books.
+    pub(crate) fn rated(&self) -> usize {
+        self.rated.calls.len()
+    }
+
+    /// Whose balances the calls change, and on which side.
+    pub(crate) fn parties(&self) -> impl Iterator<Item = (UserId, Side)> {
+        self.rated.calls.iter().flat_map(|Numbered { call, .. }| {
+            let terminator = call.terminator.map(|user| (user, Side::Terminator));
+            std::iter::once((call.originator, Side::Originator)).chain(terminator)
+        })
     }
 }
 
@@ -301,16 +309,8 @@ impl<'a> Intake<'a> {
         self.stored() == 0
     }
 
-    /// Asks for the ids of calls and changes.
-    pub(crate) fn ids(&self, tx: &Tx) -> [Option<Query>; 2] {
-        [
-            tx.ask_for_ids(Sequence::Calls, self.stored()),
-            tx.ask_for_ids(Sequence::Changes, self.changes()),
-        ]
-    }
-
-    /// Writes the calls and counts them, by the days of a time zone, under the ids that
-    /// [`Self::ids`] asked for. `entries` are those of the charges.
+    /// Writes the calls and counts them, by the days of a time zone, under ids for them and for
+    /// their changes that were asked for. `entries` are those of the charges.
     pub(crate) async fn write(
         mut self,
         tx: &mut Tx,

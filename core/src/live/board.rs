@@ -21,7 +21,7 @@ use crate::{
     pools::Patterns,
     rating::Rater,
     stats,
-    store::{Query, Row, Sequence, Tx},
+    store::{Query, Row, Tx},
     users::{self, Role},
     writer::Resources,
 };
@@ -79,12 +79,7 @@ impl ActiveCalls {
         self.changed().next().is_none()
     }
 
-    /// Asks for the ids of new calls.
-    pub(crate) fn ids(&self, tx: &Tx) -> Option<Query> {
-        tx.ask_for_ids(Sequence::ActiveCalls, self.new_calls().count())
-    }
-
-    /// Writes what has changed, under the ids that [`Self::ids`] asked for.
+    /// Writes what has changed, new calls under ids that were asked for.
     pub(crate) async fn write(&self, tx: &mut Tx, ids: &[Row]) -> Result<()> {
         let (mut gone, mut altered) = (Vec::new(), Vec::new());
         for slot in self.changed() {

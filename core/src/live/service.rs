@@ -142,14 +142,14 @@ impl Service {
         record: CallRecord,
     ) -> Result<pb::FinishCallResponse> {
         let scope = caller.scope();
-        let active = store::find(&self.0.db, &record.call_id).await?;
-        let record = match active {
-            Some(active) => completed(record, active),
+        let authorized = store::under_way(&self.0.db, &[&record.call_id]).await?;
+        let record = match authorized.get(&record.call_id) {
+            Some(active) => completed(record, active.clone()),
             None => record,
         };
         let call_id = record.call_id.clone();
         let batch = vec![Numbered { position: 1, call: record }];
-        let rated = ingest::rate(&self.0, scope, batch).await?;
+        let rated = ingest::rate_authorized(&self.0, scope, batch, &authorized).await?;
         let mut taken = self.0.writer.take(Delivery::new(caller.origin().clone(), rated)).await?;
         if let Some(rejected) = taken.rejected.into_iter().next() {
             return Err(Error::CallRejected(rejected.call.1));

@@ -438,12 +438,13 @@ impl Tx {
         })
     }
 
-    /// The ids that were asked for, ascending. Ids of a transaction that fails are lost.
+    /// The first of the ids that were asked for, ascending. Those that are not taken are lost, as
+    /// are those of a transaction that fails.
     pub(crate) fn ids(&self, rows: &[Row], count: usize) -> Result<Vec<i64>> {
         match &self.backend {
             _ if count == 0 => Ok(Vec::new()),
             TxBackend::Sqlite(_) => sqlite::ids(rows, count),
-            TxBackend::Postgres(_) => rows.iter().map(|row| row.get(0)).collect(),
+            TxBackend::Postgres(_) => postgres::ids(rows, count),
         }
     }
 

@@ -1,18 +1,18 @@
 //! One transaction for what has gathered.
 //!
 //! All that the commands of a batch have to know is read at once, with the accounts of everybody
-//! concerned locked; they are decided in memory, one on what the other left; the ids of what is
-//! new are taken; and all that has changed is written at once, with the commit. On PostgreSQL
-//! these are three round trips, however many commands there are.
+//! concerned locked, and with as many ids as may be needed; they are decided in memory, one on what
+//! the other left; and all that has changed is written at once, with the commit. On PostgreSQL these
+//! are two round trips, however many commands there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::tz::TimeZone;
 
 use super::{Command, Outcome, Resources};
 use crate::{
     calls::{
-        self,
+        self, Side,
         ingest::{Delivery, Intake, Taken},
     },
     clock,
@@ -25,7 +25,7 @@ use crate::{
     },
     live::{self, ActiveCalls, Board, Concerned},
     measure, settings, stats,
-    store::{Tx, retrying},
+    store::{Query, Row, Sequence, Tx, retrying},
 };
 
 /// Does all commands of a batch, or with an error none; the inner errors are of single commands,
@@ -110,13 +110,16 @@ impl<'a> Sorted<'a> {
         for command in &self.live {
             command.concerns(&snapshot, &mut concerned);
         }
-        let users = self.deliveries.iter().flat_map(|delivery| delivery.users());
+        let parties: HashSet<(UserId, Side)> =
+            self.deliveries.iter().flat_map(|delivery| delivery.parties()).collect();
+        let users = parties.iter().map(|(user, _)| *user);
         let users = users.chain(self.postings.iter().map(|posting| posting.user));
         let users: BTreeSet<UserId> = users.chain(concerned.users()).collect();
         let call_ids = self.call_ids();
         let ids = || (!call_ids.is_empty()).then(|| call_ids.iter().copied());
         let takes = !self.deliveries.is_empty();
         let [users_of_calls, reserved, terminated, points] = concerned.queries(now);
+        let [entries, payments, changes, calls, call_changes, active] = self.ids(tx, parties.len());
         let rows = tx.fetch_each([
             // Before any account is locked: whoever counts all sums anew takes a while.
             stats::store::shared_lock(tx).filter(|_| takes),
@@ -131,9 +134,33 @@ impl<'a> Sorted<'a> {
             points,
             // The zone of the stored days, not of a catalog that may be behind.
             takes.then(settings::store::asking_for_time_zone),
+            // So that the ids of a user's entries ascend in the order in which they are made,
+            // whichever core makes them.
+            entries,
+            payments,
+            changes,
+            calls,
+            call_changes,
+            active,
         ]);
-        let [_, accounts, keys, known, calls, users, reserved, terminated, points, zone] =
-            rows.await?;
+        let [
+            _,
+            accounts,
+            keys,
+            known,
+            calls,
+            users,
+            reserved,
+            terminated,
+            points,
+            zone,
+            entry_ids,
+            payment_ids,
+            change_ids,
+            call_ids,
+            call_change_ids,
+            active_ids,
+        ] = rows.await?;
         let accounts = ledger::store::read_accounts(&accounts)?;
         let keys = Keys::read(&keys, &self.postings)?;
         let zone = settings::store::read_time_zone(&zone)?;
@@ -142,12 +169,35 @@ impl<'a> Sorted<'a> {
         let rows = [users, reserved, terminated, points];
         let mut board = Board::new(snapshot, now, &rows, &accounts, calls, known)?;
         board.complete(tx, resources, &self.live).await?;
-        Ok(Found { board, accounts, keys, zone })
+        let ids = Ids {
+            postings: [entry_ids, payment_ids, change_ids],
+            calls: [call_ids, call_change_ids],
+            active: active_ids,
+        };
+        Ok(Found { board, accounts, keys, zone, ids })
+    }
+
+    /// Asks for as many ids as may be needed: of entries, payments and their changes; of calls and
+    /// their changes; of calls under way. The calls are charged to so many parties.
+    fn ids(&self, tx: &Tx, parties: usize) -> [Option<Query>; 6] {
+        let authorizing =
+            |command: &&&live::Command| matches!(command, live::Command::Authorize(_));
+        let with = |has: fn(&&&Posting) -> bool| self.postings.iter().filter(has).count();
+        let calls = self.deliveries.iter().map(|delivery| delivery.rated()).sum();
+        [
+            tx.ask_for_ids(Sequence::LedgerEntries, self.postings.len() + parties),
+            tx.ask_for_ids(Sequence::Payments, with(|posting| posting.payment.is_some())),
+            tx.ask_for_ids(Sequence::Changes, with(|posting| posting.origin.is_some())),
+            tx.ask_for_ids(Sequence::Calls, calls),
+            tx.ask_for_ids(Sequence::Changes, self.deliveries.len()),
+            tx.ask_for_ids(Sequence::ActiveCalls, self.live.iter().filter(authorizing).count()),
+        ]
     }
 
     async fn transaction(&self, resources: &Resources) -> Result<Done> {
         let mut tx = resources.db.begin().await?;
-        let Found { mut board, mut accounts, keys, zone } = self.read(&mut tx, resources).await?;
+        let found = self.read(&mut tx, resources).await?;
+        let Found { mut board, mut accounts, keys, zone, ids } = found;
 
         let live = self.live.iter().map(|command| command.run(&mut board)).collect();
         let (mut active, known) = board.into_calls();
@@ -157,14 +207,10 @@ impl<'a> Sorted<'a> {
         let judgement = Judgement::of(postings, &mut accounts, &keys);
 
         let changes_nothing = active.is_unchanged() && intake.is_empty() && judgement.is_empty();
-        let [entries, payments, changes] = judgement.ids(&tx);
-        let [calls, call_changes] = intake.ids(&tx);
-        let ids = tx.fetch_each([entries, payments, changes, calls, call_changes, active.ids(&tx)]);
-        let [entries, payments, changes, calls, call_changes, new] = ids.await?;
-        let written = judgement.write(&mut tx, keys, [entries, payments, changes]).await?;
-        active.write(&mut tx, &new).await?;
+        let written = judgement.write(&mut tx, keys, ids.postings).await?;
+        active.write(&mut tx, &ids.active).await?;
         let entries = written.entries.get(..of_calls.len()).unwrap_or_default();
-        let taken = intake.write(&mut tx, &[calls, call_changes], entries, zone).await?;
+        let taken = intake.write(&mut tx, &ids.calls, entries, zone).await?;
         let mut posted = judgement.results(&mut tx, &accounts, &written).await?;
         if !changes_nothing {
             tx.commit().await?;
@@ -182,4 +228,15 @@ struct Found {
     accounts: Accounts,
     keys: Keys,
     zone: TimeZone,
+    ids: Ids,
+}
+
+/// The ids that a batch may use.
+struct Ids {
+    /// Of entries, of payments, and of their changes.
+    postings: [Vec<Row>; 3],
+    /// Of calls, and of their changes.
+    calls: [Vec<Row>; 2],
+    /// Of calls under way.
+    active: Vec<Row>,
 }

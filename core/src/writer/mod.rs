@@ -2,14 +2,22 @@
 //! batch in one transaction, and everybody is answered after the commit.
 //!
 //! Making a commit durable costs the same for one change and for hundreds. While one
-//! batch is on its way to the disk the next one gathers; nobody waits for a timer. Nothing
-//! is acknowledged before it is durable.
+//! batch is on its way to the disk the next one gathers. Where commits take long, those who were
+//! just answered are waited for, for a part of that time: else they would find the next batch
+//! gone, and each batch would have half of them. Who comes alone never waits. Nothing is
+//! acknowledged before it is durable.
 
 mod batch;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::{
     calls::ingest::{Delivery, Taken},
@@ -57,6 +65,11 @@ pub(crate) enum Outcome {
     Taken(Taken),
     Live(live::Outcome),
 }
+
+/// For how long clients who were just answered are waited for: half as long as a commit takes, in
+/// these limits. Less than a timer can tell is not worth it.
+const GATHERING: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_millis(5);
 
 struct Job {
     command: Command,
@@ -125,16 +138,41 @@ fn other_answer() -> Error {
 
 async fn run(resources: Resources, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(BATCH);
+    let mut crowd = Crowd::default();
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
+        crowd.gather(&mut queue, &mut jobs).await;
         let (commands, answers): (Vec<_>, Vec<_>) =
             jobs.drain(..).map(|job| (job.command, job.answer)).unzip();
         let begun = Instant::now();
         let outcomes = commit(&resources, &commands).await;
         measure::commit(commands.len(), begun, queue.len());
+        crowd = Crowd { count: commands.len() + queue.len(), patience: begun.elapsed() / 2 };
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // A caller who left does not want to know.
             let _ = answer.send(outcome);
         }
+    }
+}
+
+/// Those who may ask soon: who was answered last, and who waited meanwhile.
+#[derive(Default)]
+struct Crowd {
+    count: usize,
+    patience: Duration,
+}
+
+impl Crowd {
+    /// Waits for them, where that pays.
+    async fn gather(&self, queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) {
+        let count = self.count.min(BATCH);
+        if self.patience < *GATHERING.start() {
+            return;
+        }
+        let gathering = async {
+            while jobs.len() < count && queue.recv_many(jobs, count - jobs.len()).await > 0 {}
+        };
+        // Who has not come by then is in the next batch.
+        let _ = timeout(self.patience.min(*GATHERING.end()), gathering).await;
     }
 }
 

@@ -418,3 +418,8 @@ pub(super) fn ask_for_ids(sequence: Sequence, count: i64) -> Query {
         .bind(format!("{}_ids", sequence.name()))
         .bind(count)
 }
+
+pub(super) fn ids(rows: &[Row], count: usize) -> Result<Vec<i64>> {
+    let rows = rows.get(..count).ok_or_else(|| Error::internal("too few ids were asked for"))?;
+    rows.iter().map(|row| row.get(0)).collect()
+}

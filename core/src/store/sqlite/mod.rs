@@ -366,16 +366,20 @@ pub(super) fn read<T: FromSql>(values: &[Stored], column: usize) -> Result<T> {
 }
 
 pub(super) fn ask_for_ids(sequence: Sequence, count: i64) -> Query {
-    Query::new("UPDATE sequences SET next_id = next_id + $1 WHERE name = $2 RETURNING next_id")
-        .bind(count)
-        .bind(sequence.name())
+    Query::new(
+        "UPDATE sequences SET next_id = next_id + $1 WHERE name = $2 \
+         RETURNING next_id - $3, next_id",
+    )
+    .bind(count)
+    .bind(sequence.name())
+    .bind(count)
 }
 
 pub(super) fn ids(rows: &[Row], count: usize) -> Result<Vec<i64>> {
-    let count = i64::try_from(count).map_err(|_| Error::internal("too many ids at once"))?;
     let row = rows.first().ok_or_else(|| Error::internal("a sequence is missing"))?;
-    let next: i64 = row.get(0)?;
-    Ok((next - count..next).collect())
+    let (first, end): (i64, i64) = (row.get(0)?, row.get(1)?);
+    let ids: Vec<i64> = (first..end).take(count).collect();
+    if ids.len() == count { Ok(ids) } else { Err(Error::internal("too few ids were asked for")) }
 }
 
 /// How many parameters may have names. SQLite walks through all that it knows for each that it
