@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -72,6 +73,11 @@ pub(crate) async fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Resu
         .with_context(|| format!("cannot copy {}", args.file.display()))?;
     check(&unfinished).await?;
     File::open(&unfinished)?.sync_all()?;
+    if let Ok(replaced) = database.metadata() {
+        // Whoever restores may be another than the server runs as.
+        chown(&unfinished, Some(replaced.uid()), Some(replaced.gid()))
+            .with_context(|| format!("cannot give {} its owner", unfinished.display()))?;
+    }
     let kept = put_aside(&database)?;
     fs::rename(&unfinished, &database)?;
     println!("{} is the database at {} now", args.file.display(), database.display());
@@ -121,14 +127,18 @@ fn put_aside(database: &Path) -> io::Result<Option<PathBuf>> {
 
 /// Proves that the books in a file are right.
 async fn check(file: &Path) -> anyhow::Result<()> {
-    let report = tollbook_core::audit(&DatabaseUrl::Sqlite(file.to_owned()))
+    let report = tollbook_core::audit_copy(file.to_owned())
         .await
         .with_context(|| format!("{} cannot be read", file.display()))?;
     if let Some(finding) = report.findings.first() {
         bail!("the books in {} are wrong: {finding}", file.display());
     }
+    // The file is moved alone: what is in a log beside it would be lost.
+    let log = with_suffix(file, "-wal");
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        bail!("what is in {} could not be written into its file", log.display());
+    }
     for suffix in ["-wal", "-shm"] {
-        // What the audit left behind.
         let _ = fs::remove_file(with_suffix(file, suffix));
     }
     Ok(())

@@ -20,12 +20,14 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// The core and the shim in one process: the shim calls the core's service directly.
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
+    config.dialect.of_shim()?;
+    check_free(&[config.grpc_addr, config.http_addr]).await?;
     let core = open(&config).await?;
     let shim = Shim::new(config.dialect.of_shim()?, core.service(), &core.embedded_shim_token())?;
     let shim = configured(shim, &config)?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
     let http = listen("XML API", config.http_addr).await?;
-    greet(&core)?;
+    greet(&core, &config)?;
     let stop = stop_signal()?;
     tokio::try_join!(
         serve_grpc(&core, grpc, tls::grpc(&config)?, stop.clone()),
@@ -38,9 +40,10 @@ pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
 /// The core alone.
 pub(crate) async fn core(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
+    check_free(&[config.grpc_addr]).await?;
     let core = open(&config).await?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
-    greet(&core)?;
+    greet(&core, &config)?;
     serve_grpc(&core, grpc, tls::grpc(&config)?, stop_signal()?).await?;
     core.settle(SETTLE.min(Duration::from_secs(config.stop_timeout.into()))).await;
     Ok(())
@@ -106,6 +109,15 @@ async fn open(config: &Config) -> anyhow::Result<Core> {
     Ok(core)
 }
 
+/// Fails where somebody listens already: before a first start makes a database, whose password it
+/// would show to nobody.
+async fn check_free(addresses: &[SocketAddr]) -> anyhow::Result<()> {
+    for address in addresses {
+        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    }
+    Ok(())
+}
+
 /// Opens a listener and prints where it is: port 0 stands for any free one.
 async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address)
@@ -116,7 +128,7 @@ async fn listen(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> 
 }
 
 /// Says how to log in, where this start created the database.
-fn greet(core: &Core) -> anyhow::Result<()> {
+fn greet(core: &Core, config: &Config) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     if let Some(credentials) = core.credentials() {
         writeln!(
@@ -124,11 +136,11 @@ fn greet(core: &Core) -> anyhow::Result<()> {
             "New database. Log in as {} with password {}",
             credentials.username, credentials.password
         )?;
-        match (&credentials.api_secret_key, credentials.token) {
+        match (&credentials.api_secret_key, &config.api_secret) {
             // The demo's, which everybody knows.
-            (Some(key), Some(_)) => writeln!(out, "The XML API is on; its secret key is {key}")?,
+            (Some(key), None) => writeln!(out, "The XML API is on; its secret key is {key}")?,
             // The operator has it, and this may be read by those who read logs.
-            (Some(_), None) => {
+            (Some(_), Some(_)) => {
                 writeln!(out, "The XML API is on, with the secret key of this start")?;
             }
             (None, _) => writeln!(

@@ -208,11 +208,12 @@ pub enum Error {
     /// The database is a replica.
     #[error("this core reads a replica: ask a core of the primary for what changes something")]
     ReadOnly,
-    /// The database is a replica, and its schema that of another version.
+    /// There is no database where one was to be read, or its schema is of another version.
     #[error(
-        "the replica has the schema of another version: start a core of this version on its primary first"
+        "there is no database of this version there: a server of this version makes it, or brings it \
+         up to date, as it starts (that of a replica, on its primary)"
     )]
-    ReplicaSchema,
+    OtherSchema,
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] DatabaseError),
@@ -310,7 +311,7 @@ impl Error {
             | Self::Database(_) => ErrorReason::Unavailable,
             Self::ReadOnly => ErrorReason::ReadOnly,
             Self::Migration(_)
-            | Self::ReplicaSchema
+            | Self::OtherSchema
             | Self::EncryptionKeyMissing
             | Self::SecretUnreadable
             | Self::Internal(_) => ErrorReason::Internal,
@@ -376,7 +377,7 @@ impl Error {
             | Self::CommitUnknown
             | Self::Database(_) => Code::Unavailable,
             Self::Migration(_)
-            | Self::ReplicaSchema
+            | Self::OtherSchema
             | Self::EncryptionKeyMissing
             | Self::SecretUnreadable
             | Self::Internal(_) => Code::Internal,

@@ -54,7 +54,11 @@ mod vault;
 mod warnings;
 mod writer;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
@@ -106,8 +110,7 @@ impl Default for Options {
 
 /// The database, for a command that works beside a server.
 async fn open_beside(database: &DatabaseUrl) -> Result<store::Db> {
-    let Options { vault, statement_timeout, .. } = Options::default();
-    store::Db::open(database, vault, statement_timeout).await
+    store::Db::open_beside(database, Options::default().statement_timeout).await
 }
 
 /// A running core.
@@ -208,6 +211,7 @@ impl Core {
         if !self.context.tasks.ended(patience).await {
             tracing::warn!("stopping with work that has not ended");
         }
+        self.context.db.close();
     }
 
     /// Whether the database answers.
@@ -263,6 +267,16 @@ pub async fn create_token(
 /// whether it is right. A server may be using the database meanwhile.
 pub async fn backup(database: &Path, to: &Path) -> Result<()> {
     store::backup(database, to).await
+}
+
+/// Proves that the books in a file that nobody uses are right, or says what is wrong with them. Its
+/// schema is brought up to date.
+pub async fn audit_copy(file: PathBuf) -> Result<pb::AuditAccountsResponse> {
+    let Options { vault, statement_timeout, .. } = Options::default();
+    let db = store::Db::open(&DatabaseUrl::Sqlite(file), vault, statement_timeout).await?;
+    let report = ledger::audit::audit(&db).await;
+    db.close();
+    report
 }
 
 /// Proves that the books of a database are right, or says what is wrong with them. A

@@ -45,6 +45,12 @@ const DEMO_TOKEN: &str = "tb_demo";
 /// nothing where the database is not new.
 pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Credentials>> {
     if !users::store::none_exist(db).await? {
+        if set_up.api_secret_key.as_ref().is_some_and(|key| !key.is_empty()) {
+            tracing::info!(
+                "the API secret key of this start is not used: the database has settings of its own, \
+                 which `tollbook settings` shows and changes"
+            );
+        }
         return Ok(None);
     }
     if let Some(key) = &set_up.api_secret_key {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    io,
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -62,11 +63,15 @@ impl Listener {
         let mut last = Vec::new();
         // Asked of the system itself: the runtime hears later of connections than the client.
         let Ok(socket) = self.socket.into_std() else { return last };
-        while let Ok(permit) = self.places.clone().try_acquire_owned()
-            && let Ok((stream, client)) = socket.accept()
-            && stream.set_nonblocking(true).is_ok()
-            && let Ok(stream) = TcpStream::from_std(stream)
-        {
+        while let Ok(permit) = self.places.clone().try_acquire_owned() {
+            let (stream, client) = match socket.accept() {
+                Ok(accepted) => accepted,
+                // Of one that has left meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(_) => break,
+            };
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            let Ok(stream) = stream else { continue };
             let _ = stream.set_nodelay(true);
             if let Some(place) = Place::take(permit, &self.clients, client.ip()) {
                 last.push(Connection::new(stream, client, self.limits, place));

@@ -27,7 +27,7 @@ use crate::{
     points::{self, Points},
     pools::{self, PoolRevisions},
     settings::{self, Settings},
-    store::Db,
+    store::{Db, Tx},
     tariffs::{self, Tariffs},
 };
 
@@ -93,6 +93,15 @@ impl Catalog {
             true => self.reload(db).await,
             false => Ok(()),
         }
+    }
+
+    /// The catalog as it is until a transaction ends: what is checked against it is still there
+    /// when it is written. To be asked for before anything else is locked.
+    pub(crate) async fn hold(&self, db: &Db, tx: &mut Tx) -> Result<Arc<Snapshot>> {
+        if self.load().revision < store::hold(tx).await? {
+            self.reload(db).await?;
+        }
+        Ok(self.load_full())
     }
 
     /// Takes in what is in the database.

@@ -19,6 +19,12 @@ pub(super) async fn revision_in(tx: &mut Tx) -> Result<i64> {
     read(tx.fetch_optional(Query::new(REVISION)).await?)
 }
 
+/// The revision of the catalog, which does not change before the transaction ends.
+pub(super) async fn hold(tx: &mut Tx) -> Result<i64> {
+    let query = Query::new(REVISION).and(tx.share_clause());
+    read(tx.fetch_optional(query).await?)
+}
+
 /// Announces a change of the catalog in the transaction that makes it. Also makes changes
 /// take turns: the row stays locked until the commit.
 pub(crate) async fn lock_for_change(tx: &mut Tx) -> Result<()> {

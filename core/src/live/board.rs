@@ -188,7 +188,7 @@ pub(crate) struct Board {
     pub(super) pools: HashMap<PoolId, Arc<Patterns>>,
     pub(super) rater: Rater,
     /// Tariffs whose decks are still to be compiled. Nobody who waits for the accounts waits for
-    /// that.
+    /// that, nor for a number pool to be read.
     pub(super) unprepared: HashSet<TariffId>,
 }
 
@@ -243,8 +243,8 @@ impl Board {
         })
     }
 
-    /// Adds what the users turn out to need: what they spent today, their number pools, and those
-    /// decks of their tariffs that are compiled.
+    /// Adds what the users turn out to need: what they spent today, and those of their number pools
+    /// and of the decks of their tariffs that are in memory.
     pub(crate) async fn complete(
         &mut self,
         tx: &mut Tx,
@@ -261,15 +261,9 @@ impl Board {
             let (today, _) = stats::rollup::day_of(self.now, &self.snapshot.settings.time_zone);
             self.spent = stats::store::spent_since(tx, &limited, today).await?;
         }
-        for (user, _) in self.users.values() {
-            for list in [&user.source_list, &user.destination_list].into_iter().flatten() {
-                let pool = PoolId(list.number_pool_id);
-                if list.r#use() != pb::ListUse::Unspecified && !self.pools.contains_key(&pool) {
-                    let pools = &self.snapshot.pools;
-                    let numbers = resources.pools.get(&resources.db, pools, pool).await?;
-                    self.pools.insert(pool, numbers);
-                }
-            }
+        for pool in self.users.values().flat_map(|(user, _)| pools_of(user)) {
+            let numbers = resources.pools.ready(&self.snapshot.pools, pool);
+            self.pools.extend(numbers.map(|numbers| (pool, numbers)));
         }
         let mut sides = HashSet::new();
         for command in commands {
@@ -277,6 +271,12 @@ impl Board {
         }
         (self.rater, self.unprepared) = Rater::compiled(&resources.decks, &self.snapshot, sides)?;
         Ok(())
+    }
+
+    /// The number pools of a user that are still to be read.
+    pub(super) fn missing_pools(&self, id: UserId) -> Vec<PoolId> {
+        let pools = self.users.get(&id).into_iter().flat_map(|(user, _)| pools_of(user));
+        pools.filter(|pool| !self.pools.contains_key(pool)).collect()
     }
 
     /// A user, and what he has under way without one call; none: he makes no calls.
@@ -333,6 +333,13 @@ impl Board {
     pub(crate) fn into_calls(self) -> (ActiveCalls, HashSet<String>) {
         (self.calls, self.finished)
     }
+}
+
+/// The number pools that restrict a user's calls.
+fn pools_of(user: &pb::User) -> impl Iterator<Item = PoolId> {
+    let lists = [&user.source_list, &user.destination_list].into_iter().flatten();
+    let restricting = lists.filter(|list| list.r#use() != pb::ListUse::Unspecified);
+    restricting.map(|list| PoolId(list.number_pool_id))
 }
 
 fn at_point(call: &ActiveCall, point: PointId) -> i64 {

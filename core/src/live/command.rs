@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog::Snapshot,
     error::{Error, Result},
-    ids::{PointId, UserId},
+    ids::{PointId, PoolId, UserId},
     money::Money,
     points::SideTariffs,
 };
@@ -30,9 +30,17 @@ pub(crate) enum Command {
 /// What a command came to.
 pub(crate) enum Outcome {
     Authorized(pb::AuthorizeCallResponse),
-    /// It is to be asked again once the decks of these sides are compiled.
-    Unprepared(HashSet<SideTariffs>),
+    /// It is to be asked again once this is in memory.
+    Unprepared(Missing),
     Going(Box<Going>),
+}
+
+/// What has to be in memory before a call is decided about.
+pub(crate) struct Missing {
+    /// Whose decks are to be compiled.
+    pub(crate) sides: HashSet<SideTariffs>,
+    /// Whose numbers are to be read.
+    pub(crate) pools: Vec<PoolId>,
 }
 
 /// A call that is under way.
@@ -93,10 +101,10 @@ impl Command {
     /// Does what is asked. An error means that nothing was changed.
     pub(crate) fn run(&self, board: &mut Board) -> Result<Outcome> {
         match self {
-            Self::Authorize(question) if question.is_unprepared(board)? => {
-                question.sides(board).map(Outcome::Unprepared)
-            }
-            Self::Authorize(question) => question.decide(board).map(Outcome::Authorized),
+            Self::Authorize(question) => match question.missing(board)? {
+                Some(missing) => Ok(Outcome::Unprepared(missing)),
+                None => question.decide(board).map(Outcome::Authorized),
+            },
             Self::Start(start) => start.run(board),
             Self::Update(update) => update.run(board),
         }

@@ -8,6 +8,7 @@ use super::{
     ActiveCall, LONGEST, RINGING,
     authorize::{self, Party},
     board::{Board, Concerned},
+    command::Missing,
 };
 use crate::{
     catalog::Snapshot,
@@ -81,11 +82,13 @@ impl Question {
         case.sides()
     }
 
-    /// Whether a deck that may decide is still to be compiled.
-    pub(super) fn is_unprepared(&self, board: &Board) -> Result<bool> {
-        let mut tariffs =
-            self.sides(board)?.into_iter().flat_map(|side| [side.tariff, side.custom]);
-        Ok(tariffs.any(|id| board.unprepared.contains(&id)))
+    /// The decks and number pools that may decide, unless all of them are in memory.
+    pub(super) fn missing(&self, board: &Board) -> Result<Option<Missing>> {
+        let sides = self.sides(board)?;
+        let pools = board.missing_pools(self.originator);
+        let mut tariffs = sides.iter().flat_map(|side| [side.tariff, side.custom]);
+        let is_complete = pools.is_empty() && !tariffs.any(|id| board.unprepared.contains(&id));
+        Ok((!is_complete).then_some(Missing { sides, pools }))
     }
 
     /// Decides, so that two calls never count on the same money. The last answer is the one that

@@ -9,7 +9,7 @@ mod service;
 pub(crate) mod store;
 
 pub(crate) use board::{ActiveCalls, Board, Concerned};
-pub(crate) use command::{Command, Outcome};
+pub(crate) use command::{Command, Missing, Outcome};
 pub(crate) use service::{Service, watch};
 
 use tollbook_proto::v1 as pb;

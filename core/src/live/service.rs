@@ -29,7 +29,6 @@ use crate::{
     ids::{PointId, UserId},
     measure, paging,
     points::{NotFound, Point, Points, Source},
-    rating::Rater,
     text::check_text,
     users::Role,
 };
@@ -79,10 +78,7 @@ impl Service {
             let command = Command::Authorize(Box::new(question.clone()));
             match self.0.writer.live(command).await? {
                 Outcome::Authorized(answer) => return Ok(answer),
-                Outcome::Unprepared(sides) => {
-                    let Context { db, decks, catalog, .. } = &*self.0;
-                    Rater::load(db, decks, &catalog.load(), sides).await?;
-                }
+                Outcome::Unprepared(missing) => self.0.writer.prepare(missing).await?,
                 Outcome::Going(_) => return Err(Error::internal("a question has another answer")),
             }
         }

@@ -16,6 +16,16 @@ use crate::{
 pub(crate) struct Pools(DashMap<PoolId, (i64, Arc<Patterns>)>);
 
 impl Pools {
+    /// The numbers of a pool, if they are in memory and as new as `revisions` say; a pool that is
+    /// gone is empty.
+    pub(crate) fn ready(&self, revisions: &PoolRevisions, id: PoolId) -> Option<Arc<Patterns>> {
+        let Some(revision) = revisions.get(&id) else {
+            return Some(Arc::new(Patterns::new(Vec::new())));
+        };
+        let known = self.0.get(&id).filter(|known| known.0 >= *revision)?;
+        Some(known.1.clone())
+    }
+
     /// The numbers of a pool, at least as new as `revisions` say; a pool that is gone is empty.
     pub(crate) async fn get(
         &self,
@@ -23,11 +33,8 @@ impl Pools {
         revisions: &PoolRevisions,
         id: PoolId,
     ) -> Result<Arc<Patterns>> {
-        let Some(revision) = revisions.get(&id) else {
-            return Ok(Arc::new(Patterns::new(Vec::new())));
-        };
-        if let Some(known) = self.0.get(&id).filter(|known| known.0 >= *revision) {
-            return Ok(known.1.clone());
+        if let Some(known) = self.ready(revisions, id) {
+            return Ok(known);
         }
         let (revision, numbers) = store::all_numbers(db, id).await?;
         let patterns = tokio::task::spawn_blocking(move || Arc::new(Patterns::new(numbers)));

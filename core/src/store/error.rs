@@ -1,6 +1,9 @@
 //! Why the database failed.
 
-use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+use rusqlite::{
+    ErrorCode,
+    ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE},
+};
 use tokio_postgres::error::SqlState;
 
 /// A failure of the database, or of the way to it.
@@ -15,6 +18,9 @@ pub enum DatabaseError {
     /// Another process keeps the file from being emptied.
     #[error("the database is in use by another process")]
     Busy,
+    /// A statement has its parameters in another order than that of their numbers.
+    #[error("the parameters of a statement are out of order")]
+    Disordered,
     /// A statement was given up with its connection.
     #[error("the database does not answer")]
     TimedOut,
@@ -39,7 +45,12 @@ impl DatabaseError {
                     .contains(&error.extended_code)
             }),
             Self::Postgres(error) => error.code() == Some(&SqlState::UNIQUE_VIOLATION),
-            Self::Busy | Self::TimedOut | Self::NoConnection | Self::NoTls | Self::Aborted => false,
+            Self::Busy
+            | Self::Disordered
+            | Self::TimedOut
+            | Self::NoConnection
+            | Self::NoTls
+            | Self::Aborted => false,
         }
     }
 
@@ -53,14 +64,23 @@ impl DatabaseError {
         )
     }
 
+    /// Whether somebody else held what was to be changed for too long. Nothing was done.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy),
+            Self::Postgres(error) => error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE),
+            _ => false,
+        }
+    }
+
     /// Whether the database cannot be reached: it has not said anything.
     #[must_use]
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Sqlite(error) => error.sqlite_error().is_none(),
             Self::Postgres(error) => error.as_db_error().is_none(),
             Self::TimedOut | Self::NoConnection | Self::NoTls => true,
-            Self::Busy | Self::Aborted => false,
+            Self::Sqlite(_) | Self::Busy | Self::Disordered | Self::Aborted => false,
         }
     }
 }

@@ -124,6 +124,15 @@ enum TxBackend {
     Postgres(postgres::Transaction),
 }
 
+/// What becomes of the schema of a database that is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Schema {
+    /// It is made, or brought up to date.
+    BroughtUpToDate,
+    /// It must be that of this version.
+    AsItIs,
+}
+
 /// How a table is locked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TableLock {
@@ -153,10 +162,27 @@ impl Db {
         vault: Vault,
         statement_timeout: Duration,
     ) -> Result<Self> {
+        Self::open_as(url, vault, statement_timeout, Schema::BroughtUpToDate).await
+    }
+
+    /// Opens a database that is there, with the schema that it has: a server may be using it.
+    pub(crate) async fn open_beside(
+        url: &DatabaseUrl,
+        statement_timeout: Duration,
+    ) -> Result<Self> {
+        Self::open_as(url, Vault::default(), statement_timeout, Schema::AsItIs).await
+    }
+
+    async fn open_as(
+        url: &DatabaseUrl,
+        vault: Vault,
+        statement_timeout: Duration,
+        schema: Schema,
+    ) -> Result<Self> {
         let backend = match url {
-            DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path).await?),
+            DatabaseUrl::Sqlite(path) => Backend::Sqlite(sqlite::open(path, schema).await?),
             DatabaseUrl::Postgres(url) => {
-                Backend::Postgres(postgres::open(url, statement_timeout).await?)
+                Backend::Postgres(postgres::open(url, statement_timeout, schema).await?)
             }
         };
         Ok(Self {
@@ -279,6 +305,13 @@ impl Db {
     /// What seals secrets and opens them.
     pub(crate) fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// Closes the connections that nobody uses: the last thing before a process ends.
+    pub(crate) fn close(&self) {
+        if let Backend::Sqlite(pools) = &self.backend {
+            sqlite::close(pools);
+        }
     }
 
     /// All rows of a reading query.
@@ -470,6 +503,16 @@ impl Tx {
         }
     }
 
+    /// What to append to a `SELECT` so that nobody changes its rows until the commit; others may hold
+    /// them likewise.
+    #[must_use]
+    pub(crate) fn share_clause(&self) -> &'static str {
+        match &self.backend {
+            TxBackend::Sqlite(_) => "",
+            TxBackend::Postgres(_) => " FOR SHARE",
+        }
+    }
+
     /// The statement that locks a table until the commit; nobody is kept from reading it. None: it
     /// needs no lock.
     pub(crate) fn table_lock(&self, table: &'static str, lock: TableLock) -> Option<Query> {
@@ -483,6 +526,15 @@ impl Tx {
                 };
                 Some(Query::new("LOCK TABLE ").and(table).and(mode))
             }
+        }
+    }
+
+    /// How long the transaction waits for rows that others hold, before anything was asked of it.
+    pub(crate) fn wait_for_locks(&mut self, patience: Duration) {
+        match &mut self.backend {
+            // It has the whole database.
+            TxBackend::Sqlite(_) => {}
+            TxBackend::Postgres(tx) => tx.wait_for_locks(patience),
         }
     }
 
@@ -507,7 +559,6 @@ impl Tx {
             return Err(Error::CommitUnknown);
         }
         match self.backend {
-            // One that fails is rolled back, and says so: there is no way on which it got lost.
             TxBackend::Sqlite(tx) => tx.commit().await?,
             TxBackend::Postgres(tx) => tx.commit().await?,
         }
@@ -544,6 +595,11 @@ where
             done => return done,
         }
     }
+}
+
+/// Whether somebody else held what was to be changed for too long.
+pub(crate) fn is_locked(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if error.is_locked())
 }
 
 /// Whether the database cannot be reached, which is no fault of what was asked for.

@@ -109,11 +109,14 @@ impl Service {
                 user.responsible_manager_id = creator.id.0;
             }
         }
+        // Before a password is hashed for nothing.
         record::check(&mut user, &snapshot)?;
         let password =
             Password::for_new_user(request.password, &request.legacy_password_sha1).await?;
         retrying(async || {
             let mut tx = self.0.db.begin().await?;
+            let held = self.0.catalog.hold(&self.0.db, &mut tx).await?;
+            record::check(&mut user.clone(), &held)?;
             check_responsible_manager(&mut tx, &user).await?;
             let id = UserId(tx.next_id(Sequence::Users).await?);
             store::insert(&mut tx, id, role, &user, password.hash()).await?;
@@ -141,8 +144,8 @@ impl Service {
         request: &pb::UpdateUserRequest,
         password: Option<&Password>,
     ) -> Result<pb::User> {
-        let snapshot = self.0.catalog.load_full();
         let mut tx = self.0.db.begin().await?;
+        let snapshot = self.0.catalog.hold(&self.0.db, &mut tx).await?;
         // Both are locked, in the order of their ids: changes of one another would wait for ever.
         let user = record::changed(&store::get(&mut tx, id).await?, request)?;
         let manager = UserId(user.responsible_manager_id);

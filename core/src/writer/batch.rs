@@ -5,7 +5,10 @@
 //! the other left; and all that has changed is written at once, with the commit. On PostgreSQL these
 //! are two round trips, however many commands there are.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 
@@ -29,13 +32,14 @@ use crate::{
 };
 
 /// Does all commands of a batch, or with an error none; the inner errors are of single commands,
-/// which change nothing.
+/// which change nothing. `patience` is for rows that others hold.
 pub(super) async fn commit(
     resources: &Resources,
     commands: &[Command],
+    patience: Option<Duration>,
 ) -> Result<Vec<Result<Outcome>>> {
     let sorted = Sorted::of(commands);
-    let done = retrying(|| sorted.transaction(resources)).await?;
+    let done = retrying(|| sorted.transaction(resources, patience)).await?;
     for posted in &done.charged {
         resources.directory.learn_posted(&posted.entry);
     }
@@ -194,8 +198,11 @@ impl<'a> Sorted<'a> {
         ]
     }
 
-    async fn transaction(&self, resources: &Resources) -> Result<Done> {
+    async fn transaction(&self, resources: &Resources, patience: Option<Duration>) -> Result<Done> {
         let mut tx = resources.db.begin().await?;
+        if let Some(patience) = patience {
+            tx.wait_for_locks(patience);
+        }
         let found = self.read(&mut tx, resources).await?;
         let Found { mut board, mut accounts, keys, zone, ids } = found;
 

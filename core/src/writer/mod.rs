@@ -10,6 +10,7 @@
 mod batch;
 
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,12 +22,13 @@ use tokio::{
 
 use crate::{
     calls::ingest::{Delivery, Taken},
-    catalog::Catalog,
+    catalog::{Catalog, Snapshot},
     error::{Error, Result},
+    ids::UserId,
     ledger::posting::{Posted, Posting},
     live, measure,
     pools::cache::Pools,
-    rating::decks::Decks,
+    rating::{Rater, decks::Decks},
     store::{self, Db},
     users::directory::Directory,
 };
@@ -59,6 +61,21 @@ pub(crate) enum Command {
     Live(live::Command),
 }
 
+impl Command {
+    /// Whose accounts it wants.
+    fn users(&self, snapshot: &Snapshot) -> HashSet<UserId> {
+        match self {
+            Self::Post(posting) => HashSet::from([posting.user]),
+            Self::Take(delivery) => delivery.parties().map(|(user, _)| user).collect(),
+            Self::Live(command) => {
+                let mut concerned = live::Concerned::default();
+                command.concerns(snapshot, &mut concerned);
+                concerned.users().collect()
+            }
+        }
+    }
+}
+
 /// What a command came to.
 pub(crate) enum Outcome {
     Posted(Box<Posted>),
@@ -71,7 +88,17 @@ pub(crate) enum Outcome {
 const GATHERING: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_millis(5);
 
+/// For how long a batch waits for rows that somebody else holds, and then each command of it for
+/// its own, and all of them together: nobody waits for what others want.
+const TOGETHER: Duration = Duration::from_secs(1);
+const ALONE: Duration = Duration::from_millis(100);
+const ALL_ALONE: Duration = Duration::from_secs(2);
+/// For how long a command may wait for its turn. Whoever asked has given up by then, or will ask
+/// again.
+const TURN: Duration = Duration::from_secs(10);
+
 struct Job {
+    queued: Instant,
     command: Command,
     answer: oneshot::Sender<Result<Outcome>>,
 }
@@ -125,9 +152,22 @@ impl Writer {
         }
     }
 
+    /// Takes into memory what decisions need, so that nobody in the queue waits for it.
+    pub(crate) async fn prepare(&self, missing: live::Missing) -> Result<()> {
+        let Resources { db, catalog, decks, pools, .. } = &self.resources;
+        let snapshot = catalog.load_full();
+        for pool in missing.pools {
+            pools.get(db, &snapshot.pools, pool).await?;
+        }
+        Rater::load(db, decks, &snapshot, missing.sides).await.map(drop)
+    }
+
     async fn ask(&self, command: Command) -> Result<Outcome> {
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Job { command, answer }).await.map_err(|_| Error::Unavailable)?;
+        self.queue
+            .send(Job { queued: Instant::now(), command, answer })
+            .await
+            .map_err(|_| Error::Unavailable)?;
         answered.await.map_err(|_| Error::Unavailable)?
     }
 }
@@ -141,8 +181,16 @@ async fn run(resources: Resources, mut queue: mpsc::Receiver<Job>) {
     let mut crowd = Crowd::default();
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         crowd.gather(&mut queue, &mut jobs).await;
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            jobs.drain(..).map(|job| (job.command, job.answer)).unzip();
+        let mut answers = Vec::with_capacity(jobs.len());
+        let mut commands = Vec::with_capacity(jobs.len());
+        for job in jobs.drain(..) {
+            if job.queued.elapsed() > TURN {
+                let _ = job.answer.send(Err(Error::Busy));
+                continue;
+            }
+            answers.push(job.answer);
+            commands.push(job.command);
+        }
         let begun = Instant::now();
         let outcomes = commit(&resources, &commands).await;
         measure::commit(commands.len(), begun, queue.len());
@@ -178,7 +226,8 @@ impl Crowd {
 
 /// Makes a batch durable, and returns what became of each command.
 pub(crate) async fn commit(resources: &Resources, commands: &[Command]) -> Vec<Result<Outcome>> {
-    let error = match batch::commit(resources, commands).await {
+    let patience = (commands.len() > 1).then_some(TOGETHER);
+    let error = match batch::commit(resources, commands, patience).await {
         Ok(outcomes) => return outcomes,
         Err(error) => error,
     };
@@ -188,6 +237,9 @@ pub(crate) async fn commit(resources: &Resources, commands: &[Command]) -> Vec<R
     // Done again, they would count twice if they were committed after all.
     if matches!(error, Error::CommitUnknown) {
         return commands.iter().map(|_| Err(Error::CommitUnknown)).collect();
+    }
+    if store::is_locked(&error) {
+        return around_locks(resources, commands).await;
     }
     // Nothing was done, and one command may have spoiled it for all: each gets a transaction of
     // its own.
@@ -199,10 +251,41 @@ pub(crate) async fn commit(resources: &Resources, commands: &[Command]) -> Vec<R
             outcomes.push(Err(Error::Unavailable));
             continue;
         }
-        let outcome = batch::commit(resources, std::slice::from_ref(command)).await;
-        outcomes.push(
-            outcome.and_then(|mut outcomes| outcomes.pop().unwrap_or(Err(Error::Unavailable))),
-        );
+        outcomes.push(alone(resources, command, None).await);
+    }
+    outcomes
+}
+
+async fn alone(
+    resources: &Resources,
+    command: &Command,
+    patience: Option<Duration>,
+) -> Result<Outcome> {
+    let outcomes = batch::commit(resources, std::slice::from_ref(command), patience).await;
+    outcomes?.pop().unwrap_or(Err(Error::Unavailable))
+}
+
+/// Does commands of which some want what somebody else holds: those that do are refused, without
+/// waiting for the same rows twice.
+async fn around_locks(resources: &Resources, commands: &[Command]) -> Vec<Result<Outcome>> {
+    tracing::warn!(commands = commands.len(), "somebody holds rows that a batch wants");
+    let begun = Instant::now();
+    let mut held: HashSet<UserId> = HashSet::new();
+    let mut outcomes = Vec::with_capacity(commands.len());
+    for command in commands {
+        let users = command.users(&resources.catalog.load());
+        // On SQLite it is the whole database that is held.
+        let is_hopeless = resources.db.is_exclusive() || begun.elapsed() > ALL_ALONE;
+        if is_hopeless || users.iter().any(|user| held.contains(user)) {
+            outcomes.push(Err(Error::Busy));
+            continue;
+        }
+        let outcome = alone(resources, command, Some(ALONE)).await;
+        let is_held = outcome.as_ref().is_err_and(store::is_locked);
+        if is_held {
+            held.extend(users);
+        }
+        outcomes.push(if is_held { Err(Error::Busy) } else { outcome });
     }
     outcomes
 }

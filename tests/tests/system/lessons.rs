@@ -2,19 +2,20 @@
 //! in docs/promises.md says which test stands for which complaint; those that no other
 //! file has are here.
 
-use std::{process::Command, time::Instant};
+use std::{process::Command, sync::Arc, time::Instant};
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
-    AdjustBalanceRequest, AuthorizeCallRequest, CallRecord, ErrorReason, FinishCallRequest,
-    ImportRatesOptions, ImportRatesRequest, RateLine, RateLines, StartCallRequest,
-    UpdateCallRequest, accounts_service_client::AccountsServiceClient, import_rates_request::Part,
-    live_calls_service_client::LiveCallsServiceClient,
+    AdjustBalanceRequest, AuditAccountsRequest, AuthorizeCallRequest, CallRecord, ErrorReason,
+    FinishCallRequest, ImportRatesOptions, ImportRatesRequest, RateLine, RateLines,
+    StartCallRequest, UpdateCallRequest, accounts_service_client::AccountsServiceClient,
+    import_rates_request::Part, live_calls_service_client::LiveCallsServiceClient,
     tariffs_service_client::TariffsServiceClient,
 };
 use tollbook_tests::{
     books::{Books, START, at, call},
     contract::decimal,
+    fill::Database,
     server::{Backend, Data, Server, bearer},
 };
 use tonic::{Code, Status, codegen::tokio_stream};
@@ -31,6 +32,14 @@ async fn adjust(books: &Books, user_id: i64, amount: &str, key: &str) -> Result<
     };
     let mut accounts = AccountsServiceClient::new(books.admin.clone());
     Ok(accounts.adjust_balance(request).await?.into_inner().entry.unwrap().id)
+}
+
+/// How many ledger entries there are, of books that are right.
+async fn entries(books: &Books) -> i64 {
+    let mut accounts = AccountsServiceClient::new(books.admin.clone());
+    let report = accounts.audit_accounts(AuditAccountsRequest {}).await.unwrap().into_inner();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    report.entries
 }
 
 async fn set_rate(books: &Books, rate: &str) {
@@ -181,6 +190,44 @@ async fn a_lock_that_is_held_is_told_within_time() {
     holder.wait().unwrap();
     adjust(&books, 5, "1", "held").await.unwrap();
     books.check(8).await;
+}
+
+/// What shared a batch with a held row was tried one by one, each for as long as the lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_what_somebody_holds_keeps_nobody_else_waiting() {
+    on_both(|data| async move {
+        let books = Arc::new(Books::open(&data).await);
+        let before = entries(&books).await;
+        let mut holder = Database::open(&data).await;
+        let hold = match data.database_url() {
+            Some(_) => "BEGIN; SELECT * FROM accounts WHERE user_id = 5 FOR UPDATE",
+            // All of it.
+            None => "BEGIN IMMEDIATE",
+        };
+        holder.run(hold.to_owned()).await;
+        let begun = Instant::now();
+        let mut changes = JoinSet::new();
+        for (number, user) in [5, 5, 5, 4, 5, 4].into_iter().enumerate() {
+            let books = books.clone();
+            changes.spawn(async move {
+                let key = format!("held {number}");
+                (user, adjust(&books, user, "1", &key).await.is_ok(), begun.elapsed())
+            });
+        }
+        let mut done = 0;
+        for (user, is_done, waited) in changes.join_all().await {
+            let others = data.database_url().is_some() && user == 4;
+            assert!(is_done || !others, "nobody holds what {user} wants");
+            assert!(waited.as_secs() < if others { 5 } else { 25 }, "{user}: {waited:?}");
+            done += i64::from(is_done);
+        }
+        holder.run("ROLLBACK".to_owned()).await;
+        // Who was refused was refused for good.
+        assert_eq!(entries(&books).await, before + done);
+        adjust(&books, 5, "1", "afterwards").await.unwrap();
+        books.check(8).await;
+    })
+    .await;
 }
 
 /// A batch with one bad call was refused, and half of it stored.

@@ -29,7 +29,7 @@ async fn applied(client: &Client) -> Result<Applied, tokio_postgres::Error> {
     Ok(applied)
 }
 
-/// Whether the schema is that of this version. A replica's is changed on its primary.
+/// Whether the schema is that of this version.
 pub(super) async fn check_schema(client: &Client) -> Result<()> {
     let applied = match applied(client).await {
         // There is no such table: nothing was ever migrated.
@@ -38,7 +38,7 @@ pub(super) async fn check_schema(client: &Client) -> Result<()> {
     };
     match applied.missing(POSTGRES) {
         Ok(missing) if missing.is_empty() => Ok(()),
-        _ => Err(Error::ReplicaSchema),
+        _ => Err(Error::OtherSchema),
     }
 }
 

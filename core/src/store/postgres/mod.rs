@@ -15,7 +15,9 @@ use self::{
     pool::{Connection, Lease, Usage},
     request::{Answer, Request},
 };
-use super::{DatabaseError, Insert, LONG_READS, Query, Row, RowBackend, Sequence, Statement, Tx};
+use super::{
+    DatabaseError, Insert, LONG_READS, Query, Row, RowBackend, Schema, Sequence, Statement, Tx,
+};
 use crate::error::{Error, Result};
 
 /// How long a server that is being started is waited for.
@@ -83,16 +85,16 @@ impl Watchdog {
 }
 
 /// Opens the connections, and brings the schema up to date.
-pub(super) async fn open(url: &str, statement_timeout: Duration) -> Result<Pool> {
+pub(super) async fn open(url: &str, statement_timeout: Duration, schema: Schema) -> Result<Pool> {
     let config = pool::config(url)?;
     // Migrations take as long as they take.
     let migrating = timeout(STARTING, Connection::open(&config)).await;
     let migrating = migrating.map_err(|_| DatabaseError::NoConnection)??.client;
     let query = "SELECT pg_is_in_recovery()";
     let read_only: bool = migrating.query_one(query, &[]).await?.try_get(0)?;
-    match read_only {
-        true => migrations::check_schema(&migrating).await?,
-        false => migrations::run(&migrating).await?,
+    match schema {
+        Schema::BroughtUpToDate if !read_only => migrations::run(&migrating).await?,
+        _ => migrations::check_schema(&migrating).await?,
     }
     drop(migrating);
     let setup = format!(
@@ -174,6 +176,12 @@ impl Transaction {
             has_written: false,
             has_failed: false,
         })
+    }
+
+    /// Sets the limit of its waiting.
+    pub(super) fn wait_for_locks(&mut self, patience: Duration) {
+        let statement = format!("SET LOCAL lock_timeout = {}", patience.as_millis());
+        self.queue.push(Query { sql: statement.into(), values: Vec::new() }.into());
     }
 
     /// Lifts the limit of its statements.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rusqlite::{
-    Connection, OpenFlags,
+    CachedStatement, Connection, ErrorCode, OpenFlags,
     types::{FromSql, ToSql, Value as Stored},
 };
 use rust_decimal::Decimal;
@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use self::pool::{Connections, Lease, Purpose, wait, wait_elsewhere};
 use super::{
-    DatabaseError, Insert, LONG_READS, Query, Row, RowBackend, Sequence, Value,
+    DatabaseError, Insert, LONG_READS, Query, Row, RowBackend, Schema, Sequence, Value,
     migrations::{Applied, Migration, MigrationError, SQLITE},
 };
 use crate::{
@@ -83,6 +83,14 @@ pub(super) async fn scrub(pools: &Pools) -> Result<()> {
     Ok(wait(work).await??)
 }
 
+/// Closes the connections that nobody uses. The last one that is closed writes the log into the
+/// file, and removes it.
+pub(super) fn close(pools: &Pools) {
+    for connections in [&pools.read, &pools.long, &pools.write] {
+        connections.close();
+    }
+}
+
 /// How many connections there are, and how many of them are idle.
 pub(super) fn connections(pools: &Pools) -> (usize, usize) {
     let counts = [&pools.read, &pools.long, &pools.write].map(Connections::count);
@@ -105,15 +113,19 @@ fn keep_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) async fn open(path: &Path) -> Result<Pools> {
-    keep_private(path).map_err(|error| {
-        Error::internal(format!("the database {} cannot be opened: {error}", path.display()))
-    })?;
+pub(super) async fn open(path: &Path, schema: Schema) -> Result<Pools> {
+    if schema == Schema::BroughtUpToDate {
+        keep_private(path).map_err(|error| {
+            Error::internal(format!("the database {} cannot be opened: {error}", path.display()))
+        })?;
+    } else if !path.exists() {
+        return Err(Error::OtherSchema);
+    }
     let path = path.to_owned();
-    let to_migrate = path.clone();
-    wait(move || -> Result<()> {
-        let connection = pool::open(&to_migrate, Purpose::Writing)?;
-        Ok(migrate(&connection)?)
+    let checked = path.clone();
+    wait(move || match schema {
+        Schema::BroughtUpToDate => Ok(migrate(&pool::open(&checked, Purpose::Writing)?)?),
+        Schema::AsItIs => check_schema(&checked),
     })
     .await??;
     Ok(Pools {
@@ -147,6 +159,16 @@ fn migrate(connection: &Connection) -> Result<(), MigrationError> {
         apply(connection, migration).map_err(failed(migration.version))?;
     }
     connection.execute_batch("COMMIT").map_err(failed(0))
+}
+
+/// Whether the schema is that of this version. Changes nothing of the file, whatever it is.
+fn check_schema(path: &Path) -> Result<()> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    match applied(&connection).map(|applied| applied.missing(SQLITE)) {
+        Ok(Ok(missing)) if missing.is_empty() => Ok(()),
+        _ => Err(Error::OtherSchema),
+    }
 }
 
 fn applied(connection: &Connection) -> rusqlite::Result<Applied> {
@@ -270,9 +292,11 @@ impl Transaction {
     /// How many rows a statement changes.
     pub(super) async fn execute(&mut self, query: Query) -> Result<u64> {
         let changed = self.with(|connection| {
-            let mut statement = connection.prepare_cached(&sql(&query))?;
+            let mut statement = prepare(connection, &query)?;
             bind(&mut statement, query.values)?;
-            Ok(statement.raw_execute()?)
+            let changed = statement.raw_execute()?;
+            put_back(statement, &query.sql);
+            Ok(changed)
         });
         Ok(u64::try_from(changed.await?).unwrap_or(u64::MAX))
     }
@@ -298,11 +322,32 @@ impl Transaction {
         .await
     }
 
-    /// Makes the changes durable; with an error, none of them.
+    /// Makes the changes durable. Whatever fails is rolled back; but where the disk did not keep
+    /// what it was given, all of it may be in the log, and be found there after a crash.
     pub(super) async fn commit(mut self) -> Result<()> {
-        self.with(|connection| Ok(connection.execute_batch("COMMIT")?)).await
+        let committed = self.with(|connection| Ok(connection.execute_batch("COMMIT")?)).await;
+        let Err(Error::Database(DatabaseError::Sqlite(error))) = &committed else {
+            return committed;
+        };
+        if error.sqlite_error_code() != Some(ErrorCode::SystemIoFailure) {
+            return committed;
+        }
+        let overwritten = self.with(|connection| {
+            if !connection.is_autocommit() {
+                connection.execute_batch("ROLLBACK")?;
+            }
+            Ok(connection.execute_batch(OVERWRITE)?)
+        });
+        match overwritten.await {
+            Ok(()) => committed,
+            Err(_) => Err(Error::CommitUnknown),
+        }
     }
 }
+
+/// Takes the place of what another transaction left in the log.
+const OVERWRITE: &str = "BEGIN IMMEDIATE; \
+     UPDATE sequences SET next_id = next_id + 1 WHERE name = 'changes'; COMMIT";
 
 /// All rows of a query.
 fn rows(connection: &Connection, query: Query) -> Result<Vec<Row>, DatabaseError> {
@@ -340,7 +385,7 @@ fn each(
     query: Query,
     mut take: impl FnMut(&rusqlite::Row) -> rusqlite::Result<bool>,
 ) -> Result<(), DatabaseError> {
-    let mut statement = connection.prepare_cached(&sql(&query))?;
+    let mut statement = prepare(connection, &query)?;
     bind(&mut statement, query.values)?;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
@@ -348,7 +393,26 @@ fn each(
             break;
         }
     }
+    drop(rows);
+    put_back(statement, &query.sql);
     Ok(())
+}
+
+/// How long a statement may be that is kept ready. Longer ones hardly ever come twice.
+const LONGEST: usize = 8_192;
+
+fn prepare<'c>(
+    connection: &'c Connection,
+    query: &Query,
+) -> Result<CachedStatement<'c>, DatabaseError> {
+    Ok(connection.prepare_cached(&sql(query)?)?)
+}
+
+/// Keeps a statement ready, unless it is too long.
+fn put_back(statement: CachedStatement<'_>, sql: &str) {
+    if sql.len() > LONGEST {
+        statement.discard();
+    }
 }
 
 /// A row with copies of its values.
@@ -388,20 +452,22 @@ const NAMED: usize = 64;
 
 /// The statement, with `?` for each `$n` where they are many. Nameless ones are counted, so that
 /// they must come in their order, each once, as all of ours do.
-fn sql(query: &Query) -> Cow<'_, str> {
+fn sql(query: &Query) -> Result<Cow<'_, str>, DatabaseError> {
     if query.values.len() <= NAMED {
-        return Cow::Borrowed(&query.sql);
+        return Ok(Cow::Borrowed(&query.sql));
     }
     let mut parts = query.sql.split('$');
     let mut sql = String::with_capacity(query.sql.len());
     sql.push_str(parts.next().unwrap_or_default());
     for (number, part) in (1_usize..).zip(parts) {
         let end = part.find(|char: char| !char.is_ascii_digit()).unwrap_or(part.len());
-        debug_assert_eq!(part[..end].parse(), Ok(number), "parameters out of order: {}", query.sql);
+        if part[..end].parse() != Ok(number) {
+            return Err(DatabaseError::Disordered);
+        }
         sql.push('?');
         sql.push_str(&part[end..]);
     }
-    Cow::Owned(sql)
+    Ok(Cow::Owned(sql))
 }
 
 /// Binds values in their order.

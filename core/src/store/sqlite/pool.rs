@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -49,7 +50,11 @@ pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<(
 pub(super) async fn wait<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
-    if MAY_WAIT.get() { Ok(work()) } else { wait_elsewhere(work).await }
+    if !MAY_WAIT.get() {
+        return wait_elsewhere(work).await;
+    }
+    // As on another thread: a panic is the end of the work, and not of this thread.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| panicked())
 }
 
 /// Does work that waits, on another thread.
@@ -57,10 +62,14 @@ pub(super) async fn wait_elsewhere<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
     spawn_blocking(work).await.map_err(|error| match error.is_panic() {
-        true => Error::internal("a statement panicked"),
+        true => panicked(),
         // The process is stopping.
         false => Error::Unavailable,
     })
+}
+
+fn panicked() -> Error {
+    Error::internal("a statement panicked")
 }
 
 /// What connections are for.
@@ -118,6 +127,12 @@ impl Connections {
     pub(super) fn count(&self) -> (usize, usize) {
         let idle = self.0.idle().len();
         (idle + self.0.most - self.0.places.available_permits(), idle)
+    }
+
+    /// Closes those that nobody uses.
+    pub(super) fn close(&self) {
+        let idle = std::mem::take(&mut *self.0.idle());
+        drop(idle);
     }
 
     /// Borrows a connection.

@@ -174,7 +174,7 @@ async fn f06_a_signed_change_that_was_seen_is_not_made_again() {
         let mut signature = HmacSignature {
             key_id: created.api_key.unwrap().id,
             timestamp: now.try_into().unwrap(),
-            nonce: "seen by somebody".to_owned(),
+            nonce: "seen-by-somebody".to_owned(),
             signature: String::new(),
         };
         let signed = format!(

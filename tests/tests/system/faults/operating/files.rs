@@ -32,6 +32,34 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// What is backed up by copying the file holds all that was acknowledged, once the server has
+/// stopped; and what only reads makes no database, nor touches what is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn f24_a_stopped_server_leaves_one_file_and_who_reads_makes_none() {
+    let data = Data::new(Backend::Sqlite).unwrap();
+    let folder = data.directory().to_owned();
+    for command in [&["audit"][..], &["token", "somebody"]] {
+        let output = data.command().args(command).output().unwrap();
+        assert!(!output.status.success(), "{command:?}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("there is no database"), "{command:?}: {told}");
+        assert!(!folder.join("tollbook.db").exists(), "{command:?}");
+    }
+    let none = folder.join("notes.txt");
+    fs::write(&none, "no database at all").unwrap();
+    fs::set_permissions(&none, Permissions::from_mode(0o644)).unwrap();
+    let url = format!("sqlite:{}", none.display());
+    let output = data.command().args(["audit", "--database-url", &url]).output().unwrap();
+    assert!(!output.status.success() && mode(&none) == 0o644);
+    assert_eq!(fs::read(&none).unwrap(), b"no database at all");
+
+    let mut server = Server::start(&data);
+    create_user(&data, &server, "somebody").await;
+    assert!(server.stop().success());
+    assert!(!folder.join("tollbook.db-wal").exists(), "{:?}", files(&folder));
+    assert!(data.command().arg("audit").output().unwrap().status.success());
+}
+
 fn holds(file: &Path, text: &str) -> bool {
     let bytes = fs::read(file).unwrap_or_default();
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
