@@ -50,7 +50,7 @@ fn configuration_errors_stop_the_start_with_one_sentence() {
             vec![],
             "mor",
         ),
-        (vec!["token", "x", "--user", "nobody"], vec![], "no such user"),
+        (vec!["token", "x", "--user", "nobody"], vec![], "there is no database"),
     ] {
         let output = run(&args, &environment);
         let error = String::from_utf8(output.stderr).unwrap();
