@@ -153,7 +153,7 @@ impl Simulation {
             .collect();
         let results = match commands.is_empty() {
             true => Vec::new(),
-            false => writer::commit(&core.resources, &commands).await,
+            false => writer::commit(&core.resources, &commands, None).await,
         };
         if core.resources.db.crash.restart() {
             // Nobody is answered by the dead, and what he knew is gone.

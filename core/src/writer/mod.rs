@@ -135,7 +135,7 @@ impl Writer {
         let outcome = if is_small {
             self.ask(command).await?
         } else {
-            let mut outcomes = commit(&self.resources, &[command]).await;
+            let mut outcomes = commit(&self.resources, &[command], None).await;
             outcomes.pop().unwrap_or(Err(Error::Unavailable))?
         };
         match outcome {
@@ -192,7 +192,7 @@ async fn run(resources: Resources, mut queue: mpsc::Receiver<Job>) {
             commands.push(job.command);
         }
         let begun = Instant::now();
-        let outcomes = commit(&resources, &commands).await;
+        let outcomes = commit(&resources, &commands, Some(TOGETHER)).await;
         measure::commit(commands.len(), begun, queue.len());
         crowd = Crowd { count: commands.len() + queue.len(), patience: begun.elapsed() / 2 };
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
@@ -224,15 +224,20 @@ impl Crowd {
     }
 }
 
-/// Makes a batch durable, and returns what became of each command.
-pub(crate) async fn commit(resources: &Resources, commands: &[Command]) -> Vec<Result<Outcome>> {
-    let patience = (commands.len() > 1).then_some(TOGETHER);
+/// Makes a batch durable, and returns what became of each command. It waits so long for rows that
+/// somebody else holds; none: as long as any transaction.
+pub(crate) async fn commit(
+    resources: &Resources,
+    commands: &[Command],
+    patience: Option<Duration>,
+) -> Vec<Result<Outcome>> {
     let error = match batch::commit(resources, commands, patience).await {
         Ok(outcomes) => return outcomes,
         Err(error) => error,
     };
-    if commands.len() == 1 {
-        return vec![Err(error)];
+    if let [_] = commands {
+        let is_held = patience.is_some() && store::is_locked(&error);
+        return vec![Err(if is_held { Error::Busy } else { error })];
     }
     // Done again, they would count twice if they were committed after all.
     if matches!(error, Error::CommitUnknown) {
