@@ -11,15 +11,12 @@ mod postgres;
 mod query;
 mod row;
 mod sqlite;
+mod url;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use self::row::RowBackend;
-pub use self::{error::DatabaseError, migrations::MigrationError};
+pub use self::{error::DatabaseError, migrations::MigrationError, url::DatabaseUrl};
 pub(crate) use self::{
     query::{Insert, Query, Sequence, Statement, Value},
     row::Row,
@@ -31,29 +28,6 @@ use crate::{
     tasks,
     vault::Vault,
 };
-
-/// Where the database is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// An embedded SQLite file.
-    Sqlite(PathBuf),
-    /// A `postgres://` URL.
-    Postgres(String),
-}
-
-impl std::str::FromStr for DatabaseUrl {
-    type Err = &'static str;
-
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Self::Postgres(url.to_owned()));
-        }
-        match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
-            Some(path) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
-            _ => Err("a database URL is postgres://... or sqlite:PATH"),
-        }
-    }
-}
 
 /// Writes an embedded database, as it is at one moment, into a new file. A server may be using
 /// it meanwhile.
