@@ -20,10 +20,10 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// The core and the shim in one process: the shim calls the core's service directly.
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
-    config.dialect.of_shim()?;
+    let dialect = config.dialect.of_shim()?;
     check_free(&[config.grpc_addr, config.http_addr]).await?;
     let core = open(&config).await?;
-    let shim = Shim::new(config.dialect.of_shim()?, core.service(), &core.embedded_shim_token())?;
+    let shim = Shim::new(dialect, core.service(), &core.embedded_shim_token())?;
     let shim = configured(shim, &config)?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
     let http = listen("XML API", config.http_addr).await?;
