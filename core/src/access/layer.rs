@@ -190,7 +190,7 @@ impl Gate {
         let admitted = request.verify(rule, |user| self.permissions_of(user)).await;
         let (principal, lists) = admitted.inspect_err(|error| {
             let (method, client) = (claim.method.name, claim.client_address());
-            tracing::debug!(method, client, %error, "legacy request refused");
+            tracing::info!(method, client, %error, "legacy request refused");
         })?;
         rule.check(&principal)?;
         Ok((principal, lists))

@@ -14,7 +14,7 @@ use crate::{
     catalog::Snapshot,
     clock, contract, directions, enums,
     error::{Error, Result},
-    ids::{CurrencyId, ManagerGroupId, TariffId},
+    ids::{CurrencyId, ManagerGroupId, PoolId, TariffId},
     money::{self, Money},
     settings::{self, Settings},
 };
@@ -132,7 +132,12 @@ pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
         [("destination_list.use", &user.destination_list), ("source_list.use", &user.source_list)]
     {
         if let Some(list) = list {
-            enums::known::<pb::ListUse>(field, list.r#use)?;
+            let is_used =
+                enums::known::<pb::ListUse>(field, list.r#use)? != pb::ListUse::Unspecified;
+            let names_one = is_used || list.number_pool_id != 0;
+            if names_one && !snapshot.pools.contains_key(&PoolId(list.number_pool_id)) {
+                return Err(Error::NumberPoolNotFound);
+            }
         }
     }
     check_manager(user, snapshot)?;
