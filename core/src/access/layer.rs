@@ -142,7 +142,7 @@ impl Gate {
         }
         let (caller, credential) = match token {
             Some(token) if token.kind != TokenKind::Shim => {
-                let user = self.context.directory.by_id(token.user).await?;
+                let user = self.context.directory.lately_by_id(token.user).await?;
                 let user = user.ok_or(Refusal::UserDeleted)?;
                 let permissions = self.permissions_of(&user);
                 (Caller::User(user, permissions), token.credential())
