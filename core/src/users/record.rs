@@ -132,10 +132,10 @@ pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
         [("destination_list.use", &user.destination_list), ("source_list.use", &user.source_list)]
     {
         if let Some(list) = list {
-            let is_used =
-                enums::known::<pb::ListUse>(field, list.r#use)? != pb::ListUse::Unspecified;
-            let names_one = is_used || list.number_pool_id != 0;
-            if names_one && !snapshot.pools.contains_key(&PoolId(list.number_pool_id)) {
+            enums::known::<pb::ListUse>(field, list.r#use)?;
+            // What it restricts is then up to the pool, and without one nothing.
+            let pool = list.number_pool_id;
+            if pool != 0 && !snapshot.pools.contains_key(&PoolId(pool)) {
                 return Err(Error::NumberPoolNotFound);
             }
         }
