@@ -59,6 +59,7 @@ pub(crate) fn calls(taken: &Taken) {
     };
     counted("stored", taken.stored.len());
     counted("duplicate", usize::try_from(taken.duplicates).unwrap_or_default());
+    counted("merged", usize::try_from(taken.merged).unwrap_or_default());
     for rejected in &taken.rejected {
         counter!("tollbook_calls_total", "outcome" => rejected.call.1.reason()).increment(1);
     }

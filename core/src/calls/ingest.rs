@@ -15,6 +15,7 @@ use tollbook_proto::v1::CallRecord;
 
 use super::{
     Call, Leg, Rejection, Reported, Side,
+    known::{self, Relation},
     parties::{Parties, Party, Pricing},
     record::{self, Record},
     store,
@@ -50,22 +51,52 @@ pub(crate) struct Numbered<T> {
 #[derive(Default)]
 pub(crate) struct Taken {
     pub(crate) stored: Vec<Call>,
+    /// Calls that were in the books, and the answered attempts that are there instead.
+    pub(crate) replaced: Vec<(Call, Call)>,
     pub(crate) duplicates: i64,
+    /// How many were further attempts of known calls.
+    pub(crate) merged: i64,
     /// By position.
     pub(crate) rejected: Vec<Numbered<(String, Rejection)>>,
+}
+
+impl Taken {
+    fn reject(&mut self, position: i64, call_id: String, rejection: Rejection) {
+        self.rejected.push(Numbered { position, call: (call_id, rejection) });
+    }
+
+    /// Whether it changes anything.
+    fn is_empty(&self) -> bool {
+        self.stored.is_empty() && self.replaced.is_empty()
+    }
 }
 
 /// A batch, rated, and what of it cannot be.
 #[derive(Default)]
 pub(crate) struct Rated {
-    calls: Vec<Numbered<Call>>,
-    rejected: Vec<Numbered<(String, Rejection)>>,
+    calls: Vec<Numbered<Incoming>>,
+    rejected: Vec<Numbered<Refused>>,
 }
 
 impl Rated {
     fn reject(&mut self, position: i64, call_id: String, rejection: Rejection) {
-        self.rejected.push(Numbered { position, call: (call_id, rejection) });
+        self.rejected.push(Numbered { position, call: Refused { call_id, rejection, call: None } });
     }
+}
+
+/// A call that may go into the books.
+struct Incoming {
+    call: Call,
+    /// It may be one of several attempts under one id.
+    attempt: bool,
+}
+
+/// A record that may not.
+struct Refused {
+    call_id: String,
+    rejection: Rejection,
+    /// The call, where only its price is missing.
+    call: Option<Box<Call>>,
 }
 
 /// Checks and rates a batch. `scope` says whose calls the sender may bring.
@@ -116,9 +147,15 @@ pub(crate) async fn rate_authorized(
     let decks = Rater::load(&context.db, &context.decks, &snapshot, tariffs).await?;
     for Numbered { position, call } in calls {
         let call_id = call.reported.call_id.clone();
+        let attempt = call.attempt;
         match call.price(&decks, &snapshot) {
-            Ok(call) => rated.calls.push(Numbered { position, call }),
-            Err(rejection) => rated.reject(position, call_id, rejection),
+            Ok(call) => {
+                rated.calls.push(Numbered { position, call: Incoming { call, attempt } });
+            }
+            Err((call, rejection)) => {
+                let call = Refused { call_id, rejection, call: Some(call) };
+                rated.rejected.push(Numbered { position, call });
+            }
         }
     }
     Ok(rated)
@@ -129,6 +166,7 @@ struct Sided {
     reported: Reported,
     originator: Party,
     terminator: Option<Party>,
+    attempt: bool,
 }
 
 impl Sided {
@@ -139,17 +177,18 @@ impl Sided {
     ) -> Result<Self, (String, Rejection)> {
         match parties.sides(&mut record, authorized) {
             Ok((originator, terminator)) => {
-                Ok(Self { reported: record.reported, originator, terminator })
+                let attempt = record.attempt;
+                Ok(Self { reported: record.reported, originator, terminator, attempt })
             }
             Err(rejection) => Err((record.reported.call_id, rejection)),
         }
     }
 
     /// Prices the call by the tariffs of its sides. Calls that were not answered cost
-    /// nothing and need no rate.
-    fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, Rejection> {
-        let Self { reported, originator, terminator } = self;
-        let mut call = Call {
+    /// nothing and need no rate. Where there is none, the call comes back without a price.
+    fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, (Box<Call>, Rejection)> {
+        let Self { reported, originator, terminator, .. } = self;
+        let call = Call {
             id: 0,
             originator: originator.user,
             terminator: terminator.map(|party| party.user),
@@ -166,13 +205,15 @@ impl Sided {
             Pricing::Tariffs(tariffs) => leg(&call.reported, time, tariffs, side, rater),
             Pricing::Authorized(offer) => leg_at(&call.reported, &offer),
         };
-        let (price, prefix) = leg(originator.pricing, Side::Originator)?;
-        if let Some(party) = terminator {
-            call.self_cost = leg(party.pricing, Side::Terminator)?.0;
+        let price = leg(originator.pricing, Side::Originator);
+        let self_cost = terminator
+            .map_or(Ok((Leg::NONE, String::new())), |party| leg(party.pricing, Side::Terminator));
+        match (price, self_cost) {
+            (Ok((price, prefix)), Ok((self_cost, _))) => {
+                Ok(Call { prefix, price, self_cost, ..call })
+            }
+            (Err(rejection), _) | (_, Err(rejection)) => Err((Box::new(call), rejection)),
         }
-        call.price = price;
-        call.prefix = prefix;
-        Ok(call)
     }
 }
 
@@ -222,8 +263,8 @@ impl Delivery {
 
     /// The switch's ids of all calls.
     pub(crate) fn call_ids(&self) -> impl Iterator<Item = &str> {
-        let fine = self.rated.calls.iter().map(|call| call.call.reported.call_id.as_str());
-        fine.chain(self.rated.rejected.iter().map(|rejected| rejected.call.0.as_str()))
+        let fine = self.rated.calls.iter().map(|call| call.call.call.reported.call_id.as_str());
+        fine.chain(self.rated.rejected.iter().map(|rejected| rejected.call.call_id.as_str()))
     }
 
     /// How many calls may go into the books.
@@ -233,7 +274,7 @@ impl Delivery {
 
     /// Whose balances the calls change, and on which side.
     pub(crate) fn parties(&self) -> impl Iterator<Item = (UserId, Side)> {
-        self.rated.calls.iter().flat_map(|Numbered { call, .. }| {
+        self.rated.calls.iter().flat_map(|Numbered { call: Incoming { call, .. }, .. }| {
             let terminator = call.terminator.map(|user| (user, Side::Terminator));
             std::iter::once((call.originator, Side::Originator)).chain(terminator)
         })
@@ -250,47 +291,82 @@ pub(crate) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    /// Sorts out which calls go into the books, and what they do to balances. `known` are ids of
-    /// calls that are there already; `active`, those under way, are over if they go into the books.
+    /// Sorts out which calls go into the books, and what they do to balances. `known` are the calls
+    /// of these ids that are there already; `active`, those under way, are over if they go into the
+    /// books.
     pub(crate) fn of(
         deliveries: &[&'a Delivery],
-        mut known: HashSet<String>,
+        mut known: HashMap<String, Call>,
         active: &mut ActiveCalls,
         accounts: &Accounts,
     ) -> Self {
         let mut charges = Charges::new(accounts);
-        let mut all = Vec::with_capacity(deliveries.len());
-        for Delivery { rated, .. } in deliveries {
-            let mut taken = Taken::default();
-            for Numbered { position, call } in &rated.calls {
-                let call_id = &call.reported.call_id;
-                if known.contains(call_id) {
-                    taken.duplicates += 1;
-                    continue;
+        let mut all: Vec<Taken> = deliveries.iter().map(|_| Taken::default()).collect();
+        // Where those are that come with these deliveries.
+        let mut new: HashMap<&str, (usize, usize)> = HashMap::new();
+        for (place, Delivery { rated, .. }) in deliveries.iter().enumerate() {
+            for Numbered { position, call: Incoming { call, attempt } } in &rated.calls {
+                let call_id = call.reported.call_id.as_str();
+                let coming = new.get(call_id).copied();
+                let before = coming.map(|(place, index)| &all[place].stored[index]);
+                let before = before.or_else(|| known.get(call_id));
+                let relation = before.map(|before| known::relation(before, call, *attempt));
+                match relation {
+                    Some(Relation::Same) => {
+                        all[place].duplicates += 1;
+                        continue;
+                    }
+                    Some(Relation::Absorbed) => {
+                        all[place].merged += 1;
+                        continue;
+                    }
+                    Some(Relation::Differs(what)) => {
+                        let conflict = Rejection::Conflict(what);
+                        all[place].reject(*position, call_id.to_owned(), conflict);
+                        continue;
+                    }
+                    Some(Relation::Replaces) | None => {}
                 }
                 let result = as_authorized(call.clone(), active.get(call_id))
                     .and_then(|call| charges.add(&call).map(|()| call));
-                match result {
-                    Ok(call) => {
-                        known.insert(call_id.clone());
-                        active.remove(call_id);
-                        taken.stored.push(call);
+                let call = match result {
+                    Ok(call) => call,
+                    Err(rejection) => {
+                        all[place].reject(*position, call_id.to_owned(), rejection);
+                        continue;
                     }
-                    Err(rejection) => taken
-                        .rejected
-                        .push(Numbered { position: *position, call: (call_id.clone(), rejection) }),
+                };
+                active.remove(call_id);
+                match (coming, relation.and_then(|_| known.remove(call_id))) {
+                    (Some((place, index)), _) => all[place].stored[index] = call,
+                    (None, Some(before)) => {
+                        let call = Call { id: before.id, ..call };
+                        known.insert(call_id.to_owned(), call.clone());
+                        all[place].replaced.push((before, call));
+                    }
+                    (None, None) => {
+                        new.insert(call_id, (place, all[place].stored.len()));
+                        all[place].stored.push(call);
+                    }
+                }
+                all[place].merged += i64::from(relation.is_some());
+            }
+            for Numbered { position, call: refused } in &rated.rejected {
+                let Refused { call_id, rejection, call } = refused;
+                let coming = new.get(call_id.as_str()).copied();
+                let before = coming.map(|(place, index)| &all[place].stored[index]);
+                let before = before.or_else(|| known.get(call_id));
+                // What is in the books needs no rate any more.
+                let is_known = before.is_some_and(|before| {
+                    let same = |call: &Call| known::relation(before, call, false) == Relation::Same;
+                    call.as_deref().is_none_or(same)
+                });
+                match is_known {
+                    true => all[place].duplicates += 1,
+                    false => all[place].reject(*position, call_id.clone(), rejection.clone()),
                 }
             }
-            // What is in the books needs no rate any more.
-            for rejected in &rated.rejected {
-                if known.contains(&rejected.call.0) {
-                    taken.duplicates += 1;
-                } else {
-                    taken.rejected.push(rejected.clone());
-                }
-            }
-            taken.rejected.sort_by_key(|rejected| rejected.position);
-            all.push(taken);
+            all[place].rejected.sort_by_key(|rejected| rejected.position);
         }
         let origins = deliveries.iter().map(|delivery| &*delivery.origin).collect();
         Self { origins, taken: all, charges: charges.into_postings() }
@@ -301,12 +377,12 @@ impl<'a> Intake<'a> {
     }
 
     fn changes(&self) -> usize {
-        self.taken.iter().filter(|taken| !taken.stored.is_empty()).count()
+        self.taken.iter().filter(|taken| !taken.is_empty()).count()
     }
 
     /// Whether there is nothing to be written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.stored() == 0
+        self.taken.iter().all(Taken::is_empty)
     }
 
     /// Writes the calls and counts them, by the days of a time zone, under ids for them and for
@@ -328,32 +404,49 @@ impl<'a> Intake<'a> {
         for (taken, origin) in self.taken.iter_mut().zip(&self.origins) {
             for (call, id) in taken.stored.iter_mut().zip(call_ids.by_ref()) {
                 call.id = id;
-                if call.price.amount != Money::ZERO {
-                    call.price.entry = entries.get(call.originator, Side::Originator);
-                }
-                if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO)
-                {
-                    call.self_cost.entry = entries.get(user, Side::Terminator);
-                }
+                entries.enter(call);
                 rollup.add(call);
             }
-            let note = match taken.stored.as_slice() {
-                [] => continue,
-                [call] => format!("call {} stored", call.id),
-                [first, .., last] => {
-                    let count = taken.stored.len();
-                    format!("{count} calls stored, ids {} to {}", first.id, last.id)
-                }
-            };
-            changes.push((*origin, Change::told("calls".to_owned(), note)));
+            for (before, call) in &mut taken.replaced {
+                entries.enter(call);
+                rollup.replace(before, call);
+            }
+            if let Some(note) = note(taken) {
+                changes.push((*origin, Change::told("calls".to_owned(), note)));
+            }
         }
-        store::insert(tx, self.taken.iter().flat_map(|taken| &taken.stored)).await?;
+        let replaced = || self.taken.iter().flat_map(|taken| &taken.replaced);
+        if replaced().next().is_some() {
+            let ids = replaced().map(|(before, _)| before.reported.call_id.as_str());
+            store::take_out(tx, ids).await?;
+        }
+        let stored = self.taken.iter().flat_map(|taken| &taken.stored);
+        store::insert(tx, stored.chain(replaced().map(|(_, call)| call))).await?;
         let change_ids = tx.ids(&ids[1], changes.len())?;
         changes::record_as(tx, change_ids, &changes).await?;
         // The sums come last: other cores wait for their rows.
         rollup.write(tx).await?;
         Ok(self.taken)
     }
+}
+
+/// What the log of changes says of what was taken; none: nothing has changed.
+fn note(taken: &Taken) -> Option<String> {
+    let stored = match taken.stored.as_slice() {
+        [] => None,
+        [call] => Some(format!("call {} stored", call.id)),
+        [first, .., last] => {
+            let count = taken.stored.len();
+            Some(format!("{count} calls stored, ids {} to {}", first.id, last.id))
+        }
+    };
+    let replaced = match taken.replaced.len() {
+        0 => None,
+        1 => Some("1 unanswered call replaced by its answered attempt".to_owned()),
+        count => Some(format!("{count} unanswered calls replaced by their answered attempts")),
+    };
+    let parts: Vec<String> = stored.into_iter().chain(replaced).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// A rated call at the rates at which it was authorised, or why it is not that call. Where it
@@ -467,6 +560,16 @@ impl Entries {
     pub(super) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let entries = entries.into_iter();
         Self(entries.map(|entry| ((entry.user, entry.kind), entry.id)).collect())
+    }
+
+    /// Says of a call that costs something in which entries.
+    fn enter(&self, call: &mut Call) {
+        if call.price.amount != Money::ZERO {
+            call.price.entry = self.get(call.originator, Side::Originator);
+        }
+        if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO) {
+            call.self_cost.entry = self.get(user, Side::Terminator);
+        }
     }
 
     /// The entry of a user and side; 0: there is none.
