@@ -85,7 +85,8 @@ impl FromStr for Column {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = Self::ALL.iter().find(|column| column.name().eq_ignore_ascii_case(text));
-        known.copied().ok_or_else(|| UnknownName(text.to_owned()))
+        let names = || Self::ALL.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ");
+        known.copied().ok_or_else(|| UnknownName { name: text.to_owned(), known: names() })
     }
 }
 

@@ -20,45 +20,45 @@ pub(crate) struct Line {
     pub(crate) too_long: bool,
 }
 
-/// Reads lines one by one, ended by LF, CRLF or CR.
+/// Reads lines one by one.
 pub(crate) struct Lines {
     reader: Box<dyn BufRead + Send>,
     encoding: &'static Encoding,
-    /// Of each 16 bits, in UTF-16.
-    wide: bool,
+    /// LF (also behind a CR), or CR in a file that has no LF. In a file with LFs a CR alone is
+    /// text: what is in a cell ends no line.
+    end: u8,
     number: u64,
     /// Read ahead, or put back.
     ahead: VecDeque<Line>,
-    /// A line ended by CR may go on with an LF, which belongs to its end.
-    after_return: bool,
 }
 
 impl Lines {
     /// A mark at the beginning says the encoding; else text is UTF-8, and a line that is not is
-    /// of the other encoding.
+    /// of the given encoding.
     pub(crate) fn new(
         mut reader: Box<dyn BufRead + Send>,
         encoding: Option<&'static Encoding>,
     ) -> io::Result<Self> {
-        let start = reader.fill_buf()?;
-        let marked = Encoding::for_bom(start);
+        let marked = Encoding::for_bom(reader.fill_buf()?);
         if let Some((_, length)) = marked {
             reader.consume(length);
         }
+        let wide = [UTF_16LE, UTF_16BE];
         let encoding = match (marked, encoding) {
             (Some((marked, _)), _) if marked != UTF_8 => marked,
             (_, Some(said)) => said,
             _ => WINDOWS_1252,
         };
-        let wide = encoding == UTF_16LE || encoding == UTF_16BE;
-        Ok(Self {
-            reader,
-            encoding,
-            wide,
-            number: 0,
-            ahead: VecDeque::new(),
-            after_return: false,
-        })
+        if wide.contains(&encoding) {
+            // Rare, and from spreadsheets: small enough to be decoded at once.
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes)?;
+            let (text, _) = encoding.decode_without_bom_handling(&bytes);
+            reader = Box::new(io::Cursor::new(text.into_owned().into_bytes()));
+        }
+        let start = reader.fill_buf()?;
+        let end = if start.contains(&b'\n') || !start.contains(&b'\r') { b'\n' } else { b'\r' };
+        Ok(Self { reader, encoding, end, number: 0, ahead: VecDeque::new() })
     }
 
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
@@ -81,10 +81,8 @@ impl Lines {
 
     fn read(&mut self) -> io::Result<Option<Line>> {
         let mut bytes = Vec::new();
-        let mut too_long = false;
-        let mut ended = false;
-        let mut any = false;
-        'line: loop {
+        let (mut any, mut ended, mut too_long) = (false, false, false);
+        while !ended {
             let buffer = match self.reader.fill_buf() {
                 Ok(buffer) => buffer,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -93,73 +91,27 @@ impl Lines {
             if buffer.is_empty() {
                 break;
             }
-            let mut used = 0;
-            if self.after_return && !self.wide {
-                self.after_return = false;
-                if buffer[0] == b'\n' {
-                    self.reader.consume(1);
-                    continue;
-                }
-            }
             any = true;
-            if self.wide {
-                // Pairs of bytes: a half one may wait for the next buffer.
-                for byte in buffer {
-                    used += 1;
-                    if bytes.len() < LONGEST {
-                        bytes.push(*byte);
-                    } else {
-                        too_long = true;
-                        bytes.truncate(LONGEST);
-                        // Whole units still have to be seen, for the end of the line.
-                        bytes.push(*byte);
-                    }
-                    if bytes.len().is_multiple_of(2) && self.ends_wide(&bytes) {
-                        bytes.truncate(bytes.len() - 2);
-                        ended = true;
-                        self.reader.consume(used);
-                        break 'line;
-                    }
-                }
-                self.reader.consume(used);
-                continue;
-            }
-            let end = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let end = buffer.iter().position(|byte| *byte == self.end);
             let part = &buffer[..end.unwrap_or(buffer.len())];
             let room = LONGEST - bytes.len();
             bytes.extend_from_slice(&part[..part.len().min(room)]);
             too_long |= part.len() > room;
-            used += part.len();
-            if end.is_some() {
-                self.after_return = buffer[used] == b'\r';
-                used += 1;
-                ended = true;
-            }
+            ended = end.is_some();
+            let used = part.len() + usize::from(ended);
             self.reader.consume(used);
-            if ended {
-                break;
-            }
         }
         if !any {
             return Ok(None);
+        }
+        if self.end == b'\n' && bytes.last() == Some(&b'\r') {
+            bytes.pop();
         }
         self.number += 1;
         Ok(Some(Line { number: self.number, text: self.decode(bytes), ended, too_long }))
     }
 
-    fn ends_wide(&self, bytes: &[u8]) -> bool {
-        match bytes.last_chunk::<2>() {
-            Some([low, high]) if self.encoding == UTF_16LE => *low == b'\n' && *high == 0,
-            Some([high, low]) => *low == b'\n' && *high == 0,
-            None => false,
-        }
-    }
-
     fn decode(&self, bytes: Vec<u8>) -> String {
-        if self.wide {
-            let (text, _) = self.encoding.decode_without_bom_handling(&bytes);
-            return text.trim_end_matches('\r').to_owned();
-        }
         match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {

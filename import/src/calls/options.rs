@@ -112,14 +112,20 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = Self::NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text));
-        known.map(|(format, _)| *format).ok_or_else(|| UnknownName(text.to_owned()))
+        let unknown = || UnknownName { name: text.to_owned(), known: names() };
+        known.map(|(format, _)| *format).ok_or_else(unknown)
     }
 }
 
-/// A name of a format that there is not.
+/// A name of a format or column that there is not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no format of calls; there are {list}", list = names())]
-pub struct UnknownName(String);
+#[error("{name:?} is not known; there are {known}")]
+pub struct UnknownName {
+    /// What is written.
+    pub name: String,
+    /// What might have been.
+    pub known: String,
+}
 
 pub(crate) fn names() -> String {
     Format::NAMES.map(|(_, name)| name).join(", ")

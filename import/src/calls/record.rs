@@ -105,9 +105,10 @@ impl Reading<'_> {
         )
     }
 
-    /// An id of Asterisk's is that of a channel, on which several trunks may be tried.
+    /// An id of Asterisk's is that of a channel, on which several trunks may be tried; under one
+    /// Call-ID Kamailio writes each INVITE that was answered or failed.
     fn has_attempts(self) -> bool {
-        self.is_asterisk()
+        self.is_asterisk() || self.format == Format::KamailioAcc
     }
 
     fn ids(self, values: &Values<'_>) -> Result<CallIds, Problem> {

@@ -62,7 +62,7 @@ impl Times<'_> {
             Written::Moment(moment) => return Moments([Some(moment), None]),
             Written::Clock(time) => time,
         };
-        let ambiguous = self.zone.to_ambiguous_zoned(time);
+        let ambiguous = self.zone.to_ambiguous_timestamp(time);
         let at = |offset: Offset| offset.to_timestamp(time).ok();
         Moments(match ambiguous.offset() {
             jiff::tz::AmbiguousOffset::Unambiguous { offset } => [at(offset), None],
