@@ -145,7 +145,13 @@ fn format_of(
         return (all_named || known(said) >= 3).then_some(said);
     }
     let sign = SIGNS.iter().find(|(_, signs)| signs.iter().all(|name| has(name)));
+    // Our own names are everybody's: with others beside them it is a file of somebody else.
+    let other = |name: &String| {
+        let own = columns::of(Format::Tollbook).iter().any(|(own, _)| own == name);
+        !own && columns::of(Format::Columns).iter().any(|(known, _)| known == name)
+    };
     match sign {
+        Some((Format::Tollbook, _)) if names.iter().any(other) => Some(Format::Columns),
         Some((format, _)) if by_name.is_empty() || all_named => Some(*format),
         _ if all_named => Some(Format::Columns),
         // Cells with a few words of ours are no header where the operator named others.

@@ -11,7 +11,7 @@ use super::{
     csv::{Dialect, split},
     detect::{Detected, LOOK, detect},
     json, layout::{self, Layout},
-    lines::{LONGEST, Line, Lines},
+    lines::{Line, Lines},
     number::cut,
     record::{Reading, Values},
     template::Template,
@@ -25,7 +25,7 @@ const KEPT: usize = 4_096;
 const IDLE: usize = 10_000;
 
 /// In a table of a database, a cell may go on over so many lines.
-const JOINED: usize = 16;
+const JOINED: usize = 8;
 
 /// What comes out of a file of calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +107,22 @@ impl CallFile {
             // An empty file has no calls, whoever wrote it.
             return Ok(Self::new(Format::Columns, options, Body::Json(json::Records::new(lines))));
         }
-        let detected = detect(&filled, options)?;
+        let detected = match (detect(&filled, options), filled.as_slice()) {
+            (Ok(detected), _) => detected,
+            // Half a line says nothing of who wrote it; the other half is on its way.
+            (Err(OpenError::UnknownFormat), [line])
+                if !line.ended && !options.take_unfinished_line =>
+            {
+                let item =
+                    CallItem::refused(Span::line(line.number), Problem::Unfinished, &line.text);
+                let nothing = Lines::new(Box::new(io::empty()), None)?;
+                let body = Body::Json(json::Records::new(nothing));
+                let mut file = Self::new(Format::Columns, options, body);
+                file.due.push_back(item);
+                return Ok(file);
+            }
+            (Err(error), _) => return Err(error),
+        };
         if let Detected::Header { at, format, dialect, names } = detected {
             let line = filled[at].number;
             return Self::with_header(lines, line, format, dialect, names, options);
@@ -282,16 +297,16 @@ fn next_line(
             continue;
         }
         let span = Span::line(line.number);
-        let result = whole(&line, options).and_then(|()| read(&line.text, span));
+        let result = whole(&line, lines.longest(), options).and_then(|()| read(&line.text, span));
         return Ok(Some(CallItem::of(result, span, &line.text)));
     }
     Ok(Some(CallItem::Idle))
 }
 
 /// Whether a line is all there.
-fn whole(line: &Line, options: &CallOptions) -> Result<(), Problem> {
+fn whole(line: &Line, longest: usize, options: &CallOptions) -> Result<(), Problem> {
     if line.too_long {
-        return Err(Problem::LongLine(LONGEST));
+        return Err(Problem::LongLine(longest));
     }
     if !line.ended && !options.take_unfinished_line {
         return Err(Problem::Unfinished);
@@ -379,7 +394,8 @@ fn next_joined(
         return Ok(Some(Row { span, cells: Ok(Vec::new()), text: line.text }));
     }
     let width = header.names.len();
-    if let Err(problem) = whole(&line, options) {
+    let longest = lines.longest();
+    if let Err(problem) = whole(&line, longest, options) {
         return Ok(Some(Row { span, cells: Err(problem), text: line.text }));
     }
     let cells = split(&line.text, dialect);
@@ -391,7 +407,7 @@ fn next_joined(
     let mut used = 0;
     for next in ahead {
         let alone = split(&next.text, dialect).is_ok_and(|cells| cells.len() == width);
-        if alone || whole(next, options).is_err() {
+        if alone || whole(next, longest, options).is_err() {
             break;
         }
         text.push('\n');

@@ -46,7 +46,7 @@ impl Records {
                 (self.line, self.from, self.number) = (line.text, 0, line.number);
                 if line.too_long {
                     self.from = self.line.len();
-                    let problem = Problem::LongLine(super::lines::LONGEST);
+                    let problem = Problem::LongLine(self.lines.longest());
                     let span = Span::line(self.number);
                     return Ok(Some(CallItem::refused(span, problem, &self.line)));
                 }
@@ -85,7 +85,8 @@ impl Records {
             }
             let next = self.lines.peek(1)?.front();
             let begins_anew = next.is_none_or(|next| {
-                next.text.starts_with('{') && serde_json::from_str::<Record>(&next.text).is_ok()
+                let whole = || serde_json::from_str::<Record>(&next.text).is_ok();
+                next.too_long || (next.text.starts_with('{') && whole())
             });
             if begins_anew {
                 return Ok(CallItem::refused(span, Problem::Breaks, &object));

@@ -5,7 +5,10 @@ use std::{collections::VecDeque, io::{self, BufRead}};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// The longest line that is read, in bytes: a record of a call has a few hundred.
-pub(crate) const LONGEST: usize = 1 << 20;
+const LONGEST: usize = 1 << 20;
+
+/// The same of JSON and XML, which may have all calls on one line.
+const LONGEST_OF_TREES: usize = 64 << 20;
 
 /// A line without its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub(crate) struct Line {
     pub(crate) text: String,
     /// Whether its end is there: only the last line may have none.
     pub(crate) ended: bool,
-    /// Whether it is longer than [`LONGEST`]: then the text is its beginning.
+    /// Whether it is longer than [`Lines::longest`]: then the text is its beginning.
     pub(crate) too_long: bool,
 }
 
@@ -27,6 +30,7 @@ pub(crate) struct Lines {
     /// LF (also behind a CR), or CR in a file that has no LF. In a file with LFs a CR alone is
     /// text: what is in a cell ends no line.
     end: u8,
+    longest: usize,
     number: u64,
     /// Read ahead, or put back.
     ahead: VecDeque<Line>,
@@ -58,7 +62,15 @@ impl Lines {
         }
         let start = reader.fill_buf()?;
         let end = if start.contains(&b'\n') || !start.contains(&b'\r') { b'\n' } else { b'\r' };
-        Ok(Self { reader, encoding, end, number: 0, ahead: VecDeque::new() })
+        let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
+        let tree = matches!(first, Some(b'{' | b'[' | b'<'));
+        let longest = if tree { LONGEST_OF_TREES } else { LONGEST };
+        Ok(Self { reader, encoding, end, longest, number: 0, ahead: VecDeque::new() })
+    }
+
+    /// The longest line that is read, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
     }
 
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
@@ -94,7 +106,7 @@ impl Lines {
             any = true;
             let end = buffer.iter().position(|byte| *byte == self.end);
             let part = &buffer[..end.unwrap_or(buffer.len())];
-            let room = LONGEST - bytes.len();
+            let room = self.longest - bytes.len();
             bytes.extend_from_slice(&part[..part.len().min(room)]);
             too_long |= part.len() > room;
             ended = end.is_some();

@@ -85,20 +85,6 @@ impl Format {
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(format, _)| *format == self).map_or("", |(_, name)| name)
     }
-
-    /// Whether it is one of `mod_cdr_csv`, which does not escape what is in a cell.
-    pub(crate) fn is_template(self) -> bool {
-        matches!(
-            self,
-            Self::FreeswitchSql
-                | Self::FreeswitchExample
-                | Self::FreeswitchSnom
-                | Self::FreeswitchLinksys
-                | Self::FreeswitchAsterisk
-                | Self::FreeswitchOpencdrrate
-                | Self::FreeswitchCustom
-        )
-    }
 }
 
 impl fmt::Display for Format {

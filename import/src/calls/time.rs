@@ -89,10 +89,6 @@ impl Moments {
     pub(crate) fn nearest(self, to: Timestamp) -> Option<Timestamp> {
         self.iter().min_by_key(|moment| distance(*moment, to))
     }
-
-    pub(crate) fn is_ambiguous(self) -> bool {
-        self.0[1].is_some()
-    }
 }
 
 /// Microseconds between two moments.

@@ -15,32 +15,40 @@ const END: &str = "</cdr>";
 /// The records of a file.
 pub(crate) struct Records {
     lines: Lines,
+    /// The line being read, and how far it is.
     line: String,
+    from: usize,
     number: u64,
 }
 
 impl Records {
     pub(crate) fn new(lines: Lines) -> Self {
-        Self { lines, line: String::new(), number: 0 }
+        Self { lines, line: String::new(), from: 0, number: 0 }
     }
 
     pub(crate) fn next(&mut self, reading: Reading<'_>) -> io::Result<Option<CallItem>> {
         loop {
-            let rest = between(&self.line);
+            self.from += between(&self.line[self.from..]);
+            let rest = &self.line[self.from..];
             if rest.is_empty() {
                 let Some(line) = self.lines.next()? else { return Ok(None) };
-                (self.line, self.number) = (line.text, line.number);
+                (self.line, self.from, self.number) = (line.text, 0, line.number);
+                if line.too_long {
+                    self.from = self.line.len();
+                    let problem = Problem::LongLine(self.lines.longest());
+                    let span = Span::line(self.number);
+                    return Ok(Some(CallItem::refused(span, problem, &self.line)));
+                }
                 continue;
             }
             if begins(rest) {
-                self.line = rest.to_owned();
                 return self.record(reading).map(Some);
             }
             // Up to the next record, if there is one on this line.
-            let end = rest.find("<cdr>").or_else(|| rest.find("<cdr ")).unwrap_or(rest.len());
-            let (text, after) = rest.split_at(end);
+            let end = beginning(rest).unwrap_or(rest.len());
+            let text = rest[..end].trim_end();
             let item = CallItem::refused(Span::line(self.number), Problem::Not("<cdr>"), text);
-            self.line = after.to_owned();
+            self.from += end;
             return Ok(Some(item));
         }
     }
@@ -51,46 +59,51 @@ impl Records {
         let first = self.number;
         let mut record = String::new();
         loop {
+            let rest = &self.line[self.from..];
+            let end = rest.find(END).map(|at| at + END.len());
+            let part = &rest[..end.unwrap_or(rest.len())];
             // Not where it began.
-            let past = if record.is_empty() { 1 } else { 0 };
-            let anew = self.line.get(past..).and_then(|rest| {
-                ["<cdr>", "<cdr ", "<?xml"].iter().filter_map(|sign| rest.find(sign)).min()
+            let past = usize::from(record.is_empty());
+            let anew = part.get(past..).and_then(|part| {
+                let declaration = part.find("<?xml");
+                let record = beginning(&part[..declaration.unwrap_or(part.len())]);
+                record.or(declaration)
             });
-            let anew = anew.map(|at| at + past);
-            let end = self.line.find(END).map(|at| at + END.len());
-            let span = Span { first, last: self.number };
-            match (end, anew) {
-                (Some(end), anew) if anew.is_none_or(|anew| anew >= end) => {
-                    let rest = self.line.split_off(end);
-                    record.push_str(&self.line);
-                    self.line = rest;
-                    return Ok(CallItem::of(call(&record, reading, span), span, &record));
-                }
-                (_, Some(anew)) => {
-                    let rest = self.line.split_off(anew);
-                    record.push_str(&self.line);
-                    self.line = rest;
-                    // What begins at the beginning of a line leaves the lines before it.
-                    let last = if anew == 0 { self.number.saturating_sub(1) } else { self.number };
-                    let span = Span { first, last: last.max(first) };
-                    return Ok(CallItem::refused(span, Problem::Breaks, &record));
-                }
-                _ => {}
+            if let Some(anew) = anew.map(|at| at + past) {
+                record.push_str(&rest[..anew]);
+                self.from += anew;
+                // What begins on a line of its own leaves that line out.
+                let last = if self.from == 0 { self.number - 1 } else { self.number };
+                let span = Span { first, last: last.max(first) };
+                return Ok(CallItem::refused(span, Problem::Breaks, &record));
             }
-            record.push_str(&self.line);
+            record.push_str(part);
+            let span = Span { first, last: self.number };
+            if let Some(end) = end {
+                self.from += end;
+                return Ok(CallItem::of(call(&record, reading, span), span, &record));
+            }
             record.push('\n');
-            self.line.clear();
-            let next = if record.len() > LONGEST_RECORD { None } else { self.lines.next()? };
+            self.from = self.line.len();
+            // A line that is too long is refused by itself.
+            let whole = |lines: &mut Lines| {
+                lines.peek(1).map(|ahead| ahead.front().is_some_and(|line| !line.too_long))
+            };
+            let next = if record.len() <= LONGEST_RECORD && whole(&mut self.lines)? {
+                self.lines.next()?
+            } else {
+                None
+            };
             let Some(line) = next else {
                 return Ok(CallItem::refused(span, Problem::Breaks, &record));
             };
-            (self.line, self.number) = (line.text, line.number);
+            (self.line, self.from, self.number) = (line.text, 0, line.number);
         }
     }
 }
 
-/// Without what may stand between records: a declaration, and an element around them.
-fn between(text: &str) -> &str {
+/// How long what may stand between records is: a declaration, and an element around them.
+fn between(text: &str) -> usize {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
     loop {
         let after = if rest.starts_with("<?xml") {
@@ -100,13 +113,18 @@ fn between(text: &str) -> &str {
         };
         match after {
             Some(after) => rest = after.trim_start(),
-            None => return rest.trim_end(),
+            None => return text.len() - rest.len(),
         }
     }
 }
 
 fn begins(text: &str) -> bool {
     text.starts_with("<cdr>") || text.starts_with("<cdr ")
+}
+
+/// Where a record begins.
+fn beginning(text: &str) -> Option<usize> {
+    text.match_indices("<cdr").map(|(at, _)| at).find(|at| begins(&text[*at..]))
 }
 
 fn call(text: &str, reading: Reading<'_>, span: Span) -> Result<Call, Problem> {
