@@ -4,7 +4,7 @@
 use std::io;
 
 use super::{
-    Call, Problem, Span, file::CallItem, json::of_variables, lines::Lines, record::Reading,
+    Call, Problem, Span, file::CallItem, json::of_variables, lines::{Line, Lines}, record::Reading,
 };
 
 /// The longest record, in bytes.
@@ -19,11 +19,31 @@ pub(crate) struct Records {
     line: String,
     from: usize,
     number: u64,
+    /// Behind the next end of a record on this line, once it was looked for: a line is searched
+    /// once, however many beginnings it has.
+    end: Option<Option<usize>>,
 }
 
 impl Records {
     pub(crate) fn new(lines: Lines) -> Self {
-        Self { lines, line: String::new(), from: 0, number: 0 }
+        Self { lines, line: String::new(), from: 0, number: 0, end: None }
+    }
+
+    fn take(&mut self, line: Line) {
+        (self.line, self.from, self.number, self.end) = (line.text, 0, line.number, None);
+    }
+
+    /// Where the next record ends on this line, if one does.
+    fn end(&mut self) -> Option<usize> {
+        match self.end {
+            Some(None) => None,
+            Some(Some(end)) if end > self.from => Some(end),
+            _ => {
+                let end = self.line[self.from..].find(END).map(|at| self.from + at + END.len());
+                self.end = Some(end);
+                end
+            }
+        }
     }
 
     pub(crate) fn next(&mut self, reading: Reading<'_>) -> io::Result<Option<CallItem>> {
@@ -32,8 +52,9 @@ impl Records {
             let rest = &self.line[self.from..];
             if rest.is_empty() {
                 let Some(line) = self.lines.next()? else { return Ok(None) };
-                (self.line, self.from, self.number) = (line.text, 0, line.number);
-                if line.too_long {
+                let too_long = line.too_long;
+                self.take(line);
+                if too_long {
                     self.from = self.line.len();
                     let problem = Problem::LongLine(self.lines.longest());
                     let span = Span::line(self.number);
@@ -59,15 +80,14 @@ impl Records {
         let first = self.number;
         let mut record = String::new();
         loop {
+            let end = self.end();
             let rest = &self.line[self.from..];
-            let end = rest.find(END).map(|at| at + END.len());
-            let part = &rest[..end.unwrap_or(rest.len())];
+            let part = &rest[..end.map_or(rest.len(), |end| end - self.from)];
             // Not where it began.
             let past = usize::from(record.is_empty());
             let anew = part.get(past..).and_then(|part| {
-                let declaration = part.find("<?xml");
-                let record = beginning(&part[..declaration.unwrap_or(part.len())]);
-                record.or(declaration)
+                let record = beginning(part);
+                part[..record.unwrap_or(part.len())].find("<?xml").or(record)
             });
             if let Some(anew) = anew.map(|at| at + past) {
                 record.push_str(&rest[..anew]);
@@ -80,7 +100,7 @@ impl Records {
             record.push_str(part);
             let span = Span { first, last: self.number };
             if let Some(end) = end {
-                self.from += end;
+                self.from = end;
                 return Ok(CallItem::of(call(&record, reading, span), span, &record));
             }
             record.push('\n');
@@ -97,7 +117,7 @@ impl Records {
             let Some(line) = next else {
                 return Ok(CallItem::refused(span, Problem::Breaks, &record));
             };
-            (self.line, self.from, self.number) = (line.text, 0, line.number);
+            self.take(line);
         }
     }
 }
@@ -106,8 +126,9 @@ impl Records {
 fn between(text: &str) -> usize {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
     loop {
-        let after = if rest.starts_with("<?xml") {
-            rest.split_once("?>").map(|(_, after)| after)
+        let after = if let Some(declaration) = rest.strip_prefix("<?xml") {
+            let end = declaration.find(['<', '?']).filter(|at| declaration[*at..].starts_with("?>"));
+            end.map(|at| &declaration[at + 2..])
         } else {
             rest.strip_prefix("<cdrs>").or_else(|| rest.strip_prefix("</cdrs>"))
         };
