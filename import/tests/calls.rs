@@ -147,11 +147,13 @@ fn options(text: &str) -> CallOptions {
             "skip-lines" => options.skip_lines = value.parse().unwrap(),
             "tech-prefix" => options.numbers.tech_prefixes.push(value.to_owned()),
             "ignore-column" => options.ignore_columns.push(value.to_owned()),
-            "duration-unit" => options.duration_unit = match value {
-                "minutes" => Unit::Minutes,
-                "milliseconds" => Unit::Milliseconds,
-                _ => Unit::Seconds,
-            },
+            "duration-unit" => {
+                options.duration_unit = match value {
+                    "minutes" => Unit::Minutes,
+                    "milliseconds" => Unit::Milliseconds,
+                    _ => Unit::Seconds,
+                }
+            }
             "column" => {
                 let (column, at) = value.split_once('=').unwrap();
                 options.columns.push((column.parse().unwrap(), at.parse().unwrap()));

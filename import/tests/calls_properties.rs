@@ -91,10 +91,35 @@ const TEMPLATES: [Format; 6] = [
 /// What a caller may try: quotes, commas, whole records.
 fn hostile() -> impl Strategy<Value = String> {
     let part = select(vec![
-        "\"", ",", "\",\"", "\", \"", "\",", ",\"", " ", "x", "", "\\", "\\\"", "\r", ";", "\t", "|",
-        "é", "{", "}", "</cdr>", "<cdr>", "&lt;", "%22", "1", "2026-11-20 10:00:00", "ANSWERED",
+        "\"",
+        ",",
+        "\",\"",
+        "\", \"",
+        "\",",
+        ",\"",
+        " ",
+        "x",
+        "",
+        "\\",
+        "\\\"",
+        "\r",
+        ";",
+        "\t",
+        "|",
+        "é",
+        "{",
+        "}",
+        "</cdr>",
+        "<cdr>",
+        "&lt;",
+        "%22",
+        "1",
+        "2026-11-20 10:00:00",
+        "ANSWERED",
         "\",\"1\",\"37061\",\"default\",\"2026-11-20 10:00:00\",\"\",\"\",\"1\",\"0\",\"USER_BUSY\",\"evil\",\"\",\"initech",
-        "initech", "'", "--",
+        "initech",
+        "'",
+        "--",
     ]);
     vec(part, 0..6).prop_map(|parts| parts.concat())
 }
@@ -294,9 +319,10 @@ fn header_of(format: Format) -> &'static str {
     match format {
         Format::Tollbook => "call_id,start_time,destination,billsec,originator\n",
         Format::AsteriskTable => "calldate,dst,billsec,accountcode,uniqueid\n",
-        Format::KamailioAcc => "method,from_tag,to_tag,callid,sip_code,time,src_user,dst_user,src_ip\n",
+        Format::KamailioAcc => {
+            "method,from_tag,to_tag,callid,sip_code,time,src_user,dst_user,src_ip\n"
+        }
         Format::Columns => "call id,start,callee,talk time,customer\n",
-        Format::ThreeCx => "",
         _ => "",
     }
 }
@@ -336,9 +362,11 @@ fn any_line() -> impl Strategy<Value = String> {
 
 #[test]
 fn two_answered_legs_are_a_conflict() {
-    let line = |seconds: u32| format!(
-        "\"globex\",\"3705\",\"37061\",\"c\",\"n\",\"SIP/a-00000001\",\"SIP/t-00000002\",\"Dial\",\"x\",\"2026-11-20 10:00:00\",\"2026-11-20 10:00:00\",\"2026-11-20 10:02:00\",120,{seconds},\"ANSWERED\",\"3\",\"1795161600.1\",\"\"\n"
-    );
+    let line = |seconds: u32| {
+        format!(
+            "\"globex\",\"3705\",\"37061\",\"c\",\"n\",\"SIP/a-00000001\",\"SIP/t-00000002\",\"Dial\",\"x\",\"2026-11-20 10:00:00\",\"2026-11-20 10:00:00\",\"2026-11-20 10:02:00\",120,{seconds},\"ANSWERED\",\"3\",\"1795161600.1\",\"\"\n"
+        )
+    };
     let calls = items(&(line(60) + &line(61) + &line(60)), None);
     let call = |at: usize| match &calls[at] {
         CallItem::Call(call) => call.clone(),
@@ -362,7 +390,14 @@ fn an_open_quote_refuses_its_line_only() {
     let good = template_line(Format::FreeswitchExample, "u1", "n");
     let text = format!("{good}\n\"broken\n{good}\n");
     let items = items(&text, None);
-    assert!(matches!(&items[1], CallItem::Refused { problem: Problem::OpenQuote | Problem::Cells { .. }, .. }), "{:?}", items[1]);
+    assert!(
+        matches!(
+            &items[1],
+            CallItem::Refused { problem: Problem::OpenQuote | Problem::Cells { .. }, .. }
+        ),
+        "{:?}",
+        items[1]
+    );
     assert!(matches!(&items[2], CallItem::Call(_)));
 }
 
@@ -402,7 +437,11 @@ fn files_of_calls_are_read_in_linear_time() {
         (Format::FreeswitchXml, "", "<cdr><?xml ?>"),
         (Format::FreeswitchXml, "<cdr>", "<a>"),
         (Format::FreeswitchXml, "", "<?xml ?>"),
-        (Format::KamailioAcc, header_of(Format::KamailioAcc), "BYE,t,f,c,200,2026-11-20 10:01:00,3705,37061,1\n"),
+        (
+            Format::KamailioAcc,
+            header_of(Format::KamailioAcc),
+            "BYE,t,f,c,200,2026-11-20 10:01:00,3705,37061,1\n",
+        ),
     ] {
         let of = |count: usize| format!("{head}{}", part.repeat(count));
         let (small, large) = (time(&of(8_000), format), time(&of(32_000), format));

@@ -116,9 +116,9 @@ fn named(name: &str) -> Option<i32> {
         // FreeSWITCH has more of its own; what they have in common is that the call failed.
         other
             if !other.is_empty()
-                && other
-                    .bytes()
-                    .all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9'))
+                && other.bytes().all(|byte| {
+                    byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9')
+                })
                 && other.contains('_') =>
         {
             0

@@ -165,7 +165,7 @@ const TOLLBOOK: &[Named] = &[
 ];
 
 /// Asterisk's table `cdr`. Names from its documentation ("CDR Variables", "CDR Storage Backends")
-/// and from the dumps that FreePBX, Issabel and others ship (`asteriskcdrdb`).
+/// and from the dumps that `FreePBX`, Issabel and others ship (`asteriskcdrdb`).
 const ASTERISK: &[Named] = &[
     with("uniqueid", Column::CallId),
     with("linkedid", Column::LinkedId),
@@ -388,7 +388,7 @@ const YETI: &[Named] = &[
     known("vendor_invoice_id"),
 ];
 
-/// The CDR table of VOS3000, as a public script that extracts it (earlruby/extract_vos3000_data)
+/// The CDR table of VOS3000, as a public script that extracts it (`earlruby/extract_vos3000_data`)
 /// and public copies of its schema have it. Its `holdtime` is the time after the answer, its
 /// times are seconds or milliseconds since 1970 or local times. (The layout of its pipe-separated
 /// text files was not to be had: [`super::CallOptions::columns`] by position reads them.)
@@ -554,7 +554,7 @@ const CISCO: &[Named] = &[
 /// Of each end of a Cisco call there are many more, all with these beginnings.
 pub(crate) const CISCO_ENDS: &[&str] = &["orig", "dest"];
 
-/// Channel variables of FreeSWITCH: its documentation "Channel Variables" and "mod_cdr_csv", and
+/// Channel variables of FreeSWITCH: its documentation "Channel Variables" and `mod_cdr_csv`, and
 /// the schemas of `mod_cdr_pg_csv`. The epochs come first: they need no zone.
 pub(crate) const FREESWITCH: &[Named] = &[
     with("uuid", Column::CallId),

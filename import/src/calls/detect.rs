@@ -1,8 +1,7 @@
 //! Who wrote a file, from its first lines.
 
 use super::{
-    At, CallOptions, Format, OpenError, Unused,
-    cause,
+    At, CallOptions, Format, OpenError, Unused, cause,
     columns::{self, SIGNS, plain},
     csv::{Dialect, split},
     layout::Layout,
@@ -22,7 +21,12 @@ pub(crate) enum Detected {
     /// Cells by their places.
     Cells(Format, Dialect),
     /// Cells that a header names, with the place of its line among those looked at.
-    Header { at: usize, format: Format, dialect: Dialect, names: Vec<String> },
+    Header {
+        at: usize,
+        format: Format,
+        dialect: Dialect,
+        names: Vec<String>,
+    },
 }
 
 pub(crate) fn detect(lines: &[&Line], options: &CallOptions) -> Result<Detected, OpenError> {
@@ -163,11 +167,8 @@ fn format_of(
 /// Formats without a header, by what stands where.
 fn by_places(lines: &[&Line], options: &CallOptions) -> Result<Detected, OpenError> {
     let comma = Dialect { separator: options.separator.unwrap_or(','), quotes: true };
-    let mut cells = [
-        (Format::AsteriskCsv, 0_usize),
-        (Format::AsteriskCustom, 0),
-        (Format::ThreeCx, 0),
-    ];
+    let mut cells =
+        [(Format::AsteriskCsv, 0_usize), (Format::AsteriskCustom, 0), (Format::ThreeCx, 0)];
     for line in lines {
         let Ok(read) = split(&line.text, comma) else { continue };
         for (format, count) in &mut cells {
@@ -207,7 +208,8 @@ fn fits(format: Format, cells: &[String]) -> bool {
         let cell = cell(at);
         !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
     };
-    let word = |at| super::Disposition::from_words(cell(at)).is_some() && cause::code(cell(at)).is_none();
+    let word =
+        |at| super::Disposition::from_words(cell(at)).is_some() && cause::code(cell(at)).is_none();
     match format {
         Format::AsteriskCsv => {
             (16..=21).contains(&cells.len())

@@ -10,7 +10,8 @@ use super::{
     acc::Pairs,
     csv::{Dialect, split},
     detect::{Detected, LOOK, detect},
-    json, layout::{self, Layout},
+    json,
+    layout::{self, Layout},
     lines::{Line, Lines},
     number::cut,
     record::{Reading, Values},
@@ -88,8 +89,11 @@ struct Header {
 enum Rows {
     Lines(Lines, Dialect),
     /// Those of a spreadsheet.
-    Cells(Box<dyn Iterator<Item = Result<(u64, Vec<String>), OpenError>> + Send>),
+    Cells(SheetRows),
 }
+
+/// The rows of a spreadsheet, each with its number from 1, and its cells as texts.
+pub type SheetRows = Box<dyn Iterator<Item = io::Result<(u64, Vec<String>)>> + Send>;
 
 impl CallFile {
     /// Opens text: a file of lines, of JSON, or of XML.
@@ -184,7 +188,8 @@ impl CallFile {
         }
         let pairs = (format == Format::KamailioAcc).then(Pairs::default);
         let header = Box::new(Header { names, layout, pairs });
-        let mut file = Self::new(format, options, Body::Header(header, Rows::Lines(lines, dialect)));
+        let mut file =
+            Self::new(format, options, Body::Header(header, Rows::Lines(lines, dialect)));
         file.header_line = Some(header_line);
         file.ignored = ignored;
         file.due = due;
@@ -196,10 +201,7 @@ impl CallFile {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub(crate) fn rows(
-        mut rows: Box<dyn Iterator<Item = Result<(u64, Vec<String>), OpenError>> + Send>,
-        options: &CallOptions,
-    ) -> Result<Self, OpenError> {
+    pub fn rows(mut rows: SheetRows, options: &CallOptions) -> Result<Self, OpenError> {
         // As a line of text, so that a header is found in one way; a tab is in no cell's name.
         let dialect = Dialect { separator: '\t', quotes: false };
         let tabs = CallOptions { separator: Some('\t'), ..options.clone() };
@@ -404,15 +406,13 @@ fn next_joined(
     }
     let mut text = line.text.clone();
     let ahead = lines.peek(JOINED)?;
-    let mut used = 0;
-    for next in ahead {
+    for (index, next) in ahead.iter().enumerate() {
         let alone = split(&next.text, dialect).is_ok_and(|cells| cells.len() == width);
         if alone || whole(next, longest, options).is_err() {
             break;
         }
         text.push('\n');
         text.push_str(&next.text);
-        used += 1;
         // Only a quote can end the cell.
         if !next.text.contains('"') {
             continue;
@@ -421,7 +421,7 @@ fn next_joined(
             Err(Problem::OpenQuote) => {}
             Ok(cells) if cells.len() == width => {
                 let last = next.number;
-                for _ in 0..used {
+                for _ in 0..=index {
                     lines.next()?;
                 }
                 let span = Span { first: line.number, last };

@@ -1,5 +1,5 @@
 //! `mod_json_cdr` of FreeSWITCH: an object for each leg, in a file of its own, one on a line, in an
-//! array, or one behind the other. Its documentation: "mod_json_cdr — JSON CDR over HTTP".
+//! array, or one behind the other. Its documentation: "`mod_json_cdr` — JSON CDR over HTTP".
 
 use std::{fmt, io, mem};
 
@@ -67,10 +67,10 @@ impl Records {
     fn object(&mut self, reading: Reading<'_>) -> io::Result<CallItem> {
         let first = self.number;
         let mut object = String::new();
-        let mut scan = Scan::default();
+        let mut object_end = ObjectEnd::default();
         loop {
             let rest = &self.line[self.from..];
-            if let Some(end) = scan.end(rest) {
+            if let Some(end) = object_end.find(rest) {
                 object.push_str(&rest[..end]);
                 self.from += end;
                 let span = Span { first, last: self.number };
@@ -80,7 +80,7 @@ impl Records {
             object.push('\n');
             self.from = self.line.len();
             let span = Span { first, last: self.number };
-            if scan.in_text || object.len() > LONGEST_RECORD {
+            if object_end.in_text || object.len() > LONGEST_RECORD {
                 return Ok(CallItem::refused(span, Problem::Breaks, &object));
             }
             let next = self.lines.peek(1)?.front();
@@ -101,15 +101,15 @@ impl Records {
 
 /// Where an object ends.
 #[derive(Default)]
-struct Scan {
+struct ObjectEnd {
     depth: usize,
     in_text: bool,
     escaped: bool,
 }
 
-impl Scan {
+impl ObjectEnd {
     /// The place behind the end of the object, if it is in this part of it.
-    fn end(&mut self, text: &str) -> Option<usize> {
+    fn find(&mut self, text: &str) -> Option<usize> {
         for (at, byte) in text.bytes().enumerate() {
             if mem::take(&mut self.escaped) {
                 continue;
@@ -180,7 +180,10 @@ fn call(text: &str, reading: Reading<'_>, span: Span) -> Result<super::Call, Pro
     });
     let profile = flow.and_then(|flow| flow.get("caller_profile"));
     let profile = ["caller_id_number", "destination_number", "network_addr"].map(|name| {
-        (name.to_owned(), profile.and_then(|profile| profile.get(name)).map_or_else(String::new, text_of))
+        (
+            name.to_owned(),
+            profile.and_then(|profile| profile.get(name)).map_or_else(String::new, text_of),
+        )
     });
     of_variables(record.variables.0, profile, reading, span)
 }
@@ -192,10 +195,11 @@ pub(crate) fn of_variables(
     reading: Reading<'_>,
     span: Span,
 ) -> Result<super::Call, Problem> {
-    let needed = |name: &str| FREESWITCH.iter().any(|(known, used)| used.is_some() && *known == name);
+    let needed =
+        |name: &str| FREESWITCH.iter().any(|(known, used)| used.is_some() && *known == name);
     variables.retain(|(name, _)| needed(name));
     variables.sort();
-    if let Some([(name, _), _]) = variables.array_windows().find(|[one, next]| one.0 == next.0) {
+    if let Some([(name, _), ..]) = variables.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(Problem::Twice(shown(name)));
     }
     // With `encode-values` on, which is the default, values are written as in a URL: to be seen
@@ -231,15 +235,12 @@ fn from_url(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-        match (first, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let (b'%', Some(high), Some(low)) = (first, digit(0), digit(1)) {
+            bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -49,7 +49,8 @@ impl Layout {
     pub(crate) fn missing(&self) -> Vec<&'static str> {
         let mut missing = Vec::new();
         let has = |column| self.has(column);
-        if !has(Column::CallId) && !(has(Column::LinkedId) && has(Column::Channel)) {
+        let linked = has(Column::LinkedId) && has(Column::Channel);
+        if !has(Column::CallId) && !linked {
             missing.push("call_id");
         }
         if ![Column::StartTime, Column::AnswerTime, Column::EndTime].into_iter().any(has) {
@@ -97,7 +98,8 @@ pub(crate) fn by_header(
         if is_known(format, name) || ignored {
             unused.push(position);
         } else {
-            problems.push(Unused::Unknown { position: position + 1, name: header[position].clone() });
+            problems
+                .push(Unused::Unknown { position: position + 1, name: header[position].clone() });
         }
     }
     let layout = Layout { uses };
@@ -171,7 +173,10 @@ fn twice(
         if !said && all.len() > 1 && (same || format == Format::Columns) {
             problems.push(Unused::Twice {
                 meaning: column.name(),
-                columns: all.iter().map(|at| format!("{} ({})", shown(&names[*at]), at + 1)).collect(),
+                columns: all
+                    .iter()
+                    .map(|at| format!("{} ({})", shown(&names[*at]), at + 1))
+                    .collect(),
             });
         }
     }
@@ -180,8 +185,7 @@ fn twice(
 
 fn is_known(format: Format, name: &str) -> bool {
     columns::of(format).iter().any(|(known, _)| *known == name)
-        || (format == Format::Cisco
-            && columns::CISCO_ENDS.iter().any(|end| name.starts_with(end)))
+        || (format == Format::Cisco && columns::CISCO_ENDS.iter().any(|end| name.starts_with(end)))
 }
 
 fn is_ignored(name: &str, options: &CallOptions) -> bool {
@@ -209,10 +213,9 @@ pub(crate) fn asterisk_csv(cells: &[&str]) -> Result<Layout, Problem> {
     let is_id = |position: usize| cells.get(position).is_some_and(|cell| is_uniqueid(cell));
     let linked = |at: usize| [(Column::LinkedId, at), (Column::Sequence, at + 1)];
     match cells.len() {
-        16 => {}
         17 if is_id(16) => uses.push((Column::CallId, 16)),
-        // A userfield alone.
-        17 => {}
+        // No ids: at most a userfield.
+        16 | 17 => {}
         18 => uses.push((Column::CallId, 16)),
         19 if is_id(16) => {
             uses.push((Column::CallId, 16));

@@ -37,17 +37,15 @@ pub fn compare(known: &Call, new: &Call) -> Leg {
     }
     match (is_answered(known), is_answered(new)) {
         (true, true) => Leg::Conflict,
-        (true, false) => Leg::Absorbed,
         (false, true) => Leg::Replaces,
         (false, false) if rank(new) > rank(known) => Leg::Replaces,
-        (false, false) => Leg::Absorbed,
+        (_, false) => Leg::Absorbed,
     }
 }
 
 /// Whether two records say the same of a call; where in which file they stand does not count.
 #[must_use]
 pub fn same_contents(one: &Call, other: &Call) -> bool {
-    let Call { span: _, bye_line: _, attempts: _, ..} = one;
     // Listed by name, so that a field that is added to a call is thought of here.
     let Call {
         span: _,

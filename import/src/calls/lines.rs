@@ -1,6 +1,9 @@
 //! The lines of a file, numbered as an editor numbers them.
 
-use std::{collections::VecDeque, io::{self, BufRead}};
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead},
+};
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 

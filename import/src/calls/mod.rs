@@ -33,7 +33,7 @@ use jiff::Timestamp;
 pub use self::{
     cause::Disposition,
     columns::Column,
-    file::{CallFile, CallItem},
+    file::{CallFile, CallItem, SheetRows},
     ids::{CallIds, LONGEST_KEY},
     number::{National, Numbers},
     options::{At, By, CallOptions, Format, Unit, UnknownName, Whose},

@@ -4,10 +4,7 @@ use std::{fmt, str::FromStr};
 
 use jiff::tz::TimeZone;
 
-use super::{
-    columns::Column,
-    number::Numbers,
-};
+use super::{columns::Column, number::Numbers};
 
 /// Who wrote a file, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +15,7 @@ pub enum Format {
     AsteriskCsv,
     /// Asterisk's `cdr_custom` with the mapping of its sample configuration.
     AsteriskCustom,
-    /// Asterisk's table `cdr` dumped from a database, with a header (FreePBX, Issabel, …).
+    /// Asterisk's table `cdr` dumped from a database, with a header (`FreePBX`, Issabel, …).
     AsteriskTable,
     /// FreeSWITCH's `mod_cdr_csv`, template `sql`.
     FreeswitchSql,

@@ -1,6 +1,10 @@
 //! What is wrong with a file, and with a record.
 
-use super::{Disposition, number::shown, options::{Format, names}};
+use super::{
+    Disposition,
+    number::shown,
+    options::{Format, names},
+};
 
 /// Why a record is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -223,9 +227,6 @@ pub enum OpenError {
     /// Reading it failed.
     #[error("it cannot be read")]
     Read(#[from] std::io::Error),
-    /// What is around the calls (an archive, a spreadsheet) cannot be read.
-    #[error(transparent)]
-    Table(#[from] crate::Error),
     /// Nobody knows who wrote it.
     #[error("who wrote this file? Say so: {list}", list = names())]
     UnknownFormat,

@@ -99,10 +99,7 @@ impl Reading<'_> {
     }
 
     fn is_asterisk(self) -> bool {
-        matches!(
-            self.format,
-            Format::AsteriskCsv | Format::AsteriskCustom | Format::AsteriskTable
-        )
+        matches!(self.format, Format::AsteriskCsv | Format::AsteriskCustom | Format::AsteriskTable)
     }
 
     /// An id of Asterisk's is that of a channel, on which several trunks may be tried; under one
@@ -155,8 +152,8 @@ impl Reading<'_> {
         }
         let hint = self.is_asterisk().then(|| created(&ids.unique)).flatten();
         let answer = moments(answer);
-        let (start, end) = resolve(starts, moments(end), durations.total, hint)
-            .ok_or(Problem::NoStartTime)?;
+        let (start, end) =
+            resolve(starts, moments(end), durations.total, hint).ok_or(Problem::NoStartTime)?;
         Ok(CallTimes {
             start,
             answer: answer.and_then(|answer| {
@@ -194,8 +191,8 @@ impl Reading<'_> {
         cause: Option<i32>,
     ) -> Option<Disposition> {
         // Asterisk and unknown switches may write a time of answer that means nothing.
-        let says_answers = !self.is_asterisk()
-            && !matches!(self.format, Format::Columns | Format::Tollbook);
+        let says_answers =
+            !self.is_asterisk() && !matches!(self.format, Format::Columns | Format::Tollbook);
         if billsec_ms > 0 || (says_answers && times.answer.is_some()) {
             return Some(Disposition::Answered);
         }
@@ -248,11 +245,7 @@ impl Durations {
 
 /// A duration in milliseconds: a number of the unit, with or without places, or `hh:mm:ss`.
 /// What is left of a millisecond counts as one.
-fn milliseconds(
-    column: &'static str,
-    text: &str,
-    unit: Unit,
-) -> Result<Option<i64>, Problem> {
+fn milliseconds(column: &'static str, text: &str, unit: Unit) -> Result<Option<i64>, Problem> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
@@ -409,8 +402,8 @@ fn originator(values: &Values<'_>, whose: &Whose) -> Result<Party, Problem> {
         name: String::new(),
     };
     let party = named(party, whose);
-    let by_point = party.point_id.is_some()
-        || (whose.by.contains(&By::Point) && !party.point.is_empty());
+    let by_point =
+        party.point_id.is_some() || (whose.by.contains(&By::Point) && !party.point.is_empty());
     if party.name.is_empty() && !by_point {
         return Err(Problem::NoOriginator);
     }

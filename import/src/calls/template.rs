@@ -5,12 +5,7 @@
 //! is refused. What is in a cell can only add to their count: a line of the right count is cut
 //! where the switch cut it, and a quote in a cell that a caller has no hand in shows the rest.
 
-use super::{
-    OpenError, Problem, cause,
-    columns,
-    layout::Layout,
-    options::Format,
-};
+use super::{OpenError, Problem, cause, columns, layout::Layout, options::Format};
 
 /// A template: what stands before, between and behind its variables, and the variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +84,8 @@ impl Template {
         let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
         let mut template = Self::of(names, true);
         if format == Format::FreeswitchSql {
-            template.prefix = "INSERT INTO ".to_owned();
-            template.suffix = ");".to_owned();
+            "INSERT INTO ".clone_into(&mut template.prefix);
+            ");".clone_into(&mut template.suffix);
         }
         Some(template)
     }
@@ -120,14 +115,14 @@ impl Template {
         }
         let mut template = Self::of(names, quoted);
         if quoted {
-            template.prefix = first.strip_suffix('"').unwrap_or(first).to_owned();
+            first.strip_suffix('"').unwrap_or(first).clone_into(&mut template.prefix);
             let suffix = rest.strip_prefix('"').ok_or_else(|| bad("ends without a quote"))?;
             suffix.clone_into(&mut template.suffix);
         } else {
-            template.prefix = (*first).to_owned();
+            (*first).clone_into(&mut template.prefix);
             rest.clone_into(&mut template.suffix);
         }
-        for column in template.layout.missing() {
+        if let Some(column) = template.layout.missing().first() {
             return Err(OpenError::Template(format!("has no variable for {column}")));
         }
         Ok(template)
@@ -252,7 +247,8 @@ mod tests {
 
     #[test]
     fn templates_of_operators() {
-        let text = r#""${uuid}","${start_epoch}","${billsec}","${destination_number}","${accountcode}""#;
+        let text =
+            r#""${uuid}","${start_epoch}","${billsec}","${destination_number}","${accountcode}""#;
         let template = Template::parse(text).unwrap();
         assert_eq!(template.split(r#""u","1795161600","60","370","acme""#).unwrap().len(), 5);
         let plain = "${uuid},${start_epoch},${billsec},${destination_number}";
@@ -262,7 +258,8 @@ mod tests {
         }
         let sql = Template::shipped(Format::FreeswitchSql).unwrap();
         let cells = LINE.strip_suffix(r#","PCMU","PCMU""#).unwrap();
-        let line = format!("INSERT INTO cdr VALUES ({});", cells.replace(r#","globex"#, r#", "globex"#));
+        let line =
+            format!("INSERT INTO cdr VALUES ({});", cells.replace(r#","globex"#, r#", "globex"#));
         assert!(sql.fits(&line), "{line}");
     }
 }

@@ -46,13 +46,9 @@ impl Times<'_> {
             return Ok(None);
         }
         let formatted = self.format.and_then(|format| parse_as(format, text));
-        match formatted.or_else(|| parse(text)) {
-            Some(written) => Ok(Some(written)),
-            None => {
-                let ambiguous = looks_like_day_and_month(text);
-                Err(Problem::Time { column, text: shown(text), ambiguous })
-            }
-        }
+        let ambiguous = || looks_like_day_and_month(text);
+        let bad = || Problem::Time { column, text: shown(text), ambiguous: ambiguous() };
+        formatted.or_else(|| parse(text)).map(Some).ok_or_else(bad)
     }
 
     /// The moments that a written time may stand for: one, or none or two around a change of

@@ -1,10 +1,14 @@
 //! `mod_xml_cdr` of FreeSWITCH: a `<cdr>` for each leg, in a file of its own or one behind the
-//! other. Its documentation: "mod_xml_cdr", with an example.
+//! other. Its documentation of the module, with an example.
 
 use std::io;
 
 use super::{
-    Call, Problem, Span, file::CallItem, json::of_variables, lines::{Line, Lines}, record::Reading,
+    Call, Problem, Span,
+    file::CallItem,
+    json::of_variables,
+    lines::{Line, Lines},
+    record::Reading,
 };
 
 /// The longest record, in bytes.
@@ -19,28 +23,35 @@ pub(crate) struct Records {
     line: String,
     from: usize,
     number: u64,
-    /// Behind the next end of a record on this line, once it was looked for: a line is searched
-    /// once, however many beginnings it has.
-    end: Option<Option<usize>>,
+    end: NextEnd,
+}
+
+/// Where the next record ends on a line: it is searched once, however many beginnings it has.
+#[derive(Clone, Copy)]
+enum NextEnd {
+    NotSought,
+    Nowhere,
+    Behind(usize),
 }
 
 impl Records {
     pub(crate) fn new(lines: Lines) -> Self {
-        Self { lines, line: String::new(), from: 0, number: 0, end: None }
+        Self { lines, line: String::new(), from: 0, number: 0, end: NextEnd::NotSought }
     }
 
     fn take(&mut self, line: Line) {
-        (self.line, self.from, self.number, self.end) = (line.text, 0, line.number, None);
+        (self.line, self.from, self.number, self.end) =
+            (line.text, 0, line.number, NextEnd::NotSought);
     }
 
     /// Where the next record ends on this line, if one does.
     fn end(&mut self) -> Option<usize> {
         match self.end {
-            Some(None) => None,
-            Some(Some(end)) if end > self.from => Some(end),
-            _ => {
+            NextEnd::Nowhere => None,
+            NextEnd::Behind(end) if end > self.from => Some(end),
+            NextEnd::NotSought | NextEnd::Behind(_) => {
                 let end = self.line[self.from..].find(END).map(|at| self.from + at + END.len());
-                self.end = Some(end);
+                self.end = end.map_or(NextEnd::Nowhere, NextEnd::Behind);
                 end
             }
         }
@@ -84,12 +95,12 @@ impl Records {
             let rest = &self.line[self.from..];
             let part = &rest[..end.map_or(rest.len(), |end| end - self.from)];
             // Not where it began.
-            let past = usize::from(record.is_empty());
-            let anew = part.get(past..).and_then(|part| {
+            let skipped = usize::from(record.is_empty());
+            let anew = part.get(skipped..).and_then(|part| {
                 let record = beginning(part);
                 part[..record.unwrap_or(part.len())].find("<?xml").or(record)
             });
-            if let Some(anew) = anew.map(|at| at + past) {
+            if let Some(anew) = anew.map(|at| at + skipped) {
                 record.push_str(&rest[..anew]);
                 self.from += anew;
                 // What begins on a line of its own leaves that line out.
@@ -127,7 +138,8 @@ fn between(text: &str) -> usize {
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
     loop {
         let after = if let Some(declaration) = rest.strip_prefix("<?xml") {
-            let end = declaration.find(['<', '?']).filter(|at| declaration[*at..].starts_with("?>"));
+            let end =
+                declaration.find(['<', '?']).filter(|at| declaration[*at..].starts_with("?>"));
             end.map(|at| &declaration[at + 2..])
         } else {
             rest.strip_prefix("<cdrs>").or_else(|| rest.strip_prefix("</cdrs>"))
@@ -157,9 +169,10 @@ fn call(text: &str, reading: Reading<'_>, span: Span) -> Result<Call, Problem> {
     };
     let get = |id: Option<roxmltree::NodeId>| id.and_then(|id| document.get_node(id));
     let Some(variables) = get(child(root, "variables")) else { return Err(bad) };
-    let texts = variables.children().filter(roxmltree::Node::is_element).map(|variable| {
-        (variable.tag_name().name().to_owned(), text_of(variable))
-    });
+    let texts = variables
+        .children()
+        .filter(roxmltree::Node::is_element)
+        .map(|variable| (variable.tag_name().name().to_owned(), text_of(variable)));
     let flow = get(child(root, "callflow"));
     let profile = flow.and_then(|flow| get(child(flow, "caller_profile")));
     let profile = ["caller_id_number", "destination_number", "network_addr"].map(|name| {
