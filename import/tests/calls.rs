@@ -12,7 +12,8 @@ use std::{
 
 use jiff::tz::TimeZone;
 use tollbook_import::calls::{
-    By, Call, CallFile, CallItem, CallOptions, Party, Unit,
+    At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Format, National, Numbers,
+    Party, Problem, Unit, Whose,
     legs::{self, Leg},
 };
 
@@ -162,4 +163,101 @@ fn options(text: &str) -> CallOptions {
         }
     }
     options
+}
+
+#[test]
+fn a_call_may_begin_in_one_file_and_end_in_the_next() {
+    let head = "method,from_tag,to_tag,callid,sip_code,time,src_user,dst_user,accountcode\n";
+    let row = |method: &str, call: &str, time: &str| {
+        format!("{method},f,t,{call},200,2026-11-20 {time},3705,37061,globex\n")
+    };
+    let files = [
+        head.to_owned() + &row("INVITE", "c1", "23:59:00") + &row("INVITE", "c2", "23:59:30"),
+        "not of Kamailio: call_id,start_time\n".to_owned(),
+        head.to_owned() + &row("BYE", "c3", "23:59:59") + &row("BYE", "c1", "23:59:40"),
+    ];
+    let options = CallOptions::default();
+    let mut dialogs = Dialogs::default();
+    let mut found = Vec::new();
+    for text in files {
+        let Ok(file) = CallFile::read(Box::new(std::io::Cursor::new(text)), &options) else {
+            continue;
+        };
+        let mut file = file.with_dialogs(dialogs);
+        while let Some(item) = file.next_item().unwrap() {
+            found.push(item);
+        }
+        dialogs = file.into_dialogs();
+    }
+    let [CallItem::Call(call)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((call.span.first, call.billsec_ms), (3, Some(40_000)));
+    let left: Vec<_> = dialogs
+        .refused()
+        .into_iter()
+        .map(|(file, item)| match item {
+            CallItem::Refused { span, problem, .. } => (file, span.first, problem),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(left, [(0, 3, Problem::NoBye), (1, 2, Problem::NoInvite)]);
+}
+
+#[test]
+fn rows_of_a_spreadsheet() {
+    let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+    let rows = [
+        row(&["Calls of November", "", "", "", ""]),
+        row(&["Call ID", "Start Time", "Callee", "Talk Time", "Customer"]),
+        row(&["a", "2026-11-20 10:00:00", "37061234567", "60", "globex"]),
+        row(&["", "", "", "", ""]),
+        row(&["Total", "", "", "60", ""]),
+    ];
+    let rows = rows.into_iter().zip(1..).map(|(cells, number)| Ok((number, cells)));
+    let mut file = CallFile::rows(Box::new(rows), &CallOptions::default()).unwrap();
+    assert_eq!(file.header_line(), Some(2));
+    assert!(
+        matches!(file.next_item().unwrap(), Some(CallItem::Call(call)) if call.span.first == 3)
+    );
+    let refused = file.next_item().unwrap();
+    assert!(matches!(refused, Some(CallItem::Refused { span, .. }) if span.first == 5));
+    assert!(file.next_item().unwrap().is_none());
+}
+
+#[test]
+fn numbers_of_one_customer() {
+    let text = "call_id,start_time,destination,billsec,originator\n\
+                a,2026-11-20 10:00:00,77#0061234567,60,Globex\n\
+                b,2026-11-20 10:00:00,0061234567,60,initech\n";
+    let mut options = CallOptions::default();
+    let national = National { prefix: String::new(), country_code: "370".to_owned() };
+    let numbers = Numbers {
+        tech_prefixes: vec!["77#00".to_owned()],
+        national: Some(national),
+        ..Numbers::default()
+    };
+    options.numbers_of.insert("globex".to_owned(), numbers);
+    let mut file = CallFile::read(Box::new(std::io::Cursor::new(text)), &options).unwrap();
+    let mut destinations = Vec::new();
+    while let Some(CallItem::Call(call)) = file.next_item().unwrap() {
+        destinations.push(call.destination);
+    }
+    assert_eq!(destinations, ["37061234567", "61234567"]);
+}
+
+#[test]
+fn options_can_be_kept() {
+    let columns =
+        vec![(Column::CallId, At::Name("Ref".to_owned())), (Column::Destination, At::Position(4))];
+    let text = serde_json::to_string(&columns).unwrap();
+    assert_eq!(text, r#"[["call_id","Ref"],["destination",4]]"#);
+    assert_eq!(serde_json::from_str::<Vec<(Column, At)>>(&text).unwrap(), columns);
+    assert!(serde_json::from_str::<Column>("\"colour\"").is_err());
+    let whose = Whose { by: vec![By::Peer, By::Account], otherwise: "a".to_owned() };
+    let text = serde_json::to_string(&(Format::ThreeCx, &whose, Unit::Minutes)).unwrap();
+    assert_eq!(text, r#"["3cx",{"by":["peer","account"],"otherwise":"a"},"minutes"]"#);
+    let numbers: Numbers = serde_json::from_str(r#"{"tech_prefixes":["1#"]}"#).unwrap();
+    assert_eq!(numbers.international_prefixes, ["00"]);
+    for (format, name) in Format::NAMES {
+        assert_eq!(name.parse::<Format>().unwrap(), format);
+    }
 }

@@ -457,12 +457,17 @@ fn files_of_calls_are_read_in_linear_time() {
 fn speed() {
     const COUNT: usize = 200_000;
     let asterisk = "\"globex\",\"3705\",\"37061\",\"c\",\"\"\"n\"\" <1>\",\"SIP/a-00000001\",\"SIP/b-00000001\",\"Dial\",\"SIP/b/37061,60\",\"2026-11-20 10:00:00\",\"2026-11-20 10:00:10\",\"2026-11-20 10:01:10\",70,60,\"ANSWERED\",\"DOCUMENTATION\",\"1795161600.1\",\"\"\n";
-    let table = "2026-11-20 10:00:00,\"\"\"n\"\" <1>\",3705,37061,60,ANSWERED,globex,1795161600.1\n";
+    let table =
+        "2026-11-20 10:00:00,\"\"\"n\"\" <1>\",3705,37061,60,ANSWERED,globex,1795161600.1\n";
     let json = "{\"variables\":{\"uuid\":\"u1\",\"accountcode\":\"globex\",\"start_epoch\":\"1795161600\",\"billsec\":\"60\",\"hangup_cause\":\"NORMAL_CLEARING\"},\"callflow\":[{\"caller_profile\":{\"caller_id_number\":\"3705\",\"destination_number\":\"37061\"}}]}\n";
     let xml = "<cdr><variables><uuid>u1</uuid><accountcode>globex</accountcode><start_epoch>1795161600</start_epoch><billsec>60</billsec><hangup_cause>NORMAL_CLEARING</hangup_cause></variables><callflow><caller_profile><caller_id_number>3705</caller_id_number><destination_number>37061</destination_number></caller_profile></callflow></cdr>\n";
     for (name, head, line) in [
         ("asterisk", "", asterisk.to_owned()),
-        ("table", "calldate,clid,src,dst,billsec,disposition,accountcode,uniqueid\n", table.to_owned()),
+        (
+            "table",
+            "calldate,clid,src,dst,billsec,disposition,accountcode,uniqueid\n",
+            table.to_owned(),
+        ),
         ("freeswitch", "", template_line(Format::FreeswitchExample, "u1", "n") + "\n"),
         ("json", "", json.to_owned()),
         ("xml", "", xml.to_owned()),

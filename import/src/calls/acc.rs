@@ -9,12 +9,43 @@ use super::{
     record::{Reading, Values, sip_status},
 };
 
+/// Kamailio's dialogs whose other half may be in a further file: a call that began before a
+/// dump was made and ended after it.
+///
+/// [`CallFile::with_dialogs`](super::CallFile::with_dialogs) goes on with them,
+/// [`CallFile::into_dialogs`](super::CallFile::into_dialogs) gives them back, and
+/// [`Self::refused`] says at last what was left.
+#[derive(Debug, Default)]
+pub struct Dialogs {
+    dialogs: HashMap<Dialog, Half>,
+    /// How many files were read.
+    files: usize,
+}
+
+impl Dialogs {
+    /// What is left without its other half after the last file: an INVITE that was answered, a
+    /// BYE. Each with the number of its file, from 0, in order.
+    #[must_use]
+    pub fn refused(self) -> Vec<(usize, CallItem)> {
+        let halves = self.dialogs.into_values().filter_map(|half| match half {
+            Half::Invite(invite) => Some((invite, Problem::NoBye)),
+            Half::Bye(bye) => Some((bye, Problem::NoInvite)),
+            Half::Whole(_) => None,
+        });
+        let mut halves: Vec<_> = halves.collect();
+        halves.sort_by_key(|(half, _)| (half.file, half.line));
+        halves.into_iter().map(|(half, problem)| (half.file, half.refused(problem))).collect()
+    }
+}
+
 /// Transactions on their way to become calls.
 #[derive(Default)]
 pub(crate) struct Pairs {
-    dialogs: HashMap<Dialog, Half>,
+    pub(crate) dialogs: Dialogs,
+    /// Whether what is left at the end goes on to a further file.
+    pub(crate) go_on: bool,
     due: VecDeque<CallItem>,
-    /// The dialogs that were left at the end, in the order of their lines.
+    /// What was left at the end.
     left: Option<VecDeque<CallItem>>,
 }
 
@@ -22,6 +53,7 @@ pub(crate) struct Pairs {
 type Dialog = (String, String, String);
 
 /// What is known of a dialog.
+#[derive(Debug)]
 enum Half {
     Invite(Transaction),
     Bye(Transaction),
@@ -29,7 +61,9 @@ enum Half {
     Whole(u64),
 }
 
+#[derive(Debug)]
 struct Transaction {
+    file: usize,
     line: u64,
     text: String,
     /// What it says, by column.
@@ -37,10 +71,11 @@ struct Transaction {
 }
 
 impl Transaction {
-    fn new(values: &Values<'_>, line: u64, text: &str) -> Self {
+    fn new(values: &Values<'_>, file: usize, line: u64, text: &str) -> Self {
         let cells = Column::ALL.iter().map(|column| (*column, values.get(*column)));
         let cells = cells.filter(|(_, text)| !text.is_empty());
         Self {
+            file,
             line,
             text: cut(text, 4_096).to_owned(),
             cells: cells.map(|(column, text)| (column, text.to_owned())).collect(),
@@ -96,23 +131,24 @@ impl Pairs {
         tags.sort_unstable();
         let [one, other] = tags.map(str::to_owned);
         let dialog = (values.get(Column::CallId).to_owned(), one, other);
-        let new = Transaction::new(values, line, text);
+        let Dialogs { dialogs, files } = &mut self.dialogs;
+        let new = Transaction::new(values, *files, line, text);
         let is_invite = method == "INVITE";
-        let items = match (self.dialogs.remove(&dialog), is_invite) {
+        let items = match (dialogs.remove(&dialog), is_invite) {
             (None, true) => {
-                self.dialogs.insert(dialog, Half::Invite(new));
+                dialogs.insert(dialog, Half::Invite(new));
                 return;
             }
             (None, false) => {
-                self.dialogs.insert(dialog, Half::Bye(new));
+                dialogs.insert(dialog, Half::Bye(new));
                 return;
             }
             (Some(Half::Invite(invite)), false) => {
-                self.dialogs.insert(dialog, Half::Whole(invite.line));
+                dialogs.insert(dialog, Half::Whole(invite.line));
                 whole(&invite, &new, reading)
             }
             (Some(Half::Bye(bye)), true) => {
-                self.dialogs.insert(dialog, Half::Whole(new.line));
+                dialogs.insert(dialog, Half::Whole(new.line));
                 whole(&new, &bye, reading)
             }
             (Some(half), _) => {
@@ -120,7 +156,7 @@ impl Pairs {
                     Half::Invite(first) | Half::Bye(first) => first.line,
                     Half::Whole(line) => *line,
                 };
-                self.dialogs.insert(dialog, half);
+                dialogs.insert(dialog, half);
                 let method = if is_invite { "INVITE" } else { "BYE" };
                 vec![new.refused(Problem::Further(method, first))]
             }
@@ -130,21 +166,19 @@ impl Pairs {
 
     /// At the end of the file: what is left without its other half.
     pub(crate) fn left(&mut self) -> Option<CallItem> {
-        if self.left.is_none() {
-            let mut halves: Vec<_> = self
-                .dialogs
-                .drain()
-                .filter_map(|(_, half)| match half {
-                    Half::Invite(invite) => Some((invite, Problem::NoBye)),
-                    Half::Bye(bye) => Some((bye, Problem::NoInvite)),
-                    Half::Whole(_) => None,
-                })
-                .collect();
-            halves.sort_by_key(|(half, _)| half.line);
-            let items = halves.into_iter().map(|(half, problem)| half.refused(problem));
-            self.left = Some(items.collect());
+        if self.go_on {
+            return None;
         }
-        self.left.as_mut().and_then(VecDeque::pop_front)
+        let left = self.left.get_or_insert_with(|| {
+            let dialogs = std::mem::take(&mut self.dialogs);
+            dialogs.refused().into_iter().map(|(_, item)| item).collect()
+        });
+        left.pop_front()
+    }
+
+    /// The dialogs for the next file.
+    pub(crate) fn into_dialogs(self) -> Dialogs {
+        Dialogs { files: self.dialogs.files + 1, ..self.dialogs }
     }
 }
 
@@ -156,9 +190,22 @@ fn whole(invite: &Transaction, bye: &Transaction, reading: Reading<'_>) -> Vec<C
     values.set(Column::EndTime, bye.values().get(Column::StartTime));
     match reading.call(&values, Span::line(invite.line)) {
         Ok(mut call) => {
-            call.bye_line = Some(bye.line);
+            // Lines are those of the file that is read now.
+            if invite.file == bye.file {
+                call.bye_line = Some(bye.line);
+            } else if bye.file > invite.file {
+                call.span = Span::line(bye.line);
+            }
             vec![CallItem::Call(Box::new(call))]
         }
-        Err(problem) => vec![invite.refused(problem.clone()), bye.refused(problem)],
+        Err(problem) => {
+            if invite.file == bye.file {
+                return vec![invite.refused(problem.clone()), bye.refused(problem)];
+            }
+            // Only one of them is in the file that is read now: its item has both.
+            let now = if bye.file > invite.file { bye } else { invite };
+            let text = format!("{}\n{}", invite.text, bye.text);
+            vec![CallItem::refused(Span::line(now.line), problem, &text)]
+        }
     }
 }

@@ -2,12 +2,15 @@
 
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::options::{Format, UnknownName};
 
 macro_rules! columns {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What a column of a file of calls says.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "&str")]
         pub enum Column {
             $($(#[$doc])* $variant,)*
         }
@@ -78,6 +81,20 @@ columns! {
     OriginatingLeg = "originating_leg",
     /// The kind of record, in Cisco's files: 1 is a call.
     RecordType = "record_type",
+}
+
+impl From<Column> for &str {
+    fn from(column: Column) -> Self {
+        column.name()
+    }
+}
+
+impl TryFrom<String> for Column {
+    type Error = UnknownName;
+
+    fn try_from(name: String) -> Result<Self, UnknownName> {
+        name.parse()
+    }
 }
 
 impl FromStr for Column {

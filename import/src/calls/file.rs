@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Call, CallOptions, Format, OpenError, Problem, Span, Unused,
-    acc::Pairs,
+    acc::{Dialogs, Pairs},
     csv::{Dialect, split},
     detect::{Detected, LOOK, detect},
     json,
@@ -68,6 +68,8 @@ pub struct CallFile {
     body: Body,
     /// Items that are due before the next record.
     due: VecDeque<CallItem>,
+    /// Dialogs of other files, where this one has none.
+    passing: Dialogs,
 }
 
 enum Body {
@@ -160,6 +162,7 @@ impl CallFile {
             ignored: Vec::new(),
             body,
             due: VecDeque::new(),
+            passing: Dialogs::default(),
         }
     }
 
@@ -226,6 +229,30 @@ impl CallFile {
             return Ok(file);
         }
         Err(OpenError::UnknownFormat)
+    }
+
+    /// Goes on with the dialogs that files read before it left open, and leaves its own for
+    /// [`Self::into_dialogs`] instead of refusing them at its end. To be called before the first
+    /// item is read; of use for Kamailio's `acc` only.
+    #[must_use]
+    pub fn with_dialogs(mut self, dialogs: Dialogs) -> Self {
+        if let Body::Header(header, _) = &mut self.body
+            && let Some(pairs) = &mut header.pairs
+        {
+            (pairs.dialogs, pairs.go_on) = (dialogs, true);
+        } else {
+            self.passing = dialogs;
+        }
+        self
+    }
+
+    /// The dialogs that are open after this file, for the next one.
+    #[must_use]
+    pub fn into_dialogs(self) -> Dialogs {
+        match self.body {
+            Body::Header(header, _) => header.pairs.map_or(self.passing, Pairs::into_dialogs),
+            _ => self.passing,
+        }
     }
 
     /// Who wrote the file, by its first lines or by the options.

@@ -31,6 +31,7 @@ mod xml;
 use jiff::Timestamp;
 
 pub use self::{
+    acc::Dialogs,
     cause::Disposition,
     columns::Column,
     file::{CallFile, CallItem, SheetRows},

@@ -1,5 +1,7 @@
 //! Phone numbers as switches and people write them, made into what rates are looked up by.
 
+use serde::{Deserialize, Serialize};
+
 use super::Problem;
 
 /// The longest number that a call may have, in bytes.
@@ -10,7 +12,8 @@ const LONGEST: usize = 255;
 /// In this order: a URI gives its user (`sip:+370…@host;user=phone`, `tel:…`, `"A" <sip:…>`);
 /// spaces, dashes, dots and brackets go; a technical prefix goes; `+` and the international
 /// prefix go; a number without either, and with the national prefix, gets the country code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Numbers {
     /// Prefixes that route a call and are no part of the number (`1234#`, `9`): the longest that
     /// a number begins with is taken away, once.
@@ -23,7 +26,8 @@ pub struct Numbers {
 }
 
 /// How numbers within the country are written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct National {
     /// What they begin with, for example `0`; empty: nothing, so that each number without `+` or
     /// international prefix gets the country code.

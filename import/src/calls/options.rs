@@ -1,13 +1,15 @@
 //! How a file of calls is to be read.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
-use super::{columns::Column, number::Numbers};
+use super::{Party, columns::Column, number::Numbers};
 
 /// Who wrote a file, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&str")]
 pub enum Format {
     /// CSV with Tollbook's own columns, named by a header.
     Tollbook,
@@ -90,6 +92,20 @@ impl fmt::Display for Format {
     }
 }
 
+impl From<Format> for &str {
+    fn from(format: Format) -> Self {
+        format.name()
+    }
+}
+
+impl TryFrom<String> for Format {
+    type Error = UnknownName;
+
+    fn try_from(name: String) -> Result<Self, UnknownName> {
+        name.parse()
+    }
+}
+
 impl FromStr for Format {
     type Err = UnknownName;
 
@@ -115,7 +131,8 @@ pub(crate) fn names() -> String {
 }
 
 /// By what the party of a call is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum By {
     /// The account code, or the column that names the party.
     Account,
@@ -127,7 +144,8 @@ pub enum By {
 }
 
 /// Whose the calls are, on one side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Whose {
     /// By what a party is named: the first of these that a record says something for.
     pub by: Vec<By>,
@@ -142,12 +160,13 @@ impl Default for Whose {
 }
 
 /// Which column of a file something is read from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum At {
-    /// By the name in the header, in any case.
-    Name(String),
     /// By its place, from 1.
     Position(usize),
+    /// By the name in the header, in any case.
+    Name(String),
 }
 
 impl FromStr for At {
@@ -163,7 +182,8 @@ impl FromStr for At {
 }
 
 /// The unit of durations that are plain numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Seconds.
     #[default]
@@ -205,6 +225,9 @@ pub struct CallOptions {
     pub duration_unit: Unit,
     /// How numbers are made into what rates are looked up by.
     pub numbers: Numbers,
+    /// The same for the calls of one customer: by the originator's name, peer or connection
+    /// point as the file has it (in any case), in this order.
+    pub numbers_of: BTreeMap<String, Numbers>,
     /// Who pays for the calls.
     pub originator: Whose,
     /// Who terminated them.
@@ -215,6 +238,18 @@ pub struct CallOptions {
     pub take_b_legs: bool,
     /// The encoding of text that is not UTF-8; `None`: Windows-1252.
     pub encoding: Option<&'static encoding_rs::Encoding>,
+}
+
+impl CallOptions {
+    /// How the numbers of a customer's calls are made.
+    pub(crate) fn numbers_for(&self, originator: &Party) -> &Numbers {
+        let Party { name, peer, point, .. } = originator;
+        let mut said = [name, peer, point].into_iter().filter(|said| !said.is_empty());
+        let of = |said: &String| {
+            self.numbers_of.iter().find(|(of, _)| of.eq_ignore_ascii_case(said)).map(|(_, n)| n)
+        };
+        said.find_map(of).unwrap_or(&self.numbers)
+    }
 }
 
 impl Default for CallOptions {
@@ -232,6 +267,7 @@ impl Default for CallOptions {
             zone: TimeZone::UTC,
             duration_unit: Unit::default(),
             numbers: Numbers::default(),
+            numbers_of: BTreeMap::new(),
             originator: Whose::default(),
             terminator: Whose::default(),
             take_unfinished_line: false,

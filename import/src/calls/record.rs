@@ -77,6 +77,8 @@ impl Reading<'_> {
             Some(milliseconds_between(times.start, end))
         });
         let answered = disposition == Some(Disposition::Answered);
+        let originator = originator(values, &options.originator)?;
+        let numbers = options.numbers_for(&originator);
         Ok(Call {
             span,
             bye_line: None,
@@ -91,9 +93,9 @@ impl Reading<'_> {
             billsec_ms: Some(billsec_ms),
             disposition,
             hangup_cause,
-            source: options.numbers.source(values.get(Column::Source)),
-            destination: options.numbers.destination(values.get(Column::Destination))?,
-            originator: originator(values, &options.originator)?,
+            source: numbers.source(values.get(Column::Source)),
+            destination: numbers.destination(values.get(Column::Destination))?,
+            originator,
             terminator: terminator(values, &options.terminator)?,
         })
     }
