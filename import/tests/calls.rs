@@ -146,6 +146,7 @@ fn options(text: &str) -> CallOptions {
             "template" => options.template = Some(value.to_owned()),
             "separator" => options.separator = value.chars().next(),
             "skip-lines" => options.skip_lines = value.parse().unwrap(),
+            "decimal-mark" => options.decimal_mark = value.chars().next().unwrap(),
             "tech-prefix" => options.numbers.tech_prefixes.push(value.to_owned()),
             "ignore-column" => options.ignore_columns.push(value.to_owned()),
             "duration-unit" => {

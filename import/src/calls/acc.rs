@@ -24,7 +24,7 @@ pub struct Dialogs {
 
 impl Dialogs {
     /// What is left without its other half after the last file: an INVITE that was answered, a
-    /// BYE. Each with the number of its file, from 0, in order.
+    /// BYE. Each with the number of its file among those of Kamailio's, from 0, in order.
     #[must_use]
     pub fn refused(self) -> Vec<(usize, CallItem)> {
         let halves = self.dialogs.into_values().filter_map(|half| match half {

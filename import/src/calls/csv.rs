@@ -1,5 +1,7 @@
 //! A line of CSV, cut into its cells, strictly: a line that breaks the rules is not guessed at.
 
+use std::borrow::Cow;
+
 use super::Problem;
 
 /// How the cells of a line are told apart.
@@ -15,7 +17,7 @@ pub(crate) struct Dialect {
 ///
 /// # Errors
 /// A quote is left open, or closed before its cell ends.
-pub(crate) fn split(line: &str, dialect: Dialect) -> Result<Vec<String>, Problem> {
+pub(crate) fn split(line: &str, dialect: Dialect) -> Result<Vec<Cow<'_, str>>, Problem> {
     let mut cells = Vec::with_capacity(24);
     let mut rest = line;
     loop {
@@ -25,8 +27,8 @@ pub(crate) fn split(line: &str, dialect: Dialect) -> Result<Vec<String>, Problem
             in_quotes(inner, dialect.separator)?
         } else {
             match rest.split_once(dialect.separator) {
-                Some((cell, after)) => (cell.trim().to_owned(), Some(after)),
-                None => (rest.trim().to_owned(), None),
+                Some((cell, after)) => (cell.trim().into(), Some(after)),
+                None => (rest.trim().into(), None),
             }
         };
         cells.push(cell);
@@ -38,14 +40,14 @@ pub(crate) fn split(line: &str, dialect: Dialect) -> Result<Vec<String>, Problem
 }
 
 /// What is in quotes, and what comes behind the separator after them.
-fn in_quotes(text: &str, separator: char) -> Result<(String, Option<&str>), Problem> {
-    let mut cell = String::new();
+fn in_quotes(text: &str, separator: char) -> Result<(Cow<'_, str>, Option<&str>), Problem> {
+    let mut cell = Cow::Borrowed("");
     let mut rest = text;
     loop {
         let (before, after) = rest.split_once('"').ok_or(Problem::OpenQuote)?;
-        cell.push_str(before);
+        cell += before;
         if let Some(next) = after.strip_prefix('"') {
-            cell.push('"');
+            cell += "\"";
             rest = next;
             continue;
         }
@@ -62,13 +64,14 @@ fn in_quotes(text: &str, separator: char) -> Result<(String, Option<&str>), Prob
 mod tests {
     use super::*;
 
-    fn cells(line: &str) -> Result<Vec<String>, Problem> {
+    fn cells(line: &str) -> Result<Vec<Cow<'_, str>>, Problem> {
         split(line, Dialect { separator: ',', quotes: true })
     }
 
     #[test]
     fn lines() {
-        let owned = |cells: &[&str]| Ok(cells.iter().map(|cell| (*cell).to_owned()).collect());
+        let owned =
+            |cells: &[&str]| Ok(cells.iter().map(|cell| Cow::Owned((*cell).to_owned())).collect());
         assert_eq!(cells("a,,\"b,\"\"c\"\"\",d"), owned(&["a", "", "b,\"c\"", "d"]));
         assert_eq!(cells("\"a\", \"b\" ,"), owned(&["a", "b", ""]));
         assert_eq!(cells(""), owned(&[""]));

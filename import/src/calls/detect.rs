@@ -1,5 +1,7 @@
 //! Who wrote a file, from its first lines.
 
+use std::borrow::Cow;
+
 use super::{
     At, CallOptions, Format, OpenError, Unused, cause,
     columns::{self, SIGNS, plain},
@@ -127,6 +129,7 @@ fn header(lines: &[&Line], options: &CallOptions, said: Option<Format>) -> Optio
             let Some(format) = format_of(&plain, &by_name, options, said) else { continue };
             // What a database client separates by tabs is not in quotes, unless the header is.
             dialect.quotes = dialect.separator != '\t' || line.text.contains('"');
+            let names = names.into_iter().map(Cow::into_owned).collect();
             return Some(Detected::Header { at, format, dialect, names });
         }
     }
@@ -202,8 +205,8 @@ fn by_places(lines: &[&Line], options: &CallOptions) -> Result<Detected, OpenErr
     }
 }
 
-fn fits(format: Format, cells: &[String]) -> bool {
-    let cell = |at: usize| cells.get(at).map_or("", String::as_str);
+fn fits(format: Format, cells: &[Cow<'_, str>]) -> bool {
+    let cell = |at: usize| cells.get(at).map_or("", AsRef::as_ref);
     let seconds = |at| {
         let cell = cell(at);
         !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')

@@ -1,6 +1,7 @@
 //! A file of calls being read.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     io::{self, BufRead},
 };
@@ -297,7 +298,7 @@ impl CallFile {
                 let dialect = *dialect;
                 let read = |text: &str, span| {
                     let cells = split(text, dialect)?;
-                    let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+                    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
                     let layout = match (by_position.as_ref(), reading.format) {
                         (Some((layout, width)), _) if cells.len() == *width => layout.clone(),
                         (Some((_, width)), _) => return Err(Problem::cells(cells.len(), *width)),
@@ -427,7 +428,7 @@ fn next_joined(
     if let Err(problem) = whole(&line, longest, options) {
         return Ok(Some(Row { span, cells: Err(problem), text: line.text }));
     }
-    let cells = split(&line.text, dialect);
+    let cells = owned(split(&line.text, dialect));
     if cells != Err(Problem::OpenQuote) {
         return Ok(Some(Row { span, cells, text: line.text }));
     }
@@ -452,12 +453,17 @@ fn next_joined(
                     lines.next()?;
                 }
                 let span = Span { first: line.number, last };
-                return Ok(Some(Row { span, cells: Ok(cells), text }));
+                let cells = owned(Ok(cells));
+                return Ok(Some(Row { span, cells, text }));
             }
             _ => break,
         }
     }
     Ok(Some(Row { span, cells: Err(Problem::OpenQuote), text: line.text }))
+}
+
+fn owned(cells: Result<Vec<Cow<'_, str>>, Problem>) -> Result<Vec<String>, Problem> {
+    Ok(cells?.into_iter().map(Cow::into_owned).collect())
 }
 
 impl std::fmt::Debug for CallFile {

@@ -223,6 +223,8 @@ pub struct CallOptions {
     pub zone: TimeZone,
     /// The unit of durations that are plain numbers; `00:01:05` is always read.
     pub duration_unit: Unit,
+    /// What stands before the places of durations: a point, or a comma (`60,5`).
+    pub decimal_mark: char,
     /// How numbers are made into what rates are looked up by.
     pub numbers: Numbers,
     /// The same for the calls of one customer: by the originator's name, peer or connection
@@ -266,6 +268,7 @@ impl Default for CallOptions {
             date_format: None,
             zone: TimeZone::UTC,
             duration_unit: Unit::default(),
+            decimal_mark: '.',
             numbers: Numbers::default(),
             numbers_of: BTreeMap::new(),
             originator: Whose::default(),

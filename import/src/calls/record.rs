@@ -60,7 +60,7 @@ impl Reading<'_> {
         }
         let ids = self.ids(values)?;
         let (hangup_cause, cause_said) = cause_of(values)?;
-        let durations = Durations::read(values, options.duration_unit)?;
+        let durations = Durations::read(values, options)?;
         let times = self.times(values, &ids, durations)?;
         let said = self.disposition(values)?;
         let billsec_ms = billsec(durations, &times, said)?;
@@ -239,8 +239,17 @@ struct Durations {
 }
 
 impl Durations {
-    fn read(values: &Values<'_>, unit: Unit) -> Result<Self, Problem> {
-        let read = |column: Column| milliseconds(column.name(), values.get(column), unit);
+    fn read(values: &Values<'_>, options: &CallOptions) -> Result<Self, Problem> {
+        let read = |column: Column| {
+            let (name, text) = (column.name(), values.get(column));
+            if options.decimal_mark == '.' || !text.contains(['.', options.decimal_mark]) {
+                return milliseconds(name, text, options.duration_unit);
+            }
+            if text.contains('.') {
+                return Err(Problem::duration(name, text));
+            }
+            milliseconds(name, &text.replace(options.decimal_mark, "."), options.duration_unit)
+        };
         Ok(Self { total: read(Column::Duration)?, billsec: read(Column::Billsec)? })
     }
 }
