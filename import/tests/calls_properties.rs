@@ -385,6 +385,20 @@ fn two_answered_legs_are_a_conflict() {
     }
 }
 
+/// A caller whose name and number are names of columns makes no header of their record.
+#[test]
+fn names_of_columns_in_a_record() {
+    let line = |src: &str, dst: &str, clid: &str, id: &str| {
+        format!(
+            "\"globex\",\"{src}\",\"{dst}\",\"c\",\"{clid}\",\"SIP/a-1\",\"SIP/b-1\",\"Dial\",\"start\",{STAMPS},\"ANSWERED\",\"3\",\"{id}\",\"uniqueid\"\n"
+        )
+    };
+    let text = line("calldate", "dst", "start", "u1") + &line("3705", "37061", "n", "u2");
+    let items = items(&text, None);
+    assert!(matches!(&items[0], CallItem::Call(call) if call.destination == "dst"), "{items:?}");
+    assert!(matches!(&items[1], CallItem::Call(call) if same_call(call, "u2")));
+}
+
 #[test]
 fn an_open_quote_refuses_its_line_only() {
     let good = template_line(Format::FreeswitchExample, "u1", "n");

@@ -49,6 +49,8 @@ columns! {
     Disposition = "disposition",
     /// Why it ended: a code of Q.850, or FreeSWITCH's name of one.
     HangupCause = "hangup_cause",
+    /// The same of the other end, in Cisco's files: used where the first says 0.
+    OtherCause = "other_cause",
     /// The SIP status that it ended with.
     SipCode = "sip_code",
     /// The calling number.
@@ -513,6 +515,7 @@ const CISCO: &[Named] = &[
     with("finalcalledpartynumber", Column::Destination),
     with("callingpartyunicodeloginuserid", Column::Originator),
     with("destcause_value", Column::HangupCause),
+    with("origcause_value", Column::OtherCause),
     with("origdevicename", Column::OriginationPoint),
     with("destdevicename", Column::TerminationPoint),
     known("globalcallid_callmanagerid"),

@@ -8,11 +8,14 @@ use super::{
     csv::{Dialect, split},
     layout::Layout,
     lines::Line,
-    template::{Template, is_stamp},
+    template::{Template, is_broken, is_stamp},
 };
 
-/// How many lines are looked at.
+/// How many lines are looked at for a header.
 pub(crate) const LOOK: usize = 50;
+
+/// How many are looked at if that does not tell: a caller may have broken the first ones.
+pub(crate) const LOOK_FAR: usize = 10_000;
 
 /// What a file is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,9 +125,13 @@ fn header(lines: &[&Line], options: &CallOptions, said: Option<Format>) -> Optio
             At::Position(_) => None,
         })
         .collect();
-    for (at, line) in lines.iter().enumerate() {
+    for (at, line) in lines.iter().enumerate().take(LOOK) {
         for mut dialect in dialects(options).into_iter().rev() {
             let Ok(names) = split(&line.text, dialect) else { continue };
+            // A caller may have the name of a column, but a record has times and numbers as well.
+            if names.iter().any(|name| is_data(name)) {
+                continue;
+            }
             let plain: Vec<String> = names.iter().map(|name| plain(name)).collect();
             let Some(format) = format_of(&plain, &by_name, options, said) else { continue };
             // What a database client separates by tabs is not in quotes, unless the header is.
@@ -134,6 +141,12 @@ fn header(lines: &[&Line], options: &CallOptions, said: Option<Format>) -> Optio
         }
     }
     None
+}
+
+/// A number, a time, a duration: nothing that a header would name a column by.
+fn is_data(cell: &str) -> bool {
+    let digits = cell.bytes().any(|byte| byte.is_ascii_digit());
+    digits && cell.chars().all(|c| c.is_ascii_digit() || " .,:/+-TZ".contains(c))
 }
 
 fn format_of(
@@ -195,6 +208,11 @@ fn by_places(lines: &[&Line], options: &CallOptions) -> Result<Detected, OpenErr
     let cells: Vec<Format> =
         cells.into_iter().filter(|(_, count)| *count > 0).map(|(format, _)| format).collect();
     match (cells.as_slice(), template) {
+        // Broken lines only: nobody's name keeps the file from being opened, and its lines from
+        // being refused one by one.
+        ([], None) if lines.iter().any(|line| is_broken(&line.text)) => {
+            said(Format::FreeswitchExample, lines, options)
+        }
         ([], None) => Err(OpenError::UnknownFormat),
         ([], Some((format, template))) => Ok(Detected::Template(format, Box::new(template))),
         ([format], None) => Ok(Detected::Cells(*format, comma)),

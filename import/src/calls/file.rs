@@ -10,13 +10,13 @@ use super::{
     Call, CallOptions, Format, OpenError, Problem, Span, Unused,
     acc::{Dialogs, Pairs},
     csv::{Dialect, split},
-    detect::{Detected, LOOK, detect},
+    detect::{Detected, LOOK, LOOK_FAR, detect},
     json,
     layout::{self, Layout},
     lines::{Line, Lines},
     number::cut,
     record::{Reading, Values},
-    template::Template,
+    template::{Template, is_broken},
     xml,
 };
 
@@ -108,13 +108,18 @@ impl CallFile {
         for _ in 0..options.skip_lines {
             lines.next()?;
         }
-        let ahead = lines.peek(LOOK)?;
-        let filled: Vec<&Line> = ahead.iter().filter(|line| !line.text.trim().is_empty()).collect();
-        if filled.is_empty() {
+        let near: Vec<Line> = filled(lines.peek(LOOK)?);
+        let first: Vec<&Line> = near.iter().collect();
+        if first.is_empty() {
             // An empty file has no calls, whoever wrote it.
             return Ok(Self::new(Format::Columns, options, Body::Json(json::Records::new(lines))));
         }
-        let detected = match (detect(&filled, options), filled.as_slice()) {
+        let mut detected = detect(&first, options);
+        if first.iter().any(|line| is_broken(&line.text)) && options.format.is_none() {
+            let far = filled(lines.peek(LOOK_FAR)?);
+            detected = detect(&far.iter().collect::<Vec<_>>(), options);
+        }
+        let detected = match (detected, first.as_slice()) {
             (Ok(detected), _) => detected,
             // Half a line says nothing of who wrote it; the other half is on its way.
             (Err(OpenError::UnknownFormat), [line])
@@ -131,7 +136,7 @@ impl CallFile {
             (Err(error), _) => return Err(error),
         };
         if let Detected::Header { at, format, dialect, names } = detected {
-            let line = filled[at].number;
+            let line = first.get(at).map_or(0, |line| line.number);
             return Self::with_header(lines, line, format, dialect, names, options);
         }
         let (format, body) = match detected {
@@ -140,7 +145,7 @@ impl CallFile {
             Detected::Template(format, template) => (format, Body::Template(lines, template)),
             Detected::Cells(format, dialect) => {
                 let by_position = if format == Format::Columns {
-                    let width = filled.iter().filter_map(|line| split(&line.text, dialect).ok());
+                    let width = first.iter().filter_map(|line| split(&line.text, dialect).ok());
                     let width = width.map(|cells| cells.len()).next().unwrap_or(0);
                     let layout =
                         layout::by_positions(width, options).map_err(OpenError::Columns)?;
@@ -313,6 +318,10 @@ impl CallFile {
             Body::Header(header, rows) => next_row(header, rows, reading),
         }
     }
+}
+
+fn filled(lines: &VecDeque<Line>) -> Vec<Line> {
+    lines.iter().filter(|line| !line.text.trim().is_empty()).cloned().collect()
 }
 
 /// The next line that is not empty, read as a record of its own.

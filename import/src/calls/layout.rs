@@ -83,7 +83,8 @@ pub(crate) fn by_header(
     let mut uses = chosen.clone();
     let by_format = Layout::by_names(columns::of(format), &names);
     for (column, position) in &by_format.uses {
-        let taken = chosen.iter().any(|(said, at)| said == column || at == position);
+        // A column may say two things: who called, and so who pays.
+        let taken = chosen.iter().any(|(said, _)| said == column);
         if !taken && !is_ignored(&names[*position], options) {
             uses.push((*column, *position));
         }

@@ -13,6 +13,9 @@ const LONGEST: usize = 1 << 20;
 /// The same of JSON and XML, which may have all calls on one line.
 const LONGEST_OF_TREES: usize = 64 << 20;
 
+/// How much is read ahead, in bytes.
+const MOST_AHEAD: usize = 8 << 20;
+
 /// A line without its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -83,11 +86,15 @@ impl Lines {
         }
     }
 
-    /// The next lines, which stay: at most so many.
+    /// The next lines, which stay: at most so many, and not many more bytes than [`MOST_AHEAD`].
     pub(crate) fn peek(&mut self, count: usize) -> io::Result<&VecDeque<Line>> {
-        while self.ahead.len() < count {
+        let mut bytes: usize = self.ahead.iter().map(|line| line.text.len()).sum();
+        while self.ahead.len() < count && bytes < MOST_AHEAD {
             match self.read()? {
-                Some(line) => self.ahead.push_back(line),
+                Some(line) => {
+                    bytes += line.text.len();
+                    self.ahead.push_back(line);
+                }
                 None => break,
             }
         }

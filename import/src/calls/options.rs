@@ -225,6 +225,8 @@ pub struct CallOptions {
     pub duration_unit: Unit,
     /// What stands before the places of durations: a point, or a comma (`60,5`).
     pub decimal_mark: char,
+    /// What is put before the ids of the file, where switches would give the same ones.
+    pub id_prefix: String,
     /// How numbers are made into what rates are looked up by.
     pub numbers: Numbers,
     /// The same for the calls of one customer: by the originator's name, peer or connection
@@ -269,6 +271,7 @@ impl Default for CallOptions {
             zone: TimeZone::UTC,
             duration_unit: Unit::default(),
             decimal_mark: '.',
+            id_prefix: String::new(),
             numbers: Numbers::default(),
             numbers_of: BTreeMap::new(),
             originator: Whose::default(),

@@ -61,7 +61,7 @@ impl Reading<'_> {
         let ids = self.ids(values)?;
         let (hangup_cause, cause_said) = cause_of(values)?;
         let durations = Durations::read(values, options)?;
-        let times = self.times(values, &ids, durations)?;
+        let times = self.times(values, durations)?;
         let said = self.disposition(values)?;
         let billsec_ms = billsec(durations, &times, said)?;
         let disposition = said.or_else(|| self.concluded(&times, billsec_ms, cause_said));
@@ -112,9 +112,13 @@ impl Reading<'_> {
 
     fn ids(self, values: &Values<'_>) -> Result<CallIds, Problem> {
         let text = |column| values.get(column).to_owned();
+        let own = |column| match values.get(column) {
+            "" => String::new(),
+            id => format!("{}{id}", self.options.id_prefix),
+        };
         let ids = CallIds {
-            unique: text(Column::CallId),
-            linked: text(Column::LinkedId),
+            unique: own(Column::CallId),
+            linked: own(Column::LinkedId),
             sequence: text(Column::Sequence),
             channel: text(Column::Channel),
         };
@@ -126,12 +130,7 @@ impl Reading<'_> {
         Ok(ids)
     }
 
-    fn times(
-        self,
-        values: &Values<'_>,
-        ids: &CallIds,
-        durations: Durations,
-    ) -> Result<CallTimes, Problem> {
+    fn times(self, values: &Values<'_>, durations: Durations) -> Result<CallTimes, Problem> {
         let zone = &self.options.zone;
         let times = Times { format: self.options.date_format.as_deref(), zone };
         let read = |column: Column| times.read(column.name(), values.get(column));
@@ -152,7 +151,7 @@ impl Reading<'_> {
                 zone: zone.iana_name().unwrap_or("the time zone").to_owned(),
             });
         }
-        let hint = self.is_asterisk().then(|| created(&ids.unique)).flatten();
+        let hint = self.is_asterisk().then(|| created(values.get(Column::CallId))).flatten();
         let answer = moments(answer);
         let (start, end) =
             resolve(starts, moments(end), durations.total, hint).ok_or(Problem::NoStartTime)?;
@@ -208,7 +207,9 @@ impl Reading<'_> {
 
 /// The code of why a call ended, and the same if the file says one.
 fn cause_of(values: &Values<'_>) -> Result<(i32, Option<i32>), Problem> {
-    let text = values.get(Column::HangupCause).trim();
+    let (first, other) = (values.get(Column::HangupCause), values.get(Column::OtherCause));
+    let text = if matches!(first.trim(), "" | "0") && !other.is_empty() { other } else { first };
+    let text = text.trim();
     if !text.is_empty() {
         let code = cause::code(text).ok_or_else(|| Problem::Cause(shown(text)))?;
         if code != 0 || values.get(Column::SipCode).is_empty() {

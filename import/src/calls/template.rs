@@ -194,6 +194,15 @@ impl Template {
     }
 }
 
+/// Whether a line may be one of `mod_cdr_csv` that a name has broken: more cells than any small
+/// template has, with times and a cause among them.
+pub(crate) fn is_broken(line: &str) -> bool {
+    let cells = quoted_cells(line.trim());
+    let times = cells.iter().filter(|cell| is_stamp(cell)).count();
+    let causes = cells.iter().filter(|cell| cell.contains('_') && cause::code(cell).is_some());
+    cells.len() > 13 && times >= 2 && causes.count() >= 1
+}
+
 /// `2026-11-20 10:00:00`, as switches write times.
 pub(crate) fn is_stamp(text: &str) -> bool {
     text.len() >= 19 && text.is_ascii() && text.parse::<jiff::civil::DateTime>().is_ok()
