@@ -1,0 +1,3 @@
+//! Reads the files of carriers and switches.
+
+pub mod calls;
