@@ -96,7 +96,7 @@ struct Refused {
     call_id: String,
     rejection: Rejection,
     /// The call, where only its price is missing.
-    call: Option<Box<Call>>,
+    call: Option<Box<Incoming>>,
 }
 
 /// Checks and rates a batch. `scope` says whose calls the sender may bring.
@@ -153,7 +153,8 @@ pub(crate) async fn rate_authorized(
                 rated.calls.push(Numbered { position, call: Incoming { call, attempt } });
             }
             Err((call, rejection)) => {
-                let call = Refused { call_id, rejection, call: Some(call) };
+                let call = Some(Box::new(Incoming { call, attempt }));
+                let call = Refused { call_id, rejection, call };
                 rated.rejected.push(Numbered { position, call });
             }
         }
@@ -186,7 +187,7 @@ impl Sided {
 
     /// Prices the call by the tariffs of its sides. Calls that were not answered cost
     /// nothing and need no rate. Where there is none, the call comes back without a price.
-    fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, (Box<Call>, Rejection)> {
+    fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, (Call, Rejection)> {
         let Self { reported, originator, terminator, .. } = self;
         let call = Call {
             id: 0,
@@ -212,7 +213,7 @@ impl Sided {
             (Ok((price, prefix)), Ok((self_cost, _))) => {
                 Ok(Call { prefix, price, self_cost, ..call })
             }
-            (Err(rejection), _) | (_, Err(rejection)) => Err((Box::new(call), rejection)),
+            (Err(rejection), _) | (_, Err(rejection)) => Err((call, rejection)),
         }
     }
 }
@@ -356,15 +357,20 @@ impl<'a> Intake<'a> {
                 let coming = new.get(call_id.as_str()).copied();
                 let before = coming.map(|(place, index)| &all[place].stored[index]);
                 let before = before.or_else(|| known.get(call_id));
-                // What is in the books needs no rate any more.
-                let is_known = before.is_some_and(|before| {
-                    let same = |call: &Call| known::relation(before, call, false) == Relation::Same;
-                    call.as_deref().is_none_or(same)
+                // What is in the books needs no rate any more, nor users who are gone since.
+                let relation = before.map(|before| match call.as_deref() {
+                    Some(Incoming { call, attempt }) => known::relation(before, call, *attempt),
+                    None => Relation::Same,
                 });
-                match is_known {
-                    true => all[place].duplicates += 1,
-                    false => all[place].reject(*position, call_id.clone(), rejection.clone()),
-                }
+                let rejection = match relation {
+                    Some(Relation::Same) => {
+                        all[place].duplicates += 1;
+                        continue;
+                    }
+                    Some(Relation::Differs(what)) => Rejection::Conflict(what),
+                    Some(Relation::Absorbed | Relation::Replaces) | None => rejection.clone(),
+                };
+                all[place].reject(*position, call_id.clone(), rejection);
             }
             all[place].rejected.sort_by_key(|rejected| rejected.position);
         }
