@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::{
     At, CallOptions, Format, OpenError, Unused, cause,
-    columns::{self, SIGNS, plain},
     csv::{Dialect, split},
     layout::Layout,
     lines::Line,
+    names::{self, SIGNS, plain},
     template::{Template, is_broken, is_stamp},
 };
 
@@ -65,7 +65,7 @@ fn said(format: Format, lines: &[&Line], options: &CallOptions) -> Result<Detect
             if format == Format::ThreeCx {
                 return Ok(Detected::Cells(format, comma));
             }
-            let missing = Layout::by_names(columns::of(format), &[]).missing();
+            let missing = Layout::by_names(names::of(format), &[]).missing();
             let missing = missing.into_iter().map(|meaning| Unused::Missing { meaning });
             Err(OpenError::Columns(missing.collect()))
         }
@@ -158,7 +158,7 @@ fn format_of(
     let has = |name: &str| names.iter().any(|other| other == name);
     let all_named = !by_name.is_empty() && by_name.iter().all(|name| has(name));
     let known = |format: Format| {
-        let columns = columns::of(format).iter();
+        let columns = names::of(format).iter();
         columns.filter(|(name, column)| column.is_some() && has(name)).count()
     };
     if let Some(said) = said {
@@ -167,8 +167,8 @@ fn format_of(
     let sign = SIGNS.iter().find(|(_, signs)| signs.iter().all(|name| has(name)));
     // Our own names are everybody's: with others beside them it is a file of somebody else.
     let other = |name: &String| {
-        let own = columns::of(Format::Tollbook).iter().any(|(own, _)| own == name);
-        !own && columns::of(Format::Columns).iter().any(|(known, _)| known == name)
+        let own = names::of(Format::Tollbook).iter().any(|(own, _)| own == name);
+        !own && names::of(Format::Columns).iter().any(|(known, _)| known == name)
     };
     match sign {
         Some((Format::Tollbook, _)) if names.iter().any(other) => Some(Format::Columns),

@@ -108,6 +108,10 @@ impl CallFile {
         for _ in 0..options.skip_lines {
             lines.next()?;
         }
+        // However many empty lines there are above them, the first ones that say something.
+        while lines.peek(1)?.front().is_some_and(|line| line.text.trim().is_empty()) {
+            lines.next()?;
+        }
         let near: Vec<Line> = filled(lines.peek(LOOK)?);
         let first: Vec<&Line> = near.iter().collect();
         if first.is_empty() {

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use super::{
     Problem, Span,
-    columns::{Column, FREESWITCH},
+    columns::Column,
     file::CallItem,
     lines::Lines,
+    names::FREESWITCH,
     number::shown,
     record::{Reading, Values},
 };

@@ -2,7 +2,7 @@
 
 use super::{
     At, CallOptions, Column, Problem, Unused,
-    columns::{self, Named, THREE_CX, plain},
+    names::{self, Named, THREE_CX, plain},
     number::shown,
     options::Format,
     record::Values,
@@ -81,7 +81,7 @@ pub(crate) fn by_header(
     let mut problems = Vec::new();
     let chosen = chosen(options, &names, names.len(), &mut problems);
     let mut uses = chosen.clone();
-    let by_format = Layout::by_names(columns::of(format), &names);
+    let by_format = Layout::by_names(names::of(format), &names);
     for (column, position) in &by_format.uses {
         // A column may say two things: who called, and so who pays.
         let taken = chosen.iter().any(|(said, _)| said == column);
@@ -185,8 +185,8 @@ fn twice(
 }
 
 fn is_known(format: Format, name: &str) -> bool {
-    columns::of(format).iter().any(|(known, _)| *known == name)
-        || (format == Format::Cisco && columns::CISCO_ENDS.iter().any(|end| name.starts_with(end)))
+    names::of(format).iter().any(|(known, _)| *known == name)
+        || (format == Format::Cisco && names::CISCO_ENDS.iter().any(|end| name.starts_with(end)))
 }
 
 fn is_ignored(name: &str, options: &CallOptions) -> bool {

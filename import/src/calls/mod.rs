@@ -1,12 +1,25 @@
 //! Files in which switches write their calls.
 //!
-//! [`CallFile::open`] finds out who wrote a file, or is told, and [`CallFile::next_item`] gives
+//! [`CallFile::read`] finds out who wrote a file, or is told, and [`CallFile::next_item`] gives
 //! one item for each record: a [`Call`], or why the record is refused. What is read and what is
 //! refused together is all that was in the file: each [`Span`] says from which lines it came.
 //!
 //! What is in a cell cannot hide or move a call: a record is a line (a quote that is left open
 //! refuses its line and no other), a record has exactly as many cells as its format, and a record
 //! of FreeSWITCH, which escapes nothing, is read only if it can be understood in one way.
+//!
+//! | format | detected by | where its layout comes from |
+//! | --- | --- | --- |
+//! | [`Format::AsteriskCsv`], [`Format::AsteriskCustom`], [`Format::ThreeCx`] | what stands where | `layout.rs` |
+//! | the templates of FreeSWITCH's `mod_cdr_csv` | their cells | `template.rs` |
+//! | tables with a header | the names in it | `names.rs` |
+//! | [`Format::KamailioAcc`] | its header | `acc.rs`, `names.rs` |
+//! | [`Format::FreeswitchJson`], [`Format::FreeswitchXml`] | their first sign | `json.rs`, `xml.rs` |
+//!
+//! Whose a call is, the options say ([`Whose`]). By default the account code does, and nothing
+//! that a caller can write: [`By::Peer`] trusts the names of channels, and so is for switches
+//! that take no calls of strangers (Asterisk calls the channel of a guest by what they wrote into
+//! From).
 
 mod acc;
 mod cause;
@@ -20,6 +33,7 @@ mod json;
 mod layout;
 pub mod legs;
 mod lines;
+mod names;
 mod number;
 mod options;
 mod problem;

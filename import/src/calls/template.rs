@@ -5,7 +5,7 @@
 //! is refused. What is in a cell can only add to their count: a line of the right count is cut
 //! where the switch cut it, and a quote in a cell that a caller has no hand in shows the rest.
 
-use super::{OpenError, Problem, cause, columns, layout::Layout, options::Format};
+use super::{OpenError, Problem, cause, layout::Layout, names::FREESWITCH, options::Format};
 
 /// A template: what stands before, between and behind its variables, and the variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Template {
     }
 
     fn of(names: Vec<String>, quoted: bool) -> Self {
-        let layout = Layout::by_names(columns::FREESWITCH, &names);
+        let layout = Layout::by_names(FREESWITCH, &names);
         let open = names.iter().map(|name| !CLOSED.contains(&name.as_str())).collect();
         Self { prefix: String::new(), suffix: String::new(), quoted, names, open, layout }
     }
