@@ -89,8 +89,8 @@ enum Command {
 enum Import {
     /// A rate deck, as CSV
     Rates(rates::import::Args),
-    /// Calls, as Asterisk, FreeSWITCH or Tollbook write them
-    Calls(calls::import::Args),
+    /// Calls, from the files of switches
+    Calls(Box<calls::import::Args>),
 }
 
 #[derive(Subcommand)]

@@ -48,12 +48,11 @@ impl Source {
 
     /// Its text, from the beginning.
     pub(super) fn open(&self) -> anyhow::Result<Box<dyn BufRead + Send>> {
-        let mut raw: Box<dyn BufRead + Send> = match self.is_stdin() {
-            true => Box::new(BufReader::new(io::stdin())),
-            false => {
-                let file = File::open(&self.0).with_context(|| format!("cannot open {self}"))?;
-                Box::new(BufReader::new(file))
-            }
+        let mut raw: Box<dyn BufRead + Send> = if self.is_stdin() {
+            Box::new(BufReader::new(io::stdin()))
+        } else {
+            let file = File::open(&self.0).with_context(|| format!("cannot open {self}"))?;
+            Box::new(BufReader::new(file))
         };
         let begins = raw.fill_buf().with_context(|| format!("cannot read {self}"))?;
         Ok(match begins.starts_with(GZIP) {
