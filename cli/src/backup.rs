@@ -13,7 +13,7 @@ use tollbook_core::{
     files::{self, DATABASE_SUFFIXES, with_suffix},
 };
 
-use crate::{config::Config, lock};
+use crate::{config::Config, lock, out::say};
 
 #[derive(clap::Args)]
 pub(crate) struct BackupArgs {
@@ -55,7 +55,7 @@ pub(crate) async fn backup(config: &Config, args: &BackupArgs) -> anyhow::Result
         .with_context(|| format!("{} cannot be written", unfinished.0.display()))?;
     check(&unfinished.0).await?;
     unfinished.finish(&args.file)?;
-    println!("{} is a backup of {}", args.file.display(), database.display());
+    say!("{} is a backup of {}", args.file.display(), database.display())?;
     Ok(())
 }
 
@@ -77,9 +77,9 @@ pub(crate) async fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Resu
     }
     let kept = put_aside(&database)?;
     unfinished.finish(&database)?;
-    println!("{} is the database at {} now", args.file.display(), database.display());
+    say!("{} is the database at {} now", args.file.display(), database.display())?;
     if let Some(kept) = kept {
-        println!("what was there before is {}", kept.display());
+        say!("what was there before is {}", kept.display())?;
     }
     Ok(())
 }

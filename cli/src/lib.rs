@@ -17,6 +17,7 @@ mod linear;
 mod lock;
 mod methods;
 mod observe;
+mod out;
 mod rate;
 mod rates;
 mod serve;
@@ -120,6 +121,7 @@ pub fn main() -> ExitCode {
     });
     match done {
         Ok(code) => code,
+        Err(error) if error.is::<out::Unread>() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tollbook: {error:#}");
             ExitCode::FAILURE

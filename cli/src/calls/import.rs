@@ -22,6 +22,7 @@ use super::files;
 use crate::{
     client::{connect, said},
     config::Config,
+    out::say,
     values::{decimal, time_zone, timestamp},
 };
 
@@ -333,26 +334,26 @@ impl Reader {
         rejected.sort();
         for ((file, line), problem) in &rejected {
             match self.files.as_slice() {
-                [_] => println!("line {line}: {problem}"),
-                files => println!("{} line {line}: {problem}", files[usize::try_from(*file)?]),
+                [_] => say!("line {line}: {problem}")?,
+                files => say!("{} line {line}: {problem}", files[usize::try_from(*file)?])?,
             }
         }
         let count = self.bad_count + usize::try_from(report.rejected)?;
         if rejected.len() < count {
-            println!("… and {} more", count - rejected.len());
+            say!("… and {} more", count - rejected.len())?;
         }
         let merged = match report.merged {
             0 => String::new(),
             merged => format!(" {merged} further attempts of known calls,"),
         };
-        println!(
+        say!(
             "{} calls: {} stored, {} duplicates,{merged} {count} rejected; price {}, self-cost {}",
             self.sent.len() + self.bad_count,
             report.stored,
             report.duplicates,
             decimal(report.price.as_ref()),
             decimal(report.self_cost.as_ref()),
-        );
+        )?;
         Ok(count > 0)
     }
 }

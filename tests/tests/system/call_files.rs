@@ -199,6 +199,26 @@ async fn several_files_packed_ones_and_what_is_not_understood() {
     assert!(said.contains("6 calls: 2 stored, 3 duplicates, 1 rejected"), "{said}");
 }
 
+/// Whoever has seen enough, as `head` has, ends a command quietly.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_pipe_ends_a_command_quietly() {
+    let Some(data) = Data::new(tollbook_tests::server::Backend::Sqlite) else { return };
+    let books = Books::open(&data).await;
+    let generate = "generate calls --count 50000 --day 2026-01-20 --originators alice \
+                    --terminators bob --tariff 1";
+    for line in [generate, "methods", "export rates --tariff 1", "rate 37061234567 60 --tariff 1"] {
+        let mut command = data.command();
+        let url = format!("http://{}", books.server.grpc);
+        command.env("TOLLBOOK_TOKEN", &books.token).env("TOLLBOOK_CORE_URL", url);
+        let (output, input) = std::io::pipe().unwrap();
+        drop(output);
+        let Output { status, stderr, .. } =
+            command.args(line.split_whitespace()).stdout(input).output().unwrap();
+        let said = String::from_utf8(stderr).unwrap();
+        assert!(status.success() && said.is_empty(), "{line}: {status} {said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn made_up_traffic_goes_through_the_books_and_is_rated_again() {
     on_both(|data| async move {
