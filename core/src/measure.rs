@@ -8,7 +8,7 @@ use std::{
 use metrics::{Counter, Histogram, SharedString, counter, gauge, histogram};
 use tollbook_proto::v1::RejectCode;
 
-use crate::{calls::ingest::Taken, context::Context};
+use crate::{calls::intake::Taken, context::Context};
 
 /// How often the gauges are set.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(5);

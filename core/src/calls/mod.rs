@@ -3,6 +3,7 @@
 
 pub(crate) mod hangup;
 pub(crate) mod ingest;
+pub(crate) mod intake;
 mod known;
 mod parties;
 pub(crate) mod record;

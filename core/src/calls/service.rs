@@ -11,7 +11,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Disposition, Listed, hangup,
-    ingest::{self, Delivery, Numbered, Rated, Taken},
+    ingest::{self, Delivery, Numbered, Rated},
+    intake::Taken,
     rerate,
     sorted::Position,
     store::{self, Filter, Order},

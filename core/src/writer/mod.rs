@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    calls::ingest::{Delivery, Taken},
+    calls::{ingest::Delivery, intake::Taken},
     catalog::{Catalog, Snapshot},
     error::{Error, Result},
     ids::UserId,
