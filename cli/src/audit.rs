@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::config::Config;
+use crate::out::say;
 
 pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let report = tollbook_core::audit(&config.database()?).await.context("the audit stopped")?;
     for finding in &report.findings {
-        println!("{finding}");
+        say!("{finding}")?;
     }
-    println!(
+    say!(
         "{} accounts, {} ledger entries, {} payments, {} calls: {}",
         report.accounts,
         report.entries,
@@ -21,6 +22,6 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<ExitCode> {
             0 => "the books are right".to_owned(),
             findings => format!("{findings} findings"),
         }
-    );
+    )?;
     Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -13,7 +13,7 @@ use tollbook_core::{
     files::{self, DATABASE_SUFFIXES, with_suffix},
 };
 
-use crate::{config::Config, lock};
+use crate::{config::Config, lock, out::say};
 
 #[derive(clap::Args)]
 pub(crate) struct BackupArgs {
@@ -49,15 +49,13 @@ pub(crate) async fn backup(config: &Config, args: &BackupArgs) -> anyhow::Result
     if args.file.exists() {
         bail!("{} is there already", args.file.display());
     }
-    let unfinished = with_suffix(&args.file, ".unfinished");
-    if unfinished.exists() {
-        fs::remove_file(&unfinished)?;
-    }
-    tollbook_core::backup(&database, &unfinished).await.context("the backup failed")?;
-    check(&unfinished).await?;
-    File::open(&unfinished)?.sync_all()?;
-    fs::rename(&unfinished, &args.file)?;
-    println!("{} is a backup of {}", args.file.display(), database.display());
+    let unfinished = Unfinished::beside(&args.file)?;
+    tollbook_core::backup(&database, &unfinished.0)
+        .await
+        .with_context(|| format!("{} cannot be written", unfinished.0.display()))?;
+    check(&unfinished.0).await?;
+    unfinished.finish(&args.file)?;
+    say!("{} is a backup of {}", args.file.display(), database.display())?;
     Ok(())
 }
 
@@ -68,31 +66,57 @@ pub(crate) async fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Resu
     if database.exists() && !args.replace {
         bail!("there is a database at {}; --replace puts it aside", database.display());
     }
-    let unfinished = with_suffix(&database, ".unfinished");
-    copy(&args.file, &unfinished)
+    let unfinished = Unfinished::beside(&database)?;
+    copy(&args.file, &unfinished.0)
         .with_context(|| format!("cannot copy {}", args.file.display()))?;
-    check(&unfinished).await?;
-    File::open(&unfinished)?.sync_all()?;
+    check(&unfinished.0).await?;
     if let Ok(replaced) = database.metadata() {
         // Whoever restores may be another than the server runs as.
-        chown(&unfinished, Some(replaced.uid()), Some(replaced.gid()))
-            .with_context(|| format!("cannot give {} its owner", unfinished.display()))?;
+        chown(&unfinished.0, Some(replaced.uid()), Some(replaced.gid()))
+            .with_context(|| format!("cannot give {} its owner", unfinished.0.display()))?;
     }
     let kept = put_aside(&database)?;
-    fs::rename(&unfinished, &database)?;
-    println!("{} is the database at {} now", args.file.display(), database.display());
+    unfinished.finish(&database)?;
+    say!("{} is the database at {} now", args.file.display(), database.display())?;
     if let Some(kept) = kept {
-        println!("what was there before is {}", kept.display());
+        say!("what was there before is {}", kept.display())?;
     }
     Ok(())
+}
+
+/// A file that has not its name yet. Dropped before it has, it is removed.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    /// The name for what will be `file`; what an earlier try left under it is removed.
+    fn beside(file: &Path) -> anyhow::Result<Self> {
+        let unfinished = Self(with_suffix(file, ".unfinished"));
+        match fs::remove_file(&unfinished.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("{} cannot be removed", unfinished.0.display()))
+            }
+            _ => Ok(unfinished),
+        }
+    }
+
+    /// Gives it its name once it is on the disk.
+    fn finish(self, file: &Path) -> io::Result<()> {
+        File::open(&self.0)?.sync_all()?;
+        fs::rename(&self.0, file)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for suffix in DATABASE_SUFFIXES {
+            let _ = fs::remove_file(with_suffix(&self.0, suffix));
+        }
+    }
 }
 
 /// Copies a file into a new one that only its owner may read, whoever may read the first.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
-    if to.exists() {
-        fs::remove_file(to)?;
-    }
     io::copy(&mut source, &mut files::create(to)?).map(drop)
 }
 

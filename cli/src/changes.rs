@@ -10,6 +10,7 @@ use tollbook_proto::v1::{
 use crate::{
     client::{connect, said},
     config::Config,
+    out::written,
 };
 
 #[derive(clap::Args)]
@@ -35,11 +36,7 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let answer = core.list_changes(request).await.map_err(said)?;
     let mut out = io::stdout().lock();
     for change in answer.into_inner().changes {
-        match print(&mut out, &change) {
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            printed => printed?,
-        }
+        written(print(&mut out, &change))?;
     }
     Ok(())
 }

@@ -66,7 +66,10 @@ async fn connect_at(endpoint: Endpoint, token: Option<&str>) -> anyhow::Result<C
         }
     };
     let url = endpoint.uri().to_string();
-    let channel = endpoint.connect().await.with_context(|| format!("no core answers at {url}"))?;
+    let channel = endpoint
+        .connect()
+        .await
+        .with_context(|| format!("no core answers at {url}; --core names another"))?;
     Ok(Core::new(channel, Token(bearer)))
 }
 

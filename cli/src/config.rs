@@ -23,6 +23,7 @@ const SECRETS: [&str; 7] = [
 
 /// Flags that every command takes.
 #[derive(Args, Serialize)]
+#[command(next_help_heading = "Flags of all commands")]
 pub(crate) struct Flags {
     /// TOML file with the same names as the long flags, underscores for dashes
     #[arg(long, global = true, env = "TOLLBOOK_CONFIG")]

@@ -13,6 +13,7 @@ use tollbook_proto::v1::{
 use crate::{
     client::{Core, connect, said},
     config::Config,
+    out::say,
 };
 
 #[derive(Subcommand)]
@@ -81,8 +82,8 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             let key = new_key(core, config, args).await?;
             let request = CreateApiKeyRequest { api_key: Some(key) };
             let created = keys.create_api_key(request).await.map_err(said)?.into_inner();
-            println!("{}", created.api_key.unwrap_or_default().id);
-            println!("{}", created.secret);
+            say!("{}", created.api_key.unwrap_or_default().id)?;
+            say!("{}", created.secret)?;
         }
         Command::List => {
             for key in listed(&mut keys).await? {
@@ -91,19 +92,15 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
                     let name = access(number).as_str_name();
                     name.trim_start_matches("API_ACCESS_").to_lowercase()
                 };
-                print!(
-                    "{} {:?} user {} {}",
-                    key.id,
-                    key.name,
-                    key.user_id(),
-                    access_name(key.access)
-                );
+                let (user, access) = (key.user_id(), access_name(key.access));
                 let mut methods: Vec<_> = key.methods.into_iter().collect();
                 methods.sort();
-                for (method, access) in methods {
-                    print!(" {method}={}", access_name(access));
-                }
-                println!("{}", if key.signs_only { " signs only" } else { "" });
+                let methods: String = methods
+                    .into_iter()
+                    .map(|(method, access)| format!(" {method}={}", access_name(access)))
+                    .collect();
+                let signs_only = if key.signs_only { " signs only" } else { "" };
+                say!("{} {:?} user {user} {access}{methods}{signs_only}", key.id, key.name)?;
             }
         }
         Command::Delete { id } => {

@@ -17,6 +17,7 @@ mod linear;
 mod lock;
 mod methods;
 mod observe;
+mod out;
 mod rate;
 mod rates;
 mod serve;
@@ -89,8 +90,8 @@ enum Command {
 enum Import {
     /// A rate deck, as CSV
     Rates(rates::import::Args),
-    /// Calls, as Asterisk, FreeSWITCH or Tollbook write them
-    Calls(calls::import::Args),
+    /// Calls, from the files of switches
+    Calls(Box<calls::import::Args>),
 }
 
 #[derive(Subcommand)]
@@ -120,6 +121,7 @@ pub fn main() -> ExitCode {
     });
     match done {
         Ok(code) => code,
+        Err(error) if error.is::<out::Unread>() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tollbook: {error:#}");
             ExitCode::FAILURE

@@ -4,16 +4,12 @@ use std::io::{self, Write};
 
 use tollbook_shim::Method;
 
-use crate::config::Dialect;
+use crate::{config::Dialect, out::written};
 
 pub(crate) fn print(dialect: Dialect) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     for method in dialect.of_shim()?.methods() {
-        match print_method(&mut out, method) {
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            printed => printed?,
-        }
+        written(print_method(&mut out, method))?;
     }
     Ok(())
 }

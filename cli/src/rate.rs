@@ -7,6 +7,7 @@ use tollbook_proto::v1::{
 use crate::{
     client::{connect, said},
     config::Config,
+    out::say,
     values::decimal,
 };
 
@@ -46,30 +47,26 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     };
     let mut core = RatingServiceClient::new(connect(config).await?);
     let response = core.rate_call(request).await.map_err(said)?.into_inner();
-    print_leg("Price", &response.price.unwrap_or_default());
+    print_leg("Price", &response.price.unwrap_or_default())?;
     if let Some(self_cost) = response.self_cost {
-        print_leg("Self-cost", &self_cost);
+        print_leg("Self-cost", &self_cost)?;
     }
     if let Some(profit) = response.profit {
-        println!("Profit: {} ({} %)", profit.value, response.margin_percent.unwrap_or_default());
+        say!("Profit: {} ({} %)", profit.value, response.margin_percent.unwrap_or_default())?;
     }
     Ok(())
 }
 
-fn print_leg(name: &str, leg: &RatedLeg) {
+fn print_leg(name: &str, leg: &RatedLeg) -> anyhow::Result<()> {
     match leg.outcome() {
         RatingOutcome::Priced => {
-            println!(
-                "{name}: {} {} ({})",
-                decimal(leg.price.as_ref()),
-                leg.currency,
-                leg.destination
-            );
+            say!("{name}: {} {} ({})", decimal(leg.price.as_ref()), leg.currency, leg.destination)?;
         }
-        RatingOutcome::Blocked => println!("{name}: blocked ({})", leg.destination),
-        RatingOutcome::NoRate | RatingOutcome::Unspecified => println!("{name}: no rate"),
+        RatingOutcome::Blocked => say!("{name}: blocked ({})", leg.destination)?,
+        RatingOutcome::NoRate | RatingOutcome::Unspecified => say!("{name}: no rate")?,
     }
     for step in &leg.steps {
-        println!("  {step}");
+        say!("  {step}")?;
     }
+    Ok(())
 }

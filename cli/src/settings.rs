@@ -9,6 +9,7 @@ use tollbook_proto::v1::{
 use crate::{
     client::{connect, said},
     config::Config,
+    out::say,
 };
 
 #[derive(clap::Args)]
@@ -79,8 +80,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
             core.update_settings(request).await.map_err(said)?.into_inner().settings
         }
     };
-    print(settings.unwrap_or_default());
-    Ok(())
+    print(settings.unwrap_or_default())
 }
 
 /// The request that makes some changes; none: there are none.
@@ -113,7 +113,7 @@ fn update(changes: &[(String, String)]) -> anyhow::Result<Option<UpdateSettingsR
     Ok((!changes.is_empty()).then_some(request))
 }
 
-fn print(mut settings: Settings) {
+fn print(mut settings: Settings) -> anyhow::Result<()> {
     let has_key = settings.has_api_secret_key;
     for (name, setting) in SETTINGS {
         let value = match setting {
@@ -122,8 +122,9 @@ fn print(mut settings: Settings) {
             Setting::Number(field) => field(&mut settings).to_string(),
             Setting::Secret(_) => if has_key { "(set)" } else { "(not set)" }.to_owned(),
         };
-        println!("{name}={value}");
+        say!("{name}={value}")?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

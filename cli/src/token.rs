@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use crate::{config::Config, tls};
+use crate::{config::Config, out::say, tls};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -32,7 +32,7 @@ pub(crate) async fn create(config: &Config, args: &Args) -> anyhow::Result<()> {
         .await
         .context("no token was created")?;
     if certificate.is_none() {
-        println!("{secret}");
+        say!("{secret}")?;
     }
     Ok(())
 }

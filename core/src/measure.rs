@@ -8,7 +8,7 @@ use std::{
 use metrics::{Counter, Histogram, SharedString, counter, gauge, histogram};
 use tollbook_proto::v1::RejectCode;
 
-use crate::{calls::ingest::Taken, context::Context};
+use crate::{calls::intake::Taken, context::Context};
 
 /// How often the gauges are set.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
@@ -59,6 +59,7 @@ pub(crate) fn calls(taken: &Taken) {
     };
     counted("stored", taken.stored.len());
     counted("duplicate", usize::try_from(taken.duplicates).unwrap_or_default());
+    counted("merged", usize::try_from(taken.merged).unwrap_or_default());
     for rejected in &taken.rejected {
         counter!("tollbook_calls_total", "outcome" => rejected.call.1.reason()).increment(1);
     }

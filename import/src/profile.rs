@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error,
     table::{Limits, Selection, SheetRef, TableOptions},
-    values::{DateOrder, DurationUnit, NumberFormat},
+    values::{DateOrder, NumberFormat},
 };
 
 /// What an operator says of a file. Everything has a default: it is found out, or refused where
@@ -35,8 +35,6 @@ pub struct Profile {
     pub date_format: Option<String>,
     /// Name of the time zone of times that have none; else the caller's.
     pub time_zone: Option<String>,
-    /// What durations without a unit count.
-    pub duration_unit: DurationUnit,
     /// What rates and fees are multiplied by, as `0.01` where they are in pence. Decimal.
     pub factor: Option<String>,
     /// Whether billing steps count from zero or after the minimum time; else what the columns

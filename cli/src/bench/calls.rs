@@ -106,19 +106,26 @@ impl Books {
         Ok(tariff_id)
     }
 
-    /// Calls of the day that begins at `start`.
-    pub(super) fn day(&self, seed: u64, start: i64, count: u64) -> Traffic {
+    /// Calls of the day that begins at `start`; of today, those that have begun.
+    pub(super) fn day(
+        &self,
+        seed: u64,
+        start: i64,
+        count: u64,
+    ) -> impl Iterator<Item = CallRecord> + Send + use<> {
         let name = &self.name;
         let users =
             |side, count| (0..count).map(|number| format!("{name}{side}{number}")).collect();
-        Traffic::new(
+        let traffic = Traffic::new(
             seed,
             start,
             count,
             users("originator", ORIGINATORS),
             users("terminator", TERMINATORS),
             self.prefixes.clone(),
-        )
+        );
+        let now = jiff::Timestamp::now().as_second();
+        traffic.take_while(move |call| call.start_time.is_none_or(|start| start.seconds < now))
     }
 
     /// Streams calls in; returns how many were taken per second.
@@ -131,7 +138,8 @@ impl Books {
         let messages = stream::iter(calls).chunks(CHUNK).map(|calls| IngestCallsRequest { calls });
         let taken = CallsServiceClient::new(self.core.clone()).ingest_calls(messages).await?;
         let taken = taken.into_inner();
-        ensure!(taken.stored == taken.received, "calls were not taken: {:?}", taken.rejected_calls);
+        let refused = taken.rejected_calls.first();
+        ensure!(taken.stored == taken.received, "calls were not taken, the first: {refused:?}");
         Ok(taken.stored as f64 / start.elapsed().as_secs_f64())
     }
 }
@@ -176,6 +184,14 @@ pub(super) async fn quick_stats(server: &Process, duration: Duration) -> anyhow:
     let form = format!("u=admin&hash={}", legacy_hash(""));
     let request = load::post("/billing/api/quickstats_get", &form);
     Http::connect(server.http()?, 1, request).await?.run(duration).await
+}
+
+/// When the last day began that is over, in UTC.
+pub(super) fn yesterday() -> anyhow::Result<i64> {
+    let day = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date().yesterday()?;
+    Ok(jiff::tz::TimeZone::UTC
+        .to_timestamp(day.to_datetime(jiff::civil::Time::midnight()))?
+        .as_second())
 }
 
 /// When the days of this month began in UTC, up to today.

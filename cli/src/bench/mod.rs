@@ -399,19 +399,18 @@ fn number_pool(args: &Args) {
 }
 
 async fn ingestion(args: &Args) -> anyhow::Result<()> {
-    let days = calls::days_of_month()?;
-    let today = days.last().copied().context("a month has days")?;
+    let day = calls::yesterday()?;
     let title = format!("(f) IngestCalls, {} calls of a day", args.calls);
     let server = Process::serve(None)?;
     let books = calls::Books::open(server.grpc()?, "").await?;
     let mut sqlite = Side::new("on SQLite");
-    sqlite.rates.push(books.send(books.day(1, today, args.calls)).await?);
+    sqlite.rates.push(books.send(books.day(1, day, args.calls)).await?);
     report(&title, &[sqlite]);
     let Some(url) = &args.postgres else { return Ok(()) };
     let server = Process::serve(Some(url))?;
     let books = calls::Books::open(server.grpc()?, "").await?;
     let mut sides = [Side::new("COPY into a table without indexes"), Side::new("on PostgreSQL")];
-    sides[1].rates.push(books.send(books.day(1, today, args.calls)).await?);
+    sides[1].rates.push(books.send(books.day(1, day, args.calls)).await?);
     let mut copy = calls::Copy::of(url).await?;
     for _ in 0..args.rounds {
         sides[0].rates.push(copy.run().await?);

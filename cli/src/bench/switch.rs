@@ -54,11 +54,11 @@ impl Switches {
     ) -> anyhow::Result<f64> {
         // More than a client can bring.
         const CALLS: u64 = 5_000_000;
-        let today = super::calls::days_of_month()?.last().copied().context("a month has days")?;
+        let day = super::calls::yesterday()?;
         let start = Instant::now();
         let mut tasks = JoinSet::new();
         for (number, core) in (1_u64..).zip(self.clients) {
-            let mut calls = books.day(seed * 1_000 + number, today, CALLS);
+            let mut calls = books.day(seed * 1_000 + number, day, CALLS);
             let tariff = books.tariff_of_originators();
             tasks.spawn(async move {
                 let mut done = 0_u32;
@@ -93,7 +93,7 @@ async fn price(core: &Core, tariff: i64, call: CallRecord) -> anyhow::Result<()>
 async fn single(core: &Core, call: CallRecord) -> anyhow::Result<()> {
     let request = stream::iter([IngestCallsRequest { calls: vec![call] }]);
     let taken = CallsServiceClient::new(core.clone()).ingest_calls(request).await?.into_inner();
-    ensure!(taken.stored == 1, "a call was not taken: {:?}", taken.rejected_calls);
+    ensure!(taken.stored == 1, "a call was not taken: {:?}", taken.rejected_calls.first());
     Ok(())
 }
 

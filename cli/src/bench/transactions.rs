@@ -29,10 +29,10 @@ pub(super) enum Bare {
 static NEXT_ENTRY: AtomicI64 = AtomicI64::new(1 << 40);
 
 const TABLES: [&str; 3] = [
-    "CREATE TABLE IF NOT EXISTS bench_accounts (id BIGINT PRIMARY KEY, balance TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS bench_entries (id BIGINT PRIMARY KEY, account BIGINT NOT NULL, \
+    "CREATE TABLE bench_accounts (id BIGINT PRIMARY KEY, balance TEXT NOT NULL)",
+    "CREATE TABLE bench_entries (id BIGINT PRIMARY KEY, account BIGINT NOT NULL, \
      amount TEXT NOT NULL, balance TEXT NOT NULL, note TEXT NOT NULL, created_at BIGINT NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS bench_entries_by_account ON bench_entries (account, id)",
+    "CREATE INDEX bench_entries_by_account ON bench_entries (account, id)",
 ];
 const ACCOUNT: &str =
     "INSERT INTO bench_accounts (id, balance) VALUES ($1, '0') ON CONFLICT DO NOTHING";
@@ -68,9 +68,11 @@ impl Bare {
             }
             DatabaseUrl::Postgres(url) => {
                 let client = connect(url).await?;
-                for table in TABLES {
-                    client.batch_execute(table).await?;
-                }
+                // What an earlier run has left.
+                let anew = "SET client_min_messages = warning; \
+                            DROP TABLE IF EXISTS bench_entries, bench_accounts";
+                client.batch_execute(anew).await?;
+                client.batch_execute(&TABLES.join(";")).await?;
                 for id in 0..3_i64 {
                     client.execute(ACCOUNT, &[&id]).await?;
                 }

@@ -14,6 +14,7 @@ use super::{COLUMNS, traffic::Traffic};
 use crate::{
     client::{connect, said},
     config::Config,
+    out::written,
 };
 
 #[derive(clap::Args)]
@@ -49,9 +50,9 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let mut out = csv::Writer::from_writer(std::io::BufWriter::new(std::io::stdout().lock()));
     out.write_record(COLUMNS)?;
     for call in traffic {
-        out.write_record(record(call)?)?;
+        written(out.write_record(record(call)?).map_err(std::io::Error::from))?;
     }
-    out.flush()?;
+    written(out.flush())?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use tollbook_proto::v1::{
 use crate::{
     client::{connect, said},
     config::Config,
+    out::say,
     values::{decimal, time_zone},
 };
 
@@ -57,7 +58,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     };
     let mut core = CallsServiceClient::new(connect(config).await?);
     let report = core.rerate_calls(request).await.map_err(said)?.into_inner();
-    println!(
+    say!(
         "{} calls: {} changed, {} without a rate; price {}, self-cost {}{}",
         report.examined,
         report.changed,
@@ -65,7 +66,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         signed(decimal(report.price_change.as_ref())),
         signed(decimal(report.self_cost_change.as_ref())),
         if args.dry_run { " - nothing was changed" } else { "" }
-    );
+    )?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use super::COLUMNS;
 use crate::{
     client::{connect, said},
     config::Config,
+    out::written,
     values::{decimal, time_zone},
 };
 
@@ -31,10 +32,10 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     out.write_record(COLUMNS)?;
     while let Some(part) = parts.message().await.map_err(said)? {
         for rate in part.rates {
-            out.write_record(record(rate, &zone))?;
+            written(out.write_record(record(rate, &zone)).map_err(std::io::Error::from))?;
         }
     }
-    out.flush()?;
+    written(out.flush())?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use super::file::{Deck, Format};
 use crate::{
     client::{connect, said},
     config::Config,
+    out::say,
 };
 
 #[derive(clap::Args)]
@@ -121,9 +122,9 @@ fn print(report: &ImportRatesResponse, args: &Args) -> anyhow::Result<ExitCode> 
         eprintln!();
     }
     for line in &report.rejected_lines {
-        println!("line {}: {}", line.number, line.reason);
+        say!("line {}: {}", line.number, line.reason)?;
     }
-    println!(
+    say!(
         "{} lines: {} added, {} changed, {} unchanged, {} deleted, {} rejected{}",
         report.lines,
         report.added,
@@ -132,7 +133,7 @@ fn print(report: &ImportRatesResponse, args: &Args) -> anyhow::Result<ExitCode> 
         report.deleted,
         report.rejected,
         if report.applied { "" } else { " - nothing was changed" }
-    );
+    )?;
     if report.rejected > 0 && !args.skip_bad_lines && !args.dry_run {
         bail!("the file has bad lines: mend them, or import the rest with --skip-bad-lines");
     }

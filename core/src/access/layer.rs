@@ -142,7 +142,7 @@ impl Gate {
         }
         let (caller, credential) = match token {
             Some(token) if token.kind != TokenKind::Shim => {
-                let user = self.context.directory.by_id(token.user).await?;
+                let user = self.context.directory.lately_by_id(token.user).await?;
                 let user = user.ok_or(Refusal::UserDeleted)?;
                 let permissions = self.permissions_of(&user);
                 (Caller::User(user, permissions), token.credential())
@@ -190,7 +190,7 @@ impl Gate {
         let admitted = request.verify(rule, |user| self.permissions_of(user)).await;
         let (principal, lists) = admitted.inspect_err(|error| {
             let (method, client) = (claim.method.name, claim.client_address());
-            tracing::debug!(method, client, %error, "legacy request refused");
+            tracing::info!(method, client, %error, "legacy request refused");
         })?;
         rule.check(&principal)?;
         Ok((principal, lists))

@@ -183,7 +183,8 @@ impl Verifier<'_> {
     /// By a hash, of the caller whom the request names.
     async fn by_hash(&self, rule: &Rule) -> Result<Proven> {
         let Self { claim, snapshot, directory, .. } = self;
-        let caller = directory.by_username(claim.username()).await?.ok_or(Error::BadLogin)?;
+        let caller =
+            directory.lately_by_username(claim.username()).await?.ok_or(Error::BadLogin)?;
         let inputs =
             self.inputs(!claim.method.only_admin_signs_nothing || caller.role == Role::Admin);
         if let Some((credential, lists)) = self.shared_credential(&inputs) {
@@ -233,7 +234,7 @@ impl Verifier<'_> {
         if !(-SKEW..=SKEW).contains(&age) {
             return Err(Error::SignatureExpired);
         }
-        let caller = directory.by_id(key.user()).await?.ok_or(Error::BadLogin)?;
+        let caller = directory.lately_by_id(key.user()).await?.ok_or(Error::BadLogin)?;
         if !claim.username().is_empty() && claim.username() != caller.username {
             return Err(Error::BadLogin);
         }

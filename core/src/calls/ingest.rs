@@ -1,42 +1,32 @@
-//! Taking calls into the books: rating, storing, charging and counting them.
+//! Checking and rating the calls that switches bring.
 //!
-//! Calls are rated outside of any transaction. One transaction of the [writer](crate::writer)
-//! then looks which of them are known already, changes the balances of their users with one
+//! That is outside of any transaction. One transaction of the [writer](crate::writer)
+//! then looks which of them are known already ([`intake`](super::intake)), changes the balances of their users with one
 //! ledger entry for each user and side, stores the calls and adds them to the statistics. So a
 //! call is either in all of them or in none, and a second copy of it is in none.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use jiff::tz::TimeZone;
 use tollbook_proto::v1::CallRecord;
 
 use super::{
     Call, Leg, Rejection, Reported, Side,
     parties::{Parties, Party, Pricing},
     record::{self, Record},
-    store,
 };
 use crate::{
     access::Scope,
     catalog::Snapshot,
-    changes::{self, Change, Origin},
+    changes::Origin,
     context::Context,
     error::Result,
     ids::{EntryId, UserId},
-    ledger::{
-        Entry, Kind,
-        posting::{self, Posted, Posting},
-        store::Accounts,
-    },
-    live::{self, ActiveCall, ActiveCalls},
-    money::Money,
+    live::{self, ActiveCall},
     points::SideTariffs,
     rating::{CallTime, Offer, Rater},
-    stats::rollup::Rollup,
-    store::{Row, Tx},
 };
 
 /// A call on its way in, with its position among those that were sent.
@@ -46,26 +36,32 @@ pub(crate) struct Numbered<T> {
     pub(crate) call: T,
 }
 
-/// What became of a batch.
-#[derive(Default)]
-pub(crate) struct Taken {
-    pub(crate) stored: Vec<Call>,
-    pub(crate) duplicates: i64,
-    /// By position.
-    pub(crate) rejected: Vec<Numbered<(String, Rejection)>>,
-}
-
 /// A batch, rated, and what of it cannot be.
 #[derive(Default)]
 pub(crate) struct Rated {
-    calls: Vec<Numbered<Call>>,
-    rejected: Vec<Numbered<(String, Rejection)>>,
+    pub(super) calls: Vec<Numbered<Incoming>>,
+    pub(super) rejected: Vec<Numbered<Refused>>,
 }
 
 impl Rated {
     fn reject(&mut self, position: i64, call_id: String, rejection: Rejection) {
-        self.rejected.push(Numbered { position, call: (call_id, rejection) });
+        self.rejected.push(Numbered { position, call: Refused { call_id, rejection, call: None } });
     }
+}
+
+/// A call that may go into the books.
+pub(super) struct Incoming {
+    pub(super) call: Call,
+    /// It may be one of several attempts under one id.
+    pub(super) attempt: bool,
+}
+
+/// A record that may not.
+pub(super) struct Refused {
+    pub(super) call_id: String,
+    pub(super) rejection: Rejection,
+    /// The call, where only its price is missing.
+    pub(super) call: Option<Box<Incoming>>,
 }
 
 /// Checks and rates a batch. `scope` says whose calls the sender may bring.
@@ -116,9 +112,16 @@ pub(crate) async fn rate_authorized(
     let decks = Rater::load(&context.db, &context.decks, &snapshot, tariffs).await?;
     for Numbered { position, call } in calls {
         let call_id = call.reported.call_id.clone();
+        let attempt = call.attempt;
         match call.price(&decks, &snapshot) {
-            Ok(call) => rated.calls.push(Numbered { position, call }),
-            Err(rejection) => rated.reject(position, call_id, rejection),
+            Ok(call) => {
+                rated.calls.push(Numbered { position, call: Incoming { call, attempt } });
+            }
+            Err((call, rejection)) => {
+                let call = Some(Box::new(Incoming { call, attempt }));
+                let call = Refused { call_id, rejection, call };
+                rated.rejected.push(Numbered { position, call });
+            }
         }
     }
     Ok(rated)
@@ -129,6 +132,7 @@ struct Sided {
     reported: Reported,
     originator: Party,
     terminator: Option<Party>,
+    attempt: bool,
 }
 
 impl Sided {
@@ -139,17 +143,18 @@ impl Sided {
     ) -> Result<Self, (String, Rejection)> {
         match parties.sides(&mut record, authorized) {
             Ok((originator, terminator)) => {
-                Ok(Self { reported: record.reported, originator, terminator })
+                let attempt = record.attempt;
+                Ok(Self { reported: record.reported, originator, terminator, attempt })
             }
             Err(rejection) => Err((record.reported.call_id, rejection)),
         }
     }
 
     /// Prices the call by the tariffs of its sides. Calls that were not answered cost
-    /// nothing and need no rate.
-    fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, Rejection> {
-        let Self { reported, originator, terminator } = self;
-        let mut call = Call {
+    /// nothing and need no rate. Where there is none, the call comes back without a price.
+    fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, (Call, Rejection)> {
+        let Self { reported, originator, terminator, .. } = self;
+        let call = Call {
             id: 0,
             originator: originator.user,
             terminator: terminator.map(|party| party.user),
@@ -166,13 +171,15 @@ impl Sided {
             Pricing::Tariffs(tariffs) => leg(&call.reported, time, tariffs, side, rater),
             Pricing::Authorized(offer) => leg_at(&call.reported, &offer),
         };
-        let (price, prefix) = leg(originator.pricing, Side::Originator)?;
-        if let Some(party) = terminator {
-            call.self_cost = leg(party.pricing, Side::Terminator)?.0;
+        let price = leg(originator.pricing, Side::Originator);
+        let self_cost = terminator
+            .map_or(Ok((Leg::NONE, String::new())), |party| leg(party.pricing, Side::Terminator));
+        match (price, self_cost) {
+            (Ok((price, prefix)), Ok((self_cost, _))) => {
+                Ok(Call { prefix, price, self_cost, ..call })
+            }
+            (Err(rejection), _) | (_, Err(rejection)) => Err((call, rejection)),
         }
-        call.price = price;
-        call.prefix = prefix;
-        Ok(call)
     }
 }
 
@@ -191,7 +198,7 @@ pub(super) fn leg(
 }
 
 /// Prices one side of an answered call at a rate. Returns the prefix as well.
-fn leg_at(call: &Reported, offer: &Offer) -> Result<(Leg, String), Rejection> {
+pub(super) fn leg_at(call: &Reported, offer: &Offer) -> Result<(Leg, String), Rejection> {
     let out_of_range = |_| Rejection::AmountOutOfRange;
     let (billed, amount) = offer.price(call.billsec_seconds()).map_err(out_of_range)?;
     let leg = Leg {
@@ -206,8 +213,8 @@ fn leg_at(call: &Reported, offer: &Offer) -> Result<(Leg, String), Rejection> {
 
 /// A rated batch on its way into the books, and whence it comes.
 pub(crate) struct Delivery {
-    origin: Arc<Origin>,
-    rated: Rated,
+    pub(super) origin: Arc<Origin>,
+    pub(super) rated: Rated,
 }
 
 impl Delivery {
@@ -222,8 +229,8 @@ impl Delivery {
 
     /// The switch's ids of all calls.
     pub(crate) fn call_ids(&self) -> impl Iterator<Item = &str> {
-        let fine = self.rated.calls.iter().map(|call| call.call.reported.call_id.as_str());
-        fine.chain(self.rated.rejected.iter().map(|rejected| rejected.call.0.as_str()))
+        let fine = self.rated.calls.iter().map(|call| call.call.call.reported.call_id.as_str());
+        fine.chain(self.rated.rejected.iter().map(|rejected| rejected.call.call_id.as_str()))
     }
 
     /// How many calls may go into the books.
@@ -233,244 +240,9 @@ impl Delivery {
 
     /// Whose balances the calls change, and on which side.
     pub(crate) fn parties(&self) -> impl Iterator<Item = (UserId, Side)> {
-        self.rated.calls.iter().flat_map(|Numbered { call, .. }| {
+        self.rated.calls.iter().flat_map(|Numbered { call: Incoming { call, .. }, .. }| {
             let terminator = call.terminator.map(|user| (user, Side::Terminator));
             std::iter::once((call.originator, Side::Originator)).chain(terminator)
         })
-    }
-}
-
-/// What becomes of some deliveries, before anything is written.
-pub(crate) struct Intake<'a> {
-    origins: Vec<&'a Origin>,
-    /// For each delivery.
-    taken: Vec<Taken>,
-    /// What is posted for the calls that are stored.
-    pub(crate) charges: Vec<Posting>,
-}
-
-impl<'a> Intake<'a> {
-    /// Sorts out which calls go into the books, and what they do to balances. `known` are ids of
-    /// calls that are there already; `active`, those under way, are over if they go into the books.
-    pub(crate) fn of(
-        deliveries: &[&'a Delivery],
-        mut known: HashSet<String>,
-        active: &mut ActiveCalls,
-        accounts: &Accounts,
-    ) -> Self {
-        let mut charges = Charges::new(accounts);
-        let mut all = Vec::with_capacity(deliveries.len());
-        for Delivery { rated, .. } in deliveries {
-            let mut taken = Taken::default();
-            for Numbered { position, call } in &rated.calls {
-                let call_id = &call.reported.call_id;
-                if known.contains(call_id) {
-                    taken.duplicates += 1;
-                    continue;
-                }
-                let result = as_authorized(call.clone(), active.get(call_id))
-                    .and_then(|call| charges.add(&call).map(|()| call));
-                match result {
-                    Ok(call) => {
-                        known.insert(call_id.clone());
-                        active.remove(call_id);
-                        taken.stored.push(call);
-                    }
-                    Err(rejection) => taken
-                        .rejected
-                        .push(Numbered { position: *position, call: (call_id.clone(), rejection) }),
-                }
-            }
-            // What is in the books needs no rate any more.
-            for rejected in &rated.rejected {
-                if known.contains(&rejected.call.0) {
-                    taken.duplicates += 1;
-                } else {
-                    taken.rejected.push(rejected.clone());
-                }
-            }
-            taken.rejected.sort_by_key(|rejected| rejected.position);
-            all.push(taken);
-        }
-        let origins = deliveries.iter().map(|delivery| &*delivery.origin).collect();
-        Self { origins, taken: all, charges: charges.into_postings() }
-    }
-
-    fn stored(&self) -> usize {
-        self.taken.iter().map(|taken| taken.stored.len()).sum()
-    }
-
-    fn changes(&self) -> usize {
-        self.taken.iter().filter(|taken| !taken.stored.is_empty()).count()
-    }
-
-    /// Whether there is nothing to be written.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.stored() == 0
-    }
-
-    /// Writes the calls and counts them, by the days of a time zone, under ids for them and for
-    /// their changes that were asked for. `entries` are those of the charges.
-    pub(crate) async fn write(
-        mut self,
-        tx: &mut Tx,
-        ids: &[Vec<Row>; 2],
-        entries: &[Entry],
-        zone: TimeZone,
-    ) -> Result<Vec<Taken>> {
-        if self.is_empty() {
-            return Ok(self.taken);
-        }
-        let entries = Entries::of(entries);
-        let mut call_ids = tx.ids(&ids[0], self.stored())?.into_iter();
-        let mut rollup = Rollup::new(zone);
-        let mut changes = Vec::with_capacity(self.changes());
-        for (taken, origin) in self.taken.iter_mut().zip(&self.origins) {
-            for (call, id) in taken.stored.iter_mut().zip(call_ids.by_ref()) {
-                call.id = id;
-                if call.price.amount != Money::ZERO {
-                    call.price.entry = entries.get(call.originator, Side::Originator);
-                }
-                if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO)
-                {
-                    call.self_cost.entry = entries.get(user, Side::Terminator);
-                }
-                rollup.add(call);
-            }
-            let note = match taken.stored.as_slice() {
-                [] => continue,
-                [call] => format!("call {} stored", call.id),
-                [first, .., last] => {
-                    let count = taken.stored.len();
-                    format!("{count} calls stored, ids {} to {}", first.id, last.id)
-                }
-            };
-            changes.push((*origin, Change::told("calls".to_owned(), note)));
-        }
-        store::insert(tx, self.taken.iter().flat_map(|taken| &taken.stored)).await?;
-        let change_ids = tx.ids(&ids[1], changes.len())?;
-        changes::record_as(tx, change_ids, &changes).await?;
-        // The sums come last: other cores wait for their rows.
-        rollup.write(tx).await?;
-        Ok(self.taken)
-    }
-}
-
-/// A rated call at the rates at which it was authorised, or why it is not that call. Where it
-/// was rated and where it is stored, the authorisation may be another: the latter counts.
-fn as_authorized(mut call: Call, authorized: Option<&ActiveCall>) -> Result<Call, Rejection> {
-    let Some(authorized) = authorized else { return Ok(call) };
-    if let Some(what) = authorized.difference(call.originator, &call.reported) {
-        return Err(Rejection::NotAuthorized(what));
-    }
-    if !call.is_charged() {
-        return Ok(call);
-    }
-    if let Some(offer) = &authorized.price {
-        (call.price, call.prefix) = leg_at(&call.reported, offer)?;
-    }
-    let terminated = (call.terminator, call.reported.termination_point);
-    if terminated == (authorized.terminator, authorized.termination_point)
-        && let Some(offer) = &authorized.self_cost
-    {
-        call.self_cost = leg_at(&call.reported, offer)?.0;
-    }
-    Ok(call)
-}
-
-/// What the calls of a batch do to balances: one posting for each user and side.
-struct Charges<'a> {
-    /// With the balances before the batch.
-    accounts: &'a Accounts,
-    /// What is posted, in this order, and how many calls it is of.
-    sums: BTreeMap<(UserId, Side), (Money, i64)>,
-}
-
-impl<'a> Charges<'a> {
-    fn new(accounts: &'a Accounts) -> Self {
-        Self { accounts, sums: BTreeMap::new() }
-    }
-
-    /// Adds a call, or says why its users cannot have it; then nothing is added.
-    fn add(&mut self, call: &Call) -> Result<(), Rejection> {
-        if !self.accounts.contains_key(&call.originator) {
-            return Err(Rejection::UnknownOriginator);
-        }
-        if call.terminator.is_some_and(|user| !self.accounts.contains_key(&user)) {
-            return Err(Rejection::UnknownTerminator);
-        }
-        let paid = (call.originator, Side::Originator, call.price.amount.negated());
-        let earned = call.terminator.map(|user| (user, Side::Terminator, call.self_cost.amount));
-        let changes: Vec<_> = std::iter::once(paid).chain(earned).collect();
-        let mut sums = Vec::with_capacity(2);
-        for (user, side, amount) in &changes {
-            if *amount != Money::ZERO {
-                let (sum, calls) = self.sum(*user, *side);
-                let sum = sum.plus(*amount).map_err(|_| Rejection::AmountOutOfRange)?;
-                sums.push(((*user, *side), (sum, calls + 1)));
-            }
-        }
-        let before: Vec<_> =
-            sums.iter().map(|(key, _)| (*key, self.sums.get(key).copied())).collect();
-        self.sums.extend(sums);
-        if changes.iter().all(|(user, ..)| self.is_in_range(*user)) {
-            return Ok(());
-        }
-        for (key, sum) in before {
-            match sum {
-                Some(sum) => self.sums.insert(key, sum),
-                None => self.sums.remove(&key),
-            };
-        }
-        Err(Rejection::AmountOutOfRange)
-    }
-
-    fn sum(&self, user: UserId, side: Side) -> (Money, i64) {
-        self.sums.get(&(user, side)).copied().unwrap_or((Money::ZERO, 0))
-    }
-
-    /// Whether each of a user's postings leaves a balance that there may be.
-    fn is_in_range(&self, user: UserId) -> bool {
-        let Some(account) = self.accounts.get(&user) else { return false };
-        let paid = account.balance.plus(self.sum(user, Side::Originator).0);
-        paid.and_then(|balance| balance.plus(self.sum(user, Side::Terminator).0)).is_ok()
-    }
-
-    fn into_postings(self) -> Vec<Posting> {
-        self.sums
-            .into_iter()
-            .map(|((user, side), (amount, calls))| {
-                let note = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
-                posting(user, side.charged(), amount, note)
-            })
-            .collect()
-    }
-}
-
-/// A change of a balance that calls make.
-pub(super) fn posting(user: UserId, kind: Kind, amount: Money, note: String) -> Posting {
-    Posting { user, amount, kind, origin: None, note, payment: None, idempotency: None }
-}
-
-/// Applies postings, all or none; there may be none.
-pub(super) async fn post(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Posted>> {
-    if postings.is_empty() {
-        return Ok(Vec::new());
-    }
-    posting::apply(tx, postings).await?.into_iter().collect()
-}
-
-/// The ledger entries in which calls are charged.
-pub(super) struct Entries(HashMap<(UserId, Kind), EntryId>);
-
-impl Entries {
-    pub(super) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let entries = entries.into_iter();
-        Self(entries.map(|entry| ((entry.user, entry.kind), entry.id)).collect())
-    }
-
-    /// The entry of a user and side; 0: there is none.
-    pub(super) fn get(&self, user: UserId, side: Side) -> EntryId {
-        self.0.get(&(user, side.charged())).copied().unwrap_or(EntryId(0))
     }
 }

@@ -3,6 +3,8 @@
 
 pub(crate) mod hangup;
 pub(crate) mod ingest;
+pub(crate) mod intake;
+mod known;
 mod parties;
 pub(crate) mod record;
 mod rerate;
@@ -283,6 +285,9 @@ pub enum Rejection {
     /// The id is that of a call that was authorised for others.
     #[error("the call was authorised for another {0}")]
     NotAuthorized(&'static str),
+    /// Another call has the id.
+    #[error("a call with this id is in the books, with another {0}")]
+    Conflict(&'static str),
     /// Out of range.
     #[error("the price or a balance would be out of range")]
     AmountOutOfRange,
@@ -301,6 +306,7 @@ impl Rejection {
             Self::NoRate(_) => CallRejection::NoRate,
             Self::Blocked(_) => CallRejection::Blocked,
             Self::NotAuthorized(_) => CallRejection::NotAuthorized,
+            Self::Conflict(_) => CallRejection::Conflict,
             Self::AmountOutOfRange => CallRejection::AmountOutOfRange,
         }
     }

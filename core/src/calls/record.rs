@@ -42,6 +42,8 @@ pub(crate) struct Record {
     /// None: whose the origination point is.
     pub(crate) originator: Option<UserRef>,
     pub(crate) terminator: Option<UserRef>,
+    /// It may be one of several attempts under one id.
+    pub(crate) attempt: bool,
 }
 
 fn invalid(field: &str, problem: &'static str) -> Rejection {
@@ -107,6 +109,7 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
     Ok(Record {
         originator,
         terminator: UserRef::new(record.terminator_id, record.terminator),
+        attempt: record.attempt,
         reported: Reported {
             call_id: record.call_id,
             start_time,

@@ -14,8 +14,8 @@ use std::{
 use tollbook_proto::v1::{self as pb, RerateSide};
 
 use super::{
-    Call, Leg, Side,
-    ingest::{self, Entries},
+    Call, Leg, Side, ingest,
+    intake::{self, Entries},
     parties, store,
 };
 use crate::{
@@ -298,7 +298,7 @@ impl Repriced {
     /// Posts the differences and stores the calls. What the sums change by comes back: they
     /// come last, as others wait for their rows.
     async fn write(self, tx: &mut Tx, mut rollup: Rollup) -> Result<(Vec<Posted>, Rollup)> {
-        let posted = ingest::post(tx, &postings(&self.sums)).await?;
+        let posted = intake::post(tx, &postings(&self.sums)).await?;
         let entries = Entries::of(posted.iter().map(|posted| &posted.entry));
         let mut calls = Vec::with_capacity(self.calls.len());
         for (before, mut after) in self.calls {
@@ -328,7 +328,7 @@ fn postings(sums: &BTreeMap<(UserId, Side), (Money, Money)>) -> Vec<Posting> {
         };
         for (kind, amount) in [(side.reversed(), taken_back), (side.charged(), charged)] {
             if amount != Money::ZERO {
-                postings.push(ingest::posting(*user, kind, amount, "rated again".to_owned()));
+                postings.push(intake::posting(*user, kind, amount, "rated again".to_owned()));
             }
         }
     }

@@ -11,7 +11,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Disposition, Listed, hangup,
-    ingest::{self, Delivery, Numbered, Rated, Taken},
+    ingest::{self, Delivery, Numbered, Rated},
+    intake::Taken,
     rerate,
     sorted::Position,
     store::{self, Filter, Order},
@@ -57,7 +58,8 @@ impl Summary {
     fn add(&mut self, taken: Taken) {
         self.response.stored += i64::try_from(taken.stored.len()).unwrap_or_default();
         self.response.duplicates += taken.duplicates;
-        for call in taken.stored {
+        self.response.merged += taken.merged;
+        for call in taken.stored.into_iter().chain(taken.replaced.into_iter().map(|(_, new)| new)) {
             self.price += call.price.amount.into();
             self.self_cost += call.self_cost.amount.into();
         }

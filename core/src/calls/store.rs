@@ -1,6 +1,6 @@
 //! Calls in the database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{Call, Disposition, Leg, Listed, Reported};
 use crate::{
@@ -9,16 +9,6 @@ use crate::{
     ids::{EntryId, PointId, TariffId, UserId},
     store::{Db, Insert, Query, Row, Tx, Value},
 };
-
-/// Asks which of some ids belong to stored calls.
-pub(crate) fn asking_for_known<'a>(call_ids: impl IntoIterator<Item = &'a str>) -> Query {
-    Query::new("SELECT call_id FROM calls WHERE call_id IN ").list(call_ids)
-}
-
-/// What [`asking_for_known`] found.
-pub(crate) fn read_known(rows: &[Row]) -> Result<HashSet<String>> {
-    rows.iter().map(|row| row.get(0)).collect()
-}
 
 const COLUMNS: [&str; 24] = [
     "id",
@@ -110,6 +100,25 @@ macro_rules! listed_calls {
             $rest
         )
     };
+}
+
+/// Asks for the stored calls of some ids.
+pub(crate) fn asking_for_known<'a>(call_ids: impl IntoIterator<Item = &'a str>) -> Query {
+    Query::new(select_calls!(" FROM calls c WHERE c.call_id IN ")).list(call_ids)
+}
+
+/// What [`asking_for_known`] found, by their ids.
+pub(crate) fn read_known(rows: &[Row]) -> Result<HashMap<String, Call>> {
+    let calls = rows.iter().map(read);
+    calls.map(|call| call.map(|call| (call.reported.call_id.clone(), call))).collect()
+}
+
+/// Takes stored calls out, for others that come in their place.
+pub(super) async fn take_out<'a>(
+    tx: &mut Tx,
+    call_ids: impl IntoIterator<Item = &'a str>,
+) -> Result<()> {
+    tx.queue(Query::new("DELETE FROM calls WHERE call_id IN ").list(call_ids)).await
 }
 
 fn read(row: &Row) -> Result<Call> {

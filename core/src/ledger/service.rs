@@ -35,12 +35,12 @@ impl Service {
         }
         let uniquehash = request.uniquehash.as_str();
         let user = match (request.user_id, request.username.as_str()) {
-            (Some(id), _) => self.0.directory.by_id(UserId(id)).await?,
+            (Some(id), _) => self.0.directory.lately_by_id(UserId(id)).await?,
             (None, _) if !uniquehash.is_empty() => {
                 self.0.directory.by_uniquehash(uniquehash).await?
             }
             (None, "") => return Err(Error::invalid("user_id", "or username is required")),
-            (None, username) => self.0.directory.by_username(username).await?,
+            (None, username) => self.0.directory.lately_by_username(username).await?,
         };
         let user = caller.see(user)?;
         let currency = match request.currency.as_str() {
@@ -83,7 +83,7 @@ impl Service {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Posting> {
         let user = ids::required::<UserId>("user_id", request.user_id)?;
-        let user = caller.see(self.0.directory.by_id(user).await?)?;
+        let user = caller.see(self.0.directory.lately_by_id(user).await?)?;
         let amount = Money::from_proto("amount", request.amount.as_ref())?;
         check_note("note", &request.note)?;
         Ok(Posting {
@@ -103,7 +103,7 @@ impl Service {
         request: &pb::ListLedgerEntriesRequest,
     ) -> Result<pb::ListLedgerEntriesResponse> {
         let user = ids::required::<UserId>("user_id", request.user_id)?;
-        let user = caller.see(self.0.directory.by_id(user).await?)?;
+        let user = caller.see(self.0.directory.lately_by_id(user).await?)?;
         let size = paging::size(request.page_size);
         let before = paging::decode(&request.page_token)?;
         let rows = store::newest(&self.0.db, user.id, before, size + 1).await?;

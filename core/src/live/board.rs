@@ -13,6 +13,7 @@ use tollbook_proto::v1 as pb;
 
 use super::{ActiveCall, Command, authorize::Party, store};
 use crate::{
+    calls::Call,
     catalog::Snapshot,
     error::Result,
     ids::{PointId, PoolId, TariffId, UserId},
@@ -183,8 +184,8 @@ pub(crate) struct Board {
     /// What users with a daily limit have spent today.
     spent: HashMap<UserId, Money>,
     pub(super) calls: ActiveCalls,
-    /// Ids of calls that are in the books.
-    pub(super) finished: HashSet<String>,
+    /// Calls that are in the books.
+    pub(super) finished: HashMap<String, Call>,
     pub(super) pools: HashMap<PoolId, Arc<Patterns>>,
     pub(super) rater: Rater,
     /// Tariffs whose decks are still to be compiled. Nobody who waits for the accounts waits for
@@ -200,7 +201,7 @@ impl Board {
         rows: &[Vec<Row>; 4],
         accounts: &Accounts,
         calls: ActiveCalls,
-        finished: HashSet<String>,
+        finished: HashMap<String, Call>,
     ) -> Result<Self> {
         let [user_rows, reserved, terminated, points] = rows;
         let mut users = HashMap::with_capacity(user_rows.len());
@@ -329,8 +330,8 @@ impl Board {
         Ok(())
     }
 
-    /// The calls as the decisions leave them, and the ids of those that are in the books.
-    pub(crate) fn into_calls(self) -> (ActiveCalls, HashSet<String>) {
+    /// The calls as the decisions leave them, and those that are in the books.
+    pub(crate) fn into_calls(self) -> (ActiveCalls, HashMap<String, Call>) {
         (self.calls, self.finished)
     }
 }

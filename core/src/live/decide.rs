@@ -173,7 +173,7 @@ impl<'a> Case<'a> {
         let Some(caller) = self.party(self.originator)? else {
             return Ok(Verdict::Refused(refusal(RejectCode::OriginatorNotFound)));
         };
-        if self.board.finished.contains(call_id) {
+        if self.board.finished.contains_key(call_id) {
             return Err(Error::CallFinished);
         }
         let before = self.board.calls.get(call_id);

@@ -59,11 +59,11 @@ impl Service {
             Err(code) => return Ok(refusal(code)),
         };
         let user = match UserRef::new(request.originator_id, request.originator.clone()) {
-            Some(UserRef::Id(id)) => self.0.directory.by_id(id).await?,
-            Some(UserRef::Username(name)) => self.0.directory.by_username(&name).await?,
+            Some(UserRef::Id(id)) => self.0.directory.lately_by_id(id).await?,
+            Some(UserRef::Username(name)) => self.0.directory.lately_by_username(&name).await?,
             None => {
                 let point = point.ok_or_else(|| Error::invalid("originator_id", "is required"))?;
-                self.0.directory.by_id(point.user).await?
+                self.0.directory.lately_by_id(point.user).await?
             }
         };
         let user = user.filter(|user| user.role == Role::User && caller.scope().covers(user));
@@ -125,7 +125,7 @@ impl Service {
     /// Who originated a call under way that a caller may know of, and his login name.
     async fn originator(&self, scope: Scope, call_id: &str) -> Result<(UserId, String)> {
         let call = store::find(&self.0.db, call_id).await?.ok_or(Error::CallNotFound)?;
-        let user = self.0.directory.by_id(call.originator).await?;
+        let user = self.0.directory.lately_by_id(call.originator).await?;
         if user.as_ref().is_some_and(|user| !scope.covers(user)) {
             return Err(Error::CallNotFound);
         }
@@ -157,7 +157,7 @@ impl Service {
                 .ok_or_else(|| Error::internal("a stored call is missing"))?,
         };
         // What another manager's user did is none of this one's business.
-        let originator = self.0.directory.by_id(listed.call.originator).await?;
+        let originator = self.0.directory.lately_by_id(listed.call.originator).await?;
         if originator.is_some_and(|user| !scope.covers(&user)) {
             return Err(Error::CallRejected(Rejection::UnknownOriginator));
         }
@@ -168,7 +168,8 @@ impl Service {
     /// A call that was just stored, with the names that go with it.
     async fn named(&self, call: Call) -> Result<Listed> {
         let Context { db, catalog, directory, destinations, .. } = &*self.0;
-        let users = directory.by_ids(std::iter::once(call.originator).chain(call.terminator));
+        let users =
+            directory.lately_by_ids(std::iter::once(call.originator).chain(call.terminator));
         let users = users.await?;
         let name = |id: UserId| users.get(&id).map(|user| user.username.clone());
         let originator = name(call.originator).unwrap_or_default();

@@ -84,6 +84,14 @@ impl Rollup {
         self.add_destination(after, Sums::of(after));
     }
 
+    /// Counts a call in the place of another one.
+    pub(crate) fn replace(&mut self, before: &Call, after: &Call) {
+        let gone = Sums::of(before).negated();
+        self.change_users(before, gone);
+        self.add_destination(before, gone);
+        self.add(after);
+    }
+
     fn change_users(&mut self, call: &Call, sums: Sums) {
         let start = call.reported.start_time;
         let day = self.days.start_of(start);

@@ -121,9 +121,7 @@ impl Backend {
     async fn fetch_all(&self, query: Query, long: bool) -> Result<Vec<Row>> {
         match self {
             Self::Sqlite(pools) => sqlite::fetch_all(pools, long, query).await,
-            Self::Postgres(pool) => {
-                postgres::fetch_all(pool.reading(long), pool.watchdog, query).await
-            }
+            Self::Postgres(pool) => postgres::fetch_all(pool, long, query).await,
         }
     }
 }
@@ -305,9 +303,7 @@ impl Db {
         held(turn, async move {
             match backend {
                 Backend::Sqlite(pools) => sqlite::fetch_pairs(&pools, query).await,
-                Backend::Postgres(pool) => {
-                    postgres::fetch_pairs(&pool.long, pool.watchdog, query).await
-                }
+                Backend::Postgres(pool) => postgres::fetch_pairs(&pool, query).await,
             }
         })
         .await

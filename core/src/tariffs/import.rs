@@ -1,5 +1,7 @@
 //! Importing a rate deck: all or nothing, and the same deck twice changes nothing.
 
+use std::collections::HashSet;
+
 use jiff::tz::TimeZone;
 use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateLine, RejectedLine};
 
@@ -9,6 +11,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::TariffId,
+    rating::is_prefix,
     store::Tx,
 };
 
@@ -20,13 +23,32 @@ pub(super) struct Import {
     options: ImportRatesOptions,
     zone: TimeZone,
     lines: Lines,
+    refused: Refused,
     report: pb::ImportRatesResponse,
+}
+
+/// What is known of the lines that were refused: whatever they say of a prefix, it is in the deck.
+#[derive(Default)]
+struct Refused {
+    prefixes: HashSet<String>,
+    /// Some have none that can be read.
+    without_prefix: bool,
+}
+
+impl Refused {
+    fn add(&mut self, line: &RateLine) {
+        match is_prefix(&line.prefix) {
+            true => drop(self.prefixes.insert(line.prefix.clone())),
+            false => self.without_prefix = true,
+        }
+    }
 }
 
 impl Import {
     pub(super) fn new(tariff: TariffId, options: ImportRatesOptions, zone: TimeZone) -> Self {
         let report = pb::ImportRatesResponse::default();
-        Self { tariff, options, zone, lines: Lines::default(), report }
+        let (lines, refused) = (Lines::default(), Refused::default());
+        Self { tariff, options, zone, lines, refused, report }
     }
 
     /// Takes in a line, or says in the report why not.
@@ -35,6 +57,7 @@ impl Import {
         match line::read(line, &self.zone) {
             Ok(rate) => self.lines.push(line.number, rate, &line.destination),
             Err(reason) => {
+                self.refused.add(line);
                 self.report.rejected += 1;
                 if self.report.rejected_lines.len() < MAX_REJECTED {
                     self.report.rejected_lines.push(RejectedLine { number: line.number, reason });
@@ -53,11 +76,14 @@ impl Import {
         context: &Context,
         origin: &Origin,
     ) -> Result<pb::ImportRatesResponse> {
-        let Self { tariff: id, options, lines, mut report, .. } = self;
-        let sorted = tokio::task::spawn_blocking(move || Deck::new(lines)).await;
+        let Self { tariff: id, options, lines, refused, mut report, .. } = self;
+        let sorted = tokio::task::spawn_blocking(move || Deck::new(lines, refused)).await;
         let deck = sorted.map_err(|error| Error::internal(error.to_string()))?;
         deck.report_conflicts(&mut report);
         let refused = report.rejected > 0 && !options.skip_bad_lines;
+        if options.delete_missing && !refused {
+            deck.check_deletes()?;
+        }
         let db = context.db.long(origin.actor);
         loop {
             let mut snapshot = db.snapshot().await?;
@@ -88,10 +114,11 @@ struct Deck {
     names: Vec<usize>,
     /// Lines with another rate than an earlier one of the same key, which is the second.
     conflicts: Vec<(usize, usize)>,
+    refused: Refused,
 }
 
 impl Deck {
-    fn new(lines: Lines) -> Self {
+    fn new(lines: Lines, refused: Refused) -> Self {
         let mut rates: Vec<usize> = (0..lines.len()).collect();
         rates.sort_unstable_by(|one, other| {
             lines.key(*one).cmp(&lines.key(*other)).then(one.cmp(other))
@@ -113,7 +140,7 @@ impl Deck {
                 _ => names.push(at),
             }
         }
-        Self { lines, rates, names, conflicts }
+        Self { lines, rates, names, conflicts, refused }
     }
 
     fn report_conflicts(&self, report: &mut pb::ImportRatesResponse) {
@@ -133,8 +160,20 @@ impl Deck {
         self.rates.binary_search_by(|at| self.lines.key(*at).cmp(&key)).ok()
     }
 
+    /// Whether a line has a prefix, be it one that was refused.
     fn has_prefix(&self, prefix: &str) -> bool {
-        self.rates.binary_search_by(|at| self.lines.prefix(*at).cmp(prefix)).is_ok()
+        self.refused.prefixes.contains(prefix)
+            || self.rates.binary_search_by(|at| self.lines.prefix(*at).cmp(prefix)).is_ok()
+    }
+
+    /// Refuses to delete what no line has where it is not known what the lines have.
+    fn check_deletes(&self) -> Result<()> {
+        let problem = match (self.rates.is_empty(), self.refused.without_prefix) {
+            (true, _) => "would delete all rates: no line has one",
+            (_, true) => "cannot be done: a line was refused whose prefix cannot be read",
+            _ => return Ok(()),
+        };
+        Err(Error::invalid("delete_missing", problem))
     }
 
     /// What the deck changes of what is stored, which is read past it.

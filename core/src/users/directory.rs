@@ -3,11 +3,16 @@
 //! Where this process is the only writer (SQLite), identities and balances are kept in
 //! memory: filled when first asked for, and replaced after each commit. Of two states of a
 //! user the one with the higher version stays, so a slow reader never puts an old state
-//! over a new one. With PostgreSQL, other cores write too: every look-up asks the database.
+//! over a new one.
+//!
+//! With PostgreSQL, other cores write too. What decides about money or is shown as it is asks the
+//! database; who calls, whom that lets him see, and what users are called is believed for
+//! [`BELIEVED_FOR`], as are tokens: a request asks for these several times.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use dashmap::DashMap;
@@ -21,6 +26,9 @@ use crate::{
     store::Db,
 };
 
+/// How long what was read is believed where others may have changed it since.
+const BELIEVED_FOR: Duration = Duration::from_millis(250);
+
 /// A balance, and the ledger entry that made it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Balance {
@@ -30,31 +38,68 @@ pub(crate) struct Balance {
 
 pub(crate) struct Directory {
     db: Db,
-    /// None: every look-up asks the database.
-    memory: Option<Memory>,
+    memory: Memory,
+    /// Whether nobody else changes what is in memory.
+    exclusive: bool,
 }
 
 #[derive(Default)]
 struct Memory {
-    identities: DashMap<UserId, Arc<Identity>>,
+    identities: DashMap<UserId, Known>,
     /// A hint only: the identity it leads to decides.
     by_username: DashMap<String, UserId>,
+    /// Only where nobody else changes them.
     balances: DashMap<UserId, Balance>,
+}
+
+/// A user as he was when the database was asked.
+#[derive(Clone)]
+struct Known {
+    asked: Instant,
+    identity: Arc<Identity>,
+}
+
+/// How new what is known has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    /// As in the database.
+    None,
+    /// As it was lately, or newer.
+    Lately,
 }
 
 impl Directory {
     pub(crate) fn new(db: Db) -> Self {
-        let memory = db.is_exclusive().then(Memory::default);
-        Self { db, memory }
+        let exclusive = db.is_exclusive();
+        Self { db, memory: Memory::default(), exclusive }
+    }
+
+    fn known(&self, id: UserId, age: Age) -> Option<Arc<Identity>> {
+        if !self.exclusive && age == Age::None {
+            return None;
+        }
+        let known = self.memory.identities.get(&id)?;
+        let is_believed = self.exclusive || known.asked.elapsed() < BELIEVED_FOR;
+        is_believed.then(|| known.identity.clone())
     }
 
     /// The user of an id, unless he was deleted.
     pub(crate) async fn by_id(&self, id: UserId) -> Result<Option<Arc<Identity>>> {
-        if let Some(known) = self.memory.as_ref().and_then(|memory| memory.identities.get(&id)) {
-            return Ok(Some(known.clone()).filter(|identity| !identity.deleted));
+        self.find(id, Age::None).await
+    }
+
+    /// The same, as he was lately: who calls, and for what users are called.
+    pub(crate) async fn lately_by_id(&self, id: UserId) -> Result<Option<Arc<Identity>>> {
+        self.find(id, Age::Lately).await
+    }
+
+    async fn find(&self, id: UserId, age: Age) -> Result<Option<Arc<Identity>>> {
+        if let Some(known) = self.known(id, age) {
+            return Ok(Some(known).filter(|identity| !identity.deleted));
         }
+        let asked = Instant::now();
         let found = store::identity_by_id(&self.db, id).await?;
-        Ok(found.map(|identity| self.learn(identity)).filter(|identity| !identity.deleted))
+        Ok(found.map(|identity| self.remember(identity, asked)).filter(|user| !user.deleted))
     }
 
     /// The users of some ids, without those who were deleted.
@@ -62,17 +107,33 @@ impl Directory {
         &self,
         ids: impl IntoIterator<Item = UserId>,
     ) -> Result<HashMap<UserId, Arc<Identity>>> {
+        self.find_all(ids, Age::None).await
+    }
+
+    /// The same, as they were lately.
+    pub(crate) async fn lately_by_ids(
+        &self,
+        ids: impl IntoIterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, Arc<Identity>>> {
+        self.find_all(ids, Age::Lately).await
+    }
+
+    async fn find_all(
+        &self,
+        ids: impl IntoIterator<Item = UserId>,
+        age: Age,
+    ) -> Result<HashMap<UserId, Arc<Identity>>> {
         let mut users = HashMap::new();
         let mut unknown = HashSet::new();
         for id in ids {
-            let known = self.memory.as_ref().and_then(|memory| memory.identities.get(&id));
-            match known {
-                Some(known) => drop(users.insert(id, known.clone())),
+            match self.known(id, age) {
+                Some(known) => drop(users.insert(id, known)),
                 None => drop(unknown.insert(id)),
             }
         }
+        let asked = Instant::now();
         for identity in store::identities(&self.db, unknown).await? {
-            users.insert(identity.id, self.learn(identity));
+            users.insert(identity.id, self.remember(identity, asked));
         }
         users.retain(|_, user| !user.deleted);
         Ok(users)
@@ -85,16 +146,25 @@ impl Directory {
 
     /// The user of a login name, unless he was deleted.
     pub(crate) async fn by_username(&self, username: &str) -> Result<Option<Arc<Identity>>> {
-        let hint =
-            self.memory.as_ref().and_then(|memory| memory.by_username.get(username).map(|id| *id));
-        if let Some(id) = hint
-            && let Some(identity) = self.by_id(id).await?
-            && identity.username == username
+        self.find_named(username, Age::None).await
+    }
+
+    /// The same, as he was lately.
+    pub(crate) async fn lately_by_username(&self, username: &str) -> Result<Option<Arc<Identity>>> {
+        self.find_named(username, Age::Lately).await
+    }
+
+    async fn find_named(&self, username: &str, age: Age) -> Result<Option<Arc<Identity>>> {
+        let hint = self.memory.by_username.get(username).map(|id| *id);
+        if let Some(known) = hint.and_then(|id| self.known(id, age))
+            && known.username == username
+            && !known.deleted
         {
-            return Ok(Some(identity));
+            return Ok(Some(known));
         }
+        let asked = Instant::now();
         let found = store::identity_by_username(&self.db, username).await?;
-        Ok(found.map(|identity| self.learn(identity)).filter(|identity| !identity.deleted))
+        Ok(found.map(|identity| self.remember(identity, asked)).filter(|user| !user.deleted))
     }
 
     /// The user of a uniquehash.
@@ -102,13 +172,14 @@ impl Directory {
         if !uniquehash::is_possible(text) {
             return Ok(None);
         }
+        let asked = Instant::now();
         let found = store::identity_by_uniquehash(&self.db, &uniquehash::digest(text)).await?;
-        Ok(found.map(|identity| self.learn(identity)).filter(|identity| !identity.deleted))
+        Ok(found.map(|identity| self.remember(identity, asked)).filter(|user| !user.deleted))
     }
 
     /// The balance of a user who exists.
     pub(crate) async fn balance(&self, id: UserId) -> Result<Money> {
-        if let Some(known) = self.memory.as_ref().and_then(|memory| memory.balances.get(&id)) {
+        if let Some(known) = self.memory.balances.get(&id) {
             return Ok(known.amount);
         }
         let balance = store::balance(&self.db, id).await?.ok_or(Error::UserNotFound)?;
@@ -116,22 +187,25 @@ impl Directory {
         Ok(balance.amount)
     }
 
-    /// Takes in the state of a user after a commit, or as read from the database.
-    pub(crate) fn learn(&self, identity: Identity) -> Arc<Identity> {
-        let identity = Arc::new(identity);
-        let Some(memory) = &self.memory else {
-            return identity;
-        };
+    /// Takes in the state of a user after a commit.
+    pub(crate) fn learn(&self, identity: Identity) {
+        self.remember(identity, Instant::now());
+    }
+
+    /// Takes in the state of a user as it was when it was asked for, or later. Returns the newest
+    /// that is known.
+    fn remember(&self, identity: Identity, asked: Instant) -> Arc<Identity> {
+        let new = Known { asked, identity: Arc::new(identity) };
         let newest = {
-            let mut known =
-                memory.identities.entry(identity.id).or_insert_with(|| identity.clone());
-            if known.version < identity.version {
-                *known = identity;
+            let id = new.identity.id;
+            let mut known = self.memory.identities.entry(id).or_insert_with(|| new.clone());
+            if known.identity.version <= new.identity.version {
+                *known = new;
             }
-            known.clone()
+            known.identity.clone()
         };
         if !newest.deleted {
-            memory.by_username.insert(newest.username.clone(), newest.id);
+            self.memory.by_username.insert(newest.username.clone(), newest.id);
         }
         newest
     }
@@ -144,8 +218,10 @@ impl Directory {
 
     /// Takes in a balance as a commit left it, or as read from the database.
     fn learn_balance(&self, id: UserId, balance: Balance) {
-        let Some(memory) = &self.memory else { return };
-        let mut known = memory.balances.entry(id).or_insert(balance);
+        if !self.exclusive {
+            return;
+        }
+        let mut known = self.memory.balances.entry(id).or_insert(balance);
         if known.last_entry < balance.last_entry {
             *known = balance;
         }

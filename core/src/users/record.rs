@@ -14,7 +14,7 @@ use crate::{
     catalog::Snapshot,
     clock, contract, directions, enums,
     error::{Error, Result},
-    ids::{CurrencyId, ManagerGroupId, TariffId},
+    ids::{CurrencyId, ManagerGroupId, PoolId, TariffId},
     money::{self, Money},
     settings::{self, Settings},
 };
@@ -133,6 +133,11 @@ pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
     {
         if let Some(list) = list {
             enums::known::<pb::ListUse>(field, list.r#use)?;
+            // What it restricts is then up to the pool, and without one nothing.
+            let pool = list.number_pool_id;
+            if pool != 0 && !snapshot.pools.contains_key(&PoolId(pool)) {
+                return Err(Error::NumberPoolNotFound);
+            }
         }
     }
     check_manager(user, snapshot)?;

@@ -16,7 +16,8 @@ use super::{Command, Outcome, Resources};
 use crate::{
     calls::{
         self, Side,
-        ingest::{Delivery, Intake, Taken},
+        ingest::Delivery,
+        intake::{Intake, Taken},
     },
     clock,
     error::{Error, Result},

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    calls::ingest::{Delivery, Taken},
+    calls::{ingest::Delivery, intake::Taken},
     catalog::{Catalog, Snapshot},
     error::{Error, Result},
     ids::UserId,
@@ -29,7 +29,7 @@ use crate::{
     live, measure,
     pools::cache::Pools,
     rating::{Rater, decks::Decks},
-    store::{self, Db},
+    store::{self, DatabaseError, Db},
     users::directory::Directory,
 };
 
@@ -253,7 +253,7 @@ pub(crate) async fn commit(
     for command in commands {
         // A database that has gone away is not waited for again and again.
         if outcomes.last().is_some_and(|outcome| outcome.as_ref().is_err_and(store::is_away)) {
-            outcomes.push(Err(Error::Unavailable));
+            outcomes.push(Err(DatabaseError::NoConnection.into()));
             continue;
         }
         outcomes.push(alone(resources, command, None).await);

@@ -115,14 +115,6 @@ pub fn money(text: &str, format: NumberFormat) -> Result<Money, ValueError> {
     // Those of `is_number` are of one byte.
     let (before, number, after) =
         (rest[..start].trim(), &rest[start..=end], rest[end + 1..].trim());
-    // `-$2`: the sign stands before the currency.
-    let (minus, before, number) = match (number, before) {
-        ("-", "") => (true, before, number),
-        _ => (false, before, number),
-    };
-    if minus {
-        return Err(ValueError::NoNumber(quote(whole)));
-    }
     let written = match (before, after) {
         ("", "") => None,
         (written, "") | ("", written) => Some(written),

@@ -6,17 +6,13 @@
 
 mod date;
 mod decimal;
-mod duration;
 mod interval;
-mod phone;
 mod prefix;
 mod weekly;
 
 pub use date::{DateOrder, Moment, Resolved, moment};
 pub use decimal::{Money, NumberFormat, decimal, money};
-pub use duration::{DurationUnit, milliseconds};
 pub use interval::{Interval, interval, seconds};
-pub use phone::phone_number;
 pub use prefix::{Prefixes, prefix, prefixes};
 pub use weekly::{Days, Hours, days, hours};
 
@@ -59,9 +55,6 @@ pub enum ValueError {
     /// No interval.
     #[error("{0:?} is no billing interval")]
     NoInterval(String),
-    /// No phone number.
-    #[error("{0:?} is no phone number")]
-    NoPhone(String),
     /// No hours of the day.
     #[error("{0:?} is no time of day")]
     NoHours(String),

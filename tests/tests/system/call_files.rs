@@ -1,6 +1,6 @@
 //! The files of switches, imported by the command as an operator would.
 
-use std::process::Output;
+use std::{io::Write, process::Output};
 
 use tollbook_tests::{books::Books, server::Data};
 
@@ -36,7 +36,7 @@ fn import(books: &Books, data: &Data, text: &str, args: &[&str]) -> (bool, Strin
 async fn files_of_switches_are_taken_in_once() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        let asterisk = ["--time-zone", "Europe/Vilnius", "--terminator-from-channel"];
+        let asterisk = ["--time-zone", "Europe/Vilnius", "--terminator-from", "peer"];
         let (ok, said) = import(&books, &data, ASTERISK, &asterisk);
         assert!(!ok && said.contains("4 calls: 2 stored, 0 duplicates, 2 rejected"), "{said}");
         assert!(said.contains("line 3: no such originator (call 1768911600.4)"), "{said}");
@@ -55,12 +55,168 @@ async fn files_of_switches_are_taken_in_once() {
         assert_eq!((last.originator.as_str(), last.billsec_ms), ("user6", 120_000));
         books.check(8 + 3).await;
 
-        for (text, said_why) in [("", "is empty"), ("a,b\n1,2\n", "--format")] {
-            let (ok, said) = import(&books, &data, text, &[]);
-            assert!(!ok && said.contains(said_why), "{said}");
-        }
+        let (ok, said) = import(&books, &data, "", &[]);
+        assert!(ok && said.contains("0 calls: 0 stored"), "{said}");
+        let (ok, said) = import(&books, &data, "a,b\n1,2\n", &[]);
+        assert!(!ok && said.contains("who wrote this file?"), "{said}");
     })
     .await;
+}
+
+/// A line of Asterisk's `Master.csv`: when, by which trunk, for how many seconds, how, under which
+/// id.
+fn attempt(minute: u32, trunk: &str, billsec: u32, disposition: &str, id: &str) -> String {
+    let start = format!("2026-01-20 12:{minute:02}:00");
+    let answer = if billsec > 0 { start.as_str() } else { "" };
+    let end = format!("2026-01-20 12:{minute:02}:{billsec:02}");
+    format!(
+        "\"alice\",\"37060000001\",\"37061234567\",\"out\",\"\",\"SIP/alice-00000001\",\"SIP/{trunk}-00000002\",\"Dial\",\"\",\
+         \"{start}\",\"{answer}\",\"{end}\",{billsec},{billsec},\"{disposition}\",\"DOCUMENTATION\",\"{id}\",\"\"\n"
+    )
+}
+
+/// Asterisk tries one trunk after the other under one uniqueid. Whatever the order, and however the
+/// records are spread over files, the answered one is billed, and once.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_attempts_under_one_id_the_answered_one_is_billed() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let args = ["--terminator-from", "peer"];
+        let failed = |id| attempt(1, "bob", 0, "NO ANSWER", id);
+        let answered = |id| attempt(2, "bob", 30, "ANSWERED", id);
+        // In one file, in both orders.
+        let text = [failed("1.1"), answered("1.1"), answered("2.1"), failed("2.1")].concat();
+        let (ok, said) = import(&books, &data, &text, &args);
+        assert!(
+            ok && said.contains("4 calls: 2 stored, 0 duplicates, 2 further attempts"),
+            "{said}"
+        );
+        let price_of_one = "0.165";
+        // One file after the other.
+        let (ok, said) = import(&books, &data, &failed("3.1"), &args);
+        assert!(ok && said.contains("1 stored") && said.contains("price 0, "), "{said}");
+        let (ok, said) = import(&books, &data, &answered("3.1"), &args);
+        assert!(ok && said.contains("0 stored, 0 duplicates, 1 further attempts"), "{said}");
+        assert!(said.contains(&format!("price {price_of_one}, ")), "{said}");
+        let (ok, said) = import(&books, &data, &answered("4.1"), &args);
+        assert!(ok && said.contains("1 stored"), "{said}");
+        let (ok, said) = import(&books, &data, &failed("4.1"), &args);
+        assert!(ok && said.contains("0 stored, 0 duplicates, 1 further attempts"), "{said}");
+        // All of it again.
+        let again = [failed("3.1"), answered("3.1"), text].concat();
+        let (ok, said) = import(&books, &data, &again, &args);
+        assert!(ok && said.contains("0 stored, 3 duplicates, 3 further attempts"), "{said}");
+        assert!(said.contains("price 0, self-cost 0"), "{said}");
+
+        let calls = books.calls().await;
+        assert_eq!(calls.len(), 4);
+        for call in &calls {
+            let price = call.price.as_ref().unwrap();
+            assert_eq!(call.billsec_ms, 30_000, "{call:?}");
+            assert_eq!(price.amount.as_ref().unwrap().value, price_of_one);
+            assert_ne!(price.ledger_entry_id, 0);
+        }
+        books.check(8 + 4).await;
+    })
+    .await;
+}
+
+/// Another call under a known id is no duplicate: it is told of, and changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_under_a_known_id_is_a_conflict() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let args = ["--terminator-from", "peer"];
+        let first = attempt(1, "bob", 10, "ANSWERED", "7.1");
+        assert!(import(&books, &data, &first, &args).0);
+        for (other, what) in [
+            (attempt(1, "bob", 50, "ANSWERED", "7.1"), "billsec"),
+            (attempt(30, "bob", 10, "ANSWERED", "7.1"), "start time"),
+            (first.replace("37061234567", "442071234567"), "destination"),
+        ] {
+            let (ok, said) = import(&books, &data, &other, &args);
+            let told = format!("line 1: a call with this id is in the books, with another {what}");
+            assert!(!ok && said.contains(&told), "{said}");
+            // In one file with it as well.
+            let (first, other) = (first.replace("7.1", "8.1"), other.replace("7.1", "8.1"));
+            let (ok, said) = import(&books, &data, &[first, other].concat(), &args);
+            assert!(!ok && said.contains("line 2: a call with this id"), "{said}");
+        }
+        let calls = books.calls().await;
+        assert_eq!(calls.iter().map(|call| call.billsec_ms).collect::<Vec<_>>(), [10_000, 10_000]);
+        books.check(8 + 2).await;
+    })
+    .await;
+}
+
+/// A record whose price is not known yet does not disappear behind an attempt that cost nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answered_attempt_without_a_rate_is_told_of() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let nowhere = |line: String| line.replace("37061234567", "999061234567");
+        let failed = nowhere(attempt(1, "bob", 0, "BUSY", "9.1"));
+        let answered = nowhere(attempt(2, "bob", 30, "ANSWERED", "9.1"));
+        assert!(import(&books, &data, &failed, &[]).0);
+        let (ok, said) = import(&books, &data, &answered, &[]);
+        assert!(!ok && said.contains("0 duplicates") && said.contains("has no rate"), "{said}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_files_packed_ones_and_what_is_not_understood() {
+    let Some(data) = Data::new(tollbook_tests::server::Backend::Sqlite) else { return };
+    let books = Books::open(&data).await;
+    let folder = data.directory().join("cdr");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("1.csv"), attempt(1, "bob", 10, "ANSWERED", "1.1")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(attempt(2, "bob", 10, "ANSWERED", "2.1").as_bytes()).unwrap();
+    std::fs::write(folder.join("2.csv.gz"), packed.finish().unwrap()).unwrap();
+    let good = attempt(3, "bob", 10, "ANSWERED", "3.1");
+    let broken = good.replace("3.1", "3.2").replace("\"alice\"", "\"ali");
+    std::fs::write(folder.join("3.csv"), good + &broken).unwrap();
+    let run = |args: &[&str]| {
+        let mut all = vec!["import", "calls", folder.to_str().unwrap()];
+        all.extend(args);
+        command(&books, &data, &all)
+    };
+    let (ok, said) = run(&[]);
+    assert!(!ok && said.contains("4 calls: 3 stored, 0 duplicates, 1 rejected"), "{said}");
+    assert!(said.contains("3.csv line 2: "), "{said}");
+
+    // One file that is not understood, and none is read.
+    let unknown = "call_id,start_time,billsec,destination,originator,surcharge\n\
+                   x,2026-01-20 12:00:00,10,37061234567,alice,5\n";
+    std::fs::write(folder.join("4.csv"), unknown).unwrap();
+    let fresh = attempt(9, "bob", 10, "ANSWERED", "9.1");
+    std::fs::write(folder.join("0.csv"), fresh).unwrap();
+    let (ok, said) = run(&[]);
+    assert!(!ok && said.contains("4.csv") && said.contains("\"surcharge\" is not known"), "{said}");
+    assert!(!said.contains("stored"), "{said}");
+    let (_, said) = run(&["--ignore-column", "surcharge"]);
+    assert!(said.contains("6 calls: 2 stored, 3 duplicates, 1 rejected"), "{said}");
+}
+
+/// Whoever has seen enough, as `head` has, ends a command quietly.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_pipe_ends_a_command_quietly() {
+    let Some(data) = Data::new(tollbook_tests::server::Backend::Sqlite) else { return };
+    let books = Books::open(&data).await;
+    let generate = "generate calls --count 50000 --day 2026-01-20 --originators alice \
+                    --terminators bob --tariff 1";
+    for line in [generate, "methods", "export rates --tariff 1", "rate 37061234567 60 --tariff 1"] {
+        let mut command = data.command();
+        let url = format!("http://{}", books.server.grpc);
+        command.env("TOLLBOOK_TOKEN", &books.token).env("TOLLBOOK_CORE_URL", url);
+        let (output, input) = std::io::pipe().unwrap();
+        drop(output);
+        let Output { status, stderr, .. } =
+            command.args(line.split_whitespace()).stdout(input).output().unwrap();
+        let said = String::from_utf8(stderr).unwrap();
+        assert!(status.success() && said.is_empty(), "{line}: {status} {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,8 +87,15 @@ async fn a_call_is_charged_once_also_where_its_rate_changes_meanwhile() {
         assert_eq!(books.frozen().await, "0");
         // The record once more, over both ways in.
         assert!(live.finish_call(request).await.unwrap().into_inner().duplicate);
-        let again =
-            CallRecord { call_id: "changing".to_owned(), billsec_ms: Some(60_000), ..call(1) };
+        let call = finished.call.clone().unwrap();
+        let again = CallRecord {
+            call_id: "changing".to_owned(),
+            billsec_ms: Some(60_000),
+            start_time: call.start_time,
+            destination: call.destination,
+            originator: call.originator,
+            ..Default::default()
+        };
         assert_eq!(books.send(vec![vec![again]]).await.unwrap().duplicates, 1);
         assert_eq!(books.balance(6).await, "9.67");
         assert_eq!(finished.call.unwrap().price.unwrap().amount.unwrap().value, "0.33");

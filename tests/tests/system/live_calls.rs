@@ -158,7 +158,7 @@ async fn a_call_from_its_beginning_to_its_end() {
             &books,
             CallRecord {
                 originator_id: Some(6),
-                destination: "1".into(),
+                destination: call.destination.clone(),
                 start_time: call.start_time,
                 ..record
             },

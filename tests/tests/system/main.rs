@@ -12,6 +12,7 @@ mod calls;
 mod changes;
 mod contract;
 mod crash;
+mod distance;
 mod example;
 mod faults;
 mod grpc;

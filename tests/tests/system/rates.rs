@@ -243,6 +243,36 @@ async fn of_several_lines_of_a_rate_the_first_counts_and_of_several_names_the_la
     .await;
 }
 
+/// A premium number would else be called for the price of its country.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_refused_line_names_is_not_missing() {
+    on_both(|data| async move {
+        let decks = Decks::start(data).await;
+        let before = "prefix,rate\n1,0.01\n1900,2\n1876,0.3\n44,0.02\n";
+        assert!(decks.import(before, &["--tariff", "1"]).0);
+        let deleting = ["--tariff", "1", "--skip-bad-lines", "--delete-missing"];
+        // Nothing is known of the first, and everything of the other, of what is missing.
+        for deck in ["prefix,rate\n1,0.01\n\"1900, 1876\",2\n", "prefix,rate\n"] {
+            assert!(!decks.import(deck, &deleting).0, "{deck}");
+            for (number, price) in [("19005551234", "2"), ("442071234567", "0.02")] {
+                let found = decks.rate(number, "60", 1).await.price.unwrap().price.unwrap();
+                assert_eq!(found.value, price, "{deck}");
+            }
+        }
+        let bad = "prefix,rate\n1,0.01\n1900,two\n1876,N/A\n";
+        let (ok, said) = decks.import(bad, &deleting);
+        let counts = "0 added, 0 changed, 1 unchanged, 1 deleted, 2 rejected";
+        assert!(!ok && said.contains(counts), "{said}");
+        for (number, price) in [("19005551234", "2"), ("18765551234", "0.3")] {
+            let found = decks.rate(number, "60", 1).await.price.unwrap().price.unwrap();
+            assert_eq!(found.value, price);
+        }
+        let gone = decks.rate("442071234567", "60", 1).await.price.unwrap();
+        assert_eq!(gone.outcome(), RatingOutcome::NoRate);
+    })
+    .await;
+}
+
 /// How many rates a large deck has. By hand with 316,867; fewer where all is compiled for debugging.
 fn rates() -> usize {
     let asked = std::env::var("DECK_RATES").ok().map(|rates| rates.parse().unwrap());

@@ -4,16 +4,17 @@ mod insert;
 mod migrations;
 mod pool;
 mod request;
+mod shared;
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use tokio_postgres::error::SqlState;
 
-pub(super) use self::pool::Connections;
 use self::{
-    pool::{Connection, Lease, Usage},
+    pool::{Connection, Connections, Lease, Maker, Usage},
     request::{Answer, Request},
+    shared::Shared,
 };
 use super::{
     DatabaseError, Insert, LONG_READS, Query, Row, RowBackend, Schema, Sequence, Statement, Tx,
@@ -34,37 +35,33 @@ const ASKING: Duration = Duration::from_secs(10);
 const ASKED: Duration = Duration::from_secs(3);
 /// How long the keys of transactions are kept at least.
 const KEYS_KEPT: Duration = Duration::from_secs(600);
-/// How many connections change something, and how many look something up. Whoever reads for long
-/// has connections of their own, and keeps nobody from either.
+/// How many connections change something, how many look something up, and how many see the
+/// database as it was at a moment. Whoever reads for long has connections of their own, and keeps
+/// nobody from any of these.
 const WRITERS: usize = 10;
-const READERS: usize = 6;
+const READERS: usize = 4;
+const SNAPSHOTS: usize = 4;
 
 /// The connections to a server.
 #[derive(Clone)]
 pub(super) struct Pool {
-    pub(super) connections: Connections,
+    connections: Connections,
     /// Those that look something up.
-    reading: Connections,
+    reading: Shared,
+    snapshots: Connections,
     /// Those that read for long.
-    pub(super) long: Connections,
-    pub(super) watchdog: Watchdog,
+    long: Connections,
+    watchdog: Watchdog,
     /// Longer than a transaction may wait for its commit.
     keys_kept: Duration,
     /// The server is a replica, which takes no changes.
     pub(super) read_only: bool,
 }
 
-impl Pool {
-    /// Those for a read that may take long, or may not.
-    pub(super) fn reading(&self, long: bool) -> &Connections {
-        if long { &self.long } else { &self.reading }
-    }
-}
-
 /// Gives statements up that will not end any more. Whoever borrowed the connection drops it, and
 /// it is looked at before anybody else gets it.
 #[derive(Clone, Copy)]
-pub(super) struct Watchdog {
+struct Watchdog {
     /// None: statements take as long as they take.
     patience: Option<Duration>,
 }
@@ -103,10 +100,12 @@ pub(super) async fn open(url: &str, statement_timeout: Duration, schema: Schema)
         statement = statement_timeout.as_millis(),
         lock = LOCK_TIMEOUT.as_millis(),
     );
+    let maker = Maker { config, setup };
     Ok(Pool {
-        connections: Connections::new(config.clone(), setup.clone(), WRITERS),
-        reading: Connections::new(config.clone(), setup.clone(), READERS),
-        long: Connections::new(config, setup, LONG_READS),
+        connections: Connections::new(maker.clone(), WRITERS),
+        reading: Shared::new(maker.clone(), READERS),
+        snapshots: Connections::new(maker.clone(), SNAPSHOTS),
+        long: Connections::new(maker, LONG_READS),
         watchdog: Watchdog { patience: Some(statement_timeout + GRACE) },
         // A session that waits for longer than a statement may take is ended by the server.
         keys_kept: KEYS_KEPT.max(2 * statement_timeout),
@@ -131,10 +130,10 @@ pub(super) async fn scrub(pool: &Pool, tables: &[&str]) -> Result<()> {
 
 /// How many connections there are, and how many of them are idle.
 pub(super) fn connections(pool: &Pool) -> (usize, usize) {
-    let pools = [&pool.connections, &pool.reading, &pool.long];
-    let size = pools.map(Connections::size).into_iter().sum();
-    let idle = pools.map(Connections::idle).into_iter().sum();
-    (size, idle)
+    let lent = [&pool.connections, &pool.snapshots, &pool.long];
+    let size: usize = lent.map(Connections::size).into_iter().sum();
+    let idle: usize = lent.map(Connections::idle).into_iter().sum();
+    (size + pool.reading.size(), idle + pool.reading.idle())
 }
 
 /// A transaction, and who watches over it. Dropped, it is rolled back.
@@ -160,7 +159,8 @@ pub(super) async fn begin(pool: &Pool) -> Result<Transaction> {
 /// A transaction that sees the database as it was at its start, and may read it all.
 pub(super) async fn snapshot(pool: &Pool, long: bool) -> Result<Transaction> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let mut snapshot = Transaction::begin(pool, pool.reading(long), begin).await?;
+    let connections = if long { &pool.long } else { &pool.snapshots };
+    let mut snapshot = Transaction::begin(pool, connections, begin).await?;
     snapshot.take_its_time();
     Ok(snapshot)
 }
@@ -350,9 +350,9 @@ async fn is_committed(pool: &Pool, key: i64) -> Result<bool> {
     let take = Query::new("INSERT INTO transaction_keys (key, committed) VALUES ")
         .rows([vec![key.into(), false.into()]])
         .and(" ON CONFLICT DO NOTHING");
-    fetch_all(&pool.connections, watchdog, take).await?;
+    fetch_alone(&pool.connections, watchdog, take).await?;
     let ask = Query::new("SELECT committed FROM transaction_keys WHERE key = ").value(key);
-    let row = fetch_all(&pool.connections, watchdog, ask).await?.into_iter().next();
+    let row = fetch_alone(&pool.connections, watchdog, ask).await?.into_iter().next();
     row.ok_or_else(|| Error::internal("the key of a transaction is gone"))?.get(0)
 }
 
@@ -374,6 +374,16 @@ fn rows_of(rows: Vec<tokio_postgres::Row>) -> Vec<Row> {
     rows.into_iter().map(|row| Row(RowBackend::Postgres(row))).collect()
 }
 
+/// Takes rows one by one.
+fn keep(
+    rows: &mut Vec<Row>,
+) -> impl FnMut(tokio_postgres::Row) -> Result<(), tokio_postgres::Error> {
+    |row| {
+        rows.push(Row(RowBackend::Postgres(row)));
+        Ok(())
+    }
+}
+
 /// Runs a statement on a connection of its own, and hands its rows over one by one.
 async fn for_each(
     connections: &Connections,
@@ -391,33 +401,50 @@ async fn for_each(
     watchdog.watch(work).await
 }
 
-/// All rows of a query.
-pub(super) async fn fetch_all(
+/// All rows of a query that has a connection of its own.
+async fn fetch_alone(
     connections: &Connections,
     watchdog: Watchdog,
     query: Query,
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    let keep = |row| {
-        rows.push(Row(RowBackend::Postgres(row)));
-        Ok(())
-    };
-    for_each(connections, watchdog, query, keep).await?;
+    for_each(connections, watchdog, query, keep(&mut rows)).await?;
     Ok(rows)
 }
 
-/// The first two columns of all rows, none of which is held.
-pub(super) async fn fetch_pairs(
-    connections: &Connections,
-    watchdog: Watchdog,
-    query: Query,
-) -> Result<Vec<(i64, i64)>> {
+/// All rows of a query that looks something up, beside those of others.
+async fn look_up(pool: &Pool, query: Query) -> Result<Vec<Row>> {
+    let asking = pool.reading.get().await?;
+    let mut rows = Vec::new();
+    let work = request::for_each(asking.connection(), query.into(), keep(&mut rows));
+    match pool.watchdog.watch(work).await {
+        Ok(_) => asking.is_answered(),
+        Err(error) => {
+            if matches!(error, Error::Database(DatabaseError::TimedOut)) {
+                asking.give_up();
+            }
+            return Err(error);
+        }
+    }
+    Ok(rows)
+}
+
+/// All rows of a query that may take long, or may not.
+pub(super) async fn fetch_all(pool: &Pool, long: bool, query: Query) -> Result<Vec<Row>> {
+    match long {
+        true => fetch_alone(&pool.long, pool.watchdog, query).await,
+        false => look_up(pool, query).await,
+    }
+}
+
+/// The first two columns of all rows of a query that takes long, none of which is held.
+pub(super) async fn fetch_pairs(pool: &Pool, query: Query) -> Result<Vec<(i64, i64)>> {
     let mut pairs = Vec::new();
     let keep = |row: tokio_postgres::Row| {
         pairs.push((row.try_get(0)?, row.try_get(1)?));
         Ok(())
     };
-    for_each(connections, watchdog, query, keep).await?;
+    for_each(&pool.long, pool.watchdog, query, keep).await?;
     Ok(pairs)
 }
 

@@ -21,7 +21,7 @@ use super::{GRACE, request::Statements};
 use crate::store::DatabaseError;
 
 /// How long a connection is waited for.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may be idle and is still taken to be alive.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a connection is used: the server's side of it grows.
@@ -98,19 +98,31 @@ impl Connection {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it can still be used, as far as that is known here.
+    fn is_open(&self) -> bool {
+        !self.client.is_closed() && self.made.elapsed() <= LIFETIME
+    }
+
+    /// Whether a connection that nobody has used since `used` can be taken to work.
+    pub(super) fn is_fresh(&self, used: Instant) -> bool {
+        self.is_open() && used.elapsed() < FRESH
+    }
+
     /// Whether a connection that nobody has used since `used` still works.
-    async fn is_alive(&self, used: Instant) -> bool {
-        if self.client.is_closed() || self.made.elapsed() > LIFETIME {
-            return false;
-        }
-        if used.elapsed() < FRESH {
-            return true;
+    pub(super) async fn is_alive(&self, used: Instant) -> bool {
+        if self.is_fresh(used) || !self.is_open() {
+            return self.is_open();
         }
         let alive = timeout(ACQUIRE_TIMEOUT / 2, self.client.batch_execute("")).await;
         if alive.is_err() {
-            self.task.abort();
+            self.give_up();
         }
         matches!(alive, Ok(Ok(())))
+    }
+
+    /// Drops it, with all that is asked on it.
+    pub(super) fn give_up(&self) {
+        self.task.abort();
     }
 
     /// Ends what was left unfinished, so that the connection can be used again; `false` if it
@@ -125,38 +137,22 @@ impl Connection {
         if usage != Usage::Commit {
             let _ = timeout(GRACE, self.client.cancel_token().cancel_query(NoTls)).await;
         }
-        self.task.abort();
+        self.give_up();
         false
     }
 }
 
-/// So many connections at most. Cheap to clone.
+/// What makes connections.
 #[derive(Clone)]
-pub(in crate::store) struct Connections(Arc<Inner>);
-
-struct Inner {
-    config: Config,
+pub(super) struct Maker {
+    pub(super) config: Config,
     /// The first thing that each connection says.
-    setup: String,
-    most: usize,
-    permits: Arc<Semaphore>,
-    /// Since when, and which. The last one is lent first.
-    idle: Mutex<Vec<(Instant, Arc<Connection>)>>,
+    pub(super) setup: String,
 }
 
-impl Inner {
-    fn idle(&self) -> MutexGuard<'_, Vec<(Instant, Arc<Connection>)>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// An idle connection, or a new one.
-    async fn connection(&self) -> Result<Arc<Connection>, DatabaseError> {
-        loop {
-            let Some((used, connection)) = self.idle().pop() else { break };
-            if connection.is_alive(used).await {
-                return Ok(connection);
-            }
-        }
+impl Maker {
+    /// A new connection; waits for a server that is being started.
+    pub(super) async fn make(&self) -> Result<Arc<Connection>, DatabaseError> {
         let mut pause = Duration::from_millis(10);
         loop {
             // On the heap: it is large, and hardly ever needed.
@@ -177,6 +173,35 @@ impl Inner {
     }
 }
 
+/// So many connections at most. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::store) struct Connections(Arc<Inner>);
+
+struct Inner {
+    maker: Maker,
+    most: usize,
+    permits: Arc<Semaphore>,
+    /// Since when, and which. The last one is lent first.
+    idle: Mutex<Vec<(Instant, Arc<Connection>)>>,
+}
+
+impl Inner {
+    fn idle(&self) -> MutexGuard<'_, Vec<(Instant, Arc<Connection>)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An idle connection, or a new one.
+    async fn connection(&self) -> Result<Arc<Connection>, DatabaseError> {
+        loop {
+            let Some((used, connection)) = self.idle().pop() else { break };
+            if connection.is_alive(used).await {
+                return Ok(connection);
+            }
+        }
+        self.maker.make().await
+    }
+}
+
 /// Whether a server that is being started would fail a connection in this way.
 fn is_starting(error: &tokio_postgres::Error) -> bool {
     if let Some(code) = error.code() {
@@ -190,10 +215,10 @@ fn is_starting(error: &tokio_postgres::Error) -> bool {
 }
 
 impl Connections {
-    /// Up to `most` connections, which are made when they are needed and begin with `setup`.
-    pub(super) fn new(config: Config, setup: String, most: usize) -> Self {
+    /// Up to `most` connections, which are made when they are needed.
+    pub(super) fn new(maker: Maker, most: usize) -> Self {
         let permits = Arc::new(Semaphore::new(most));
-        Self(Arc::new(Inner { config, setup, most, permits, idle: Mutex::default() }))
+        Self(Arc::new(Inner { maker, most, permits, idle: Mutex::default() }))
     }
 
     /// Borrows a connection; waits for one if all are in use.
@@ -258,7 +283,7 @@ impl Drop for Lease {
             return;
         }
         let Ok(runtime) = Handle::try_current() else {
-            connection.task.abort();
+            connection.give_up();
             return;
         };
         let (usage, permit) = (self.usage, self.permit.take());

@@ -1,9 +1,6 @@
 //! Faults of release 0.1: what is counted, and once.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
@@ -20,28 +17,13 @@ use tollbook_proto::v1::{
 };
 use tollbook_tests::{
     books::{Books, START, at, call},
-    contract::{Fixture, decimal},
-    postgres::Postgres,
-    proxy::{Proxy, Way},
+    contract::decimal,
+    proxy::Way,
     server::{Authorized, Data, SECRET, Server, bearer},
 };
 use tonic::{Code, Status, codegen::tokio_stream};
 
-use crate::on_both;
-
-/// A server with a proxy before its PostgreSQL; `None` if there is no PostgreSQL.
-async fn by_proxy() -> Option<(Data, Postgres, Proxy, Books)> {
-    let (data, postgres) = Data::on_own_postgres()?;
-    let proxy = Proxy::start(postgres.directory().to_owned());
-    let url = proxy.url(data.database_url().unwrap());
-    let server = Server::start_part(&data, "serve", &[("TOLLBOOK_DATABASE_URL", url.as_str())]);
-    let fixture = Fixture::fill(&server).await;
-    fixture.settings(SECRET, &BTreeMap::new()).await;
-    fixture.fill_calls().await;
-    let token = data.token(&["by proxy"]);
-    let admin = bearer(server.channel().await, &token);
-    Some((data, postgres, proxy, Books { server, admin, token }))
-}
+use crate::{distance::by_proxy, on_both};
 
 /// Changes a balance, without a key to repeat it under.
 async fn adjust(admin: Authorized, user_id: i64, amount: &str) -> Result<LedgerEntry, Status> {

@@ -1,0 +1,380 @@
+//! What goes into the books of the calls that are brought: each once, at its price, to the charge of
+//! its users.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::tz::TimeZone;
+
+use super::{
+    Call, Rejection, Side,
+    ingest::{Delivery, Incoming, Numbered, Refused, leg_at},
+    known::{self, Relation},
+    store,
+};
+use crate::{
+    changes::{self, Change, Origin},
+    error::Result,
+    ids::{EntryId, UserId},
+    ledger::{
+        Entry, Kind,
+        posting::{self, Posted, Posting},
+        store::Accounts,
+    },
+    live::{ActiveCall, ActiveCalls},
+    money::Money,
+    stats::rollup::Rollup,
+    store::{Row, Tx},
+};
+
+/// What became of a batch.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) stored: Vec<Call>,
+    /// Calls that were in the books, and the answered attempts that are there instead.
+    pub(crate) replaced: Vec<(Call, Call)>,
+    pub(crate) duplicates: i64,
+    /// How many were further attempts of known calls.
+    pub(crate) merged: i64,
+    /// By position.
+    pub(crate) rejected: Vec<Numbered<(String, Rejection)>>,
+}
+
+impl Taken {
+    fn reject(&mut self, position: i64, call_id: String, rejection: Rejection) {
+        self.rejected.push(Numbered { position, call: (call_id, rejection) });
+    }
+
+    /// Whether it changes anything.
+    fn is_empty(&self) -> bool {
+        self.stored.is_empty() && self.replaced.is_empty()
+    }
+}
+
+/// What becomes of some deliveries, before anything is written.
+pub(crate) struct Intake<'a> {
+    origins: Vec<&'a Origin>,
+    /// For each delivery.
+    taken: Vec<Taken>,
+    /// What is posted for the calls that are stored.
+    pub(crate) charges: Vec<Posting>,
+}
+
+impl<'a> Intake<'a> {
+    /// Sorts out which calls go into the books, and what they do to balances. `known` are the calls
+    /// of these ids that are there already; `active`, those under way, are over if they go into the
+    /// books.
+    pub(crate) fn of(
+        deliveries: &[&'a Delivery],
+        known: HashMap<String, Call>,
+        active: &mut ActiveCalls,
+        accounts: &Accounts,
+    ) -> Self {
+        let mut books = Books {
+            known,
+            coming: HashMap::new(),
+            taken: deliveries.iter().map(|_| Taken::default()).collect(),
+            active,
+            charges: Charges::new(accounts),
+        };
+        for (place, Delivery { rated, .. }) in deliveries.iter().enumerate() {
+            for Numbered { position, call } in &rated.calls {
+                if let Err(rejection) = books.take(place, call) {
+                    let call_id = call.call.reported.call_id.clone();
+                    books.taken[place].reject(*position, call_id, rejection);
+                }
+            }
+            for Numbered { position, call } in &rated.rejected {
+                if let Err(rejection) = books.refuse(place, call) {
+                    books.taken[place].reject(*position, call.call_id.clone(), rejection);
+                }
+            }
+            books.taken[place].rejected.sort_by_key(|rejected| rejected.position);
+        }
+        let Books { taken, charges, .. } = books;
+        let origins = deliveries.iter().map(|delivery| &*delivery.origin).collect();
+        Self { origins, taken, charges: charges.into_postings() }
+    }
+
+    fn stored(&self) -> usize {
+        self.taken.iter().map(|taken| taken.stored.len()).sum()
+    }
+
+    fn changes(&self) -> usize {
+        self.taken.iter().filter(|taken| !taken.is_empty()).count()
+    }
+
+    /// Whether there is nothing to be written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.taken.iter().all(Taken::is_empty)
+    }
+
+    /// Writes the calls and counts them, by the days of a time zone, under ids for them and for
+    /// their changes that were asked for. `entries` are those of the charges.
+    pub(crate) async fn write(
+        mut self,
+        tx: &mut Tx,
+        ids: &[Vec<Row>; 2],
+        entries: &[Entry],
+        zone: TimeZone,
+    ) -> Result<Vec<Taken>> {
+        if self.is_empty() {
+            return Ok(self.taken);
+        }
+        let entries = Entries::of(entries);
+        let mut call_ids = tx.ids(&ids[0], self.stored())?.into_iter();
+        let mut rollup = Rollup::new(zone);
+        let mut changes = Vec::with_capacity(self.changes());
+        for (taken, origin) in self.taken.iter_mut().zip(&self.origins) {
+            for (call, id) in taken.stored.iter_mut().zip(call_ids.by_ref()) {
+                call.id = id;
+                entries.enter(call);
+                rollup.add(call);
+            }
+            for (before, call) in &mut taken.replaced {
+                entries.enter(call);
+                rollup.replace(before, call);
+            }
+            if let Some(note) = note(taken) {
+                changes.push((*origin, Change::told("calls".to_owned(), note)));
+            }
+        }
+        let replaced = || self.taken.iter().flat_map(|taken| &taken.replaced);
+        if replaced().next().is_some() {
+            let ids = replaced().map(|(before, _)| before.reported.call_id.as_str());
+            store::take_out(tx, ids).await?;
+        }
+        let stored = self.taken.iter().flat_map(|taken| &taken.stored);
+        store::insert(tx, stored.chain(replaced().map(|(_, call)| call))).await?;
+        let change_ids = tx.ids(&ids[1], changes.len())?;
+        changes::record_as(tx, change_ids, &changes).await?;
+        // The sums come last: other cores wait for their rows.
+        rollup.write(tx).await?;
+        Ok(self.taken)
+    }
+}
+
+/// The books as the deliveries of a batch leave them, one after the other.
+struct Books<'a, 'b> {
+    /// The calls of their ids that were there before.
+    known: HashMap<String, Call>,
+    /// Where among `taken` those are that come with them.
+    coming: HashMap<&'a str, (usize, usize)>,
+    /// For each delivery.
+    taken: Vec<Taken>,
+    active: &'b mut ActiveCalls,
+    charges: Charges<'b>,
+}
+
+impl<'a> Books<'a, '_> {
+    /// What a record is to the call that has its id; none: no call has.
+    fn relation(&self, incoming: &Incoming) -> Option<Relation> {
+        let call_id = incoming.call.reported.call_id.as_str();
+        let coming =
+            self.coming.get(call_id).map(|(place, index)| &self.taken[*place].stored[*index]);
+        let known = coming.or_else(|| self.known.get(call_id))?;
+        Some(known::relation(known, &incoming.call, incoming.attempt))
+    }
+
+    /// Takes a call in, or says why it cannot be.
+    fn take(&mut self, place: usize, incoming: &'a Incoming) -> Result<(), Rejection> {
+        let relation = self.relation(incoming);
+        match relation {
+            Some(Relation::Same) => self.taken[place].duplicates += 1,
+            Some(Relation::Absorbed) => self.taken[place].merged += 1,
+            Some(Relation::Differs(what)) => return Err(Rejection::Conflict(what)),
+            Some(Relation::Replaces) | None => {
+                let call_id = incoming.call.reported.call_id.as_str();
+                let call = as_authorized(incoming.call.clone(), self.active.get(call_id))?;
+                self.charges.add(&call)?;
+                self.active.remove(call_id);
+                if relation.is_some() {
+                    self.replace(place, call);
+                    self.taken[place].merged += 1;
+                } else {
+                    self.coming.insert(call_id, (place, self.taken[place].stored.len()));
+                    self.taken[place].stored.push(call);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a call in the place of the one that has its id, which has cost nothing.
+    fn replace(&mut self, place: usize, call: Call) {
+        let call_id = call.reported.call_id.as_str();
+        if let Some((place, index)) = self.coming.get(call_id) {
+            self.taken[*place].stored[*index] = call;
+        } else if let Some(known) = self.known.get_mut(call_id) {
+            let call = Call { id: known.id, ..call };
+            let before = std::mem::replace(known, call.clone());
+            self.taken[place].replaced.push((before, call));
+        }
+    }
+
+    /// Counts a record that cannot be taken as a duplicate, or says why it cannot.
+    fn refuse(&mut self, place: usize, refused: &Refused) -> Result<(), Rejection> {
+        let call_id = refused.call_id.as_str();
+        let is_there = self.coming.contains_key(call_id) || self.known.contains_key(call_id);
+        // What is in the books needs no rate any more, nor users who are gone since.
+        let relation = match refused.call.as_deref() {
+            Some(incoming) => self.relation(incoming),
+            None => is_there.then_some(Relation::Same),
+        };
+        match relation {
+            Some(Relation::Same) => {
+                self.taken[place].duplicates += 1;
+                Ok(())
+            }
+            Some(Relation::Differs(what)) => Err(Rejection::Conflict(what)),
+            Some(Relation::Absorbed | Relation::Replaces) | None => Err(refused.rejection.clone()),
+        }
+    }
+}
+
+/// What the log of changes says of what was taken; none: nothing has changed.
+fn note(taken: &Taken) -> Option<String> {
+    let stored = match taken.stored.as_slice() {
+        [] => None,
+        [call] => Some(format!("call {} stored", call.id)),
+        [first, .., last] => {
+            let count = taken.stored.len();
+            Some(format!("{count} calls stored, ids {} to {}", first.id, last.id))
+        }
+    };
+    let replaced = match taken.replaced.len() {
+        0 => None,
+        1 => Some("1 unanswered call replaced by its answered attempt".to_owned()),
+        count => Some(format!("{count} unanswered calls replaced by their answered attempts")),
+    };
+    let parts: Vec<String> = stored.into_iter().chain(replaced).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// A rated call at the rates at which it was authorised, or why it is not that call. Where it
+/// was rated and where it is stored, the authorisation may be another: the latter counts.
+fn as_authorized(mut call: Call, authorized: Option<&ActiveCall>) -> Result<Call, Rejection> {
+    let Some(authorized) = authorized else { return Ok(call) };
+    if let Some(what) = authorized.difference(call.originator, &call.reported) {
+        return Err(Rejection::NotAuthorized(what));
+    }
+    if !call.is_charged() {
+        return Ok(call);
+    }
+    if let Some(offer) = &authorized.price {
+        (call.price, call.prefix) = leg_at(&call.reported, offer)?;
+    }
+    let terminated = (call.terminator, call.reported.termination_point);
+    if terminated == (authorized.terminator, authorized.termination_point)
+        && let Some(offer) = &authorized.self_cost
+    {
+        call.self_cost = leg_at(&call.reported, offer)?.0;
+    }
+    Ok(call)
+}
+
+/// What the calls of a batch do to balances: one posting for each user and side.
+struct Charges<'a> {
+    /// With the balances before the batch.
+    accounts: &'a Accounts,
+    /// What is posted, in this order, and how many calls it is of.
+    sums: BTreeMap<(UserId, Side), (Money, i64)>,
+}
+
+impl<'a> Charges<'a> {
+    fn new(accounts: &'a Accounts) -> Self {
+        Self { accounts, sums: BTreeMap::new() }
+    }
+
+    /// Adds a call, or says why its users cannot have it; then nothing is added.
+    fn add(&mut self, call: &Call) -> Result<(), Rejection> {
+        if !self.accounts.contains_key(&call.originator) {
+            return Err(Rejection::UnknownOriginator);
+        }
+        if call.terminator.is_some_and(|user| !self.accounts.contains_key(&user)) {
+            return Err(Rejection::UnknownTerminator);
+        }
+        let paid = (call.originator, Side::Originator, call.price.amount.negated());
+        let earned = call.terminator.map(|user| (user, Side::Terminator, call.self_cost.amount));
+        let changes: Vec<_> = std::iter::once(paid).chain(earned).collect();
+        let mut sums = Vec::with_capacity(2);
+        for (user, side, amount) in &changes {
+            if *amount != Money::ZERO {
+                let (sum, calls) = self.sum(*user, *side);
+                let sum = sum.plus(*amount).map_err(|_| Rejection::AmountOutOfRange)?;
+                sums.push(((*user, *side), (sum, calls + 1)));
+            }
+        }
+        let before: Vec<_> =
+            sums.iter().map(|(key, _)| (*key, self.sums.get(key).copied())).collect();
+        self.sums.extend(sums);
+        if changes.iter().all(|(user, ..)| self.is_in_range(*user)) {
+            return Ok(());
+        }
+        for (key, sum) in before {
+            match sum {
+                Some(sum) => self.sums.insert(key, sum),
+                None => self.sums.remove(&key),
+            };
+        }
+        Err(Rejection::AmountOutOfRange)
+    }
+
+    fn sum(&self, user: UserId, side: Side) -> (Money, i64) {
+        self.sums.get(&(user, side)).copied().unwrap_or((Money::ZERO, 0))
+    }
+
+    /// Whether each of a user's postings leaves a balance that there may be.
+    fn is_in_range(&self, user: UserId) -> bool {
+        let Some(account) = self.accounts.get(&user) else { return false };
+        let paid = account.balance.plus(self.sum(user, Side::Originator).0);
+        paid.and_then(|balance| balance.plus(self.sum(user, Side::Terminator).0)).is_ok()
+    }
+
+    fn into_postings(self) -> Vec<Posting> {
+        self.sums
+            .into_iter()
+            .map(|((user, side), (amount, calls))| {
+                let note = if calls == 1 { "1 call".to_owned() } else { format!("{calls} calls") };
+                posting(user, side.charged(), amount, note)
+            })
+            .collect()
+    }
+}
+
+/// A change of a balance that calls make.
+pub(super) fn posting(user: UserId, kind: Kind, amount: Money, note: String) -> Posting {
+    Posting { user, amount, kind, origin: None, note, payment: None, idempotency: None }
+}
+
+/// Applies postings, all or none; there may be none.
+pub(super) async fn post(tx: &mut Tx, postings: &[Posting]) -> Result<Vec<Posted>> {
+    if postings.is_empty() {
+        return Ok(Vec::new());
+    }
+    posting::apply(tx, postings).await?.into_iter().collect()
+}
+
+/// The ledger entries in which calls are charged.
+pub(super) struct Entries(HashMap<(UserId, Kind), EntryId>);
+
+impl Entries {
+    pub(super) fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let entries = entries.into_iter();
+        Self(entries.map(|entry| ((entry.user, entry.kind), entry.id)).collect())
+    }
+
+    /// Says of a call that costs something in which entries.
+    fn enter(&self, call: &mut Call) {
+        if call.price.amount != Money::ZERO {
+            call.price.entry = self.get(call.originator, Side::Originator);
+        }
+        if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO) {
+            call.self_cost.entry = self.get(user, Side::Terminator);
+        }
+    }
+
+    /// The entry of a user and side; 0: there is none.
+    pub(super) fn get(&self, user: UserId, side: Side) -> EntryId {
+        self.0.get(&(user, side.charged())).copied().unwrap_or(EntryId(0))
+    }
+}

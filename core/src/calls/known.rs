@@ -1,0 +1,143 @@
+//! Records under an id that is in the books already: the same call again, another attempt of it,
+//! or something else that must not get lost.
+
+use super::{Call, Disposition};
+
+/// So far apart two records of one call may be, in microseconds: switches round each for itself,
+/// and so do the files that they write.
+const ROUNDING: i64 = 2_000_000;
+
+/// What a record is to the call that is in the books under its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// It says the same.
+    Same,
+    /// It is an unanswered attempt of the same call, which costs nothing.
+    Absorbed,
+    /// It is the answered attempt of a call of which only unanswered ones were known.
+    Replaces,
+    /// It says something else, in this.
+    Differs(&'static str),
+}
+
+/// Compares a record with the call that is known under its id. `attempt`: the switch writes a
+/// record for each way that it tries, all under one id.
+pub(super) fn relation(known: &Call, new: &Call, attempt: bool) -> Relation {
+    let Some(what) = difference(known, new) else { return Relation::Same };
+    let of_one_call = attempt
+        && known.originator == new.originator
+        && known.reported.source == new.reported.source
+        && known.reported.destination == new.reported.destination;
+    match (is_answered(known), is_answered(new)) {
+        (false, true) if of_one_call => Relation::Replaces,
+        (_, false) if of_one_call => Relation::Absorbed,
+        _ => Relation::Differs(what),
+    }
+}
+
+fn is_answered(call: &Call) -> bool {
+    call.reported.disposition == Disposition::Answered
+}
+
+/// In what a record differs from a call; none: in nothing that matters. One that names no
+/// terminator does not say that there was none.
+fn difference(known: &Call, new: &Call) -> Option<&'static str> {
+    let near = |one: i64, other: i64, rounding: i64| (one - other).abs() <= rounding;
+    let (before, after) = (&known.reported, &new.reported);
+    [
+        (known.originator == new.originator, "originator"),
+        (new.terminator.is_none() || known.terminator == new.terminator, "terminator"),
+        (before.destination == after.destination, "destination"),
+        (is_answered(known) == is_answered(new), "disposition"),
+        (near(before.billsec, after.billsec, ROUNDING / 1_000), "billsec"),
+        (near(before.start_time, after.start_time, ROUNDING), "start time"),
+        (near(before.duration, after.duration, ROUNDING / 1_000), "duration"),
+    ]
+    .into_iter()
+    .find_map(|(is_same, what)| (!is_same).then_some(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        calls::{Leg, Reported},
+        ids::{PointId, UserId},
+    };
+
+    /// A call that was answered for so many seconds, or was not.
+    fn call(seconds: i64, change: impl FnOnce(&mut Call)) -> Call {
+        let mut call = Call {
+            id: 0,
+            originator: UserId(2),
+            terminator: Some(UserId(3)),
+            prefix: String::new(),
+            price: Leg::NONE,
+            self_cost: Leg::NONE,
+            reported: Reported {
+                call_id: "1700000000.7".to_owned(),
+                start_time: 1_700_000_000_000_000,
+                duration: seconds * 1_000 + 5_000,
+                billsec: seconds * 1_000,
+                disposition: if seconds > 0 { Disposition::Answered } else { Disposition::Busy },
+                hangup_cause: 16,
+                source: "37060000001".to_owned(),
+                destination: "37061234567".to_owned(),
+                origination_point: PointId(0),
+                termination_point: PointId(0),
+            },
+        };
+        change(&mut call);
+        call
+    }
+
+    #[test]
+    fn what_rounding_makes_is_the_same() {
+        let known = call(60, |_| {});
+        for new in [
+            call(60, |_| {}),
+            call(61, |_| {}),
+            call(60, |call| call.reported.start_time += 1_999_999),
+            call(60, |call| call.terminator = None),
+            call(60, |call| call.reported.hangup_cause = 31),
+            call(60, |call| call.reported.source = "anonymous".to_owned()),
+        ] {
+            assert_eq!(relation(&known, &new, false), Relation::Same, "{new:?}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_named() {
+        let known = call(60, |_| {});
+        for (new, what) in [
+            (call(60, |call| call.originator = UserId(9)), "originator"),
+            (call(60, |call| call.terminator = Some(UserId(9))), "terminator"),
+            (call(60, |call| call.reported.destination = "1".to_owned()), "destination"),
+            (call(0, |_| {}), "disposition"),
+            (call(63, |_| {}), "billsec"),
+            (call(60, |call| call.reported.start_time += 86_400_000_000), "start time"),
+            (call(60, |call| call.reported.duration += 9_000), "duration"),
+        ] {
+            assert_eq!(relation(&known, &new, false), Relation::Differs(what));
+        }
+    }
+
+    #[test]
+    fn of_several_attempts_the_answered_one_counts_whichever_comes_first() {
+        let later = |call: &mut Call| call.reported.start_time += 30_000_000;
+        assert_eq!(relation(&call(0, |_| {}), &call(60, later), true), Relation::Replaces);
+        assert_eq!(relation(&call(60, later), &call(0, |_| {}), true), Relation::Absorbed);
+        assert_eq!(relation(&call(0, |_| {}), &call(0, later), true), Relation::Absorbed);
+        let answered_twice = relation(&call(60, |_| {}), &call(70, later), true);
+        assert_eq!(answered_twice, Relation::Differs("billsec"));
+    }
+
+    #[test]
+    fn another_call_is_no_attempt() {
+        let other = |call: &mut Call| call.reported.destination = "1".to_owned();
+        let relation_of = |attempt| relation(&call(0, |_| {}), &call(60, other), attempt);
+        assert_eq!(relation_of(true), Relation::Differs("destination"));
+        let unsaid = relation(&call(0, |_| {}), &call(60, |_| {}), false);
+        assert_eq!(unsaid, Relation::Differs("disposition"));
+    }
+}

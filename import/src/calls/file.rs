@@ -1,0 +1,494 @@
+//! A file of calls being read.
+
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    io::{self, BufRead},
+};
+
+use super::{
+    Call, CallOptions, Format, OpenError, Problem, Span, Unused,
+    acc::{Dialogs, Pairs},
+    csv::{Dialect, split},
+    detect::{Detected, LOOK, LOOK_FAR, detect},
+    json,
+    layout::{self, Layout},
+    lines::{Line, Lines},
+    number::cut,
+    record::{Reading, Values},
+    template::{Template, is_broken},
+    xml,
+};
+
+/// How much of a refused record is kept, in bytes.
+const KEPT: usize = 4_096;
+
+/// After so many lines without an item the reader says that it is still there.
+const IDLE: usize = 10_000;
+
+/// In a table of a database, a cell may go on over so many lines.
+const JOINED: usize = 8;
+
+/// What comes out of a file of calls.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallItem {
+    /// A call.
+    Call(Box<Call>),
+    /// A record that is refused.
+    Refused {
+        /// The lines that it was read from.
+        span: Span,
+        /// Why.
+        problem: Problem,
+        /// The record as it is written, at most 4096 bytes of it.
+        text: String,
+    },
+    /// Nothing yet: many lines were read that hold no record of their own.
+    Idle,
+}
+
+impl CallItem {
+    pub(crate) fn refused(span: Span, problem: Problem, text: &str) -> Self {
+        Self::Refused { span, problem, text: cut(text, KEPT).to_owned() }
+    }
+
+    pub(crate) fn of(result: Result<Call, Problem>, span: Span, text: &str) -> Self {
+        match result {
+            Ok(call) => Self::Call(Box::new(call)),
+            Err(problem) => Self::refused(span, problem, text),
+        }
+    }
+}
+
+/// A file of calls being read.
+pub struct CallFile {
+    format: Format,
+    options: CallOptions,
+    header_line: Option<u64>,
+    ignored: Vec<String>,
+    body: Body,
+    /// Items that are due before the next record.
+    due: VecDeque<CallItem>,
+    /// Dialogs of other files, where this one has none.
+    passing: Dialogs,
+}
+
+enum Body {
+    Json(json::Records),
+    Xml(xml::Records),
+    Template(Lines, Box<Template>),
+    Cells(Lines, Dialect, Option<(Layout, usize)>),
+    Header(Box<Header>, Rows),
+}
+
+struct Header {
+    names: Vec<String>,
+    layout: Layout,
+    /// Kamailio's transactions.
+    pairs: Option<Pairs>,
+}
+
+/// The rows of a file with a header.
+enum Rows {
+    Lines(Lines, Dialect),
+    /// Those of a spreadsheet.
+    Cells(SheetRows),
+}
+
+/// The rows of a spreadsheet, each with its number from 1, and its cells as texts.
+pub type SheetRows = Box<dyn Iterator<Item = io::Result<(u64, Vec<String>)>> + Send>;
+
+impl CallFile {
+    /// Opens text: a file of lines, of JSON, or of XML.
+    ///
+    /// # Errors
+    /// It cannot be read, its format is not known, or it has columns that are not understood.
+    pub fn read(reader: Box<dyn BufRead + Send>, options: &CallOptions) -> Result<Self, OpenError> {
+        let mut lines = Lines::new(reader, options.encoding)?;
+        for _ in 0..options.skip_lines {
+            lines.next()?;
+        }
+        // However many empty lines there are above them, the first ones that say something.
+        while lines.peek(1)?.front().is_some_and(|line| line.text.trim().is_empty()) {
+            lines.next()?;
+        }
+        let near: Vec<Line> = filled(lines.peek(LOOK)?);
+        let first: Vec<&Line> = near.iter().collect();
+        if first.is_empty() {
+            // An empty file has no calls, whoever wrote it.
+            return Ok(Self::new(Format::Columns, options, Body::Json(json::Records::new(lines))));
+        }
+        let mut detected = detect(&first, options);
+        if first.iter().any(|line| is_broken(&line.text)) && options.format.is_none() {
+            let far = filled(lines.peek(LOOK_FAR)?);
+            detected = detect(&far.iter().collect::<Vec<_>>(), options);
+        }
+        let detected = match (detected, first.as_slice()) {
+            (Ok(detected), _) => detected,
+            // Half a line says nothing of who wrote it; the other half is on its way.
+            (Err(OpenError::UnknownFormat), [line])
+                if !line.ended && !options.take_unfinished_line =>
+            {
+                let item =
+                    CallItem::refused(Span::line(line.number), Problem::Unfinished, &line.text);
+                let nothing = Lines::new(Box::new(io::empty()), None)?;
+                let body = Body::Json(json::Records::new(nothing));
+                let mut file = Self::new(Format::Columns, options, body);
+                file.due.push_back(item);
+                return Ok(file);
+            }
+            (Err(error), _) => return Err(error),
+        };
+        if let Detected::Header { at, format, dialect, names } = detected {
+            let line = first.get(at).map_or(0, |line| line.number);
+            return Self::with_header(lines, line, format, dialect, names, options);
+        }
+        let (format, body) = match detected {
+            Detected::Json => (Format::FreeswitchJson, Body::Json(json::Records::new(lines))),
+            Detected::Xml => (Format::FreeswitchXml, Body::Xml(xml::Records::new(lines))),
+            Detected::Template(format, template) => (format, Body::Template(lines, template)),
+            Detected::Cells(format, dialect) => {
+                let by_position = if format == Format::Columns {
+                    let width = first.iter().filter_map(|line| split(&line.text, dialect).ok());
+                    let width = width.map(|cells| cells.len()).next().unwrap_or(0);
+                    let layout =
+                        layout::by_positions(width, options).map_err(OpenError::Columns)?;
+                    Some((layout, width))
+                } else {
+                    None
+                };
+                (format, Body::Cells(lines, dialect, by_position))
+            }
+            Detected::Header { .. } => return Err(OpenError::UnknownFormat),
+        };
+        Ok(Self::new(format, options, body))
+    }
+
+    fn new(format: Format, options: &CallOptions, body: Body) -> Self {
+        Self {
+            format,
+            options: options.clone(),
+            header_line: None,
+            ignored: Vec::new(),
+            body,
+            due: VecDeque::new(),
+            passing: Dialogs::default(),
+        }
+    }
+
+    fn with_header(
+        mut lines: Lines,
+        header_line: u64,
+        format: Format,
+        dialect: Dialect,
+        names: Vec<String>,
+        options: &CallOptions,
+    ) -> Result<Self, OpenError> {
+        let (layout, unused) =
+            layout::by_header(format, &names, options).map_err(OpenError::Columns)?;
+        let ignored = unused.iter().map(|position| names[*position].clone()).collect();
+        let mut due = VecDeque::new();
+        while let Some(line) = lines.next()? {
+            if line.number >= header_line {
+                break;
+            }
+            // A title is no record; what looks like one is not passed over.
+            let alike = split(&line.text, dialect).is_ok_and(|cells| cells.len() == names.len());
+            if alike && names.len() > 1 {
+                let problem = Problem::Not("header above it");
+                due.push_back(CallItem::refused(Span::line(line.number), problem, &line.text));
+            }
+        }
+        let pairs = (format == Format::KamailioAcc).then(Pairs::default);
+        let header = Box::new(Header { names, layout, pairs });
+        let mut file =
+            Self::new(format, options, Body::Header(header, Rows::Lines(lines, dialect)));
+        file.header_line = Some(header_line);
+        file.ignored = ignored;
+        file.due = due;
+        Ok(file)
+    }
+
+    /// Opens the rows of a spreadsheet, each with its number: the header is the first that names
+    /// the columns of a call.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn rows(mut rows: SheetRows, options: &CallOptions) -> Result<Self, OpenError> {
+        // As a line of text, so that a header is found in one way; a tab is in no cell's name.
+        let dialect = Dialect { separator: '\t', quotes: false };
+        let tabs = CallOptions { separator: Some('\t'), ..options.clone() };
+        let mut skipped = options.skip_lines;
+        for _ in 0..LOOK {
+            let Some(row) = rows.next() else { break };
+            let (number, cells) = row?;
+            if skipped > 0 {
+                skipped -= 1;
+                continue;
+            }
+            let text = cells.join("\t");
+            let line = Line { number, text, ended: true, too_long: false };
+            let Ok(Detected::Header { format, names, .. }) = detect(&[&line], &tabs) else {
+                continue;
+            };
+            let empty = Lines::new(Box::new(io::empty()), None)?;
+            let mut file = Self::with_header(empty, number, format, dialect, names, options)?;
+            if let Body::Header(_, source) = &mut file.body {
+                *source = Rows::Cells(rows);
+            }
+            return Ok(file);
+        }
+        Err(OpenError::UnknownFormat)
+    }
+
+    /// Goes on with the dialogs that files read before it left open, and leaves its own for
+    /// [`Self::into_dialogs`] instead of refusing them at its end. To be called before the first
+    /// item is read; of use for Kamailio's `acc` only.
+    #[must_use]
+    pub fn with_dialogs(mut self, dialogs: Dialogs) -> Self {
+        if let Body::Header(header, _) = &mut self.body
+            && let Some(pairs) = &mut header.pairs
+        {
+            (pairs.dialogs, pairs.go_on) = (dialogs, true);
+        } else {
+            self.passing = dialogs;
+        }
+        self
+    }
+
+    /// The dialogs that are open after this file, for the next one.
+    #[must_use]
+    pub fn into_dialogs(self) -> Dialogs {
+        match self.body {
+            Body::Header(header, _) => header.pairs.map_or(self.passing, Pairs::into_dialogs),
+            _ => self.passing,
+        }
+    }
+
+    /// Who wrote the file, by its first lines or by the options.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The line of the header, if the file has one.
+    #[must_use]
+    pub fn header_line(&self) -> Option<u64> {
+        self.header_line
+    }
+
+    /// The columns of the header that nothing is read from: what the format has beside what a
+    /// call needs, and what the options say to ignore.
+    #[must_use]
+    pub fn unused_columns(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// The next call, or what is refused; `None` at the end.
+    ///
+    /// # Errors
+    /// Reading fails. What was read before stands.
+    pub fn next_item(&mut self) -> Result<Option<CallItem>, OpenError> {
+        if let Some(item) = self.due.pop_front() {
+            return Ok(Some(item));
+        }
+        let reading = Reading { format: self.format, options: &self.options };
+        match &mut self.body {
+            Body::Json(records) => Ok(records.next(reading)?),
+            Body::Xml(records) => Ok(records.next(reading)?),
+            Body::Template(lines, template) => {
+                let read = |text: &str, span| {
+                    let cells = template.split(text)?;
+                    reading.call(&template.layout.values(&cells), span)
+                };
+                next_line(lines, reading.options, read)
+            }
+            Body::Cells(lines, dialect, by_position) => {
+                let dialect = *dialect;
+                let read = |text: &str, span| {
+                    let cells = split(text, dialect)?;
+                    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+                    let layout = match (by_position.as_ref(), reading.format) {
+                        (Some((layout, width)), _) if cells.len() == *width => layout.clone(),
+                        (Some((_, width)), _) => return Err(Problem::cells(cells.len(), *width)),
+                        (None, Format::AsteriskCsv) => layout::asterisk_csv(&cells)?,
+                        (None, Format::AsteriskCustom) => layout::asterisk_custom(&cells)?,
+                        (None, _) => layout::three_cx(&cells)?,
+                    };
+                    reading.call(&layout.values(&cells), span)
+                };
+                next_line(lines, reading.options, read)
+            }
+            Body::Header(header, rows) => next_row(header, rows, reading),
+        }
+    }
+}
+
+fn filled(lines: &VecDeque<Line>) -> Vec<Line> {
+    lines.iter().filter(|line| !line.text.trim().is_empty()).cloned().collect()
+}
+
+/// The next line that is not empty, read as a record of its own.
+fn next_line(
+    lines: &mut Lines,
+    options: &CallOptions,
+    read: impl Fn(&str, Span) -> Result<Call, Problem>,
+) -> Result<Option<CallItem>, OpenError> {
+    for _ in 0..IDLE {
+        let Some(line) = lines.next()? else { return Ok(None) };
+        if line.text.trim().is_empty() && !line.too_long {
+            continue;
+        }
+        let span = Span::line(line.number);
+        let result = whole(&line, lines.longest(), options).and_then(|()| read(&line.text, span));
+        return Ok(Some(CallItem::of(result, span, &line.text)));
+    }
+    Ok(Some(CallItem::Idle))
+}
+
+/// Whether a line is all there.
+fn whole(line: &Line, longest: usize, options: &CallOptions) -> Result<(), Problem> {
+    if line.too_long {
+        return Err(Problem::LongLine(longest));
+    }
+    if !line.ended && !options.take_unfinished_line {
+        return Err(Problem::Unfinished);
+    }
+    Ok(())
+}
+
+/// A row with the lines that it was read from.
+struct Row {
+    span: Span,
+    cells: Result<Vec<String>, Problem>,
+    text: String,
+}
+
+fn next_row(
+    header: &mut Header,
+    rows: &mut Rows,
+    reading: Reading<'_>,
+) -> Result<Option<CallItem>, OpenError> {
+    for _ in 0..IDLE {
+        if let Some(item) = header.pairs.as_mut().and_then(Pairs::due) {
+            return Ok(Some(item));
+        }
+        let row = match rows {
+            Rows::Lines(lines, dialect) => next_joined(lines, *dialect, header, reading.options)?,
+            Rows::Cells(rows) => match rows.next() {
+                Some(row) => {
+                    let (number, cells) = row?;
+                    let text = cells.join("\t");
+                    Some(Row { span: Span::line(number), cells: Ok(cells), text })
+                }
+                None => None,
+            },
+        };
+        let Some(Row { span, cells, text }) = row else {
+            return Ok(header.pairs.as_mut().and_then(Pairs::left));
+        };
+        let cells = match cells {
+            // The same header again, where files were put together.
+            Ok(cells) if cells == header.names || is_blank(&cells) => continue,
+            Ok(cells) if reading.format == Format::Cisco && are_types(&cells) => continue,
+            Ok(cells) if cells.len() != header.names.len() => {
+                let problem = Problem::cells(cells.len(), header.names.len());
+                return Ok(Some(CallItem::refused(span, problem, &text)));
+            }
+            Ok(cells) => cells,
+            Err(problem) => return Ok(Some(CallItem::refused(span, problem, &text))),
+        };
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let values: Values<'_> = header.layout.values(&cells);
+        if let Some(pairs) = &mut header.pairs {
+            pairs.take(&values, span.first, &text, reading);
+        } else {
+            return Ok(Some(CallItem::of(reading.call(&values, span), span, &text)));
+        }
+    }
+    Ok(Some(CallItem::Idle))
+}
+
+fn is_blank(cells: &[String]) -> bool {
+    cells.iter().all(|cell| cell.trim().is_empty())
+}
+
+/// Below its header a file of Cisco's has the types of the columns.
+fn are_types(cells: &[String]) -> bool {
+    let is_type = |cell: &String| {
+        matches!(cell.as_str(), "INTEGER" | "UNIQUEIDENTIFIER")
+            || (cell.starts_with("VARCHAR(") && cell.ends_with(')'))
+    };
+    cells.iter().all(is_type)
+}
+
+/// The next row of text. In a table of a database a cell may hold ends of lines: a line with an
+/// open quote goes on over the next ones, if together they make one row, and none of them is a
+/// row by itself. Else only the line with the quote is refused.
+fn next_joined(
+    lines: &mut Lines,
+    dialect: Dialect,
+    header: &Header,
+    options: &CallOptions,
+) -> Result<Option<Row>, OpenError> {
+    let Some(line) = lines.next()? else { return Ok(None) };
+    let span = Span::line(line.number);
+    if line.text.trim().is_empty() && !line.too_long {
+        return Ok(Some(Row { span, cells: Ok(Vec::new()), text: line.text }));
+    }
+    let width = header.names.len();
+    let longest = lines.longest();
+    if let Err(problem) = whole(&line, longest, options) {
+        return Ok(Some(Row { span, cells: Err(problem), text: line.text }));
+    }
+    let cells = owned(split(&line.text, dialect));
+    if cells != Err(Problem::OpenQuote) {
+        return Ok(Some(Row { span, cells, text: line.text }));
+    }
+    let mut text = line.text.clone();
+    let ahead = lines.peek(JOINED)?;
+    for (index, next) in ahead.iter().enumerate() {
+        let alone = split(&next.text, dialect).is_ok_and(|cells| cells.len() == width);
+        if alone || whole(next, longest, options).is_err() {
+            break;
+        }
+        text.push('\n');
+        text.push_str(&next.text);
+        // Only a quote can end the cell.
+        if !next.text.contains('"') {
+            continue;
+        }
+        match split(&text, dialect) {
+            Err(Problem::OpenQuote) => {}
+            Ok(cells) if cells.len() == width => {
+                let last = next.number;
+                for _ in 0..=index {
+                    lines.next()?;
+                }
+                let span = Span { first: line.number, last };
+                let cells = owned(Ok(cells));
+                return Ok(Some(Row { span, cells, text }));
+            }
+            _ => break,
+        }
+    }
+    Ok(Some(Row { span, cells: Err(Problem::OpenQuote), text: line.text }))
+}
+
+fn owned(cells: Result<Vec<Cow<'_, str>>, Problem>) -> Result<Vec<String>, Problem> {
+    Ok(cells?.into_iter().map(Cow::into_owned).collect())
+}
+
+impl std::fmt::Debug for CallFile {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("CallFile").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+impl Unused {
+    /// Whether it is a column that the options may say to ignore.
+    #[must_use]
+    pub fn can_be_ignored(&self) -> bool {
+        matches!(self, Self::Unknown { .. })
+    }
+}

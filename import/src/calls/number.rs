@@ -1,0 +1,217 @@
+//! Phone numbers as switches and people write them, made into what rates are looked up by.
+
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+
+/// The longest number that a call may have, in bytes.
+const LONGEST: usize = 255;
+
+/// How numbers of a file are made into digits with a country code.
+///
+/// In this order: a URI gives its user (`sip:+370…@host;user=phone`, `tel:…`, `"A" <sip:…>`);
+/// spaces, dashes, dots and brackets go; a technical prefix goes; `+` and the international
+/// prefix go; a number without either, and with the national prefix, gets the country code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Numbers {
+    /// Prefixes that route a call and are no part of the number (`1234#`, `9`): the longest that
+    /// a number begins with is taken away, once.
+    pub tech_prefixes: Vec<String>,
+    /// What stands for `+`; a number never begins with it else. Default: `00`.
+    pub international_prefixes: Vec<String>,
+    /// The national prefix (often `0`) and the country code that takes its place; `None`: numbers
+    /// have their country code.
+    pub national: Option<National>,
+}
+
+/// How numbers within the country are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct National {
+    /// What they begin with, for example `0`; empty: nothing, so that each number without `+` or
+    /// international prefix gets the country code.
+    pub prefix: String,
+    /// The digits that take its place, for example `370`.
+    pub country_code: String,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            tech_prefixes: Vec::new(),
+            international_prefixes: vec!["00".to_owned()],
+            national: None,
+        }
+    }
+}
+
+impl Numbers {
+    /// The number called. What does not begin with a digit after all (`*97`, `s`, `conference`)
+    /// is no phone number and kept as it is: no rate will match it.
+    ///
+    /// # Errors
+    /// It is empty, longer than 255 bytes, or begins as a number and goes on as something else:
+    /// the rate of what it begins with would be the wrong one.
+    pub fn destination(&self, text: &str) -> Result<String, Problem> {
+        let number = self.normalize(text);
+        let bad = |why| Problem::Destination { text: shown(text), why };
+        if number.is_empty() {
+            return Err(bad("is empty"));
+        }
+        if number.len() > LONGEST {
+            return Err(bad("is too long"));
+        }
+        if number.chars().any(char::is_control) {
+            return Err(bad("has control characters"));
+        }
+        if number.starts_with(|c: char| c.is_ascii_digit())
+            && !number.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            let why = if number.contains('#') {
+                "has a `#`: name the technical prefix before it"
+            } else {
+                "is not a number"
+            };
+            return Err(bad(why));
+        }
+        Ok(number)
+    }
+
+    /// The calling number. Nothing is billed by it, so that what is no number stays as it is,
+    /// without control characters and cut to 255 bytes.
+    #[must_use]
+    pub fn source(&self, text: &str) -> String {
+        let number = self.normalize(text);
+        let number = if number.bytes().all(|byte| byte.is_ascii_digit()) {
+            number
+        } else {
+            user_of(text).trim().to_owned()
+        };
+        cut(&number.chars().filter(|c| !c.is_control()).collect::<String>(), LONGEST).to_owned()
+    }
+
+    fn normalize(&self, text: &str) -> String {
+        let user = decoded(user_of(text));
+        let compact: String = user.chars().filter(|c| !is_filler(*c)).collect();
+        let mut number = compact.as_str();
+        let tech = self.tech_prefixes.iter().filter(|prefix| !prefix.is_empty());
+        if let Some(prefix) =
+            tech.filter(|prefix| number.starts_with(prefix.as_str())).max_by_key(|p| p.len())
+        {
+            number = &number[prefix.len()..];
+        }
+        if let Some(rest) = number.strip_prefix('+') {
+            return rest.to_owned();
+        }
+        let international = self.international_prefixes.iter().filter(|prefix| !prefix.is_empty());
+        if let Some(prefix) =
+            international.filter(|p| number.starts_with(p.as_str())).max_by_key(|p| p.len())
+        {
+            return number[prefix.len()..].to_owned();
+        }
+        match &self.national {
+            Some(National { prefix, country_code })
+                if number.starts_with(prefix.as_str())
+                    && number.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                format!("{country_code}{}", &number[prefix.len()..])
+            }
+            _ => number.to_owned(),
+        }
+    }
+}
+
+/// The user of a URI, or the text itself.
+fn user_of(text: &str) -> &str {
+    let text = text.trim();
+    let inner = match (text.rfind('<'), text.ends_with('>')) {
+        (Some(start), true) => &text[start + 1..text.len() - 1],
+        _ => text,
+    };
+    let schemes = ["sip:", "sips:", "tel:"];
+    let scheme = schemes.iter().find(|scheme| {
+        inner.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    let user = scheme.map_or(inner, |scheme| &inner[scheme.len()..]);
+    // A host, and parameters of the number or of the URI.
+    let user = user.split_once('@').map_or(user, |(user, _)| user);
+    user.split_once(';').map_or(user, |(user, _)| user)
+}
+
+/// `%2B` and `%23`, as URIs write `+` and `#`.
+fn decoded(user: &str) -> String {
+    if !user.contains('%') {
+        return user.to_owned();
+    }
+    let plus = user.replace("%2B", "+").replace("%2b", "+");
+    plus.replace("%23", "#").replace("%20", " ")
+}
+
+/// What people write into numbers to read them more easily.
+fn is_filler(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '-' | '.' | '(' | ')' | '[' | ']' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+        // Marks of direction, which come with numbers copied from elsewhere.
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{feff}')
+}
+
+/// The beginning of a text, at most so many bytes of it.
+pub(crate) fn cut(text: &str, longest: usize) -> &str {
+    let mut end = text.len().min(longest);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// A text as a message quotes it: not longer than a line.
+pub(crate) fn shown(text: &str) -> String {
+    let start = cut(text, 60);
+    if start.len() == text.len() { text.to_owned() } else { format!("{start}…") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        let numbers = Numbers::default();
+        for text in [
+            "37061234567",
+            "370 612 34567",
+            "370-612-34567",
+            "+370 (612) 34567",
+            "0037061234567",
+            "sip:+37061234567@192.0.2.1;user=phone",
+            "\"A\" <sip:%2B37061234567@host>",
+            "tel:+370-612-34567",
+            "37061234567@host",
+            "370\u{a0}612\u{2011}34567",
+        ] {
+            assert_eq!(numbers.destination(text).unwrap(), "37061234567", "{text}");
+        }
+        for text in ["", "+", "1234#37061234567", "3706x", "37061\u{0}2", "370612/34567"] {
+            assert!(numbers.destination(text).is_err(), "{text}");
+        }
+        assert_eq!(numbers.destination("*97").unwrap(), "*97");
+        assert_eq!(numbers.destination("s").unwrap(), "s");
+        assert_eq!(numbers.source("\"A\" <anonymous@invalid>"), "anonymous");
+    }
+
+    #[test]
+    fn prefixes_by_options() {
+        let numbers = Numbers {
+            tech_prefixes: vec!["1234#".to_owned(), "12".to_owned()],
+            international_prefixes: vec!["00".to_owned(), "011".to_owned()],
+            national: Some(National { prefix: "0".to_owned(), country_code: "370".to_owned() }),
+        };
+        assert_eq!(numbers.destination("1234#0037061234567").unwrap(), "37061234567");
+        assert_eq!(numbers.destination("061234567").unwrap(), "37061234567");
+        assert_eq!(numbers.destination("01137061234567").unwrap(), "37061234567");
+        assert_eq!(numbers.destination("+37061234567").unwrap(), "37061234567");
+        assert_eq!(numbers.destination("1237061234567").unwrap(), "37061234567".to_owned());
+    }
+}

@@ -1,0 +1,250 @@
+//! What is wrong with a file, and with a record.
+
+use super::{
+    Disposition,
+    number::shown,
+    options::{Format, names},
+};
+
+/// Why a record is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Asterisk was told to write no ids.
+    #[error("no unique id: set loguniqueid = yes in cdr.conf")]
+    NoUniqueId,
+    /// No id.
+    #[error("no call id")]
+    NoCallId,
+    /// An id that no call may have.
+    #[error("call id {0:?} is too long, or has control characters")]
+    CallId(String),
+    /// No time at which it began.
+    #[error("no start time")]
+    NoStartTime,
+    /// A time that is not understood.
+    #[error("{column} {text:?} is no time{hint}", hint = if *ambiguous {
+        ": say which is the day and which the month (a date format)"
+    } else {
+        ""
+    })]
+    Time {
+        /// Which time.
+        column: &'static str,
+        /// What is written, cut.
+        text: String,
+        /// Whether it is a date whose day and month could be confused.
+        ambiguous: bool,
+    },
+    /// A time that clocks skipped: the zone is not the file's.
+    #[error("{column} {text:?} is not on the clock of {zone}: is that the file's time zone?")]
+    NoSuchTime {
+        /// Which time.
+        column: &'static str,
+        /// What is written.
+        text: String,
+        /// The zone.
+        zone: String,
+    },
+    /// A duration that is not understood.
+    #[error("{column} {text:?} is no duration")]
+    Duration {
+        /// Which.
+        column: &'static str,
+        /// What is written, cut.
+        text: String,
+    },
+    /// Neither how long it was answered nor from when to when.
+    #[error("answered, but there is no billsec, nor a time of answer and of end")]
+    NoBillsec,
+    /// It ended before it was answered, and no duration is given.
+    #[error("it ended before it was answered, and no billsec is given")]
+    EndBeforeAnswer,
+    /// It was answered for longer than it lasted.
+    #[error("billsec {billsec_ms} ms is longer than duration {duration_ms} ms")]
+    BillsecAboveDuration {
+        /// From the answer to the end.
+        billsec_ms: i64,
+        /// From the beginning to the end.
+        duration_ms: i64,
+    },
+    /// A disposition that is not understood.
+    #[error("disposition {0:?} is not known")]
+    Disposition(String),
+    /// Not answered, with seconds to bill.
+    #[error("{disposition}, but billsec is {billsec_ms} ms")]
+    BillsecOfUnanswered {
+        /// What the file says.
+        disposition: Disposition,
+        /// From the answer to the end.
+        billsec_ms: i64,
+    },
+    /// A hangup cause that is not understood.
+    #[error("hangup cause {0:?} is not known")]
+    Cause(String),
+    /// A number that cannot be billed.
+    #[error("destination {text:?} {why}")]
+    Destination {
+        /// What is written, cut.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Nobody is named who pays.
+    #[error("no account code: who pays for the call?")]
+    NoOriginator,
+    /// A connection point that is no id.
+    #[error("{column} {text:?} is no id")]
+    PointId {
+        /// Which.
+        column: &'static str,
+        /// What is written, cut.
+        text: String,
+    },
+    /// The leg of a call that goes out.
+    #[error("the outgoing leg of the call {0:?}, which has a record of its own")]
+    OutgoingLeg(String),
+    /// A record of another kind than a call.
+    #[error("a record of type {0:?}, which is no call")]
+    RecordType(String),
+    /// Fewer or more cells than the format has.
+    #[error("{found} cells where the format has {expected}")]
+    Cells {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: String,
+    },
+    /// Something behind the cells that the format has.
+    #[error("cell {position} {text:?} is none of the format's")]
+    MoreCell {
+        /// From 1.
+        position: usize,
+        /// What is written, cut.
+        text: String,
+    },
+    /// A quote that is not closed on its line.
+    #[error("a quote is left open")]
+    OpenQuote,
+    /// Text behind a quote, or a quote that is not doubled.
+    #[error("a quote is closed before its cell ends")]
+    StrayQuote,
+    /// A record that can be cut into cells in more than one way, or in none.
+    #[error("{0}: a name in it may hold quotes and commas, which FreeSWITCH does not escape")]
+    Unescaped(&'static str),
+    /// The last line has no end: it may be half a record.
+    #[error("the last line has no end: it comes whole with the next import")]
+    Unfinished,
+    /// A line that is too long.
+    #[error("a line of more than {0} bytes")]
+    LongLine(usize),
+    /// Text that is not what the format is made of.
+    #[error("no {0}")]
+    Not(&'static str),
+    /// JSON or XML that breaks off.
+    #[error("it breaks off: it comes whole with the next import")]
+    Breaks,
+    /// The same member twice.
+    #[error("{0:?} is there twice")]
+    Twice(String),
+    /// Kamailio: an INVITE that was answered, without its BYE.
+    #[error("answered, but its BYE is not in this file: import the files together")]
+    NoBye,
+    /// Kamailio: a BYE without its INVITE.
+    #[error("a BYE whose INVITE is not in this file: import the files together")]
+    NoInvite,
+    /// Kamailio: a further answered INVITE or BYE of one dialog.
+    #[error("a further {0} of the dialog, whose first is on line {1}")]
+    Further(&'static str, u64),
+    /// Kamailio: a request that is no call.
+    #[error("a {0:?}, which is no call")]
+    Method(String),
+    /// Kamailio: a status that is none.
+    #[error("sip_code {0:?} is no SIP status")]
+    SipCode(String),
+}
+
+impl Problem {
+    pub(crate) fn cells(found: usize, expected: usize) -> Self {
+        Self::Cells { found, expected: expected.to_string() }
+    }
+
+    pub(crate) fn duration(column: &'static str, text: &str) -> Self {
+        Self::Duration { column, text: shown(text) }
+    }
+}
+
+/// A column that nothing is read from, or that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unused {
+    /// The file has it, and nothing is known of it.
+    Unknown {
+        /// From 1.
+        position: usize,
+        /// Its name in the header.
+        name: String,
+    },
+    /// Two columns of one meaning.
+    Twice {
+        /// What they say.
+        meaning: &'static str,
+        /// Their names or positions.
+        columns: Vec<String>,
+    },
+    /// A column that the options name, and that the file has not.
+    NotThere {
+        /// What it says.
+        meaning: &'static str,
+        /// Its name or position.
+        column: String,
+    },
+    /// What calls cannot be read without.
+    Missing {
+        /// What it says.
+        meaning: &'static str,
+    },
+}
+
+impl std::fmt::Display for Unused {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown { position, name } => {
+                write!(formatter, "column {position} {:?} is not known", shown(name))
+            }
+            Self::Twice { meaning, columns } => {
+                write!(formatter, "{meaning} is in more than one column: {}", columns.join(", "))
+            }
+            Self::NotThere { meaning, column } => {
+                write!(formatter, "there is no column {column:?} for {meaning}")
+            }
+            Self::Missing { meaning } => write!(formatter, "no column says {meaning}"),
+        }
+    }
+}
+
+/// Why a file cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Reading it failed.
+    #[error("it cannot be read")]
+    Read(#[from] std::io::Error),
+    /// Nobody knows who wrote it.
+    #[error("who wrote this file? Say so: {list}", list = names())]
+    UnknownFormat,
+    /// Its first lines may have been written by more than one.
+    #[error("who wrote this file? It may be {list}: say which", list = join(.0))]
+    AmbiguousFormat(Vec<Format>),
+    /// Columns that are not understood.
+    #[error("columns that are not understood: {list}", list = list(.0))]
+    Columns(Vec<Unused>),
+    /// A template that is none of `mod_cdr_csv`.
+    #[error("the template {0}")]
+    Template(String),
+}
+
+fn join(formats: &[Format]) -> String {
+    formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(" or ")
+}
+
+fn list(columns: &[Unused]) -> String {
+    columns.iter().map(Unused::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,265 @@
+//! Files of calls as data: each folder of `calls/cases` holds `input.*` (several: `input2.*`, …),
+//! the options it is read with, and what comes out. `BLESS=1` writes what comes out.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    fs::{self, File},
+    io::BufReader,
+    path::{Path, PathBuf},
+};
+
+use jiff::tz::TimeZone;
+use tollbook_import::calls::{
+    At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Format, National, Numbers,
+    Party, Problem, Unit, Whose,
+    legs::{self, Leg},
+};
+
+#[test]
+fn cases() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls/cases");
+    let mut wrong = Vec::new();
+    for case in sorted(&folder) {
+        let found = run(&case);
+        let expected = case.join("expected");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&expected, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if expected != found {
+            wrong.push(format!("{}\n--- found\n{found}--- expected\n{expected}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// What a case gives: each item, and at the end the calls that would be in the books.
+fn run(case: &Path) -> String {
+    let options = options(&fs::read_to_string(case.join("options")).unwrap_or_default());
+    let mut out = String::new();
+    let mut books = BTreeMap::new();
+    let is_input =
+        |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("input");
+    for input in sorted(case).into_iter().filter(is_input) {
+        let reader = BufReader::new(File::open(&input).unwrap());
+        let mut file = match CallFile::read(Box::new(reader), &options) {
+            Ok(file) => file,
+            Err(error) => {
+                writeln!(out, "error: {error}").unwrap();
+                continue;
+            }
+        };
+        writeln!(out, "{}", file.format()).unwrap();
+        while let Some(item) = file.next_item().unwrap() {
+            match item {
+                CallItem::Call(call) => {
+                    writeln!(out, "{}", shown(&call)).unwrap();
+                    store(&mut books, *call, &mut out);
+                }
+                CallItem::Refused { span, problem, .. } => {
+                    let lines = if span.first == span.last {
+                        span.first.to_string()
+                    } else {
+                        format!("{}-{}", span.first, span.last)
+                    };
+                    writeln!(out, "{lines}: refused: {problem}").unwrap();
+                }
+                CallItem::Idle => {}
+            }
+        }
+    }
+    let billed: i64 = books.values().filter_map(|call: &Call| call.billsec_ms).sum();
+    writeln!(out, "calls {}, billed {} ms", books.len(), billed).unwrap();
+    out
+}
+
+fn store(books: &mut BTreeMap<String, Call>, call: Call, out: &mut String) {
+    let key = call.ids.key().unwrap();
+    let Some(known) = books.get(&key) else {
+        books.insert(key, call);
+        return;
+    };
+    let leg = legs::compare(known, &call);
+    writeln!(out, "   {leg:?}").unwrap();
+    if leg == Leg::Replaces {
+        books.insert(key, call);
+    }
+}
+
+fn shown(call: &Call) -> String {
+    let party = |party: &Party| {
+        let Party { name, peer, point, point_id, .. } = party;
+        format!("{name:?} (peer {peer:?}, point {point:?} {point_id:?})")
+    };
+    format!(
+        "{}{}: {:?} {} answer {} end {}\n   duration {:?} billsec {:?} {} cause {}\n   {:?} -> {:?}\n   \
+         originator {}\n   terminator {}",
+        call.span.first,
+        call.bye_line.map(|line| format!("+{line}")).unwrap_or_default(),
+        call.ids.key().unwrap(),
+        call.start_time,
+        call.answer_time.map_or("-".to_owned(), |time| time.to_string()),
+        call.end_time.map_or("-".to_owned(), |time| time.to_string()),
+        call.duration_ms.unwrap_or(-1),
+        call.billsec_ms.unwrap_or(-1),
+        call.disposition.map_or("-".to_owned(), |disposition| disposition.to_string()),
+        call.hangup_cause,
+        call.source,
+        call.destination,
+        party(&call.originator),
+        party(&call.terminator),
+    )
+}
+
+fn options(text: &str) -> CallOptions {
+    let mut options = CallOptions::default();
+    let by = |value: &str| -> Vec<By> {
+        value
+            .split(' ')
+            .map(|by| match by {
+                "account" => By::Account,
+                "peer" => By::Peer,
+                "point" => By::Point,
+                other => panic!("{other}"),
+            })
+            .collect()
+    };
+    for line in text.lines() {
+        let (name, value) = line.split_once(' ').unwrap();
+        match name {
+            "format" => options.format = Some(value.parse().unwrap()),
+            "zone" => options.zone = TimeZone::get(value).unwrap(),
+            "originator" => value.clone_into(&mut options.originator.otherwise),
+            "terminator" => value.clone_into(&mut options.terminator.otherwise),
+            "originator-by" => options.originator.by = by(value),
+            "terminator-by" => options.terminator.by = by(value),
+            "date-format" => options.date_format = Some(value.to_owned()),
+            "template" => options.template = Some(value.to_owned()),
+            "separator" => options.separator = value.chars().next(),
+            "skip-lines" => options.skip_lines = value.parse().unwrap(),
+            "decimal-mark" => options.decimal_mark = value.chars().next().unwrap(),
+            "id-prefix" => value.clone_into(&mut options.id_prefix),
+            "tech-prefix" => options.numbers.tech_prefixes.push(value.to_owned()),
+            "ignore-column" => options.ignore_columns.push(value.to_owned()),
+            "duration-unit" => {
+                options.duration_unit = match value {
+                    "minutes" => Unit::Minutes,
+                    "milliseconds" => Unit::Milliseconds,
+                    _ => Unit::Seconds,
+                }
+            }
+            "column" => {
+                let (column, at) = value.split_once('=').unwrap();
+                options.columns.push((column.parse().unwrap(), at.parse().unwrap()));
+            }
+            other => panic!("{other}"),
+        }
+    }
+    options
+}
+
+#[test]
+fn a_call_may_begin_in_one_file_and_end_in_the_next() {
+    let head = "method,from_tag,to_tag,callid,sip_code,time,src_user,dst_user,accountcode\n";
+    let row = |method: &str, call: &str, time: &str| {
+        format!("{method},f,t,{call},200,2026-11-20 {time},3705,37061,globex\n")
+    };
+    let files = [
+        head.to_owned() + &row("INVITE", "c1", "23:59:00") + &row("INVITE", "c2", "23:59:30"),
+        "not of Kamailio: call_id,start_time\n".to_owned(),
+        head.to_owned() + &row("BYE", "c3", "23:59:59") + &row("BYE", "c1", "23:59:40"),
+    ];
+    let options = CallOptions::default();
+    let mut dialogs = Dialogs::default();
+    let mut found = Vec::new();
+    for text in files {
+        let Ok(file) = CallFile::read(Box::new(std::io::Cursor::new(text)), &options) else {
+            continue;
+        };
+        let mut file = file.with_dialogs(dialogs);
+        while let Some(item) = file.next_item().unwrap() {
+            found.push(item);
+        }
+        dialogs = file.into_dialogs();
+    }
+    let [CallItem::Call(call)] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((call.span.first, call.billsec_ms), (3, Some(40_000)));
+    let left: Vec<_> = dialogs
+        .refused()
+        .into_iter()
+        .map(|(file, item)| match item {
+            CallItem::Refused { span, problem, .. } => (file, span.first, problem),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(left, [(0, 3, Problem::NoBye), (1, 2, Problem::NoInvite)]);
+}
+
+#[test]
+fn rows_of_a_spreadsheet() {
+    let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+    let rows = [
+        row(&["Calls of November", "", "", "", ""]),
+        row(&["Call ID", "Start Time", "Callee", "Talk Time", "Customer"]),
+        row(&["a", "2026-11-20 10:00:00", "37061234567", "60", "globex"]),
+        row(&["", "", "", "", ""]),
+        row(&["Total", "", "", "60", ""]),
+    ];
+    let rows = rows.into_iter().zip(1..).map(|(cells, number)| Ok((number, cells)));
+    let mut file = CallFile::rows(Box::new(rows), &CallOptions::default()).unwrap();
+    assert_eq!(file.header_line(), Some(2));
+    assert!(
+        matches!(file.next_item().unwrap(), Some(CallItem::Call(call)) if call.span.first == 3)
+    );
+    let refused = file.next_item().unwrap();
+    assert!(matches!(refused, Some(CallItem::Refused { span, .. }) if span.first == 5));
+    assert!(file.next_item().unwrap().is_none());
+}
+
+#[test]
+fn numbers_of_one_customer() {
+    let text = "call_id,start_time,destination,billsec,originator\n\
+                a,2026-11-20 10:00:00,77#0061234567,60,Globex\n\
+                b,2026-11-20 10:00:00,0061234567,60,initech\n";
+    let mut options = CallOptions::default();
+    let national = National { prefix: String::new(), country_code: "370".to_owned() };
+    let numbers = Numbers {
+        tech_prefixes: vec!["77#00".to_owned()],
+        national: Some(national),
+        ..Numbers::default()
+    };
+    options.numbers_of.insert("globex".to_owned(), numbers);
+    let mut file = CallFile::read(Box::new(std::io::Cursor::new(text)), &options).unwrap();
+    let mut destinations = Vec::new();
+    while let Some(CallItem::Call(call)) = file.next_item().unwrap() {
+        destinations.push(call.destination);
+    }
+    assert_eq!(destinations, ["37061234567", "61234567"]);
+}
+
+#[test]
+fn options_can_be_kept() {
+    let columns =
+        vec![(Column::CallId, At::Name("Ref".to_owned())), (Column::Destination, At::Position(4))];
+    let text = serde_json::to_string(&columns).unwrap();
+    assert_eq!(text, r#"[["call_id","Ref"],["destination",4]]"#);
+    assert_eq!(serde_json::from_str::<Vec<(Column, At)>>(&text).unwrap(), columns);
+    assert!(serde_json::from_str::<Column>("\"colour\"").is_err());
+    let whose = Whose { by: vec![By::Peer, By::Account], otherwise: "a".to_owned() };
+    let text = serde_json::to_string(&(Format::ThreeCx, &whose, Unit::Minutes)).unwrap();
+    assert_eq!(text, r#"["3cx",{"by":["peer","account"],"otherwise":"a"},"minutes"]"#);
+    let numbers: Numbers = serde_json::from_str(r#"{"tech_prefixes":["1#"]}"#).unwrap();
+    assert_eq!(numbers.international_prefixes, ["00"]);
+    for (format, name) in Format::NAMES {
+        assert_eq!(name.parse::<Format>().unwrap(), format);
+    }
+}
