@@ -25,7 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub mod calls;
-// pub mod deck;
+pub mod deck;
 mod error;
 pub mod profile;
 pub mod table;

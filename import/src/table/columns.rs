@@ -24,8 +24,9 @@ pub struct Vocabulary {
     pub fields: &'static [Field],
     /// Of each of these groups at least one must be there.
     pub required: &'static [&'static [&'static str]],
-    /// Words behind a name, or before it, that do not change which field it is: units, currencies.
-    pub units: fn(&str) -> bool,
+    /// Words behind a name, or before it if the flag is set, that do not change which field it is:
+    /// units, currencies.
+    pub units: fn(&str, bool) -> bool,
     /// Why a column that is no field must not be passed over even where unknown ones are; `None`
     /// if it can be. Given its name as [`normalised`] gives it.
     pub refused: fn(&str) -> Option<&'static str>,
@@ -45,11 +46,13 @@ impl Vocabulary {
         self.exact(&normal).map(|field| (field, String::new())).or_else(|| {
             let (mut words, mut units) = (normal.as_str(), Vec::new());
             loop {
-                if let Some((rest, word)) = words.rsplit_once(' ').filter(|(_, w)| (self.units)(w))
+                if let Some((rest, word)) =
+                    words.rsplit_once(' ').filter(|(_, w)| (self.units)(w, false))
                 {
                     (words, _) = (rest, units.push(word));
                 } else {
-                    let (word, rest) = words.split_once(' ').filter(|(w, _)| (self.units)(w))?;
+                    let (word, rest) =
+                        words.split_once(' ').filter(|(w, _)| (self.units)(w, true))?;
                     (words, _) = (rest, units.push(word));
                 }
                 if let Some(field) = self.exact(words) {
@@ -171,7 +174,7 @@ pub enum ColumnProblem {
         /// Its name in the file.
         name: String,
         /// Why.
-        reason: &'static str,
+        reason: String,
     },
     /// The profile names a column that the file does not have.
     #[error("there is no column {column} to be {field}")]
@@ -448,7 +451,7 @@ fn assign(
             }
         } else if let Some(reason) = refused {
             let position = position + 1;
-            problems.push(ColumnProblem::Refused { position, name, reason });
+            problems.push(ColumnProblem::Refused { position, name, reason: reason.to_owned() });
         } else if selection.ignore_unknown_columns {
             columns.ignored.push(position);
         } else if !name.is_empty() {

@@ -76,7 +76,7 @@ pub enum RowProblem {
     #[error("a quote is closed within a cell")]
     QuoteBroken,
     /// The last line, without a line end: the file may have been cut off within it.
-    #[error("the last line has no end: it may be cut off, and is left for the next import")]
+    #[error("the last line has no line end: the file may be cut off within it")]
     Unfinished,
     /// Longer than the limit; the row is cut.
     #[error("the line is too long")]

@@ -128,7 +128,6 @@ impl Cells<'_> {
                 let start = rest.trim_start_matches(' ');
                 if self.dialect.quotes && start.starts_with('"') {
                     rest = &start[1..];
-                    inside = true;
                 } else {
                     match self.bare(rest) {
                         Some(next) => rest = next,

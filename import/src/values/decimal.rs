@@ -97,6 +97,18 @@ pub fn decimal(text: &str, format: NumberFormat) -> Result<Decimal, ValueError> 
     Ok(value)
 }
 
+/// Whether decimals of this number can only be separated by a comma (`Some(',')`) or by a point;
+/// `None` if it has none, or could be read in two ways.
+pub(crate) fn decimal_separator(text: &str) -> Option<char> {
+    let text = cell(text).trim_matches(|c: char| !c.is_ascii_digit());
+    let at = text.rfind([',', '.'])?;
+    let found = if text[at..].starts_with(',') { ',' } else { '.' };
+    let (whole, fraction) = (&text[..at], &text[at + 1..]);
+    let other = whole.contains([',', '.']);
+    let group = fraction.len() == 3 && whole.len() <= 3 && !whole.starts_with('0');
+    (!group && (!other || !whole.contains(found))).then_some(found)
+}
+
 /// An amount with or without a currency's sign or code, and "per minute" behind it.
 pub fn money(text: &str, format: NumberFormat) -> Result<Money, ValueError> {
     let whole = cell(text);
@@ -189,7 +201,7 @@ fn plain(text: &str, format: NumberFormat) -> Result<String, Problem> {
             return Err(Problem::NoNumber);
         }
     }
-    if grouped && !(1..=3).contains(&first.len()) {
+    if grouped && (!(1..=3).contains(&first.len()) || first.starts_with('0')) {
         return Err(Problem::NoNumber);
     }
     if digits.is_empty() {
@@ -319,7 +331,7 @@ mod tests {
             assert_eq!(money.amount.to_string(), amount, "{text}");
             assert_eq!(money.currency.as_deref(), currency, "{text}");
         }
-        for text in ["N/A", "abc 1", "1 of 2", "-", "€ 1 €", "-$2"] {
+        for text in ["N/A", "abcd 1", "1 of 2", "-", "€ 1 €", "-$2"] {
             assert!(money(text, NumberFormat::default()).is_err(), "{text}");
         }
     }

@@ -12,6 +12,7 @@ mod weekly;
 
 pub use date::{DateOrder, Moment, Resolved, moment};
 pub use decimal::{Money, NumberFormat, decimal, money};
+pub(crate) use decimal::{decimal_separator, same_currency};
 pub use interval::{Interval, interval, seconds};
 pub use prefix::{Prefixes, prefix, prefixes};
 pub use weekly::{Days, Hours, days, hours};

@@ -129,7 +129,9 @@ fn one(text: &str) -> Option<One> {
         prefix.drain(..2);
     }
     // A country code does not begin with 0; what is left is a national number.
-    let usable = (1..=LONGEST).contains(&prefix.len()) && !(dialled && prefix.starts_with('0'));
+    let usable = (1..=LONGEST).contains(&prefix.len())
+        && prefix != "00"
+        && !(dialled && prefix.starts_with('0'));
     // `1E+05` and words such as "Total" are no prefixes.
     let letters = prefix.bytes().filter(u8::is_ascii_alphabetic).count();
     let plausible = letters == 0 || letters < prefix.len() && !text.contains('+');
