@@ -1,0 +1,105 @@
+//! What can be wrong with a whole file. What is wrong with a line is in the items of its reader.
+
+use std::io;
+
+use crate::table::ColumnProblem;
+
+/// Why a file cannot be read at all, or no further.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened or read.
+    #[error("{name}: {source}")]
+    Io {
+        /// Name of the file, as given.
+        name: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing is in the file but empty lines.
+    #[error("{name} is empty")]
+    Empty {
+        /// Name of the file.
+        name: String,
+    },
+    /// Columns that are missing, there twice, or not understood. Nothing was read.
+    #[error("{}", columns(.0))]
+    Columns(Vec<ColumnProblem>),
+    /// No header row was found, and the profile gives no positions.
+    #[error("{name}: no line names the columns{}; give their positions in the profile, or the \
+             line that names them (columns are separated by {separator})", needed(.missing))]
+    NoHeader {
+        /// Name of the file.
+        name: String,
+        /// Fields that no column of the likeliest line has.
+        missing: Vec<&'static str>,
+        /// The separator that was taken, in words.
+        separator: String,
+    },
+    /// The file is a workbook that cannot be opened.
+    #[error("{name}: the workbook cannot be read: {reason}")]
+    Workbook {
+        /// Name of the file.
+        name: String,
+        /// Why, in the words of the library that reads workbooks.
+        reason: String,
+    },
+    /// The workbook has no such sheet, or several of which none was chosen.
+    #[error("{name}: {problem}; it has {}", .sheets.join(", "))]
+    Sheet {
+        /// Name of the file.
+        name: String,
+        /// What is wrong.
+        problem: String,
+        /// The sheets that there are.
+        sheets: Vec<String>,
+    },
+    /// The archive cannot be unpacked.
+    #[error("{name}: the archive cannot be read: {reason}")]
+    Archive {
+        /// Name of the file.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// More than the limit comes out of a file, as of one made to exhaust memory.
+    #[error("{name} is larger than {limit} bytes when unpacked")]
+    TooLarge {
+        /// Name of the file.
+        name: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// The file is not a table of text: JSON, XML, PDF and the like.
+    #[error("{name} is {kind}, not a table")]
+    NotATable {
+        /// Name of the file.
+        name: String,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// The profile contradicts itself, or names what there is not.
+    #[error("the profile: {0}")]
+    Profile(String),
+}
+
+impl Error {
+    pub(crate) fn io(name: &str, source: io::Error) -> Self {
+        match crate::table::limit_reached(&source) {
+            Some(limit) => Self::TooLarge { name: name.to_owned(), limit },
+            None => Self::Io { name: name.to_owned(), source },
+        }
+    }
+}
+
+fn columns(problems: &[ColumnProblem]) -> String {
+    let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+fn needed(missing: &[&'static str]) -> String {
+    match missing {
+        [] => String::new(),
+        missing => format!(" (no column is {})", missing.join(", none is ")),
+    }
+}

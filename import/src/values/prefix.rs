@@ -1,0 +1,228 @@
+//! Prefixes of phone numbers.
+
+use super::{ValueError, cell, quote};
+
+/// The prefixes of one cell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prefixes {
+    /// Each prefix, once, in the order of the cell.
+    pub prefixes: Vec<String>,
+    /// `00` of international dialling was dropped: no number arrives with it.
+    pub dialled: bool,
+    /// `x` at the end, for any digit, was dropped.
+    pub wildcard: bool,
+}
+
+/// The longest prefix.
+const LONGEST: usize = 32;
+
+/// One prefix: `370`, `+370`, `371 2`, `374-91`, `'373`, `(370) 6`, `370.0` of a spreadsheet.
+/// `00370` is `370` and `370xxx` is `370`, which [`prefixes`] notes.
+pub fn prefix(text: &str) -> Result<String, ValueError> {
+    one(cell(text)).map(|one| one.prefix).ok_or_else(|| ValueError::NoPrefix(quote(text)))
+}
+
+/// The prefixes of a cell: a list (`,`, `;`, `|` or new lines between them) of prefixes and ranges
+/// (`7901-7905`); at most `limit` of them.
+///
+/// Two numbers with a dash between them are a range if they have as many digits and the second is
+/// larger: `7901-7905`, `76-77`. With fewer digits behind the dash they are one prefix if the
+/// first is a country code (`374-91`), and refused else: `7901-05` could be either. So are equally
+/// long ones without the same beginning, as `370-645`.
+pub fn prefixes(text: &str, limit: usize) -> Result<Prefixes, ValueError> {
+    let text = cell(text);
+    let mut found = Prefixes::default();
+    let mut seen = std::collections::HashSet::new();
+    for item in text.split([',', ';', '|', '\n', '\r']).map(str::trim) {
+        if item.is_empty() {
+            continue;
+        }
+        for prefix in item_of(item, limit, &mut found)? {
+            if seen.insert(prefix.clone()) {
+                found.prefixes.push(prefix);
+            }
+            if found.prefixes.len() > limit {
+                return Err(ValueError::TooManyPrefixes(quote(text)));
+            }
+        }
+    }
+    if found.prefixes.is_empty() {
+        return Err(ValueError::NoPrefix(quote(text)));
+    }
+    Ok(found)
+}
+
+/// The prefixes of one item of a list.
+fn item_of(item: &str, limit: usize, notes: &mut Prefixes) -> Result<Vec<String>, ValueError> {
+    let wrong = || ValueError::NoPrefix(quote(item));
+    let dash = |c: char| matches!(c, '-' | '–' | '—' | '…');
+    let sides = item.split_once(dash).or_else(|| item.split_once(".."));
+    let range = sides.map(|(from, to)| (cell(from), cell(to.trim_start_matches('.'))));
+    if let Some((from, to)) = range.filter(|(from, to)| digits(from) && digits(to)) {
+        let (from, to) = (plain(from), plain(to));
+        let country = (1..=3).contains(&from.len());
+        if from.len() == to.len() && from <= to {
+            let apart =
+                from.len() - from.bytes().zip(to.bytes()).take_while(|(a, b)| a == b).count();
+            if country && (from.len() < 2 || apart > 1) {
+                return Err(ValueError::AmbiguousRange(quote(item)));
+            }
+            return range_of(&from, &to, limit)
+                .ok_or_else(|| ValueError::TooManyPrefixes(quote(item)));
+        }
+        if !country && to.len() <= from.len() {
+            return Err(ValueError::AmbiguousRange(quote(item)));
+        }
+    }
+    let one = one(item).ok_or_else(wrong)?;
+    notes.dialled |= one.dialled;
+    notes.wildcard |= one.wildcard;
+    Ok(vec![one.prefix])
+}
+
+struct One {
+    prefix: String,
+    dialled: bool,
+    wildcard: bool,
+}
+
+fn digits(text: &str) -> bool {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    !text.is_empty()
+        && text.len() <= LONGEST
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ')
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+fn one(text: &str) -> Option<One> {
+    let text = cell(text);
+    let rest = text.strip_prefix('+').unwrap_or(text);
+    // A spreadsheet's whole number.
+    let rest = match rest.split_once('.') {
+        Some((whole, "0" | "00")) => whole,
+        _ => rest,
+    };
+    let mut prefix = String::with_capacity(rest.len());
+    for c in rest.chars() {
+        match c {
+            '0'..='9' | 'a'..='z' | 'A'..='Z' | '*' | '#' => prefix.push(c),
+            ' ' | '-' | '(' | ')' | '/' | '\u{a0}' | '–' => {}
+            _ => return None,
+        }
+        if prefix.len() > 2 * LONGEST {
+            return None;
+        }
+    }
+    let bare = prefix.trim_end_matches(['x', 'X']);
+    let wildcard = bare.len() < prefix.len()
+        && !bare.is_empty()
+        && bare.bytes().all(|byte| byte.is_ascii_digit());
+    if wildcard {
+        prefix.truncate(bare.len());
+    }
+    let numeric = prefix.bytes().all(|byte| byte.is_ascii_digit());
+    let dialled = numeric && prefix.len() > 2 && prefix.starts_with("00");
+    if dialled {
+        prefix.drain(..2);
+    }
+    // A country code does not begin with 0; what is left is a national number.
+    let usable = (1..=LONGEST).contains(&prefix.len())
+        && prefix != "00"
+        && !(dialled && prefix.starts_with('0'));
+    // `1E+05` and words such as "Total" are no prefixes.
+    let letters = prefix.bytes().filter(u8::is_ascii_alphabetic).count();
+    let plausible = letters == 0 || letters < prefix.len() && !text.contains('+');
+    (usable && plausible).then_some(One { prefix, dialled, wildcard })
+}
+
+/// The prefixes of a range, or, if these are more than the limit, the fewest that cover it.
+fn range_of(from: &str, to: &str, limit: usize) -> Option<Vec<String>> {
+    let (first, last) = (from.parse::<u128>().ok()?, to.parse::<u128>().ok()?);
+    let width = from.len();
+    let count = last - first + 1;
+    if count <= limit as u128 && count <= 1000 {
+        return Some((first..=last).map(|number| format!("{number:0width$}")).collect());
+    }
+    // Runs of ten are one shorter prefix.
+    let mut prefixes = Vec::new();
+    let (mut next, mut left) = (first, count);
+    while left > 0 {
+        let mut digits = width;
+        let mut size = 1;
+        while digits > 1 && next % (size * 10) == 0 && size * 10 <= left {
+            size *= 10;
+            digits -= 1;
+        }
+        prefixes.push(format!("{:0digits$}", next / size));
+        if prefixes.len() > limit {
+            return None;
+        }
+        (next, left) = (next + size, left - size);
+    }
+    Some(prefixes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<String>, ValueError> {
+        prefixes(text, 1000).map(|found| found.prefixes)
+    }
+
+    #[test]
+    fn prefixes_as_people_write_them() {
+        for (text, value) in [
+            ("370", "370"),
+            ("+370", "370"),
+            ("371 2", "3712"),
+            ("374-91", "37491"),
+            ("'373", "373"),
+            ("(370) 6", "3706"),
+            ("370.0", "370"),
+            ("370-60", "37060"),
+            ("1-204-555", "1204555"),
+            ("00372", "372"),
+            ("7901xxx", "7901"),
+            ("370XXX", "370"),
+            ("*67", "*67"),
+            ("99#370", "99#370"),
+            ("1-204", "1204"),
+        ] {
+            assert_eq!(prefix(text).as_deref(), Ok(value), "{text}");
+            assert_eq!(read(text), Ok(vec![value.to_owned()]), "{text}");
+        }
+        for text in ["", "+", "Total", "x", "37.5", "3.7E+10", "00", "000370", "é", "370_6"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        let notes = prefixes("00372, 7901xxx", 10).unwrap();
+        assert!(notes.dialled && notes.wildcard);
+    }
+
+    #[test]
+    fn lists_and_ranges() {
+        assert_eq!(read("7901-7905, 7908").unwrap().join(" "), "7901 7902 7903 7904 7905 7908");
+        assert_eq!(read("76; 77").unwrap().join(" "), "76 77");
+        assert_eq!(read("76-77").unwrap().join(" "), "76 77");
+        assert_eq!(read("37060, 37061, 37060").unwrap().join(" "), "37060 37061");
+        assert_eq!(read("0998..1001").unwrap().join(" "), "0998 0999 1000 1001");
+        for text in ["7901-05", "370-645", "1-7", "7905-7901"] {
+            assert!(
+                matches!(read(text), Err(ValueError::AmbiguousRange(_))),
+                "{text} {:?}",
+                read(text)
+            );
+        }
+    }
+
+    #[test]
+    fn wide_ranges_become_short_prefixes() {
+        assert_eq!(read("37060000-37069999").unwrap(), ["3706"]);
+        let many = prefixes("10000001-99999998", 10);
+        assert!(matches!(many, Err(ValueError::TooManyPrefixes(_))));
+    }
+}

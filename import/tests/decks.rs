@@ -1,0 +1,119 @@
+//! Rate decks as data: each folder of `decks/cases` holds `input.*` (several: `input2.*`, …), a
+//! profile (`profile.json`) and the tariff's currency (`currency`) if there are any, and what comes
+//! out. `BLESS=1` writes what comes out.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use tollbook_import::{
+    Error, Profile,
+    deck::{Deck, DeckItem, DeckLine, DeckOptions},
+    profile::Steps,
+    sources,
+    table::Limits,
+    values::{Days, Hours},
+};
+
+#[test]
+fn cases() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/decks/cases");
+    let mut wrong = Vec::new();
+    for case in sorted(&folder) {
+        let found = run(&case);
+        let expected = case.join("expected");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&expected, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if expected != found {
+            wrong.push(format!("{}\n--- found\n{found}--- expected\n{expected}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn run(case: &Path) -> String {
+    let profile = match fs::read_to_string(case.join("profile.json")) {
+        Ok(text) => serde_json::from_str(&text).unwrap(),
+        Err(_) => Profile::default(),
+    };
+    let currency = fs::read_to_string(case.join("currency")).ok();
+    let options = DeckOptions {
+        currency: currency.map(|text| text.trim().to_owned()),
+        ..DeckOptions::default()
+    };
+    let mut out = String::new();
+    let is_input =
+        |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("input");
+    for input in sorted(case).into_iter().filter(is_input) {
+        let name = input.file_name().unwrap().to_str().unwrap().to_owned();
+        writeln!(out, "== {name}").unwrap();
+        if let Err(error) = read(&input, &profile, &options, &mut out) {
+            // The place of the sources is no part of what is expected.
+            let text = error.to_string().replace(&format!("{}/", case.display()), "");
+            writeln!(out, "error: {text}").unwrap();
+        }
+    }
+    out
+}
+
+fn read(
+    input: &Path,
+    profile: &Profile,
+    options: &DeckOptions,
+    out: &mut String,
+) -> Result<(), Error> {
+    for source in sources(&[input])? {
+        for part in source.parts(Limits::default())? {
+            for item in Deck::open(part?, profile, options.clone())? {
+                match item? {
+                    DeckItem::Line(line) => writeln!(out, "{}", shown(&line)).unwrap(),
+                    DeckItem::Refused { line, problem, prefixes } => {
+                        let prefixes = prefixes.join(" ");
+                        writeln!(out, "{line}: refused: {problem} [{prefixes}]").unwrap();
+                    }
+                    DeckItem::Idle { line, what, text } => {
+                        writeln!(out, "{line}: {what:?}: {text:?}").unwrap();
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shown(line: &DeckLine) -> String {
+    let mut text = format!("{}: {} {:?}", line.line, line.prefix, line.destination);
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            write!(text, " {name}={value}").unwrap();
+        }
+    };
+    add("rate", line.rate.map(|rate| rate.to_string()));
+    add("blocked", line.blocked.then(String::new));
+    add("closed", line.closed.then(String::new));
+    add("fee", line.connection_fee.map(|fee| fee.to_string()));
+    add("min", line.minimum.map(|seconds| seconds.to_string()));
+    add("step", line.increment.map(|seconds| seconds.to_string()));
+    add("steps", (line.steps == Steps::AfterMinimum).then(|| "after minimum".to_owned()));
+    add("from", line.effective_from.map(|time| time.to_string()));
+    add("until", line.effective_until.map(|time| time.to_string()));
+    let hours = line.hours;
+    add("hours", (hours != Hours::DAY).then(|| format!("{}-{}", hours.from, hours.to)));
+    add("days", (line.days != Days::All).then(|| format!("{:?}", line.days)));
+    add("status", line.status.map(|status| format!("{status:?}")));
+    let notes: Vec<_> = line.notes.iter().map(ToString::to_string).collect();
+    add("note", (!notes.is_empty()).then(|| notes.join("; ")));
+    text
+}
