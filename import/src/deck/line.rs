@@ -523,6 +523,10 @@ fn dates_above(columns: &Columns, order: Option<DateOrder>) -> Result<(), Error>
             .any(|word| lower.contains(word));
         let is_date = |word: &str| {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+            // `1 January 2030` has no word that is a date, but one that is a year.
+            if word.len() == 4 && word.starts_with("20") && word.parse::<u16>().is_ok() {
+                return true;
+            }
             !matches!(
                 values::moment(word, order),
                 Err(ValueError::NoTime(_) | ValueError::OtherDateFormat(_))

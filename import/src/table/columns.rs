@@ -355,9 +355,11 @@ fn find_header(
     }
     let mut best: Option<(usize, &Row)> = None;
     for row in rows {
-        let names = score(row, vocabulary, selection);
-        if names.len() >= 2 && best.is_none_or(|(most, _)| names.len() > most) {
-            best = Some((names.len(), row));
+        let refused = |cell: &&str| (vocabulary.refused)(&normalised(cell)).is_some();
+        // A name that is refused is a name; so is what is refused found out, and not only missing.
+        let names = score(row, vocabulary, selection).len() + row.cells().filter(refused).count();
+        if names >= 2 && best.is_none_or(|(most, _)| names > most) {
+            best = Some((names, row));
         }
     }
     if let Some((_, row)) = best {
