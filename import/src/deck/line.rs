@@ -130,7 +130,9 @@ impl Reader {
     /// Adds what is in a row: at least one item.
     pub(super) fn read(&self, row: &Row, items: &mut VecDeque<DeckItem>) {
         if let Some(what) = self.idle(row) {
-            items.push_back(DeckItem::Idle { line: row.line(), what, text: shortened(row.raw()) });
+            let cells: Vec<_> = row.cells().filter(|cell| !cell.is_empty()).collect();
+            let text = shortened(&cells.join(", "));
+            items.push_back(DeckItem::Idle { line: row.line(), what, text });
             return;
         }
         let prefixes = self.row_prefixes(row);

@@ -42,6 +42,11 @@ impl Vocabulary {
     /// The field that a column of this name is, with the units in the name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<(&'static str, String)> {
+        // A longer text is a sentence, and may be made to be read slowly.
+        const LONGEST: usize = 80;
+        if name.len() > LONGEST {
+            return None;
+        }
         let normal = normalised(name);
         self.exact(&normal).map(|field| (field, String::new())).or_else(|| {
             let (mut words, mut units) = (normal.as_str(), Vec::new());
@@ -353,28 +358,43 @@ fn find_header(
             None => Err(Error::Profile(format!("{name}: line {line} names no columns"))),
         };
     }
+    let by_position =
+        |field: &str| matches!(selection.columns.get(field), Some(ColumnRef::Position(_)));
+    let enough = |fields: &[&'static str]| {
+        let has = |field: &&str| fields.contains(field) || by_position(field);
+        vocabulary.required.iter().all(|group| group.iter().any(has))
+    };
     let mut best: Option<(usize, &Row)> = None;
     for row in rows {
         let refused = |cell: &&str| (vocabulary.refused)(&normalised(cell)).is_some();
         // A name that is refused is a name; so is what is refused found out, and not only missing.
-        let names = score(row, vocabulary, selection).len() + row.cells().filter(refused).count();
-        if names >= 2 && best.is_none_or(|(most, _)| names > most) {
+        let fields = score(row, vocabulary, selection);
+        let names = fields.len() + row.cells().filter(refused).count();
+        if names >= 2 && enough(&fields) {
+            // Of several tables the first: what is above a header counts as said of the table.
+            return Ok(Some(row.line()));
+        }
+        let is_header = names >= 2 || names == 1 && enough(&fields);
+        if is_header && best.is_none_or(|(most, _)| names > most) {
             best = Some((names, row));
         }
     }
     if let Some((_, row)) = best {
         return Ok(Some(row.line()));
     }
-    let positions = |group: &&&[&str]| {
-        group.iter().any(|field| {
-            selection
-                .columns
-                .get(*field)
-                .is_some_and(|column| matches!(column, ColumnRef::Position(_)))
-        })
-    };
-    if vocabulary.required.iter().all(|group| positions(&group)) {
-        return Ok(None);
+    if enough(&[]) {
+        // Of names in a language that is not known none is a number.
+        let digits = |cell: &str| cell.contains(|c: char| c.is_ascii_digit());
+        let foreign = |row: &&Row| {
+            selection.columns.values().all(|column| match column {
+                ColumnRef::Position(position) => position
+                    .checked_sub(1)
+                    .and_then(|at| row.get(at))
+                    .is_some_and(|cell| !cell.is_empty() && !digits(cell)),
+                ColumnRef::Name(_) => false,
+            })
+        };
+        return Ok(rows.first().filter(foreign).map(Row::line));
     }
     let found = rows.iter().map(|row| score(row, vocabulary, selection)).max_by_key(Vec::len);
     let found = found.unwrap_or_default();

@@ -128,6 +128,9 @@ pub fn moment(text: &str, order: Option<DateOrder>) -> Result<Moment, ValueError
     }
 }
 
+/// A year out of a phone number or a typing error would begin a rate in the past or never.
+const YEARS: std::ops::RangeInclusive<i16> = 1970..=2200;
+
 /// A text of digits alone; `None` if it is none, `Some(None)` if it is no time.
 fn numbers(text: &str) -> Option<Option<Moment>> {
     let (whole, places) = text.split_once('.').unwrap_or((text, ""));
@@ -137,7 +140,10 @@ fn numbers(text: &str) -> Option<Option<Moment>> {
     }
     let part = |from: usize, to: usize| whole[from..to].parse::<i16>().ok();
     let small = |from, to| part(from, to).and_then(|part| i8::try_from(part).ok());
-    let date = || Date::new(part(0, 4)?, small(4, 6)?, small(6, 8)?).ok();
+    let date = || {
+        let year = part(0, 4).filter(|year| YEARS.contains(year))?;
+        Date::new(year, small(4, 6)?, small(6, 8)?).ok()
+    };
     let number: i64 = whole.parse().ok()?;
     let moment = match (whole.len(), places.is_empty()) {
         (8, true) => date().map(Moment::Day),
@@ -321,8 +327,7 @@ impl Parts {
 fn date(year: Word, month: i16, day: i16) -> Option<Date> {
     let Word::Number { value, digits } = year else { return None };
     let year = if digits == 2 { 2000 + value } else { value };
-    // A year out of a phone number or a typing error would begin a rate in the past or never.
-    if !(1970..=2200).contains(&year) {
+    if !YEARS.contains(&year) {
         return None;
     }
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()

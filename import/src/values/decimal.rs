@@ -88,10 +88,7 @@ pub fn decimal(text: &str, format: NumberFormat) -> Result<Decimal, ValueError> 
         Problem::Ambiguous => ValueError::AmbiguousNumber(quote(text)),
         Problem::NoNumber => ValueError::NoNumber(quote(text)),
     })?;
-    let parsed = match plain.find(['e', 'E']) {
-        Some(_) => Decimal::from_scientific(&plain).ok(),
-        None => parse(&plain),
-    };
+    let parsed = parse(&plain);
     let mut value = parsed.ok_or_else(|| ValueError::TooManyDigits(quote(text)))?;
     value.set_sign_negative(sign && !value.is_zero());
     Ok(value)
@@ -249,19 +246,21 @@ fn separator(text: &str, format: NumberFormat) -> Result<Option<char>, Problem> 
 fn parse(plain: &str) -> Option<Decimal> {
     const RELIABLE: u32 = 15;
     const SHORT: u32 = 12;
-    let significant = |text: &str| {
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        u32::try_from(digits.trim_matches('0').len()).unwrap_or(u32::MAX)
+    let significant = |value: Decimal| {
+        let digits = value.normalize().mantissa().unsigned_abs().to_string();
+        u32::try_from(digits.len()).unwrap_or(u32::MAX)
     };
     // Of more digits than a Decimal has the last ones are rounded, if they are an artefact.
-    let value: Decimal = plain.parse().ok()?;
-    if significant(plain) > RELIABLE {
+    let scientific = plain.contains(['e', 'E']);
+    let value: Decimal =
+        if scientific { Decimal::from_scientific(plain) } else { plain.parse() }.ok()?;
+    if significant(value) > RELIABLE {
         let rounded = value.round_sf(RELIABLE)?.normalize();
-        if significant(&rounded.to_string()) <= SHORT {
+        if significant(rounded) <= SHORT {
             return Some(rounded);
         }
     }
-    Decimal::from_str_exact(plain).ok()
+    if scientific { Some(value) } else { Decimal::from_str_exact(plain).ok() }
 }
 
 #[cfg(test)]
