@@ -82,7 +82,7 @@ proptest! {
         let text = text.trim_start_matches('\u{feff}');
         let ends = if text.contains('\n') { '\n' } else { '\r' };
         for (index, line) in text.split(ends).enumerate() {
-            let says = line.chars().any(|c| c.is_alphanumeric()) && !line.trim_matches('"').starts_with("sep=");
+            let says = line.chars().any(char::is_alphanumeric) && !line.trim_matches('"').starts_with("sep=");
             prop_assert!(!says || seen.contains(&(index as u64 + 1)), "{}: {line:?}", index + 1);
         }
     }

@@ -54,11 +54,13 @@ impl Vocabulary {
                 if let Some((rest, word)) =
                     words.rsplit_once(' ').filter(|(_, w)| (self.units)(w, false))
                 {
-                    (words, _) = (rest, units.push(word));
+                    words = rest;
+                    units.push(word);
                 } else {
                     let (word, rest) =
                         words.split_once(' ').filter(|(w, _)| (self.units)(w, true))?;
-                    (words, _) = (rest, units.push(word));
+                    words = rest;
+                    units.push(word);
                 }
                 if let Some(field) = self.exact(words) {
                     units.reverse();
@@ -436,7 +438,6 @@ fn assign(
     selection: &Selection,
 ) -> Vec<ColumnProblem> {
     let mut problems = Vec::new();
-    let mut said = vec![false; columns.names.len()];
     for (field, column) in &selection.columns {
         let found: Vec<usize> =
             (0..columns.names.len()).filter(|at| column.is(*at, &columns.names[*at])).collect();
@@ -446,7 +447,6 @@ fn assign(
                 let units = vocabulary.field(&columns.names[position]);
                 let units = units.filter(|(own, _)| *own == field).unwrap_or_default().1;
                 columns.fields.push((field, position, units));
-                said[position] = true;
             }
             [] => {
                 let (field, column) = (field.to_owned(), column.clone());
@@ -458,14 +458,14 @@ fn assign(
             }
         }
     }
-    for position in 0..columns.names.len() {
-        let name = columns.names[position].clone();
+    let said: Vec<usize> = columns.fields().map(|(_, position)| position).collect();
+    for (position, name) in columns.names.clone().into_iter().enumerate() {
         let refused = (vocabulary.refused)(&normalised(&name));
         if selection.ignore_columns.iter().any(|column| column.is(position, &name)) {
             columns.ignored.push(position);
-        } else if said[position] {
+        } else if said.contains(&position) {
+            // What the profile says of a column counts, whatever its name says.
         } else if let Some((field, units)) = vocabulary.field(&name).filter(|_| refused.is_none()) {
-            // What the profile says is a field is it alone.
             match columns.fields.iter().find(|(other, ..)| *other == field) {
                 Some((_, first, _)) => problems
                     .push(ColumnProblem::Twice { field, positions: vec![first + 1, position + 1] }),

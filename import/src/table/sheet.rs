@@ -141,7 +141,7 @@ impl SheetRows {
             row.end_cell();
         }
         let raw: Vec<&str> = row.cells().collect();
-        row.raw = raw.join("\t").trim_end().to_owned();
+        row.raw.push_str(raw.join("\t").trim_end());
         true
     }
 }

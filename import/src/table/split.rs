@@ -170,15 +170,12 @@ impl Cells<'_> {
             let mut following = text[at + 1..].chars();
             let next = following.next();
             if text[at..].starts_with('\\') {
-                match next.filter(|_| self.dialect.backslash) {
-                    Some(escaped) => {
-                        self.row.text.push(escaped);
-                        text = following.as_str();
-                    }
-                    None => {
-                        self.row.text.push('\\');
-                        text = &text[at + 1..];
-                    }
+                if let Some(escaped) = next.filter(|_| self.dialect.backslash) {
+                    self.row.text.push(escaped);
+                    text = following.as_str();
+                } else {
+                    self.row.text.push('\\');
+                    text = &text[at + 1..];
                 }
             } else if next == Some('"') {
                 self.row.text.push('"');

@@ -224,7 +224,6 @@ fn separator(text: &str, format: NumberFormat) -> Result<Option<char>, Problem> 
     let points = text.matches('.').count();
     match (commas, points) {
         (0, 0) => Ok(None),
-        (0, 1) => Ok(Some('.')),
         (1, 0) => {
             let (whole, fraction) = text.split_once(',').unwrap_or_default();
             let group = fraction.len() == 3 && (1..=3).contains(&whole.len());
@@ -232,7 +231,7 @@ fn separator(text: &str, format: NumberFormat) -> Result<Option<char>, Problem> 
             if group && !whole.starts_with('0') { Err(Problem::Ambiguous) } else { Ok(Some(',')) }
         }
         // `1,234,567` and `1.234.567`: only thousands are repeated.
-        (_, 0) => Ok(Some('.')),
+        (0, 1) | (_, 0) => Ok(Some('.')),
         (0, _) => Ok(Some(',')),
         _ => {
             let last = text.rfind([',', '.']).unwrap_or_default();
