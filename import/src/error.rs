@@ -93,7 +93,11 @@ impl Error {
 }
 
 fn columns(problems: &[ColumnProblem]) -> String {
-    let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    const SHOWN: usize = 20;
+    let mut texts: Vec<_> = problems.iter().take(SHOWN).map(ToString::to_string).collect();
+    if let Some(more) = problems.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        texts.push(format!("and {more} more"));
+    }
     texts.join("; ")
 }
 

@@ -130,7 +130,9 @@ impl Reader {
     /// Adds what is in a row: at least one item.
     pub(super) fn read(&self, row: &Row, items: &mut VecDeque<DeckItem>) {
         if let Some(what) = self.idle(row) {
-            items.push_back(DeckItem::Idle { line: row.line(), what, text: shortened(row.raw()) });
+            let cells: Vec<_> = row.cells().filter(|cell| !cell.is_empty()).collect();
+            let text = shortened(&cells.join(", "));
+            items.push_back(DeckItem::Idle { line: row.line(), what, text });
             return;
         }
         let prefixes = self.row_prefixes(row);
@@ -523,6 +525,10 @@ fn dates_above(columns: &Columns, order: Option<DateOrder>) -> Result<(), Error>
             .any(|word| lower.contains(word));
         let is_date = |word: &str| {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+            // `1 January 2030` has no word that is a date, but one that is a year.
+            if word.len() == 4 && word.starts_with("20") && word.parse::<u16>().is_ok() {
+                return true;
+            }
             !matches!(
                 values::moment(word, order),
                 Err(ValueError::NoTime(_) | ValueError::OtherDateFormat(_))

@@ -42,6 +42,11 @@ impl Vocabulary {
     /// The field that a column of this name is, with the units in the name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<(&'static str, String)> {
+        // A longer text is a sentence, and may be made to be read slowly.
+        const LONGEST: usize = 80;
+        if name.len() > LONGEST {
+            return None;
+        }
         let normal = normalised(name);
         self.exact(&normal).map(|field| (field, String::new())).or_else(|| {
             let (mut words, mut units) = (normal.as_str(), Vec::new());
@@ -49,11 +54,13 @@ impl Vocabulary {
                 if let Some((rest, word)) =
                     words.rsplit_once(' ').filter(|(_, w)| (self.units)(w, false))
                 {
-                    (words, _) = (rest, units.push(word));
+                    words = rest;
+                    units.push(word);
                 } else {
                     let (word, rest) =
                         words.split_once(' ').filter(|(w, _)| (self.units)(w, true))?;
-                    (words, _) = (rest, units.push(word));
+                    words = rest;
+                    units.push(word);
                 }
                 if let Some(field) = self.exact(words) {
                     units.reverse();
@@ -353,26 +360,43 @@ fn find_header(
             None => Err(Error::Profile(format!("{name}: line {line} names no columns"))),
         };
     }
+    let by_position =
+        |field: &str| matches!(selection.columns.get(field), Some(ColumnRef::Position(_)));
+    let enough = |fields: &[&'static str]| {
+        let has = |field: &&str| fields.contains(field) || by_position(field);
+        vocabulary.required.iter().all(|group| group.iter().any(has))
+    };
     let mut best: Option<(usize, &Row)> = None;
     for row in rows {
-        let names = score(row, vocabulary, selection);
-        if names.len() >= 2 && best.is_none_or(|(most, _)| names.len() > most) {
-            best = Some((names.len(), row));
+        let refused = |cell: &&str| (vocabulary.refused)(&normalised(cell)).is_some();
+        // A name that is refused is a name; so is what is refused found out, and not only missing.
+        let fields = score(row, vocabulary, selection);
+        let names = fields.len() + row.cells().filter(refused).count();
+        if names >= 2 && enough(&fields) {
+            // Of several tables the first: what is above a header counts as said of the table.
+            return Ok(Some(row.line()));
+        }
+        let is_header = names >= 2 || names == 1 && enough(&fields);
+        if is_header && best.is_none_or(|(most, _)| names > most) {
+            best = Some((names, row));
         }
     }
     if let Some((_, row)) = best {
         return Ok(Some(row.line()));
     }
-    let positions = |group: &&&[&str]| {
-        group.iter().any(|field| {
-            selection
-                .columns
-                .get(*field)
-                .is_some_and(|column| matches!(column, ColumnRef::Position(_)))
-        })
-    };
-    if vocabulary.required.iter().all(|group| positions(&group)) {
-        return Ok(None);
+    if enough(&[]) {
+        // Of names in a language that is not known none is a number.
+        let digits = |cell: &str| cell.contains(|c: char| c.is_ascii_digit());
+        let foreign = |row: &&Row| {
+            selection.columns.values().all(|column| match column {
+                ColumnRef::Position(position) => position
+                    .checked_sub(1)
+                    .and_then(|at| row.get(at))
+                    .is_some_and(|cell| !cell.is_empty() && !digits(cell)),
+                ColumnRef::Name(_) => false,
+            })
+        };
+        return Ok(rows.first().filter(foreign).map(Row::line));
     }
     let found = rows.iter().map(|row| score(row, vocabulary, selection)).max_by_key(Vec::len);
     let found = found.unwrap_or_default();
@@ -414,7 +438,6 @@ fn assign(
     selection: &Selection,
 ) -> Vec<ColumnProblem> {
     let mut problems = Vec::new();
-    let mut said = vec![false; columns.names.len()];
     for (field, column) in &selection.columns {
         let found: Vec<usize> =
             (0..columns.names.len()).filter(|at| column.is(*at, &columns.names[*at])).collect();
@@ -424,7 +447,6 @@ fn assign(
                 let units = vocabulary.field(&columns.names[position]);
                 let units = units.filter(|(own, _)| *own == field).unwrap_or_default().1;
                 columns.fields.push((field, position, units));
-                said[position] = true;
             }
             [] => {
                 let (field, column) = (field.to_owned(), column.clone());
@@ -436,14 +458,14 @@ fn assign(
             }
         }
     }
-    for position in 0..columns.names.len() {
-        let name = columns.names[position].clone();
+    let said: Vec<usize> = columns.fields().map(|(_, position)| position).collect();
+    for (position, name) in columns.names.clone().into_iter().enumerate() {
         let refused = (vocabulary.refused)(&normalised(&name));
         if selection.ignore_columns.iter().any(|column| column.is(position, &name)) {
             columns.ignored.push(position);
-        } else if said[position] {
+        } else if said.contains(&position) {
+            // What the profile says of a column counts, whatever its name says.
         } else if let Some((field, units)) = vocabulary.field(&name).filter(|_| refused.is_none()) {
-            // What the profile says is a field is it alone.
             match columns.fields.iter().find(|(other, ..)| *other == field) {
                 Some((_, first, _)) => problems
                     .push(ColumnProblem::Twice { field, positions: vec![first + 1, position + 1] }),

@@ -45,7 +45,7 @@ impl Lines {
             // Their line ends are not single bytes; everything else is decoded line by line.
             let decoder = encoding.new_decoder_without_bom_handling();
             let whole = Cursor::new(head).chain(rest);
-            let mut decoded: Box<dyn Read + Send> = Box::new(Decoding {
+            let mut utf8: Box<dyn Read + Send> = Box::new(Decoding {
                 input: Box::new(whole),
                 decoder,
                 ready: Vec::new(),
@@ -54,8 +54,8 @@ impl Lines {
             });
             head = Vec::new();
             // An error comes again when lines are read.
-            let _ = decoded.by_ref().take(64 * 1024).read_to_end(&mut head);
-            rest = decoded;
+            let _ = utf8.by_ref().take(64 * 1024).read_to_end(&mut head);
+            rest = utf8;
             line_encoding = UTF_8;
         }
         let end = if head.contains(&b'\n') || !head.contains(&b'\r') { b'\n' } else { b'\r' };

@@ -37,7 +37,7 @@ pub struct TableOptions {
     pub separator: Option<char>,
     /// Whether cells may stand in double quotes.
     pub quotes: bool,
-    /// Whether a backslash takes the next character as it is, in a cell in quotes, as MySQL does.
+    /// Whether a backslash takes the next character as it is, in a cell in quotes, as `MySQL` does.
     pub backslash: bool,
     /// Whether a cell in quotes may go on in the next line. Where it may not, as in the files of
     /// switches, a quote left open costs one line.
@@ -128,6 +128,7 @@ impl Row {
     }
 
     /// Its cells, without spaces around them.
+    #[must_use]
     pub fn cells(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
         (0..self.len()).map(|position| self.get(position).unwrap_or_default())
     }

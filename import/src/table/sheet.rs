@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use calamine::{Data, ExcelDateTime, Range, Reader, SheetType, SheetVisible, Sheets};
+use calamine::{Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets};
 use serde::{Deserialize, Serialize};
 
 use super::{Limits, Part, Row};
@@ -18,13 +18,30 @@ pub enum SheetRef {
     Name(String),
 }
 
-/// The rows of one sheet.
+/// The rows of one sheet: its cells that are not empty, in order.
+///
+/// A sheet is as large as its last cell is far away, so that of a few cells somebody can make one
+/// that no memory holds; the cells themselves are as many as the file has.
+#[derive(Default)]
 pub(super) struct SheetRows {
-    range: Range<Data>,
+    text: String,
+    cells: Vec<Cell>,
     next: usize,
+    width: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Cell {
+    row: u32,
+    column: u32,
+    start: usize,
+    end: usize,
 }
 
 type Book = Sheets<Cursor<Vec<u8>>>;
+
+/// More columns than any deck has; cells behind them are kept, but empty ones are not made up.
+const WIDEST: u32 = 256;
 
 impl SheetRows {
     pub(super) fn open(
@@ -34,55 +51,103 @@ impl SheetRows {
         limits: Limits,
     ) -> Result<Self, Error> {
         let (name, bytes) = part.held(limits)?;
-        let failed = |error: calamine::Error| Error::Workbook {
-            name: name.clone(),
-            reason: error.to_string(),
-        };
-        let mut book = calamine::open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(failed)?;
-        let range = match sheet {
+        let book = calamine::open_workbook_auto_from_rs(Cursor::new(bytes));
+        let mut book = book.map_err(|error| workbook_error(&name, &error.to_string()))?;
+        let mut rows = match sheet {
             Some(sheet) => {
                 let title = chosen(&book, sheet, &name)?;
-                book.worksheet_range(&title).map_err(failed)?
+                Self::read_sheet(&mut book, &title, &name, limits)?
             }
-            None => only(&mut book, &name)?,
+            None => only(&mut book, &name, limits)?,
         };
-        let mut rows = Self { range, next: 0 };
-        while rows.next < rows.range.height() && rows.number(rows.next) <= skip {
-            rows.next += 1;
-        }
+        rows.next = rows.cells.partition_point(|cell| u64::from(cell.row) < skip);
         Ok(rows)
     }
 
-    fn number(&self, index: usize) -> u64 {
-        u64::from(self.range.start().unwrap_or_default().0) + index as u64 + 1
+    fn read_sheet(book: &mut Book, title: &str, name: &str, limits: Limits) -> Result<Self, Error> {
+        let mut rows = Self::default();
+        let failed = |error: &dyn std::fmt::Display| workbook_error(name, &error.to_string());
+        let limit = limits.held;
+        match book {
+            Sheets::Xlsx(book) => {
+                let mut cells = book.worksheet_cells_reader(title).map_err(|e| failed(&e))?;
+                while let Some(cell) = cells.next_cell().map_err(|e| failed(&e))? {
+                    rows.push(cell.get_position(), &Data::from(cell.get_value().clone()));
+                    rows.check(name, limit)?;
+                }
+            }
+            Sheets::Xlsb(book) => {
+                let mut cells = book.worksheet_cells_reader(title).map_err(|e| failed(&e))?;
+                while let Some(cell) = cells.next_cell().map_err(|e| failed(&e))? {
+                    rows.push(cell.get_position(), &Data::from(cell.get_value().clone()));
+                    rows.check(name, limit)?;
+                }
+            }
+            Sheets::Xls(_) | Sheets::Ods(_) => {
+                let range = book.worksheet_range(title).map_err(|e| failed(&e))?;
+                let (top, left) = range.start().unwrap_or_default();
+                for (row, column, cell) in range.used_cells() {
+                    let at = |start: u32, offset: usize| {
+                        start.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX))
+                    };
+                    rows.push((at(top, row), at(left, column)), cell);
+                    rows.check(name, limit)?;
+                }
+            }
+        }
+        let place = |cell: &Cell| (cell.row, cell.column);
+        rows.cells.sort_by_key(place);
+        if rows.cells.windows(2).any(|pair| place(&pair[0]) == place(&pair[1])) {
+            return Err(workbook_error(name, "a cell is there twice"));
+        }
+        let columns = rows.cells.iter().map(|cell| cell.column.saturating_add(1));
+        rows.width = columns.max().unwrap_or_default().min(WIDEST);
+        Ok(rows)
+    }
+
+    fn push(&mut self, (row, column): (u32, u32), cell: &Data) {
+        let start = self.text.len();
+        self.text.push_str(text(cell).trim());
+        let end = self.text.len();
+        if end > start {
+            self.cells.push(Cell { row, column, start, end });
+        }
+    }
+
+    fn check(&self, name: &str, limit: u64) -> Result<(), Error> {
+        let size = self.text.len() + self.cells.len() * size_of::<Cell>();
+        if size as u64 > limit {
+            return Err(Error::TooLarge { name: name.to_owned(), limit });
+        }
+        Ok(())
     }
 
     /// The next row with anything in it; false at the end.
     pub(super) fn read(&mut self, row: &mut Row) -> bool {
         row.clear();
-        while self.next < self.range.height() {
-            let index = self.next;
-            self.next += 1;
-            let cells = &self.range[index];
-            if cells.iter().all(|cell| text(cell).trim().is_empty()) {
-                continue;
-            }
-            row.line = self.number(index);
-            row.last_line = row.line;
+        let Some(first) = self.cells.get(self.next).copied() else { return false };
+        row.line = u64::from(first.row) + 1;
+        row.last_line = row.line;
+        while let Some(cell) = self.cells.get(self.next).filter(|cell| cell.row == first.row) {
             // Columns count from the sheet's first one, used or not.
-            for _ in 0..self.range.start().unwrap_or_default().1 {
+            while row.len() < cell.column as usize {
                 row.end_cell();
             }
-            for cell in cells {
-                row.text.push_str(&text(cell));
-                row.end_cell();
-            }
-            let raw: Vec<&str> = row.cells().collect();
-            row.raw = raw.join("\t");
-            return true;
+            row.text.push_str(&self.text[cell.start..cell.end]);
+            row.end_cell();
+            self.next += 1;
         }
-        false
+        while row.len() < self.width as usize {
+            row.end_cell();
+        }
+        let raw: Vec<&str> = row.cells().collect();
+        row.raw.push_str(raw.join("\t").trim_end());
+        true
     }
+}
+
+fn workbook_error(name: &str, reason: &str) -> Error {
+    Error::Workbook { name: name.to_owned(), reason: reason.to_owned() }
 }
 
 fn sheets(book: &Book) -> Vec<String> {
@@ -113,7 +178,7 @@ fn chosen(book: &Book, sheet: &SheetRef, name: &str) -> Result<String, Error> {
 }
 
 /// The one sheet that has rows and is not hidden.
-fn only(book: &mut Book, name: &str) -> Result<Range<Data>, Error> {
+fn only(book: &mut Book, name: &str, limits: Limits) -> Result<SheetRows, Error> {
     let visible: Vec<String> = book
         .sheets_metadata()
         .iter()
@@ -122,11 +187,8 @@ fn only(book: &mut Book, name: &str) -> Result<Range<Data>, Error> {
         .collect();
     let mut found = None;
     for title in visible {
-        let range = book.worksheet_range(&title).map_err(|error| Error::Workbook {
-            name: name.to_owned(),
-            reason: error.to_string(),
-        })?;
-        if range.is_empty() {
+        let rows = SheetRows::read_sheet(book, &title, name, limits)?;
+        if rows.cells.is_empty() {
             continue;
         }
         if found.is_some() {
@@ -134,7 +196,7 @@ fn only(book: &mut Book, name: &str) -> Result<Range<Data>, Error> {
             let problem = "several sheets have rows: say which one is meant".to_owned();
             return Err(Error::Sheet { name: name.to_owned(), problem, sheets: sheets(book) });
         }
-        found = Some(range);
+        found = Some(rows);
     }
     found.ok_or_else(|| Error::Empty { name: name.to_owned() })
 }
@@ -145,7 +207,8 @@ fn text(cell: &Data) -> String {
         Data::Int(number) => number.to_string(),
         // The shortest text that is this number, without an exponent.
         Data::Float(number) => number.to_string(),
-        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
+        Data::String(text) | Data::DateTimeIso(text) => text.clone(),
+        Data::DurationIso(text) => time_of_day(text).unwrap_or_else(|| text.clone()),
         Data::Bool(truth) => truth.to_string(),
         Data::DateTime(time) => date(*time),
         Data::Error(error) => error.to_string(),
@@ -153,13 +216,25 @@ fn text(cell: &Data) -> String {
     }
 }
 
+/// `PT08H30M00S`, as ODS has times of day, as `08:30`.
+fn time_of_day(text: &str) -> Option<String> {
+    let (hours, rest) = text.strip_prefix("PT")?.split_once('H')?;
+    let (minutes, rest) = rest.split_once('M')?;
+    let seconds = rest.strip_suffix('S')?;
+    let whole = seconds.trim_end_matches(['0', '.', ',']).is_empty();
+    Some(if whole { format!("{hours}:{minutes}") } else { format!("{hours}:{minutes}:{seconds}") })
+}
+
 fn date(time: ExcelDateTime) -> String {
     let (year, month, day, hour, minute, second, milli) = time.to_ymd_hms_milli();
-    let places = if milli == 0 { String::new() } else { format!(".{milli:03}") };
-    let clock = format!("{hour:02}:{minute:02}:{second:02}{places}");
-    // Times of day have no day; before 1900-01-01 is what Excel makes of a number below 1.
-    let of_day = time.as_f64() < 1.0;
-    if of_day {
+    let clock = match (second, milli) {
+        // As people write it: only who writes seconds means them.
+        (0, 0) => format!("{hour:02}:{minute:02}"),
+        (_, 0) => format!("{hour:02}:{minute:02}:{second:02}"),
+        _ => format!("{hour:02}:{minute:02}:{second:02}.{milli:03}"),
+    };
+    // Times of day have no day: before 1900-01-01 is what Excel makes of a number below 1.
+    if time.as_f64() < 1.0 {
         return clock;
     }
     if time.is_duration() {

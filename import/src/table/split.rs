@@ -47,14 +47,14 @@ impl Splitter {
     pub(super) fn read(&mut self, row: &mut Row) -> io::Result<bool> {
         loop {
             let Some(line) = self.line()? else { return Ok(false) };
-            if line.text.trim().is_empty()
-                && !line.text.contains(char::from(self.dialect.separator))
-            {
+            if line.text.is_empty() && !line.too_long {
                 self.spare.push(line);
                 continue;
             }
             self.row(line, row)?;
-            return Ok(true);
+            if row.problem.is_some() || row.cells().any(|cell| !cell.is_empty()) {
+                return Ok(true);
+            }
         }
     }
 
@@ -81,9 +81,12 @@ impl Splitter {
             cells.row.last_line = next.number;
             further.push(next);
         }
-        if open {
+        // A cell of several lines that ends within one was none: its quote was left open.
+        let broken = row_is_broken(cells.row) && !further.is_empty();
+        if open || broken {
             // What a quote that is left open swallowed is read again without it.
             problem = Some(RowProblem::QuoteOpen);
+            row.problem = None;
             row.clear_cells();
             row.last_line = first.number;
             let bare = Dialect { quotes: false, ..self.dialect };
@@ -102,6 +105,10 @@ impl Splitter {
         self.spare.push(first);
         Ok(())
     }
+}
+
+fn row_is_broken(row: &Row) -> bool {
+    row.problem == Some(RowProblem::QuoteBroken)
 }
 
 fn problem_of(line: &Line) -> Option<RowProblem> {
@@ -163,15 +170,12 @@ impl Cells<'_> {
             let mut following = text[at + 1..].chars();
             let next = following.next();
             if text[at..].starts_with('\\') {
-                match next.filter(|_| self.dialect.backslash) {
-                    Some(escaped) => {
-                        self.row.text.push(escaped);
-                        text = following.as_str();
-                    }
-                    None => {
-                        self.row.text.push('\\');
-                        text = &text[at + 1..];
-                    }
+                if let Some(escaped) = next.filter(|_| self.dialect.backslash) {
+                    self.row.text.push(escaped);
+                    text = following.as_str();
+                } else {
+                    self.row.text.push('\\');
+                    text = &text[at + 1..];
                 }
             } else if next == Some('"') {
                 self.row.text.push('"');

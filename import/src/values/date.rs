@@ -107,8 +107,10 @@ pub fn moment(text: &str, order: Option<DateOrder>) -> Result<Moment, ValueError
     if text.len() > 64 || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Err(unknown());
     }
-    if let Some(moment) = numbers(text) {
-        return moment.ok_or_else(unknown);
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && text.matches('.').count() <= 1
+    {
+        return number(text).ok_or_else(unknown);
     }
     let (date, rest) = split_date(text).ok_or_else(unknown)?;
     let date = match date.date(order) {
@@ -128,18 +130,21 @@ pub fn moment(text: &str, order: Option<DateOrder>) -> Result<Moment, ValueError
     }
 }
 
-/// A text of digits alone; `None` if it is none, `Some(None)` if it is no time.
-fn numbers(text: &str) -> Option<Option<Moment>> {
+/// A year out of a phone number or a typing error would begin a rate in the past or never.
+const YEARS: std::ops::RangeInclusive<i16> = 1970..=2200;
+
+/// A time out of a text of digits, with places or without; what has two points is a date for
+/// others to read.
+fn number(text: &str) -> Option<Moment> {
     let (whole, places) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(places) {
-        return None;
-    }
     let part = |from: usize, to: usize| whole[from..to].parse::<i16>().ok();
     let small = |from, to| part(from, to).and_then(|part| i8::try_from(part).ok());
-    let date = || Date::new(part(0, 4)?, small(4, 6)?, small(6, 8)?).ok();
+    let date = || {
+        let year = part(0, 4).filter(|year| YEARS.contains(year))?;
+        Date::new(year, small(4, 6)?, small(6, 8)?).ok()
+    };
     let number: i64 = whole.parse().ok()?;
-    let moment = match (whole.len(), places.is_empty()) {
+    match (whole.len(), places.is_empty()) {
         (8, true) => date().map(Moment::Day),
         (14, true) => date().and_then(|date| {
             let time = Time::new(small(8, 10)?, small(10, 12)?, small(12, 14)?, 0).ok()?;
@@ -151,10 +156,9 @@ fn numbers(text: &str) -> Option<Option<Moment>> {
         }
         (13, true) => Timestamp::from_millisecond(number).ok().map(Moment::Instant),
         (16, true) => Timestamp::from_microsecond(number).ok().map(Moment::Instant),
-        // `31.03` is no time; what has two points is a date for others to read.
+        // `31.03` is no time.
         _ => None,
-    };
-    Some(moment)
+    }
 }
 
 /// The three parts of a date, each a number or a month's name.
@@ -223,28 +227,29 @@ fn strip_ordinal(text: &str) -> &str {
         .unwrap_or(text)
 }
 
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
 fn word_of(text: &str) -> Option<Word> {
     if (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Word::Number { value: text.parse().ok()?, digits: text.len() });
     }
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let lower = text.to_lowercase();
     let lower = if lower == "sept" { "sep".to_owned() } else { lower };
-    let is = |month: &&str| lower.len() >= 3 && (lower == **month || lower == month[..3]);
-    let index = MONTHS.iter().position(|month| is(&month))?;
+    let is = |month: &str| lower.len() >= 3 && (lower == month || lower == month[..3]);
+    let index = MONTHS.iter().position(|month| is(month))?;
     i8::try_from(index + 1).ok().map(Word::Month)
 }
 
@@ -252,10 +257,8 @@ impl Parts {
     fn date(&self, order: Option<DateOrder>) -> Result<Option<Date>, Ambiguous> {
         use Word::{Month, Number};
         let (year, month, day) = match self.parts {
-            [year @ Number { digits: 4, .. }, Month(month), Number { value: day, .. }] => {
-                (year, i16::from(month), day)
-            }
-            [Number { value: day, .. }, Month(month), year @ Number { digits: 2 | 4, .. }]
+            [year @ Number { digits: 4, .. }, Month(month), Number { value: day, .. }]
+            | [Number { value: day, .. }, Month(month), year @ Number { digits: 2 | 4, .. }]
             | [Month(month), Number { value: day, .. }, year @ Number { digits: 2 | 4, .. }] => {
                 (year, i16::from(month), day)
             }
@@ -321,8 +324,7 @@ impl Parts {
 fn date(year: Word, month: i16, day: i16) -> Option<Date> {
     let Word::Number { value, digits } = year else { return None };
     let year = if digits == 2 { 2000 + value } else { value };
-    // A year out of a phone number or a typing error would begin a rate in the past or never.
-    if !(1970..=2200).contains(&year) {
+    if !YEARS.contains(&year) {
         return None;
     }
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()

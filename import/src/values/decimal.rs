@@ -88,10 +88,7 @@ pub fn decimal(text: &str, format: NumberFormat) -> Result<Decimal, ValueError> 
         Problem::Ambiguous => ValueError::AmbiguousNumber(quote(text)),
         Problem::NoNumber => ValueError::NoNumber(quote(text)),
     })?;
-    let parsed = match plain.find(['e', 'E']) {
-        Some(_) => Decimal::from_scientific(&plain).ok(),
-        None => parse(&plain),
-    };
+    let parsed = parse(&plain);
     let mut value = parsed.ok_or_else(|| ValueError::TooManyDigits(quote(text)))?;
     value.set_sign_negative(sign && !value.is_zero());
     Ok(value)
@@ -227,7 +224,6 @@ fn separator(text: &str, format: NumberFormat) -> Result<Option<char>, Problem> 
     let points = text.matches('.').count();
     match (commas, points) {
         (0, 0) => Ok(None),
-        (0, 1) => Ok(Some('.')),
         (1, 0) => {
             let (whole, fraction) = text.split_once(',').unwrap_or_default();
             let group = fraction.len() == 3 && (1..=3).contains(&whole.len());
@@ -235,7 +231,7 @@ fn separator(text: &str, format: NumberFormat) -> Result<Option<char>, Problem> 
             if group && !whole.starts_with('0') { Err(Problem::Ambiguous) } else { Ok(Some(',')) }
         }
         // `1,234,567` and `1.234.567`: only thousands are repeated.
-        (_, 0) => Ok(Some('.')),
+        (0, 1) | (_, 0) => Ok(Some('.')),
         (0, _) => Ok(Some(',')),
         _ => {
             let last = text.rfind([',', '.']).unwrap_or_default();
@@ -249,19 +245,21 @@ fn separator(text: &str, format: NumberFormat) -> Result<Option<char>, Problem> 
 fn parse(plain: &str) -> Option<Decimal> {
     const RELIABLE: u32 = 15;
     const SHORT: u32 = 12;
-    let significant = |text: &str| {
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        u32::try_from(digits.trim_matches('0').len()).unwrap_or(u32::MAX)
+    let significant = |value: Decimal| {
+        let digits = value.normalize().mantissa().unsigned_abs().to_string();
+        u32::try_from(digits.len()).unwrap_or(u32::MAX)
     };
     // Of more digits than a Decimal has the last ones are rounded, if they are an artefact.
-    let value: Decimal = plain.parse().ok()?;
-    if significant(plain) > RELIABLE {
+    let scientific = plain.contains(['e', 'E']);
+    let value: Decimal =
+        if scientific { Decimal::from_scientific(plain) } else { plain.parse() }.ok()?;
+    if significant(value) > RELIABLE {
         let rounded = value.round_sf(RELIABLE)?.normalize();
-        if significant(&rounded.to_string()) <= SHORT {
+        if significant(rounded) <= SHORT {
             return Some(rounded);
         }
     }
-    Decimal::from_str_exact(plain).ok()
+    if scientific { Some(value) } else { Decimal::from_str_exact(plain).ok() }
 }
 
 #[cfg(test)]

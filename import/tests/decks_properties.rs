@@ -1,0 +1,251 @@
+//! What holds for every table and deck: nothing is lost, nothing panics, time grows with length.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::HashSet,
+    fmt::Write,
+    time::{Duration, Instant},
+};
+
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+use tollbook_import::{
+    Part, Profile,
+    deck::{Deck, DeckItem, DeckOptions},
+    table::{Row, Table, TableOptions},
+    values::{self, NumberFormat},
+};
+
+fn table(bytes: &[u8]) -> Option<Table> {
+    let part = Part::from_bytes("input", bytes.to_vec()).unwrap();
+    Table::open(part, &TableOptions::default(), &|_| false).ok()
+}
+
+fn deck(bytes: &[u8]) -> Option<Deck> {
+    let part = Part::from_bytes("input", bytes.to_vec()).unwrap();
+    let mut profile = Profile::default();
+    profile.columns.ignore_unknown_columns = true;
+    Deck::open(part, &profile, DeckOptions::default()).ok()
+}
+
+/// Pieces that files and attacks on their readers are made of.
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "\"",
+        "\"\"",
+        ",",
+        ";",
+        "\t",
+        "|",
+        "\n",
+        "\r\n",
+        "\r",
+        " ",
+        "\\",
+        "a",
+        "370",
+        "0,02",
+        "0.5",
+        "prefix,rate\n",
+        "370,0.1\n",
+        "371,\"x\n",
+        "Total",
+        "é",
+        "\u{feff}",
+        "-",
+        "n/a",
+        "sep=;\n",
+        "60/60",
+        "7901-7905",
+        "7900000-9999999",
+        "2026-01-01",
+        "=1",
+        "closed",
+    ]);
+    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    /// Each line that says anything is in a row.
+    #[test]
+    fn no_line_is_lost(text in pieces()) {
+        let mut seen = HashSet::new();
+        if let Some(mut table) = table(text.as_bytes()) {
+            let mut last = 0;
+            while let Some(row) = table.next_row().unwrap() {
+                prop_assert!(row.line() > last, "rows overlap");
+                prop_assert!(row.last_line() >= row.line());
+                last = row.last_line();
+                seen.extend(row.line()..=row.last_line());
+            }
+        }
+        let text = text.trim_start_matches('\u{feff}');
+        let ends = if text.contains('\n') { '\n' } else { '\r' };
+        for (index, line) in text.split(ends).enumerate() {
+            let says = line.chars().any(char::is_alphanumeric) && !line.trim_matches('"').starts_with("sep=");
+            prop_assert!(!says || seen.contains(&(index as u64 + 1)), "{}: {line:?}", index + 1);
+        }
+    }
+
+    /// Each row of a deck is an item, or several, of its line.
+    #[test]
+    fn no_row_of_a_deck_is_lost(body in pieces()) {
+        let text = format!("prefix,rate,destination,x\n{body}\n");
+        let lines = |text: &str| -> Vec<u64> {
+            let mut table = table(text.as_bytes()).unwrap();
+            std::iter::from_fn(|| table.next_row().unwrap()).map(|row| row.line()).collect()
+        };
+        let options = TableOptions { separator: Some(','), ..TableOptions::default() };
+        let part = Part::from_bytes("input", text.clone().into_bytes()).unwrap();
+        let rows = Table::open(part, &options, &|_| false).map(|mut table| {
+            std::iter::from_fn(move || table.next_row().unwrap()).map(|row| row.line()).collect()
+        });
+        let rows: Vec<u64> = rows.unwrap_or_else(|_| lines(&text));
+        if let Some(deck) = deck(text.as_bytes()) {
+            let header = deck.columns().header_line().unwrap();
+            let comma = deck.table().separator() == Some(',');
+            let mut seen = HashSet::new();
+            for item in deck {
+                match item.unwrap() {
+                    DeckItem::Line(line) => {
+                        prop_assert!((1..=32).contains(&line.prefix.len()));
+                        prop_assert!(line.rate.is_some() || line.blocked || line.closed);
+                        prop_assert!(line.rate.is_none_or(|rate| rate >= Decimal::ZERO));
+                        prop_assert!(line.increment != Some(0));
+                        seen.insert(line.line);
+                    }
+                    DeckItem::Refused { line, .. } | DeckItem::Idle { line, .. } => {
+                        seen.insert(line);
+                    }
+                }
+            }
+            if comma {
+                for row in rows {
+                    prop_assert!(row == header || seen.contains(&row), "line {row} of {text:?}");
+                }
+            }
+        }
+    }
+
+    /// What a writer of CSV writes, with every quote doubled, comes back cell by cell.
+    #[test]
+    fn what_is_written_is_read(
+        rows in prop::collection::vec(prop::collection::vec("[a-z\",;\n\\\\ 0-9é]{0,8}", 3), 1..8),
+    ) {
+        let mut text = String::new();
+        for row in &rows {
+            let cells: Vec<_> =
+                row.iter().map(|cell| format!("\"x{}\"", cell.replace('"', "\"\""))).collect();
+            writeln!(text, "{}", cells.join(",")).unwrap();
+        }
+        let part = Part::from_bytes("input", text.into_bytes()).unwrap();
+        let options = TableOptions { separator: Some(','), ..TableOptions::default() };
+        let mut table = Table::open(part, &options, &|_| false).unwrap();
+        let mut row = Row::default();
+        for cells in rows {
+            prop_assert!(table.read_row(&mut row).unwrap());
+            prop_assert_eq!(row.problem(), None);
+            let expected: Vec<String> =
+                cells.iter().map(|cell| format!("x{cell}").trim().to_owned()).collect();
+            prop_assert_eq!(row.cells().collect::<Vec<_>>(), expected);
+        }
+        prop_assert!(!table.read_row(&mut row).unwrap());
+    }
+
+    /// Any bytes at all.
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        if let Some(deck) = deck(&bytes) {
+            deck.for_each(drop);
+        }
+        if let Ok(parts) = tollbook_import::table::Parts::new(
+            "input".to_owned(),
+            Box::new(std::io::Cursor::new([b"PK\x03\x04".as_slice(), &bytes].concat())),
+            tollbook_import::table::Limits::default(),
+        ) {
+            parts.for_each(drop);
+        }
+    }
+
+    /// No cell makes a reader of values panic, and what is read is as small as promised.
+    #[test]
+    fn any_cell(text in "\\PC{0,24}|[-+0-9.,:/ xXeE]{0,24}") {
+        let _ = values::money(&text, NumberFormat::default());
+        let _ = values::moment(&text, None);
+        let _ = values::hours(&text, &text);
+        let _ = values::days(&text);
+        if let Ok(interval) = values::interval(&text) {
+            prop_assert!((1..=3600).contains(&interval.increment));
+        }
+        if let Ok(found) = values::prefixes(&text, 50) {
+            prop_assert!((1..=50).contains(&found.prefixes.len()));
+        }
+    }
+
+    /// A range covers its numbers, each once, and no others.
+    #[test]
+    fn ranges_cover_their_numbers(from in 1000u32..100_000, width in 0u32..30_000) {
+        let to = from + width;
+        prop_assume!(from.to_string().len() == to.to_string().len());
+        let found = values::prefixes(&format!("{from}-{to}"), 10_000).unwrap().prefixes;
+        let covers = |number: u32| {
+            let number = number.to_string();
+            found.iter().filter(|prefix| number.starts_with(prefix.as_str())).count()
+        };
+        for number in [from, to, from + width / 2, from + width / 3] {
+            prop_assert_eq!(covers(number), 1, "{} by {:?}", number, found);
+        }
+        for number in [from - 1, to + 1] {
+            prop_assert_eq!(covers(number), 0, "{} by {:?}", number, found);
+        }
+    }
+
+    /// A decimal that is printed is read as itself.
+    #[test]
+    fn decimals_are_read_as_they_are(number in 0i64..1_000_000_000_000, scale in 0u32..10) {
+        let value = Decimal::new(number, scale);
+        let format = NumberFormat { decimal: Some('.'), thousands: None };
+        prop_assert_eq!(values::decimal(&value.to_string(), format), Ok(value));
+        let format = NumberFormat { decimal: Some(','), thousands: None };
+        prop_assert_eq!(values::decimal(&value.to_string().replace('.', ","), format), Ok(value));
+    }
+}
+
+#[test]
+fn decks_are_read_in_linear_time() {
+    let time = |text: &str| {
+        let once = || {
+            let start = Instant::now();
+            if let Some(deck) = deck(text.as_bytes()) {
+                deck.for_each(drop);
+            }
+            start.elapsed()
+        };
+        (0..3).map(|_| once()).min().unwrap()
+    };
+    let head = "prefix,destination,rate\n";
+    for (head, part) in [
+        (head, "370,\"a, b\",0.1\n"),
+        (head, "370,\"a\n"),
+        (head, "\"a\"\n\""),
+        (head, "\"a\"b\n"),
+        (head, "\"\"\"\n"),
+        (head, ",\n"),
+        (head, "\""),
+        (head, ","),
+        (head, "1,"),
+        ("", ",,,,,,,"),
+        ("", "prefix,rate,"),
+        ("", "min min min "),
+        ("", "\n"),
+        ("", "\r"),
+        ("prefix,rate\n370,", "1"),
+        ("prefix,rate\n0.1,", "370-371;"),
+    ] {
+        let of = |count: usize| format!("{head}{}", part.repeat(count));
+        let (few, many) = (time(&of(1_000)), time(&of(16_000)));
+        // Sixteen times as much, with room for a busy machine.
+        let most = few * 48 + Duration::from_millis(100);
+        assert!(many < most, "{head:?} {part:?}: {few:?}, then {many:?}");
+    }
+}
