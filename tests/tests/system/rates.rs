@@ -178,13 +178,13 @@ async fn changed_decks_replace_add_and_delete() {
 async fn bad_lines_are_named_and_nothing_is_imported() {
     on_both(|data| async move {
         let decks = Decks::start(data).await;
-        let bad = "prefix,rate,increment\n370,0.5,1\n371,abc,1\n370,0.6,1\n37-2-,1,1\n373,1,0\n370,0.5,1\n";
+        let bad = "prefix,rate,increment\n370,0.5,1\n371,abc,1\n370,0.6,1\n37?2,1,1\n373,1,0\n370,0.5,1\n";
         let (ok, said) = decks.import(bad, &["--tariff", "1"]);
         assert!(!ok && said.contains("nothing was changed"), "{said}");
         for reason in [
             "line 3: rate: \"abc\" is no number",
             "line 4: conflicts with line 2",
-            "line 5: prefix: \"37-2-\"",
+            "line 5: prefix: \"37?2\"",
             "line 6: increment: \"0\"",
         ] {
             assert!(said.contains(reason), "{reason}: {said}");
@@ -232,8 +232,8 @@ async fn of_several_lines_of_a_rate_the_first_counts_and_of_several_names_the_la
         assert_eq!(lines, [
             format!("*1,Star,3,0,1,0,,{always},,"),
             format!("1,Eins,5,0,1,0,,{always},,"),
-            format!("1,Eins,7,0,1,0,2020-01-01 00:00:00,{always},,"),
-            format!("1,Eins,8,0,1,0,2020-01-01 00:00:00,{always},WD,"),
+            format!("1,Eins,7,0,1,0,2020-01-01T00:00:00+00:00,{always},,"),
+            format!("1,Eins,8,0,1,0,2020-01-01T00:00:00+00:00,{always},WD,"),
             format!("A1,Large,2,0,1,0,,{always},,"),
             format!("a1,Small,9,0,1,0,,{always},,"),
         ]);
