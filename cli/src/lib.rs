@@ -85,8 +85,8 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Import {
-    /// A rate deck, as CSV
-    Rates(rates::import::Args),
+    /// A rate deck, as carriers send it
+    Rates(Box<rates::import::Args>),
     /// Calls, from the files of switches
     Calls(Box<calls::import::Args>),
 }

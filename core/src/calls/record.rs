@@ -47,6 +47,7 @@ pub(crate) struct Record {
 
 /// What a record says by itself. The rest was concluded, and tells nothing of a call that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a thing that a record may say")]
 pub(crate) struct Said {
     /// It may be one of several attempts under one id.
     pub(crate) attempt: bool,

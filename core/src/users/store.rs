@@ -106,6 +106,30 @@ pub(super) async fn ids_of(
             ids.insert(row.get(0)?, UserId(row.get(1)?));
         }
     }
+    let unknown: Vec<&str> =
+        usernames.into_iter().filter(|username| !ids.contains_key(*username)).collect();
+    for unknown in unknown.chunks(1000) {
+        let named = in_any_case(db, unknown).await?;
+        let found = unknown.iter().filter_map(|name| match named.get(&name.to_lowercase())?[..] {
+            [id] => Some(((*name).to_owned(), id)),
+            // Nobody knows who is meant.
+            _ => None,
+        });
+        ids.extend(found);
+    }
+    Ok(ids)
+}
+
+/// The users whose names are some names but for capitals, by these names in small letters.
+async fn in_any_case(db: &Db, names: &[&str]) -> Result<HashMap<String, Vec<UserId>>> {
+    let query = Query::new(
+        "SELECT LOWER(username), id FROM users WHERE deleted_at IS NULL AND LOWER(username) IN ",
+    )
+    .list(names.iter().map(|name| name.to_lowercase()));
+    let mut ids: HashMap<String, Vec<UserId>> = HashMap::new();
+    for row in db.fetch_all(query).await? {
+        ids.entry(row.get(0)?).or_default().push(UserId(row.get(1)?));
+    }
     Ok(ids)
 }
 

@@ -63,14 +63,13 @@ impl Shared {
             let permit = permit.map_err(|_| DatabaseError::NoConnection)?;
             let calmest = self.places.iter().min_by_key(|place| (place.is_stuck(), place.asking()));
             let turn = Turn::new(calmest.ok_or(DatabaseError::NoConnection)?, permit);
-            let connection = match turn.place.fresh() {
-                Some(connection) => connection,
+            let connection = if let Some(connection) = turn.place.fresh() {
+                connection
+            } else {
                 // To its end whoever leaves: somebody has to find out whether it still works.
-                None => {
-                    let (place, maker) = (turn.place.clone(), self.maker.clone());
-                    let made = tokio::spawn(async move { place.connection(&maker).await }).await;
-                    made.map_err(|_| DatabaseError::NoConnection)??
-                }
+                let (place, maker) = (turn.place.clone(), self.maker.clone());
+                let made = tokio::spawn(async move { place.connection(&maker).await }).await;
+                made.map_err(|_| DatabaseError::NoConnection)??
             };
             Ok(Asking { connection, turn })
         };
