@@ -149,6 +149,7 @@ impl Core {
             directory: Arc::clone(&directory),
             decks: Arc::clone(&decks),
             pools: Arc::default(),
+            held: Arc::default(),
         })?;
         let context = Arc::new(Context {
             catalog,

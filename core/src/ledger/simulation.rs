@@ -66,6 +66,7 @@ async fn resources(db: Db) -> Resources {
         directory: Arc::new(Directory::new(db.clone())),
         decks: Arc::default(),
         pools: Arc::default(),
+        held: Arc::default(),
         db,
     }
 }

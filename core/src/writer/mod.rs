@@ -8,6 +8,9 @@
 //! acknowledged before it is durable.
 
 mod batch;
+mod held;
+
+pub(crate) use held::Held;
 
 use std::{
     collections::HashSet,
@@ -49,6 +52,7 @@ pub(crate) struct Resources {
     pub(crate) directory: Arc<Directory>,
     pub(crate) decks: Arc<Decks>,
     pub(crate) pools: Arc<Pools>,
+    pub(crate) held: Arc<Held>,
 }
 
 /// What can be asked of the writer.
@@ -181,6 +185,7 @@ async fn run(resources: Resources, mut queue: mpsc::Receiver<Job>) {
     let mut crowd = Crowd::default();
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         crowd.gather(&mut queue, &mut jobs).await;
+        set_aside(&resources, &mut jobs);
         let mut answers = Vec::with_capacity(jobs.len());
         let mut commands = Vec::with_capacity(jobs.len());
         for job in jobs.drain(..) {
@@ -191,6 +196,9 @@ async fn run(resources: Resources, mut queue: mpsc::Receiver<Job>) {
             answers.push(job.answer);
             commands.push(job.command);
         }
+        if commands.is_empty() {
+            continue;
+        }
         let begun = Instant::now();
         let outcomes = commit(&resources, &commands, Some(TOGETHER)).await;
         measure::commit(commands.len(), begun, queue.len());
@@ -200,6 +208,32 @@ async fn run(resources: Resources, mut queue: mpsc::Receiver<Job>) {
             let _ = answer.send(outcome);
         }
     }
+}
+
+/// Takes those jobs out that want what somebody else was found to hold, and does them beside the
+/// batches: in transactions of their own, as another core would.
+fn set_aside(resources: &Resources, jobs: &mut Vec<Job>) {
+    if resources.held.is_empty() {
+        return;
+    }
+    let snapshot = resources.catalog.load_full();
+    let held: Vec<Job> =
+        jobs.extract_if(.., |job| resources.held.has_any(&job.command.users(&snapshot))).collect();
+    if held.is_empty() {
+        return;
+    }
+    let resources = resources.clone();
+    tokio::spawn(async move {
+        let (answers, commands): (Vec<_>, Vec<_>) =
+            held.into_iter().map(|job| (job.answer, job.command)).unzip();
+        let outcomes = match resources.held.turn() {
+            Some(_turn) => around_locks(&resources, &commands).await,
+            None => commands.iter().map(|_| Err(Error::Busy)).collect(),
+        };
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            let _ = answer.send(outcome);
+        }
+    });
 }
 
 /// Those who may ask soon: who was answered last, and who waited meanwhile.
@@ -288,7 +322,10 @@ async fn around_locks(resources: &Resources, commands: &[Command]) -> Vec<Result
         let outcome = alone(resources, command, Some(ALONE)).await;
         let is_held = outcome.as_ref().is_err_and(store::is_locked);
         if is_held {
+            resources.held.add(&users);
             held.extend(users);
+        } else {
+            resources.held.remove(&users);
         }
         outcomes.push(if is_held { Err(Error::Busy) } else { outcome });
     }

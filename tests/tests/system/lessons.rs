@@ -2,7 +2,11 @@
 //! in docs/promises.md says which test stands for which complaint; those that no other
 //! file has are here.
 
-use std::{process::Command, sync::Arc, time::Instant};
+use std::{
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
@@ -230,6 +234,24 @@ async fn who_wants_what_somebody_holds_keeps_nobody_else_waiting() {
             assert!(is_done || !others, "nobody holds what {user} wants");
             assert!(waited.as_secs() < if others { 5 } else { 25 }, "{user}: {waited:?}");
             done += i64::from(is_done);
+        }
+        if data.database_url().is_some() {
+            // Now that it is known, who asks again and again keeps nobody waiting at all.
+            let asking = books.clone();
+            let asking = tokio::spawn(async move {
+                for number in 0.. {
+                    let _ = adjust(&asking, 5, "1", &format!("held again {number}")).await;
+                }
+            });
+            let begun = Instant::now();
+            for number in 0..40 {
+                adjust(&books, 4, "1", &format!("free {number}")).await.unwrap();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+            asking.abort();
+            // What was asked last is given up before it could be done after all.
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            done += 40;
         }
         holder.run("ROLLBACK".to_owned()).await;
         // Who was refused was refused for good.
