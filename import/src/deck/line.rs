@@ -97,6 +97,7 @@ impl Reader {
         let zone = profile.zone(&options.time_zone)?;
         let factor = profile.factor.as_deref().map(factor).transpose()?;
         check_columns(&columns, &at, options.currency.as_deref(), factor.is_some())?;
+        currency_above(&columns, options.currency.as_deref())?;
         let effective_from = profile
             .effective_from
             .as_deref()
@@ -205,6 +206,10 @@ impl Reader {
         if prefixes.wildcard {
             notes.push(Note::Wildcard);
         }
+        let area = cell(row, at.area_code);
+        if area.starts_with('0') {
+            notes.push(Note::TrunkZero);
+        }
         if hours.len() > 1 && days != Days::All {
             notes.push(Note::AcrossMidnight);
         }
@@ -259,7 +264,7 @@ impl Reader {
             let problem = "several country codes with area codes of one".to_owned();
             return Err(Problem::Contradiction(problem));
         };
-        let mut areas = value("area_code", values::prefixes(area, self.prefixes))?;
+        let mut areas = value("area_code", values::area_codes(area, self.prefixes))?;
         for area in &mut areas.prefixes {
             // Of three digits no country has area codes that begin with its own code.
             if code.len() >= 3 && area.len() > code.len() && area.starts_with(code.as_str()) {
@@ -538,6 +543,26 @@ fn dates_above(columns: &Columns, order: Option<DateOrder>) -> Result<(), Error>
             let text = shortened(text);
             return Err(Error::Profile(format!(
                 "line {line} says {text:?}: give effective_from, or leave the line out"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A currency above the header is that of all rates.
+fn currency_above(columns: &Columns, tariff: Option<&str>) -> Result<(), Error> {
+    let Some(tariff) = tariff else { return Ok(()) };
+    for (line, text) in columns.above() {
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && !"$€£".contains(c));
+        let other = |word: &&str| {
+            // `TRY` is a currency, `try` is a word.
+            let code = word.to_uppercase() == **word && is_currency(&word.to_lowercase());
+            code && !same_currency(word, tariff)
+        };
+        if let Some(word) = words.find(other) {
+            return Err(Error::Profile(format!(
+                "line {line} speaks of {word}, where the tariff is in {tariff}: leave the line \
+                 out if the rates are in {tariff} all the same"
             )));
         }
     }

@@ -99,6 +99,9 @@ pub enum Note {
     /// `x` behind the prefix was dropped.
     #[error("x for any digit behind the prefix was dropped")]
     Wildcard,
+    /// The area code begins with 0, which in most countries is only dialled within them.
+    #[error("the area code begins with 0: in most countries numbers arrive without it")]
+    TrunkZero,
     /// The hours cross midnight and hold for some days only: what is after midnight holds for the
     /// same days as what is before, not for the mornings after.
     #[error("hours across midnight: both parts hold on the days given")]
