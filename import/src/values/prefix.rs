@@ -31,8 +31,8 @@ pub fn prefix(text: &str) -> Result<String, ValueError> {
 /// long ones without the same beginning, as `370-645`; lists of which only the first has the
 /// country code (`37060, 61`); and numbers with spaces between them that could be several.
 pub fn prefixes(text: &str, limit: usize) -> Result<Prefixes, ValueError> {
-    let found = list(text, limit, true)?;
-    if !is_plain_list(cell(text), &found.prefixes) {
+    let (found, written) = list(text, limit, true)?;
+    if !is_plain_list(cell(text), &written) {
         return Err(ValueError::AmbiguousPrefix(quote(cell(text))));
     }
     Ok(found)
@@ -41,18 +41,26 @@ pub fn prefixes(text: &str, limit: usize) -> Result<Prefixes, ValueError> {
 /// The area codes of a cell, as [`prefixes`]; but numbers of equal length with a dash between them
 /// are always a range, since none is a country code.
 pub fn area_codes(text: &str, limit: usize) -> Result<Prefixes, ValueError> {
-    list(text, limit, false)
+    list(text, limit, false).map(|(found, _)| found)
 }
 
-fn list(text: &str, limit: usize, with_country: bool) -> Result<Prefixes, ValueError> {
+/// The prefixes of a list, and the first number of each of its items as written.
+fn list(
+    text: &str,
+    limit: usize,
+    with_country: bool,
+) -> Result<(Prefixes, Vec<String>), ValueError> {
     let text = cell(text);
+    let mut written = Vec::new();
     let mut found = Prefixes::default();
     let mut seen = std::collections::HashSet::new();
     for item in text.split([',', ';', '|', '/', '\n', '\r']).map(str::trim) {
         if item.is_empty() {
             continue;
         }
-        for prefix in item_of(item, limit, with_country, &mut found)? {
+        let (first, prefixes) = item_of(item, limit, with_country, &mut found)?;
+        written.push(first);
+        for prefix in prefixes {
             if seen.insert(prefix.clone()) {
                 found.prefixes.push(prefix);
             }
@@ -64,7 +72,7 @@ fn list(text: &str, limit: usize, with_country: bool) -> Result<Prefixes, ValueE
     if found.prefixes.is_empty() {
         return Err(ValueError::NoPrefix(quote(text)));
     }
-    Ok(found)
+    Ok((found, written))
 }
 
 /// Whether each of several prefixes is whole: none is what follows the first digits of another,
@@ -84,13 +92,13 @@ fn is_plain_list(text: &str, prefixes: &[String]) -> bool {
     others.iter().all(whole) && (!thousands || others.iter().all(siblings))
 }
 
-/// The prefixes of one item of a list.
+/// The first number of an item of a list, and all its prefixes.
 fn item_of(
     item: &str,
     limit: usize,
     with_country: bool,
     notes: &mut Prefixes,
-) -> Result<Vec<String>, ValueError> {
+) -> Result<(String, Vec<String>), ValueError> {
     let ambiguous = || ValueError::AmbiguousPrefix(quote(item));
     let dash = |c: char| matches!(c, '-' | '–' | '—' | '…');
     let sides = item.split_once(dash).or_else(|| item.split_once(".."));
@@ -104,7 +112,8 @@ fn item_of(
                 return Err(ambiguous());
             }
             let range = range_of(&from, &to, limit);
-            return range.ok_or_else(|| ValueError::TooManyPrefixes(quote(item)));
+            let range = range.ok_or_else(|| ValueError::TooManyPrefixes(quote(item)))?;
+            return Ok((from, range));
         }
         if !country && to.len() <= from.len() {
             return Err(ambiguous());
@@ -116,7 +125,7 @@ fn item_of(
     let one = one(item).ok_or_else(|| ValueError::NoPrefix(quote(item)))?;
     notes.dialled |= one.dialled;
     notes.wildcard |= one.wildcard;
-    Ok(vec![one.prefix])
+    Ok((one.prefix.clone(), vec![one.prefix]))
 }
 
 /// Whether numbers with spaces between them could be several: no number has more than 15 digits,
@@ -307,6 +316,7 @@ mod tests {
     #[test]
     fn wide_ranges_become_short_prefixes() {
         assert_eq!(read("37060000-37069999").unwrap(), ["3706"]);
+        assert_eq!(read("20000000, 10000000-19999999").unwrap(), ["20000000", "1"]);
         assert_eq!(area_codes("1-3, 60", 10).unwrap().prefixes, ["1", "2", "3", "60"]);
         let many = prefixes("10000001-99999998", 10);
         assert!(matches!(many, Err(ValueError::TooManyPrefixes(_))));
