@@ -391,6 +391,10 @@ pub(super) fn is_currency(word: &str) -> bool {
     matches!(word, "$" | "€" | "£" | "us$" | "euro" | "euros") || CURRENCIES.contains(&word)
 }
 
+pub(super) fn is_date_format(word: &str) -> bool {
+    matches!(word, "dd" | "mm" | "mmm" | "mon" | "yy" | "yyyy")
+}
+
 fn units(word: &str, in_front: bool) -> bool {
     let time = matches!(
         word,
@@ -414,7 +418,8 @@ fn units(word: &str, in_front: bool) -> bool {
             | "pence"
             | "p"
     );
-    is_currency(word) || time && !in_front
+    let date = is_date_format(word) || matches!(word, "utc" | "gmt");
+    is_currency(word) || (time || date) && !in_front
 }
 
 /// Columns on which a price depends and that a rate has no place for. Passing over them would

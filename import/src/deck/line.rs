@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
-    fields::is_currency,
+    fields::{is_currency, is_date_format},
     shortened,
     words::{NoRate, blocked, is_total, no_rate},
 };
@@ -93,8 +93,8 @@ impl Reader {
         sample: &[Row],
     ) -> Result<Self, Error> {
         let at = Positions::new(&columns);
-        let order = profile.date_order()?;
-        let zone = profile.zone(&options.time_zone)?;
+        let (order, utc) = dates(&columns, profile)?;
+        let zone = if utc { TimeZone::UTC } else { profile.zone(&options.time_zone)? };
         let factor = profile.factor.as_deref().map(factor).transpose()?;
         check_columns(&columns, &at, options.currency.as_deref(), factor.is_some())?;
         currency_above(&columns, options.currency.as_deref())?;
@@ -207,8 +207,8 @@ impl Reader {
             notes.push(Note::Wildcard);
         }
         let area = cell(row, at.area_code);
-        if area.starts_with('0') {
-            notes.push(Note::TrunkZero);
+        if area.starts_with('0') || prefixes.prefixes.iter().any(|p| p.starts_with('0')) {
+            notes.push(Note::LeadingZero);
         }
         if hours.len() > 1 && days != Days::All {
             notes.push(Note::AcrossMidnight);
@@ -456,6 +456,18 @@ fn agreed(what: &str, values: &[Option<u32>]) -> Result<Option<u32>, Problem> {
     }
 }
 
+/// The order of dates and whether they are in UTC, as the profile says, or else the name of the
+/// column: `Effective Date (DD/MM/YYYY GMT)`.
+fn dates(columns: &Columns, profile: &Profile) -> Result<(Option<DateOrder>, bool), Error> {
+    let units = columns.units("effective_from");
+    let of_name = || {
+        let format: Vec<_> = units.split(' ').filter(|unit| is_date_format(unit)).collect();
+        DateOrder::parse(&format.join(" "))
+    };
+    let utc = units.split(' ').any(|unit| matches!(unit, "utc" | "gmt"));
+    Ok((profile.date_order()?.or_else(of_name), utc && profile.time_zone.is_none()))
+}
+
 fn factor(text: &str) -> Result<Decimal, Error> {
     let factor: Option<Decimal> = text.trim().parse().ok();
     factor
@@ -506,6 +518,10 @@ fn check_columns(
             } else if matches!(unit, "cent" | "cents" | "ct" | "cts" | "pence" | "p") {
                 if !has_factor {
                     refuse(position, "say the factor that makes it the tariff's unit".to_owned());
+                }
+            } else if is_date_format(unit) || matches!(unit, "utc" | "gmt") {
+                if !matches!(field, "effective_from" | "effective_until") {
+                    refuse(position, "it is named as a date".to_owned());
                 }
             } else if field == "rate" && is_seconds {
                 refuse(position, "rates are per minute".to_owned());

@@ -1,6 +1,6 @@
 //! Prefixes of phone numbers.
 
-use super::{ValueError, cell, quote};
+use super::{ValueError, cell, moment, quote};
 
 /// The prefixes of one cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Prefixes {
     pub prefixes: Vec<String>,
     /// `00` of international dialling was dropped: no number arrives with it.
     pub dialled: bool,
-    /// `x` at the end, for any digit, was dropped.
+    /// `x` or `*` at the end, for any digit, was dropped.
     pub wildcard: bool,
 }
 
@@ -51,6 +51,13 @@ fn list(
     with_country: bool,
 ) -> Result<(Prefixes, Vec<String>), ValueError> {
     let text = cell(text);
+    // What a spreadsheet made of `7-10`.
+    let is_date = || !matches!(moment(text, None), Err(ValueError::NoTime(_)));
+    let parts = text.split(['-', '/']);
+    let lengths: Vec<usize> = parts.map(str::len).take(4).collect();
+    if lengths == [4, 2, 2] || lengths.len() == 3 && lengths.contains(&4) && is_date() {
+        return Err(ValueError::NoPrefix(quote(text)));
+    }
     let mut written = Vec::new();
     let mut found = Prefixes::default();
     let mut seen = std::collections::HashSet::new();
@@ -180,7 +187,7 @@ fn one(text: &str) -> Option<One> {
             return None;
         }
     }
-    let bare = prefix.trim_end_matches(['x', 'X']);
+    let bare = prefix.trim_end_matches(['x', 'X', '*']);
     let wildcard = bare.len() < prefix.len()
         && !bare.is_empty()
         && bare.bytes().all(|byte| byte.is_ascii_digit());
@@ -253,6 +260,7 @@ mod tests {
             ("00372", "372"),
             ("7901xxx", "7901"),
             ("370XXX", "370"),
+            ("370*", "370"),
             ("*67", "*67"),
             ("99#370", "99#370"),
             ("1-204", "1204"),
@@ -271,6 +279,8 @@ mod tests {
             "000370",
             "é",
             "370_6",
+            "2026-10-07",
+            "07/10/2026",
             "76 and 77",
             "7 (901, 902)",
         ] {
