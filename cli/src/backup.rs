@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read},
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
@@ -88,9 +88,9 @@ pub(crate) async fn restore(config: &Config, args: &RestoreArgs) -> anyhow::Resu
 struct Unfinished(PathBuf);
 
 impl Unfinished {
-    /// The name for what will be `file`; what an earlier try left under it is removed.
+    /// The name for what will be `file`, which no other process uses.
     fn beside(file: &Path) -> anyhow::Result<Self> {
-        let unfinished = Self(with_suffix(file, ".unfinished"));
+        let unfinished = Self(with_suffix(file, &format!(".unfinished-{}", std::process::id())));
         match fs::remove_file(&unfinished.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(error).with_context(|| format!("{} cannot be removed", unfinished.0.display()))
@@ -114,10 +114,23 @@ impl Drop for Unfinished {
     }
 }
 
-/// Copies a file into a new one that only its owner may read, whoever may read the first.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// How a database begins.
+const DATABASE: &[u8] = b"SQLite format 3\0";
+
+/// Copies a database into a new file that only its owner may read, whoever may read the first. What
+/// is still in the log beside it belongs to it.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     let mut source = File::open(from)?;
-    io::copy(&mut source, &mut files::create(to)?).map(drop)
+    let mut begins = Vec::new();
+    source.by_ref().take(DATABASE.len() as u64).read_to_end(&mut begins)?;
+    if begins != DATABASE {
+        bail!("it is no database");
+    }
+    io::copy(&mut begins.as_slice().chain(source), &mut files::create(to)?)?;
+    match File::open(with_suffix(from, "-wal")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        log => Ok(io::copy(&mut log?, &mut files::create(&with_suffix(to, "-wal"))?).map(drop)?),
+    }
 }
 
 /// Gives a database another name, one that nothing has; `None` if there is no database.
@@ -156,6 +169,9 @@ async fn check(file: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be read", file.display()))?;
     if let Some(finding) = report.findings.first() {
         bail!("the books in {} are wrong: {finding}", file.display());
+    }
+    if report.accounts == 0 {
+        bail!("there is no user in {}", file.display());
     }
     // The file is moved alone: what is in a log beside it would be lost.
     let log = with_suffix(file, "-wal");

@@ -1,17 +1,21 @@
-//! What fuzzers reach: the readers of files, given bytes.
+//! What fuzzers reach: the way from a file to the core, given bytes.
 
-use std::{fs, path::Path};
+use jiff::Timestamp;
+use tollbook_import::{
+    Part, Profile,
+    deck::{Deck, DeckItem, DeckOptions},
+};
 
-use crate::rates::file as rates;
-
-/// Reads a rate deck; panics where the reader does.
-pub fn rate_deck(bytes: &[u8], file: &Path) {
-    let format = rates::Format { columns: Vec::new(), delimiter: None, decimal: None };
-    if fs::write(file, bytes).is_err() {
-        return;
-    }
-    let Ok(mut deck) = rates::Deck::open(file, &format) else { return };
-    while let Ok(Some(line)) = deck.next() {
-        tollbook_core::fuzzing::rate_line(&line);
+/// Reads a rate deck; panics where the reader does, or where the core does with what was read.
+pub fn rate_deck(bytes: &[u8]) {
+    let Ok(part) = Part::from_bytes("deck", bytes.to_vec()) else { return };
+    let Ok(deck) = Deck::open(part, &Profile::default(), DeckOptions::default()) else { return };
+    for item in deck.map_while(Result::ok) {
+        if let DeckItem::Line(line) = item {
+            tollbook_core::fuzzing::rate_line(&crate::rates::import::rate_line(
+                line,
+                Timestamp::UNIX_EPOCH,
+            ));
+        }
     }
 }

@@ -95,10 +95,11 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
                 let (user, access) = (key.user_id(), access_name(key.access));
                 let mut methods: Vec<_> = key.methods.into_iter().collect();
                 methods.sort();
-                let methods: String = methods
+                let methods: Vec<String> = methods
                     .into_iter()
                     .map(|(method, access)| format!(" {method}={}", access_name(access)))
                     .collect();
+                let methods = methods.concat();
                 let signs_only = if key.signs_only { " signs only" } else { "" };
                 say!("{} {:?} user {user} {access}{methods}{signs_only}", key.id, key.name)?;
             }

@@ -11,9 +11,6 @@ mod config;
 pub mod fuzzing;
 mod keys;
 mod layers;
-#[cfg(test)]
-#[path = "../../tests/linear.rs"]
-mod linear;
 mod lock;
 mod methods;
 mod observe;

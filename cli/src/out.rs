@@ -20,6 +20,14 @@ pub(crate) fn line(text: fmt::Arguments<'_>) -> anyhow::Result<()> {
     written(writeln!(io::stdout(), "{text}"))
 }
 
+/// What became of writing a record of CSV to standard output.
+pub(crate) fn recorded(result: csv::Result<()>) -> anyhow::Result<()> {
+    written(result.map_err(|error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }))
+}
+
 /// What became of writing to standard output.
 pub(crate) fn written<T>(result: io::Result<T>) -> anyhow::Result<T> {
     result.map_err(|error| match error.kind() {

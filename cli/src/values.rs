@@ -1,7 +1,5 @@
 //! Values as people write them and as the contract holds them.
 
-use std::collections::HashMap;
-
 use anyhow::Context;
 use jiff::tz::TimeZone;
 use tollbook_proto::v1::Decimal;
@@ -20,16 +18,4 @@ pub(crate) fn timestamp(micros: i64) -> prost_types::Timestamp {
 /// The time zone of an IANA name.
 pub(crate) fn time_zone(name: &str) -> anyhow::Result<TimeZone> {
     TimeZone::get(name).with_context(|| format!("{name:?} is not an IANA time zone"))
-}
-
-/// The positions of the columns that a line names, if it is a header.
-pub(crate) fn header(
-    line: &csv::StringRecord,
-    columns: &[&'static str],
-) -> HashMap<&'static str, usize> {
-    let names = line
-        .iter()
-        .map(|name| name.trim_start_matches('\u{feff}').to_lowercase().replace(' ', "_"));
-    let known = |name: String| columns.iter().copied().find(|column| *column == name);
-    names.enumerate().filter_map(|(position, name)| Some((known(name)?, position))).collect()
 }

@@ -215,8 +215,11 @@ async fn tariff(
         ..Default::default()
     });
     let options = pb::ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
-    let parts = [Part::Options(options), Part::Lines(pb::RateLines { lines: lines.collect() })]
-        .map(|part| pb::ImportRatesRequest { part: Some(part) });
+    let parts = [
+        Part::Options(options),
+        Part::Lines(pb::RateLines { lines: lines.collect(), ..Default::default() }),
+    ]
+    .map(|part| pb::ImportRatesRequest { part: Some(part) });
     tariffs.import_rates(stream::iter(parts)).await?;
     Ok(tariff_id)
 }

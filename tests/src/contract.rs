@@ -351,8 +351,11 @@ impl Fixture {
                 ..Default::default()
             });
             let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
-            let parts = [Part::Options(options), Part::Lines(RateLines { lines: lines.to_vec() })]
-                .map(|part| ImportRatesRequest { part: Some(part) });
+            let parts = [
+                Part::Options(options),
+                Part::Lines(RateLines { lines: lines.to_vec(), ..Default::default() }),
+            ]
+            .map(|part| ImportRatesRequest { part: Some(part) });
             let imported = tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
             assert!(imported.into_inner().applied);
         }

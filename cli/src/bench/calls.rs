@@ -99,7 +99,7 @@ impl Books {
         let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
         let first = ImportRatesRequest { part: Some(Part::Options(options)) };
         let rest = lines.chunks(1_000).map(|lines| ImportRatesRequest {
-            part: Some(Part::Lines(RateLines { lines: lines.to_vec() })),
+            part: Some(Part::Lines(RateLines { lines: lines.to_vec(), ..Default::default() })),
         });
         let parts = stream::iter([first]).chain(stream::iter(rest.collect::<Vec<_>>()));
         tariffs.import_rates(parts).await?;

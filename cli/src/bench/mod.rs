@@ -296,7 +296,8 @@ async fn by_call(args: &Args, work: Work) -> anyhow::Result<()> {
                 sides[0].rates.push(bare.run(connections, args.duration()).await?);
                 let switches = Switches::connect(server.grpc()?, connections).await?;
                 // Other calls in each run: several places may be one database.
-                let seed = u64::try_from((number * 100 + connections) * 1_000 + round)?;
+                let run = (number * 100 + connections) * 1_000 + round;
+                let seed = u64::try_from(run * Work::COUNT + work as usize)?;
                 sides[1].rates.push(switches.run(work, &books, seed, args.duration()).await?);
             }
             report(&format!("{title}, {connections} connections, {}", place.title), &sides);

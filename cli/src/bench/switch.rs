@@ -28,6 +28,11 @@ pub(super) enum Work {
     Live,
 }
 
+impl Work {
+    /// How many kinds there are.
+    pub(super) const COUNT: usize = 3;
+}
+
 /// Clients with a connection and with calls of their own, each asking one thing at a time.
 pub(super) struct Switches {
     clients: Vec<Core>,

@@ -14,7 +14,7 @@ use super::{COLUMNS, traffic::Traffic};
 use crate::{
     client::{connect, said},
     config::Config,
-    out::written,
+    out::{recorded, written},
 };
 
 #[derive(clap::Args)]
@@ -48,9 +48,9 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let traffic =
         Traffic::new(args.seed, start, args.count, args.originators, args.terminators, prefixes);
     let mut out = csv::Writer::from_writer(std::io::BufWriter::new(std::io::stdout().lock()));
-    out.write_record(COLUMNS)?;
+    recorded(out.write_record(COLUMNS))?;
     for call in traffic {
-        written(out.write_record(record(call)?).map_err(std::io::Error::from))?;
+        recorded(out.write_record(record(call)?))?;
     }
     written(out.flush())?;
     Ok(())

@@ -261,8 +261,14 @@ impl Reader {
         Self { files, options, sent, bad, bad_count: 0, chunk }
     }
 
-    /// Sends all calls, and shows on a terminal how far it is.
+    /// Sends all calls, those before a fault as well, and shows on a terminal how far it is.
     fn run(&mut self, sender: &mpsc::Sender<IngestCallsRequest>) -> anyhow::Result<()> {
+        let done = self.read(sender);
+        self.send(sender);
+        done
+    }
+
+    fn read(&mut self, sender: &mpsc::Sender<IngestCallsRequest>) -> anyhow::Result<()> {
         let mut dialogs = Dialogs::default();
         // Which files are among those whose dialogs go on.
         let mut with_dialogs = VecDeque::new();
@@ -285,7 +291,6 @@ impl Reader {
         for (number, item) in dialogs.refused() {
             self.take(with_dialogs.get(number).copied().unwrap_or_default(), item, sender);
         }
-        self.send(sender);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use super::COLUMNS;
 use crate::{
     client::{connect, said},
     config::Config,
-    out::written,
+    out::{recorded, written},
     values::{decimal, time_zone},
 };
 
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// The tariff's id
     #[arg(long)]
     tariff: i64,
-    /// The time zone of the settings, in which times are read again
+    /// The time zone that times are shown in, with its offset
     #[arg(long, default_value = "UTC")]
     time_zone: String,
 }
@@ -29,10 +29,10 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let request = ExportRatesRequest { tariff_id: Some(args.tariff), ..Default::default() };
     let mut parts = core.export_rates(request).await.map_err(said)?.into_inner();
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
-    out.write_record(COLUMNS)?;
+    recorded(out.write_record(COLUMNS))?;
     while let Some(part) = parts.message().await.map_err(said)? {
         for rate in part.rates {
-            written(out.write_record(record(rate, &zone)).map_err(std::io::Error::from))?;
+            recorded(out.write_record(record(rate, &zone)))?;
         }
     }
     written(out.flush())?;
@@ -42,7 +42,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
 fn record(rate: Rate, zone: &TimeZone) -> [String; 11] {
     let effective_from = rate.effective_from.as_ref().and_then(|time| {
         let time = Timestamp::from_second(time.seconds).ok()?.to_zoned_datetime(zone.clone());
-        strtime::format("%Y-%m-%d %H:%M:%S", &time).ok()
+        strtime::format("%Y-%m-%dT%H:%M:%S%:z", &time).ok()
     });
     let day_type = match rate.day_type() {
         DayType::Unspecified => "",

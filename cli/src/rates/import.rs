@@ -1,34 +1,56 @@
 //! `tollbook import rates`: a rate deck into a tariff, all or nothing.
 
 use std::{
+    collections::{BTreeMap, HashSet},
+    hash::{BuildHasher, RandomState},
     io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use futures_util::{StreamExt, stream};
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
+use tollbook_import::{
+    Profile,
+    deck::{Deck, DeckItem, DeckLine, DeckOptions},
+    profile::{NotOffered, Steps},
+    sources,
+    table::{ColumnRef, Limits, Selection, SheetRef},
+    values::{Days, Hours, NumberFormat},
+};
 use tollbook_proto::v1::{
-    ImportRatesOptions, ImportRatesRequest, ImportRatesResponse, RateLines,
-    import_rates_request::Part, tariffs_service_client::TariffsServiceClient,
+    GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ImportRatesResponse,
+    ListTariffsRequest, RateLine, RateLines, RefusedLine, import_rates_request::Part,
+    settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
 };
 
-use super::file::{Deck, Format};
 use crate::{
-    client::{connect, said},
+    client::{Core, connect, said},
     config::Config,
     out::say,
+    values::time_zone,
 };
 
 #[derive(clap::Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
-    /// The file: CSV in UTF-8, with a header or with --column
+    /// The file: text, a workbook (XLSX, XLS, ODS), either packed by gzip or zip; - for standard input
     file: PathBuf,
     /// The tariff's id
     #[arg(long)]
     tariff: i64,
+    #[command(flatten)]
+    what: WhatArgs,
+    #[command(flatten)]
+    table: TableArgs,
+    #[command(flatten)]
+    values: ValueArgs,
+}
+
+#[derive(clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+struct WhatArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -41,85 +63,343 @@ pub(crate) struct Args {
     /// Keep known names of destinations, whatever the file calls them
     #[arg(long)]
     keep_destinations: bool,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "How the table is read")]
+struct TableArgs {
+    /// What a column is, by its name or by its number from 1, for example prefix=Breakout or rate=3;
+    /// may be repeated
+    #[arg(long = "column", value_name = "WHAT=COLUMN", value_parser = column)]
+    columns: Vec<(String, ColumnRef)>,
+    /// A column that is passed over; may be repeated
+    #[arg(long = "ignore-column", value_name = "COLUMN")]
+    ignored_columns: Vec<String>,
+    /// All columns that are not known are passed over, but those on which a price depends
+    #[arg(long)]
+    ignore_unknown_columns: bool,
+    /// The line that names the columns [default: found]
+    #[arg(long, value_name = "LINE")]
+    header_line: Option<u64>,
+    /// No line names the columns: --column gives them all by number
+    #[arg(long)]
+    no_header: bool,
+    /// So many lines at the beginning are not read
+    #[arg(long, default_value_t = 0)]
+    skip_lines: u64,
     /// The column separator [default: detected]
     #[arg(long)]
     delimiter: Option<char>,
+    /// The encoding, for example windows-1251 [default: detected]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// The sheet of a workbook, by its name or its number
+    #[arg(long, value_name = "SHEET")]
+    sheet: Option<String>,
+    /// Take a last line without its end, too
+    #[arg(long)]
+    take_unfinished_line: bool,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "How cells are read")]
+struct ValueArgs {
     /// The decimal separator, . or , [default: detected]
     #[arg(long)]
     decimal: Option<char>,
-    /// Where a column is, counted from 1, for example prefix=1; may be repeated
-    #[arg(long = "column", value_name = "NAME=N", value_parser = column)]
-    columns: Vec<(String, usize)>,
+    /// What separates thousands [default: detected]
+    #[arg(long)]
+    thousands: Option<char>,
+    /// What dates begin with, for example DD/MM/YYYY or MM/DD/YYYY, where both could be
+    #[arg(long, value_name = "FORMAT")]
+    date_format: Option<String>,
+    /// The time zone of dates [default: that of the settings]
+    #[arg(long)]
+    time_zone: Option<String>,
+    /// From when rates are valid whose line does not say it
+    #[arg(long, value_name = "DATE")]
+    effective_from: Option<String>,
+    /// What rates and fees are multiplied by, for example 0.01 where they are in cents
+    #[arg(long, value_name = "NUMBER")]
+    factor: Option<String>,
+    /// Whether billing steps count from the beginning of a call or from the end of the minimum time
+    /// [default: as the columns' names say]
+    #[arg(long, value_enum)]
+    steps: Option<StepsFrom>,
+    /// Block prefixes whose rate is empty or n/a; else such lines are refused
+    #[arg(long)]
+    block_not_offered: bool,
 }
 
-fn column(text: &str) -> Result<(String, usize), String> {
-    let (name, position) = text.split_once('=').ok_or("a column is given as NAME=N")?;
-    let position = position.parse().map_err(|_| format!("{position:?} is not a number"))?;
-    Ok((name.to_owned(), position))
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum StepsFrom {
+    Zero,
+    Minimum,
+}
+
+fn column(text: &str) -> Result<(String, ColumnRef), String> {
+    let (what, column) = text.split_once('=').ok_or("a column is given as WHAT=COLUMN")?;
+    Ok((what.to_owned(), ColumnRef::parse(column)))
+}
+
+impl Args {
+    fn profile(&self) -> Profile {
+        let (table, values) = (&self.table, &self.values);
+        Profile {
+            columns: Selection {
+                columns: table.columns.iter().cloned().collect::<BTreeMap<_, _>>(),
+                ignore_columns: table
+                    .ignored_columns
+                    .iter()
+                    .map(|column| ColumnRef::parse(column))
+                    .collect(),
+                ignore_unknown_columns: table.ignore_unknown_columns,
+                header_line: table.header_line,
+                no_header: table.no_header,
+            },
+            encoding: table.encoding.clone(),
+            separator: table.delimiter,
+            skip_lines: table.skip_lines,
+            unfinished_line: table.take_unfinished_line,
+            sheet: table.sheet.as_ref().map(|sheet| match sheet.parse() {
+                Ok(number) => SheetRef::Number(number),
+                Err(_) => SheetRef::Name(sheet.clone()),
+            }),
+            numbers: NumberFormat { decimal: values.decimal, thousands: values.thousands },
+            date_format: values.date_format.clone(),
+            time_zone: values.time_zone.clone(),
+            factor: values.factor.clone(),
+            steps: values.steps.map(|steps| match steps {
+                StepsFrom::Zero => Steps::FromZero,
+                StepsFrom::Minimum => Steps::AfterMinimum,
+            }),
+            not_offered: values.block_not_offered.then_some(NotOffered::Block),
+            effective_from: values.effective_from.clone(),
+            ..Profile::default()
+        }
+    }
 }
 
 /// Lines per message.
 const CHUNK: usize = 1_000;
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
-    let format =
-        Format { delimiter: args.delimiter, decimal: args.decimal, columns: args.columns.clone() };
-    let deck = Deck::open(&args.file, &format)?;
+    let core = connect(config).await?;
+    let options = DeckOptions {
+        currency: Some(currency(&core, args.tariff).await?),
+        time_zone: zone(&core).await?,
+        limits: Limits::default(),
+    };
+    let sources = sources(&[&args.file])?;
+    let [source] = sources.as_slice() else { bail!("a deck is one file") };
+    let mut parts = source.parts(Limits::default())?;
+    let part = parts.next().with_context(|| format!("nothing is in {}", source.name()))??;
+    if parts.next().is_some() {
+        bail!(
+            "more than one table is in {}: unpack it, and import the one that is meant",
+            source.name()
+        );
+    }
+    let deck = Deck::open(part, &args.profile(), options)?;
     let options = ImportRatesOptions {
         tariff_id: Some(args.tariff),
-        dry_run: args.dry_run,
-        delete_missing: args.delete_missing,
-        skip_bad_lines: args.skip_bad_lines,
-        use_destination_names: !args.keep_destinations,
+        dry_run: args.what.dry_run,
+        delete_missing: args.what.delete_missing,
+        skip_bad_lines: args.what.skip_bad_lines,
+        use_destination_names: !args.what.keep_destinations,
     };
-    let mut core = TariffsServiceClient::new(connect(config).await?);
+    let mut core = TariffsServiceClient::new(core);
     let (sender, receiver) = mpsc::channel(4);
-    let reading = tokio::task::spawn_blocking(move || read(deck, &sender));
+    let reading = tokio::task::spawn_blocking(move || Reader::new(sender).run(deck));
     let first = ImportRatesRequest { part: Some(Part::Options(options)) };
     let lines =
         stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let imported = core.import_rates(stream::iter([first]).chain(lines)).await;
     // A file that cannot be read to its end must not be imported up to there: the reader
     // sends a part that the core refuses.
-    reading.await??;
+    let passed_over = reading.await??;
     let report = imported.map_err(said)?.into_inner();
-    print(&report, args)
+    print(&report, &passed_over, args)
 }
 
-/// Sends the file's lines, and shows on a terminal how far it is.
-fn read(mut deck: Deck, sender: &mpsc::Sender<ImportRatesRequest>) -> anyhow::Result<()> {
-    let progress = std::io::stderr().is_terminal();
-    let mut read = 0;
+/// The code of a tariff's currency.
+async fn currency(core: &Core, tariff: i64) -> anyhow::Result<String> {
+    let mut core = TariffsServiceClient::new(core.clone());
+    let mut request = ListTariffsRequest { page_size: 1_000, page_token: String::new() };
     loop {
-        let mut lines = Vec::with_capacity(CHUNK);
-        while lines.len() < CHUNK {
-            match deck.next() {
-                Ok(Some(line)) => lines.push(line),
-                Ok(None) => break,
-                Err(error) => {
-                    // Nobody receives where the core has refused already.
-                    let _ = sender.blocking_send(ImportRatesRequest { part: None });
-                    return Err(error);
-                }
-            }
+        let page = core.list_tariffs(request.clone()).await.map_err(said)?.into_inner();
+        if let Some(tariff) = page.tariffs.into_iter().find(|known| known.id == tariff) {
+            return Ok(tariff.currency);
         }
-        if lines.is_empty() {
-            return Ok(());
+        if page.next_page_token.is_empty() {
+            bail!("there is no tariff {tariff}");
         }
-        read += lines.len();
-        if progress {
-            let _ = write!(std::io::stderr(), "\r{read} lines");
-        }
-        let part = Some(Part::Lines(RateLines { lines }));
-        if sender.blocking_send(ImportRatesRequest { part }).is_err() {
-            return Ok(());
-        }
+        request.page_token = page.next_page_token;
     }
 }
 
-fn print(report: &ImportRatesResponse, args: &Args) -> anyhow::Result<ExitCode> {
+/// The time zone of the settings.
+async fn zone(core: &Core) -> anyhow::Result<TimeZone> {
+    let mut core = SettingsServiceClient::new(core.clone());
+    let settings = core.get_settings(GetSettingsRequest {}).await.map_err(said)?.into_inner();
+    time_zone(&settings.settings.unwrap_or_default().time_zone)
+}
+
+/// Sends the lines of a deck, and shows on a terminal how far it is.
+struct Reader {
+    sender: mpsc::Sender<ImportRatesRequest>,
+    read: usize,
+    chunk: RateLines,
+    now: Timestamp,
+    /// From when which rates are, hashed; and those that end.
+    starts: HashSet<u64>,
+    ends: Vec<RateLine>,
+    hasher: RandomState,
+    /// What is in the file and is no rate.
+    passed_over: Vec<(u64, String)>,
+}
+
+/// How many lines that hold no rate are shown.
+const MAX_PASSED_OVER: usize = 20;
+
+impl Reader {
+    fn new(sender: mpsc::Sender<ImportRatesRequest>) -> Self {
+        Self {
+            sender,
+            read: 0,
+            chunk: RateLines::default(),
+            now: Timestamp::now(),
+            starts: HashSet::new(),
+            ends: Vec::new(),
+            hasher: RandomState::new(),
+            passed_over: Vec::new(),
+        }
+    }
+
+    /// Returns what was passed over.
+    fn run(mut self, deck: Deck) -> anyhow::Result<Vec<(u64, String)>> {
+        for item in deck {
+            let goes_on = match item {
+                Ok(DeckItem::Line(line)) => self.line(line),
+                Ok(DeckItem::Refused { line, problem, prefixes }) => {
+                    self.refuse(line, problem.to_string(), prefixes)
+                }
+                Ok(DeckItem::Idle { line, text, .. }) => {
+                    if self.passed_over.len() < MAX_PASSED_OVER {
+                        self.passed_over.push((line, text));
+                    }
+                    true
+                }
+                Err(error) => {
+                    // Nobody receives where the core has refused already.
+                    let _ = self.sender.blocking_send(ImportRatesRequest { part: None });
+                    return Err(error.into());
+                }
+            };
+            if !goes_on {
+                return Ok(self.passed_over);
+            }
+        }
+        for end in std::mem::take(&mut self.ends) {
+            // Where the next rate begins there is nothing to end.
+            if !self.starts.contains(&self.key(&end)) && !self.push(end) {
+                return Ok(self.passed_over);
+            }
+        }
+        self.send();
+        Ok(self.passed_over)
+    }
+
+    fn key(&self, line: &RateLine) -> u64 {
+        let RateLine { prefix, effective_from, start_time, day_type, .. } = line;
+        self.hasher.hash_one((prefix, effective_from, start_time, day_type))
+    }
+
+    /// Returns whether the core still listens.
+    fn line(&mut self, line: DeckLine) -> bool {
+        if line.steps == Steps::AfterMinimum {
+            let problem = "steps that count from the end of the minimum time are not billed yet: say \
+                           --steps zero if they count from the beginning of a call";
+            return self.refuse(line.line, problem.to_owned(), vec![line.prefix]);
+        }
+        let until = line.effective_until;
+        let line = rate_line(line, self.now);
+        if let Some(until) = until {
+            // The prefix is not offered from then on.
+            let rate = "blocked".to_owned();
+            self.ends.push(RateLine { rate, effective_from: until.to_string(), ..line.clone() });
+        }
+        let key = self.key(&line);
+        self.starts.insert(key);
+        self.push(line)
+    }
+
+    fn refuse(&mut self, line: u64, reason: String, prefixes: Vec<String>) -> bool {
+        let number = i64::try_from(line).unwrap_or(i64::MAX);
+        self.chunk.refused.push(RefusedLine { number, reason, prefixes });
+        self.chunk.refused.len() < CHUNK || self.send()
+    }
+
+    fn push(&mut self, line: RateLine) -> bool {
+        self.chunk.lines.push(line);
+        self.chunk.lines.len() < CHUNK || self.send()
+    }
+
+    fn send(&mut self) -> bool {
+        let lines = std::mem::take(&mut self.chunk);
+        self.read += lines.lines.len() + lines.refused.len();
+        if std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r{} lines", self.read);
+        }
+        let part = Some(Part::Lines(lines));
+        self.sender.blocking_send(ImportRatesRequest { part }).is_ok()
+    }
+}
+
+/// A line as the core takes it.
+pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
+    let blocked = line.blocked || line.closed;
+    let text = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+    let time = |part: jiff::civil::Time| part.strftime("%H:%M:%S").to_string();
+    let effective_from = line.effective_from.or_else(|| line.closed.then_some(now));
+    let (start_time, end_time) = match line.hours {
+        Hours::DAY => (String::new(), String::new()),
+        Hours { from, to } => (time(from), time(to)),
+    };
+    RateLine {
+        number: i64::try_from(line.line).unwrap_or(i64::MAX),
+        prefix: line.prefix,
+        destination: line.destination,
+        rate: match line.rate {
+            Some(rate) if !line.closed => rate.to_string(),
+            _ => "blocked".to_owned(),
+        },
+        connection_fee: line.connection_fee.map(|fee| fee.to_string()).unwrap_or_default(),
+        increment: text(line.increment),
+        min_time: text(line.minimum),
+        effective_from: effective_from.map(|from| from.to_string()).unwrap_or_default(),
+        start_time,
+        end_time,
+        day_type: match line.days {
+            Days::All => "",
+            Days::Work => "WD",
+            Days::Free => "FD",
+        }
+        .to_owned(),
+        blocked: if blocked { "blocked" } else { "" }.to_owned(),
+    }
+}
+
+fn print(
+    report: &ImportRatesResponse,
+    passed_over: &[(u64, String)],
+    args: &Args,
+) -> anyhow::Result<ExitCode> {
     if std::io::stderr().is_terminal() {
         eprintln!();
+    }
+    for (line, text) in passed_over {
+        say!("line {line} is no rate: {text}")?;
     }
     for line in &report.rejected_lines {
         say!("line {}: {}", line.number, line.reason)?;
@@ -134,7 +414,7 @@ fn print(report: &ImportRatesResponse, args: &Args) -> anyhow::Result<ExitCode> 
         report.rejected,
         if report.applied { "" } else { " - nothing was changed" }
     )?;
-    if report.rejected > 0 && !args.skip_bad_lines && !args.dry_run {
+    if report.rejected > 0 && !args.what.skip_bad_lines && !args.what.dry_run {
         bail!("the file has bad lines: mend them, or import the rest with --skip-bad-lines");
     }
     Ok(if report.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,7 +1,6 @@
-//! Rate decks as CSV files.
+//! Rate decks as files.
 
 pub(crate) mod export;
-pub(crate) mod file;
 pub(crate) mod import;
 
 /// The columns of a deck, by the names that a header has for them.

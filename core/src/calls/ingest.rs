@@ -15,7 +15,7 @@ use tollbook_proto::v1::CallRecord;
 use super::{
     Call, Leg, Rejection, Reported, Side,
     parties::{Parties, Party, Pricing},
-    record::{self, Record},
+    record::{self, Record, Said},
 };
 use crate::{
     access::Scope,
@@ -52,8 +52,7 @@ impl Rated {
 /// A call that may go into the books.
 pub(super) struct Incoming {
     pub(super) call: Call,
-    /// It may be one of several attempts under one id.
-    pub(super) attempt: bool,
+    pub(super) said: Said,
 }
 
 /// A record that may not.
@@ -112,13 +111,13 @@ pub(crate) async fn rate_authorized(
     let decks = Rater::load(&context.db, &context.decks, &snapshot, tariffs).await?;
     for Numbered { position, call } in calls {
         let call_id = call.reported.call_id.clone();
-        let attempt = call.attempt;
+        let said = call.said;
         match call.price(&decks, &snapshot) {
             Ok(call) => {
-                rated.calls.push(Numbered { position, call: Incoming { call, attempt } });
+                rated.calls.push(Numbered { position, call: Incoming { call, said } });
             }
             Err((call, rejection)) => {
-                let call = Some(Box::new(Incoming { call, attempt }));
+                let call = Some(Box::new(Incoming { call, said }));
                 let call = Refused { call_id, rejection, call };
                 rated.rejected.push(Numbered { position, call });
             }
@@ -132,7 +131,7 @@ struct Sided {
     reported: Reported,
     originator: Party,
     terminator: Option<Party>,
-    attempt: bool,
+    said: Said,
 }
 
 impl Sided {
@@ -143,8 +142,8 @@ impl Sided {
     ) -> Result<Self, (String, Rejection)> {
         match parties.sides(&mut record, authorized) {
             Ok((originator, terminator)) => {
-                let attempt = record.attempt;
-                Ok(Self { reported: record.reported, originator, terminator, attempt })
+                let said = record.said;
+                Ok(Self { reported: record.reported, originator, terminator, said })
             }
             Err(rejection) => Err((record.reported.call_id, rejection)),
         }

@@ -172,7 +172,7 @@ impl<'a> Books<'a, '_> {
         let coming =
             self.coming.get(call_id).map(|(place, index)| &self.taken[*place].stored[*index]);
         let known = coming.or_else(|| self.known.get(call_id))?;
-        Some(known::relation(known, &incoming.call, incoming.attempt))
+        Some(known::relation(known, &incoming.call, incoming.said))
     }
 
     /// Takes a call in, or says why it cannot be.

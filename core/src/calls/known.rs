@@ -1,7 +1,7 @@
 //! Records under an id that is in the books already: the same call again, another attempt of it,
 //! or something else that must not get lost.
 
-use super::{Call, Disposition};
+use super::{Call, Disposition, record::Said};
 
 /// So far apart two records of one call may be, in microseconds: switches round each for itself,
 /// and so do the files that they write.
@@ -20,11 +20,10 @@ pub(super) enum Relation {
     Differs(&'static str),
 }
 
-/// Compares a record with the call that is known under its id. `attempt`: the switch writes a
-/// record for each way that it tries, all under one id.
-pub(super) fn relation(known: &Call, new: &Call, attempt: bool) -> Relation {
-    let Some(what) = difference(known, new) else { return Relation::Same };
-    let of_one_call = attempt
+/// Compares a record, and what it says by itself, with the call that is known under its id.
+pub(super) fn relation(known: &Call, new: &Call, said: Said) -> Relation {
+    let Some(what) = difference(known, new, said) else { return Relation::Same };
+    let of_one_call = said.attempt
         && known.originator == new.originator
         && known.reported.source == new.reported.source
         && known.reported.destination == new.reported.destination;
@@ -41,17 +40,17 @@ fn is_answered(call: &Call) -> bool {
 
 /// In what a record differs from a call; none: in nothing that matters. One that names no
 /// terminator does not say that there was none.
-fn difference(known: &Call, new: &Call) -> Option<&'static str> {
+fn difference(known: &Call, new: &Call, said: Said) -> Option<&'static str> {
     let near = |one: i64, other: i64, rounding: i64| (one - other).abs() <= rounding;
     let (before, after) = (&known.reported, &new.reported);
     [
         (known.originator == new.originator, "originator"),
         (new.terminator.is_none() || known.terminator == new.terminator, "terminator"),
         (before.destination == after.destination, "destination"),
-        (is_answered(known) == is_answered(new), "disposition"),
-        (near(before.billsec, after.billsec, ROUNDING / 1_000), "billsec"),
+        (!said.disposition || is_answered(known) == is_answered(new), "disposition"),
+        (!said.billsec || near(before.billsec, after.billsec, ROUNDING / 1_000), "billsec"),
         (near(before.start_time, after.start_time, ROUNDING), "start time"),
-        (near(before.duration, after.duration, ROUNDING / 1_000), "duration"),
+        (!said.duration || near(before.duration, after.duration, ROUNDING / 1_000), "duration"),
     ]
     .into_iter()
     .find_map(|(is_same, what)| (!is_same).then_some(what))
@@ -91,6 +90,9 @@ mod tests {
         call
     }
 
+    const ALL: Said = Said { attempt: false, billsec: true, duration: true, disposition: true };
+    const ATTEMPT: Said = Said { attempt: true, ..ALL };
+
     #[test]
     fn what_rounding_makes_is_the_same() {
         let known = call(60, |_| {});
@@ -102,7 +104,7 @@ mod tests {
             call(60, |call| call.reported.hangup_cause = 31),
             call(60, |call| call.reported.source = "anonymous".to_owned()),
         ] {
-            assert_eq!(relation(&known, &new, false), Relation::Same, "{new:?}");
+            assert_eq!(relation(&known, &new, ALL), Relation::Same, "{new:?}");
         }
     }
 
@@ -118,26 +120,36 @@ mod tests {
             (call(60, |call| call.reported.start_time += 86_400_000_000), "start time"),
             (call(60, |call| call.reported.duration += 9_000), "duration"),
         ] {
-            assert_eq!(relation(&known, &new, false), Relation::Differs(what));
+            assert_eq!(relation(&known, &new, ALL), Relation::Differs(what));
         }
     }
 
     #[test]
     fn of_several_attempts_the_answered_one_counts_whichever_comes_first() {
         let later = |call: &mut Call| call.reported.start_time += 30_000_000;
-        assert_eq!(relation(&call(0, |_| {}), &call(60, later), true), Relation::Replaces);
-        assert_eq!(relation(&call(60, later), &call(0, |_| {}), true), Relation::Absorbed);
-        assert_eq!(relation(&call(0, |_| {}), &call(0, later), true), Relation::Absorbed);
-        let answered_twice = relation(&call(60, |_| {}), &call(70, later), true);
+        assert_eq!(relation(&call(0, |_| {}), &call(60, later), ATTEMPT), Relation::Replaces);
+        assert_eq!(relation(&call(60, later), &call(0, |_| {}), ATTEMPT), Relation::Absorbed);
+        assert_eq!(relation(&call(0, |_| {}), &call(0, later), ATTEMPT), Relation::Absorbed);
+        let answered_twice = relation(&call(60, |_| {}), &call(70, later), ATTEMPT);
         assert_eq!(answered_twice, Relation::Differs("billsec"));
     }
 
     #[test]
     fn another_call_is_no_attempt() {
         let other = |call: &mut Call| call.reported.destination = "1".to_owned();
-        let relation_of = |attempt| relation(&call(0, |_| {}), &call(60, other), attempt);
-        assert_eq!(relation_of(true), Relation::Differs("destination"));
-        let unsaid = relation(&call(0, |_| {}), &call(60, |_| {}), false);
+        let relation_of = |said| relation(&call(0, |_| {}), &call(60, other), said);
+        assert_eq!(relation_of(ATTEMPT), Relation::Differs("destination"));
+        let unsaid = relation(&call(0, |_| {}), &call(60, |_| {}), ALL);
         assert_eq!(unsaid, Relation::Differs("disposition"));
+    }
+
+    /// The repeat of a call's end, which was completed by its authorisation when it came first.
+    #[test]
+    fn what_a_record_leaves_out_is_no_difference() {
+        let nothing = Said { billsec: false, duration: false, disposition: false, ..ALL };
+        assert_eq!(relation(&call(60, |_| {}), &call(0, |_| {}), nothing), Relation::Same);
+        let unanswered = Said { disposition: true, ..nothing };
+        let relation = relation(&call(60, |_| {}), &call(0, |_| {}), unanswered);
+        assert_eq!(relation, Relation::Differs("disposition"));
     }
 }

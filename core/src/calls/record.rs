@@ -42,8 +42,33 @@ pub(crate) struct Record {
     /// None: whose the origination point is.
     pub(crate) originator: Option<UserRef>,
     pub(crate) terminator: Option<UserRef>,
+    pub(crate) said: Said,
+}
+
+/// What a record says by itself. The rest was concluded, and tells nothing of a call that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
     /// It may be one of several attempts under one id.
     pub(crate) attempt: bool,
+    /// How long the call was answered.
+    pub(crate) billsec: bool,
+    /// How long it lasted.
+    pub(crate) duration: bool,
+    /// Whether it was answered.
+    pub(crate) disposition: bool,
+}
+
+impl Said {
+    fn of(record: &CallRecord) -> Self {
+        let duration = record.duration_ms.is_some() || record.end_time.is_some();
+        let billsec = record.billsec_ms.is_some() || duration && record.answer_time.is_some();
+        Self {
+            attempt: record.attempt,
+            billsec,
+            duration,
+            disposition: billsec || record.disposition() != pb::Disposition::Unspecified,
+        }
+    }
 }
 
 fn invalid(field: &str, problem: &'static str) -> Rejection {
@@ -75,6 +100,7 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
     text("destination", &record.destination)?;
     let start_time = time("start_time", record.start_time.as_ref())?
         .ok_or_else(|| invalid("start_time", "is required"))?;
+    let said = Said::of(&record);
     let (duration, billsec) = durations(&record, start_time)?;
     let disposition = pb::Disposition::try_from(record.disposition)
         .map_err(|_| invalid("disposition", "is unknown"))?;
@@ -109,7 +135,7 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
     Ok(Record {
         originator,
         terminator: UserRef::new(record.terminator_id, record.terminator),
-        attempt: record.attempt,
+        said,
         reported: Reported {
             call_id: record.call_id,
             start_time,

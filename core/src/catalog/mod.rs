@@ -18,11 +18,12 @@ use std::{
 pub(crate) use store::lock_for_change;
 
 use arc_swap::ArcSwap;
+use tokio::time::timeout;
 
 use crate::{
     access::{self, keys::ApiKeys},
     currencies::{self, Currencies},
-    error::Result,
+    error::{Error, Result},
     managers::{self, ManagerGroups},
     points::{self, Points},
     pools::{self, PoolRevisions},
@@ -33,6 +34,8 @@ use crate::{
 
 /// How often other processes' changes are looked for.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// How long an answer to that is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Everything in the catalog, as of one revision.
 #[derive(Debug)]
@@ -119,7 +122,9 @@ impl Catalog {
     pub(crate) async fn follow(self: Arc<Self>, db: Db) {
         loop {
             tokio::time::sleep(POLL_INTERVAL).await;
-            let current = match store::revision(&db).await {
+            // On a connection that has gone deaf nobody would hear of changes for long.
+            let looked = timeout(PATIENCE, store::revision(&db)).await;
+            let current = match looked.unwrap_or(Err(Error::Busy)) {
                 Ok(revision) => revision,
                 Err(error) => {
                     tracing::warn!(error = ?error, "cannot look for changed settings");

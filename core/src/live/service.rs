@@ -60,7 +60,7 @@ impl Service {
         };
         let user = match UserRef::new(request.originator_id, request.originator.clone()) {
             Some(UserRef::Id(id)) => self.0.directory.lately_by_id(id).await?,
-            Some(UserRef::Username(name)) => self.0.directory.lately_by_username(&name).await?,
+            Some(UserRef::Username(name)) => self.0.directory.by_username(&name).await?,
             None => {
                 let point = point.ok_or_else(|| Error::invalid("originator_id", "is required"))?;
                 self.0.directory.lately_by_id(point.user).await?

@@ -16,6 +16,8 @@ use crate::{
 };
 
 const MAX_REJECTED: usize = 1_000;
+/// How many characters of a sender's reason are kept.
+const MAX_REASON: usize = 1_000;
 
 /// A deck on its way in.
 pub(super) struct Import {
@@ -63,6 +65,18 @@ impl Import {
                     self.report.rejected_lines.push(RejectedLine { number: line.number, reason });
                 }
             }
+        }
+    }
+
+    /// Counts a line that its sender could not read.
+    pub(super) fn add_refused(&mut self, line: pb::RefusedLine) {
+        self.report.lines += 1;
+        self.report.rejected += 1;
+        self.refused.without_prefix |= line.prefixes.is_empty();
+        self.refused.prefixes.extend(line.prefixes);
+        if self.report.rejected_lines.len() < MAX_REJECTED {
+            let reason = line.reason.chars().take(MAX_REASON).collect();
+            self.report.rejected_lines.push(RejectedLine { number: line.number, reason });
         }
     }
 

@@ -100,6 +100,9 @@ fn effective_from(text: &str, zone: &TimeZone) -> Result<i64, String> {
     if text.is_empty() {
         return Ok(i64::MIN);
     }
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(time.as_microsecond());
+    }
     let midnight = format!("{text} 00:00:00");
     let time = [text, &midnight].into_iter().find_map(|text| text.parse::<DateTime>().ok());
     // Of a time that clocks show twice the first is meant, of one that they skip the next.

@@ -255,6 +255,9 @@ impl TariffsService for Service {
             for line in &lines.lines {
                 import.add(line);
             }
+            for line in lines.refused {
+                import.add_refused(line);
+            }
         }
         Ok(Response::new(import.finish(&self.0, caller.origin()).await?))
     }

@@ -28,6 +28,8 @@ use crate::{
 
 /// How long what was read is believed where others may have changed it since.
 const BELIEVED_FOR: Duration = Duration::from_millis(250);
+/// How many users are remembered for that long; then it starts anew.
+const REMEMBERED: usize = 100_000;
 
 /// A balance, and the ledger entry that made it.
 #[derive(Clone, Copy, Debug)]
@@ -193,16 +195,24 @@ impl Directory {
     }
 
     /// Takes in the state of a user as it was when it was asked for, or later. Returns the newest
-    /// that is known.
+    /// that is known; where others change users, what the database has said: it may have gone back.
     fn remember(&self, identity: Identity, asked: Instant) -> Arc<Identity> {
+        if !self.exclusive && self.memory.identities.len() >= REMEMBERED {
+            self.memory.identities.clear();
+            self.memory.by_username.clear();
+        }
         let new = Known { asked, identity: Arc::new(identity) };
         let newest = {
             let id = new.identity.id;
             let mut known = self.memory.identities.entry(id).or_insert_with(|| new.clone());
-            if known.identity.version <= new.identity.version {
-                *known = new;
+            let is_newer = match self.exclusive {
+                true => known.identity.version <= new.identity.version,
+                false => known.asked <= new.asked,
+            };
+            if is_newer {
+                *known = new.clone();
             }
-            known.identity.clone()
+            if self.exclusive { known.identity.clone() } else { new.identity }
         };
         if !newest.deleted {
             self.memory.by_username.insert(newest.username.clone(), newest.id);

@@ -133,7 +133,7 @@ pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
     {
         if let Some(list) = list {
             enums::known::<pb::ListUse>(field, list.r#use)?;
-            // What it restricts is then up to the pool, and without one nothing.
+            // Without one, a blacklist has no numbers and refuses nobody; a whitelist allows nobody.
             let pool = list.number_pool_id;
             if pool != 0 && !snapshot.pools.contains_key(&PoolId(pool)) {
                 return Err(Error::NumberPoolNotFound);

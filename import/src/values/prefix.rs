@@ -205,7 +205,11 @@ fn one(text: &str) -> Option<One> {
         && !(dialled && prefix.starts_with('0'));
     // `1E+05` and words such as "Total" are no prefixes.
     let letters = prefix.bytes().filter(u8::is_ascii_alphabetic).count();
-    let plausible = letters == 0 || letters < prefix.len() && !spaced && !text.contains('+');
+    // Before a number letters route a call; in it, or one that looks like a digit, they are slips.
+    let is_slip = prefix.starts_with(|c: char| c.is_ascii_digit())
+        || letters == 1 && prefix.starts_with(['O', 'o', 'I', 'l']);
+    let routes = !is_slip && !spaced && letters < prefix.len() && !text.contains('+');
+    let plausible = letters == 0 || routes;
     (usable && plausible && !open).then_some(One { prefix, dialled, wildcard })
 }
 

@@ -158,8 +158,11 @@ async fn change_everything(books: &Books) {
     tariffs.delete_tariff(DeleteTariffRequest { id: Some(id) }).await.unwrap();
     let line = RateLine { prefix: "370".into(), rate: "1".into(), ..Default::default() };
     let options = ImportRatesOptions { tariff_id: Some(1), ..Default::default() };
-    let parts = [Part::Options(options), Part::Lines(RateLines { lines: vec![line] })]
-        .map(|part| ImportRatesRequest { part: Some(part) });
+    let parts = [
+        Part::Options(options),
+        Part::Lines(RateLines { lines: vec![line], ..Default::default() }),
+    ]
+    .map(|part| ImportRatesRequest { part: Some(part) });
     tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
     let request =
         RerateCallsRequest { from: at(START - 500_000), till: at(START), ..Default::default() };

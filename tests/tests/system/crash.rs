@@ -12,7 +12,8 @@ use std::{
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
-    AdjustBalanceRequest, ListLedgerEntriesRequest, accounts_service_client::AccountsServiceClient,
+    AdjustBalanceRequest, GetBalanceRequest, ListLedgerEntriesRequest,
+    accounts_service_client::AccountsServiceClient,
 };
 use tollbook_tests::{
     contract::{Fixture, decimal},
@@ -123,6 +124,50 @@ async fn a_backup_is_one_moment_of_a_server_at_work() {
     assert!((at_least..=all).contains(&entries), "{entries}");
     let (_, done) = over_grpc(admin, 0, acknowledged).await;
     assert_eq!(done.len(), all / 4);
+}
+
+/// A restore is undone by what it has put aside, with what a server that was killed had left in the
+/// log; and what is no database, or has nobody in it, takes no database's place.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restore_put_aside_comes_back_whole() {
+    let data = Data::new(tollbook_tests::server::Backend::Sqlite).unwrap();
+    let server = Server::start(&data);
+    Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
+    let token = data.token(&["undone"]);
+    let admin = bearer(server.channel().await, &token);
+    let database = data.directory().join("tollbook.db");
+    let backup = data.directory().join("backup.db");
+    let run = |command: &str, file: &std::path::Path, args: &[&str]| {
+        let output = data.command().arg(command).arg(file).args(args).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    assert!(run("backup", &backup, &[]).0);
+    let adjusted = AccountsServiceClient::new(admin).adjust_balance(request(0, 1)).await.unwrap();
+    let balance = adjusted.into_inner().entry.unwrap().balance_after;
+    // Killed, so that the change is in the log.
+    drop(server);
+    assert!(run("restore", &backup, &["--replace"]).0);
+    let aside = data.directory().join("tollbook.db.before-restore");
+    let (ok, said) = run("restore", &aside, &["--replace"]);
+    assert!(ok, "{said}");
+
+    for (name, contents) in [("empty", &b""[..]), ("text", b"no database at all")] {
+        let file = data.directory().join(name);
+        std::fs::write(&file, contents).unwrap();
+        let (ok, said) = run("restore", &file, &["--replace"]);
+        assert!(!ok && said.contains("it is no database"), "{said}");
+    }
+    assert!(database.exists());
+    let left = std::fs::read_dir(data.directory()).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.contains("unfinished")).count(), 0);
+
+    let server = Server::start(&data);
+    let admin = bearer(server.channel().await, &token);
+    let asked = GetBalanceRequest { user_id: Some(user_of(0)), ..Default::default() };
+    let answer = AccountsServiceClient::new(admin).get_balance(asked).await.unwrap().into_inner();
+    assert_eq!(answer.balance, balance);
 }
 
 /// The user whom only this client changes.

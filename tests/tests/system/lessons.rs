@@ -45,8 +45,11 @@ async fn entries(books: &Books) -> i64 {
 async fn set_rate(books: &Books, rate: &str) {
     let line = RateLine { prefix: "370".into(), rate: rate.to_owned(), ..Default::default() };
     let options = ImportRatesOptions { tariff_id: Some(1), ..Default::default() };
-    let parts = [Part::Options(options), Part::Lines(RateLines { lines: vec![line] })]
-        .map(|part| ImportRatesRequest { part: Some(part) });
+    let parts = [
+        Part::Options(options),
+        Part::Lines(RateLines { lines: vec![line], ..Default::default() }),
+    ]
+    .map(|part| ImportRatesRequest { part: Some(part) });
     let mut tariffs = TariffsServiceClient::new(books.admin.clone());
     tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
 }

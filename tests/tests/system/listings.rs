@@ -32,7 +32,10 @@ async fn large_tariff(books: &Books) -> i64 {
         ..Default::default()
     });
     let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
-    let parts = [Part::Options(options), Part::Lines(RateLines { lines: lines.collect() })];
+    let parts = [
+        Part::Options(options),
+        Part::Lines(RateLines { lines: lines.collect(), ..Default::default() }),
+    ];
     let parts = parts.map(|part| ImportRatesRequest { part: Some(part) });
     tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
     tariff_id

@@ -1,5 +1,7 @@
 //! Calls under way: nobody spends what he does not have, and nothing is reserved for ever.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, AuthorizeCallRequest, AuthorizeCallResponse, CallRecord,
@@ -172,6 +174,47 @@ async fn a_call_from_its_beginning_to_its_end() {
         let update = UpdateCallRequest { call_id: "a-call".to_owned(), max_duration: 60 };
         assert_eq!(live(&books).update_call(update).await.unwrap_err().code(), Code::NotFound);
         books.check(8 + 1).await;
+    })
+    .await;
+}
+
+/// The end of a call, said twice in the same words: the second time there is no authorisation any more
+/// that completes them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_call_is_repeated_whatever_it_leaves_out() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        books.prepaid("10").await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let at = |before: i64| {
+            let seconds = i64::try_from(now).unwrap() - before;
+            Some(prost_types::Timestamp { seconds, nanos: 0 })
+        };
+        let full = CallRecord {
+            originator: "user6".to_owned(),
+            destination: "37061234567".to_owned(),
+            start_time: at(30),
+            ..Default::default()
+        };
+        for (number, record) in [
+            CallRecord { end_time: at(0), ..full.clone() },
+            CallRecord { answer_time: at(20), ..full.clone() },
+            full.clone(),
+            CallRecord::default(),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let call_id = format!("twice{number}");
+            authorize(&books, request(&call_id)).await;
+            let start = StartCallRequest { call_id: call_id.clone(), answer_time: at(20) };
+            live(&books).start_call(start).await.unwrap();
+            let record = CallRecord { call_id, ..record };
+            let first = finish(&books, record.clone()).await.unwrap();
+            let again = finish(&books, record).await.unwrap();
+            assert!(!first.duplicate && again.duplicate, "{number}");
+            assert_eq!(first.call, again.call);
+        }
     })
     .await;
 }

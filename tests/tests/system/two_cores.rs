@@ -115,8 +115,11 @@ async fn rates_and_tariffs(one: &Authorized, other: &Authorized) {
     assert_eq!(price(other).await, "0.33");
     let line = RateLine { prefix: "370".into(), rate: "0.66".into(), ..Default::default() };
     let options = ImportRatesOptions { tariff_id: Some(1), ..Default::default() };
-    let parts = [Part::Options(options), Part::Lines(RateLines { lines: vec![line] })]
-        .map(|part| ImportRatesRequest { part: Some(part) });
+    let parts = [
+        Part::Options(options),
+        Part::Lines(RateLines { lines: vec![line], ..Default::default() }),
+    ]
+    .map(|part| ImportRatesRequest { part: Some(part) });
     TariffsServiceClient::new(one.clone()).import_rates(tokio_stream::iter(parts)).await.unwrap();
     soon("a rate", async || price(other).await == "0.66").await;
 

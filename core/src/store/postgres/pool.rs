@@ -23,7 +23,7 @@ use crate::store::DatabaseError;
 /// How long a connection is waited for.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may be idle and is still taken to be alive.
-const FRESH: Duration = Duration::from_secs(1);
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// How long a connection is used: the server's side of it grows.
 const LIFETIME: Duration = Duration::from_secs(1800);
 

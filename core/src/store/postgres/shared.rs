@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::pool::{ACQUIRE_TIMEOUT, Connection, Maker};
+use super::pool::{ACQUIRE_TIMEOUT, Connection, FRESH, Maker};
 use crate::store::DatabaseError;
 
 /// How many ask on one connection at once. Others wait until some of them have their answers.
@@ -61,9 +61,17 @@ impl Shared {
         let asking = async {
             let permit = self.permits.clone().acquire_owned().await;
             let permit = permit.map_err(|_| DatabaseError::NoConnection)?;
-            let calmest = self.places.iter().min_by_key(|place| place.asking());
+            let calmest = self.places.iter().min_by_key(|place| (place.is_stuck(), place.asking()));
             let turn = Turn::new(calmest.ok_or(DatabaseError::NoConnection)?, permit);
-            let connection = turn.place.connection(&self.maker).await?;
+            let connection = match turn.place.fresh() {
+                Some(connection) => connection,
+                // To its end whoever leaves: somebody has to find out whether it still works.
+                None => {
+                    let (place, maker) = (turn.place.clone(), self.maker.clone());
+                    let made = tokio::spawn(async move { place.connection(&maker).await }).await;
+                    made.map_err(|_| DatabaseError::NoConnection)??
+                }
+            };
             Ok(Asking { connection, turn })
         };
         timeout(ACQUIRE_TIMEOUT, asking).await.unwrap_or(Err(DatabaseError::NoConnection))
@@ -101,13 +109,19 @@ impl Place {
         *self.worked() = Instant::now();
     }
 
+    /// Whether those who ask have waited for a while: for a slow statement, or in vain.
+    fn is_stuck(&self) -> bool {
+        self.asking() > 0 && self.worked().elapsed() > FRESH
+    }
+
+    /// Its connection, if it was seen to work just now.
+    fn fresh(&self) -> Option<Arc<Connection>> {
+        let worked = *self.worked();
+        self.connection.load_full().filter(|known| known.is_fresh(worked))
+    }
+
     /// Its connection; a new one where there is none that works.
     async fn connection(&self, maker: &Maker) -> Result<Arc<Connection>, DatabaseError> {
-        let worked = *self.worked();
-        let known = self.connection.load_full().filter(|known| known.is_fresh(worked));
-        if let Some(known) = known {
-            return Ok(known);
-        }
         let _making = self.making.lock().await;
         // Somebody else may have done it meanwhile.
         let worked = *self.worked();

@@ -217,7 +217,10 @@ async fn large_tariff(books: &Books) -> i64 {
         ..Default::default()
     });
     let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
-    let parts = [Part::Options(options), Part::Lines(RateLines { lines: lines.collect() })];
+    let parts = [
+        Part::Options(options),
+        Part::Lines(RateLines { lines: lines.collect(), ..Default::default() }),
+    ];
     let parts = parts.map(|part| ImportRatesRequest { part: Some(part) });
     tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
     tariff_id
@@ -395,7 +398,10 @@ async fn f16_rates_of_two_moments_are_never_mixed() {
         }
         let line = RateLine { prefix: "8".to_owned(), rate: "1".to_owned(), ..Default::default() };
         let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
-        let parts = [Part::Options(options), Part::Lines(RateLines { lines: vec![line] })];
+        let parts = [
+            Part::Options(options),
+            Part::Lines(RateLines { lines: vec![line], ..Default::default() }),
+        ];
         let parts = parts.map(|part| ImportRatesRequest { part: Some(part) });
         tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
         let end = loop {
