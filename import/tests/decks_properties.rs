@@ -263,3 +263,14 @@ fn a_table_feeds_the_reader_of_calls() {
     let numbers: Vec<u64> = rows.map(|row| row.unwrap().0).collect();
     assert_eq!(numbers, [1, 3, 4, 5, 6, 8]);
 }
+
+/// What says that it is larger than the limit once unpacked is not unpacked.
+#[test]
+fn a_workbook_too_large_is_refused() {
+    let workbook = include_bytes!("decks/cases/workbooks/input.xlsx").to_vec();
+    let part = Part::from_bytes("input.xlsx", workbook.clone()).unwrap();
+    let mut options = TableOptions::default();
+    options.limits.held = workbook.len() as u64 + 1;
+    let error = Table::open(part, &options, &|_| false).unwrap_err();
+    assert!(matches!(error, tollbook_import::Error::TooLarge { .. }), "{error}");
+}

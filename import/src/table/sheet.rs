@@ -54,6 +54,9 @@ impl SheetRows {
         limits: Limits,
     ) -> Result<Self, Error> {
         let (name, bytes) = part.held(limits)?;
+        if unpacked(&bytes) > limits.held {
+            return Err(Error::TooLarge { name, limit: limits.held });
+        }
         // The library trusts lengths and offsets in old workbooks, and panics where they lie. It
         // also trusts their sizes, so that one made to exhaust memory can: read workbooks where
         // that ends one command, not a server.
@@ -161,6 +164,13 @@ impl SheetRows {
         row.raw.push_str(raw.join("\t").trim_end());
         true
     }
+}
+
+/// How large what is packed in a workbook says to be; 0 of one that is not packed, or damaged.
+fn unpacked(bytes: &[u8]) -> u64 {
+    let Ok(mut archive) = zip::ZipArchive::new(Cursor::new(bytes)) else { return 0 };
+    let sizes = (0..archive.len()).map(|at| archive.by_index_raw(at).map_or(0, |file| file.size()));
+    sizes.fold(0, u64::saturating_add)
 }
 
 fn workbook_error(name: &str, reason: &str) -> Error {
