@@ -426,7 +426,7 @@ fn units(word: &str, in_front: bool) -> bool {
 /// take one price for all calls.
 fn refused(name: &str) -> Option<&'static str> {
     // `origin` is a field: its column may be empty.
-    if FIELDS.field(name).is_some() {
+    if name.is_empty() || FIELDS.field(name).is_some() {
         return None;
     }
     let has = |words: &[&str]| name.split(' ').any(|word| words.contains(&word));

@@ -44,7 +44,7 @@ impl Vocabulary {
     pub fn field(&self, name: &str) -> Option<(&'static str, String)> {
         // A longer text is a sentence, and may be made to be read slowly.
         const LONGEST: usize = 80;
-        if name.len() > LONGEST {
+        if name.is_empty() || name.len() > LONGEST {
             return None;
         }
         let normal = normalised(name);
