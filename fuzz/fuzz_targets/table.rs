@@ -11,6 +11,10 @@ use tollbook_import::{
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(part) = Part::from_bytes("input", bytes.to_vec()) else { return };
+    // These another library reads, whose panics are caught.
+    if part.is_workbook() {
+        return;
+    }
     let Ok(mut table) = Table::open(part, &TableOptions::default(), &|name| name == "rate") else {
         return;
     };

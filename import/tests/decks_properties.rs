@@ -249,3 +249,28 @@ fn decks_are_read_in_linear_time() {
         assert!(many < most, "{head:?} {part:?}: {few:?}, then {many:?}");
     }
 }
+
+/// Calls in a workbook are read by the reader of calls, decks on another thread than opened.
+#[test]
+fn a_table_feeds_the_reader_of_calls() {
+    fn is_send<T: Send>(_: &T) {}
+    let workbook = include_bytes!("decks/cases/workbooks/input.xlsx").to_vec();
+    let part = Part::from_bytes("input.xlsx", workbook).unwrap();
+    let table = Table::open(part, &TableOptions::default(), &|_| false).unwrap();
+    is_send(&table);
+    is_send(&deck(b"prefix,rate\n1,1\n").unwrap());
+    let rows: tollbook_import::calls::SheetRows = Box::new(table.into_cells());
+    let numbers: Vec<u64> = rows.map(|row| row.unwrap().0).collect();
+    assert_eq!(numbers, [1, 3, 4, 5, 6, 8]);
+}
+
+/// What says that it is larger than the limit once unpacked is not unpacked.
+#[test]
+fn a_workbook_too_large_is_refused() {
+    let workbook = include_bytes!("decks/cases/workbooks/input.xlsx").to_vec();
+    let part = Part::from_bytes("input.xlsx", workbook.clone()).unwrap();
+    let mut options = TableOptions::default();
+    options.limits.held = workbook.len() as u64 + 1;
+    let error = Table::open(part, &options, &|_| false).unwrap_err();
+    assert!(matches!(error, tollbook_import::Error::TooLarge { .. }), "{error}");
+}

@@ -391,6 +391,10 @@ pub(super) fn is_currency(word: &str) -> bool {
     matches!(word, "$" | "€" | "£" | "us$" | "euro" | "euros") || CURRENCIES.contains(&word)
 }
 
+pub(super) fn is_date_format(word: &str) -> bool {
+    matches!(word, "dd" | "mm" | "mmm" | "mon" | "yy" | "yyyy")
+}
+
 fn units(word: &str, in_front: bool) -> bool {
     let time = matches!(
         word,
@@ -414,12 +418,17 @@ fn units(word: &str, in_front: bool) -> bool {
             | "pence"
             | "p"
     );
-    is_currency(word) || time && !in_front
+    let date = is_date_format(word) || matches!(word, "utc" | "gmt");
+    is_currency(word) || (time || date) && !in_front
 }
 
 /// Columns on which a price depends and that a rate has no place for. Passing over them would
 /// take one price for all calls.
 fn refused(name: &str) -> Option<&'static str> {
+    // `origin` is a field: its column may be empty.
+    if name.is_empty() || FIELDS.field(name).is_some() {
+        return None;
+    }
     let has = |words: &[&str]| name.split(' ').any(|word| words.contains(&word));
     if has(&[
         "inter",
@@ -448,7 +457,7 @@ fn refused(name: &str) -> Option<&'static str> {
         "caller",
         "calling",
     ];
-    if has(&origin) && !is_field(name) {
+    if has(&origin) {
         return Some("rates that depend on the origin of the caller are not supported");
     }
     let band = ["peak", "offpeak", "weekend", "night", "evening", "holiday", "weekday"];
@@ -459,9 +468,8 @@ fn refused(name: &str) -> Option<&'static str> {
              end_time and day_type",
         );
     }
+    if has(&["rate", "price", "cost"]) && name.split(' ').count() <= 5 {
+        return Some("another price: ignore it by its name if rates do not depend on it");
+    }
     None
-}
-
-fn is_field(name: &str) -> bool {
-    ALL.iter().any(|field| field.synonyms.contains(&name) || field.name == name)
 }

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
-    fields::is_currency,
+    fields::{is_currency, is_date_format},
     shortened,
     words::{NoRate, blocked, is_total, no_rate},
 };
@@ -93,10 +93,11 @@ impl Reader {
         sample: &[Row],
     ) -> Result<Self, Error> {
         let at = Positions::new(&columns);
-        let order = profile.date_order()?;
-        let zone = profile.zone(&options.time_zone)?;
+        let (order, utc) = dates(&columns, profile)?;
+        let zone = if utc { TimeZone::UTC } else { profile.zone(&options.time_zone)? };
         let factor = profile.factor.as_deref().map(factor).transpose()?;
         check_columns(&columns, &at, options.currency.as_deref(), factor.is_some())?;
+        currency_above(&columns, options.currency.as_deref())?;
         let effective_from = profile
             .effective_from
             .as_deref()
@@ -205,6 +206,10 @@ impl Reader {
         if prefixes.wildcard {
             notes.push(Note::Wildcard);
         }
+        let area = cell(row, at.area_code);
+        if area.starts_with('0') || prefixes.prefixes.iter().any(|p| p.starts_with('0')) {
+            notes.push(Note::LeadingZero);
+        }
         if hours.len() > 1 && days != Days::All {
             notes.push(Note::AcrossMidnight);
         }
@@ -259,7 +264,7 @@ impl Reader {
             let problem = "several country codes with area codes of one".to_owned();
             return Err(Problem::Contradiction(problem));
         };
-        let mut areas = value("area_code", values::prefixes(area, self.prefixes))?;
+        let mut areas = value("area_code", values::area_codes(area, self.prefixes))?;
         for area in &mut areas.prefixes {
             // Of three digits no country has area codes that begin with its own code.
             if code.len() >= 3 && area.len() > code.len() && area.starts_with(code.as_str()) {
@@ -451,6 +456,18 @@ fn agreed(what: &str, values: &[Option<u32>]) -> Result<Option<u32>, Problem> {
     }
 }
 
+/// The order of dates and whether they are in UTC, as the profile says, or else the name of the
+/// column: `Effective Date (DD/MM/YYYY GMT)`.
+fn dates(columns: &Columns, profile: &Profile) -> Result<(Option<DateOrder>, bool), Error> {
+    let units = columns.units("effective_from");
+    let of_name = || {
+        let format: Vec<_> = units.split(' ').filter(|unit| is_date_format(unit)).collect();
+        DateOrder::parse(&format.join(" "))
+    };
+    let utc = units.split(' ').any(|unit| matches!(unit, "utc" | "gmt"));
+    Ok((profile.date_order()?.or_else(of_name), utc && profile.time_zone.is_none()))
+}
+
 fn factor(text: &str) -> Result<Decimal, Error> {
     let factor: Option<Decimal> = text.trim().parse().ok();
     factor
@@ -502,6 +519,10 @@ fn check_columns(
                 if !has_factor {
                     refuse(position, "say the factor that makes it the tariff's unit".to_owned());
                 }
+            } else if is_date_format(unit) || matches!(unit, "utc" | "gmt") {
+                if !matches!(field, "effective_from" | "effective_until") {
+                    refuse(position, "it is named as a date".to_owned());
+                }
             } else if field == "rate" && is_seconds {
                 refuse(position, "rates are per minute".to_owned());
             } else if !money && is_minutes {
@@ -538,6 +559,26 @@ fn dates_above(columns: &Columns, order: Option<DateOrder>) -> Result<(), Error>
             let text = shortened(text);
             return Err(Error::Profile(format!(
                 "line {line} says {text:?}: give effective_from, or leave the line out"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A currency above the header is that of all rates.
+fn currency_above(columns: &Columns, tariff: Option<&str>) -> Result<(), Error> {
+    let Some(tariff) = tariff else { return Ok(()) };
+    for (line, text) in columns.above() {
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && !"$€£".contains(c));
+        let other = |word: &&str| {
+            // `TRY` is a currency, `try` is a word.
+            let code = word.to_uppercase() == **word && is_currency(&word.to_lowercase());
+            code && !same_currency(word, tariff)
+        };
+        if let Some(word) = words.find(other) {
+            return Err(Error::Profile(format!(
+                "line {line} speaks of {word}, where the tariff is in {tariff}: leave the line \
+                 out if the rates are in {tariff} all the same"
             )));
         }
     }

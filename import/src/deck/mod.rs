@@ -96,9 +96,12 @@ pub enum Note {
     /// `00` of international dialling was dropped from the prefix.
     #[error("00 before the prefix was dropped: numbers arrive without it")]
     Dialled,
-    /// `x` behind the prefix was dropped.
-    #[error("x for any digit behind the prefix was dropped")]
+    /// `x` or `*` behind the prefix was dropped.
+    #[error("x or * for any digit behind the prefix was dropped")]
     Wildcard,
+    /// The prefix or area code begins with 0, as numbers are dialled within a country.
+    #[error("the prefix or area code begins with 0: most numbers arrive without it")]
+    LeadingZero,
     /// The hours cross midnight and hold for some days only: what is after midnight holds for the
     /// same days as what is before, not for the mornings after.
     #[error("hours across midnight: both parts hold on the days given")]

@@ -44,7 +44,7 @@ impl Vocabulary {
     pub fn field(&self, name: &str) -> Option<(&'static str, String)> {
         // A longer text is a sentence, and may be made to be read slowly.
         const LONGEST: usize = 80;
-        if name.len() > LONGEST {
+        if name.is_empty() || name.len() > LONGEST {
             return None;
         }
         let normal = normalised(name);
@@ -125,7 +125,7 @@ impl std::fmt::Display for ColumnRef {
 
 /// What the operator says of the columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Selection {
     /// Which column a field is, by the field's name. Others are found by their names.
     pub columns: BTreeMap<String, ColumnRef>,
@@ -253,7 +253,7 @@ impl Columns {
         &self.ignored
     }
 
-    /// The lines above the header, with their numbers: what a carrier says of the whole table.
+    /// The cells of each row above the header, with its line: what a carrier says of the whole table.
     #[must_use]
     pub fn above(&self) -> &[(u64, String)] {
         &self.above
@@ -331,7 +331,8 @@ pub fn columns(
                 }
                 break;
             }
-            columns.above.push((row.line(), row.raw().trim().to_owned()));
+            let cells: Vec<_> = row.cells().filter(|cell| !cell.is_empty()).collect();
+            columns.above.push((row.line(), cells.join(", ")));
         }
         columns.header_line = Some(header);
     } else {

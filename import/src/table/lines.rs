@@ -27,6 +27,8 @@ pub(super) struct Lines {
     encoding: &'static Encoding,
     limit: usize,
     bytes: Vec<u8>,
+    /// The likeliest code page of the beginning, if that is not UTF-8.
+    likely: Option<&'static Encoding>,
 }
 
 impl Lines {
@@ -59,7 +61,11 @@ impl Lines {
             line_encoding = UTF_8;
         }
         let end = if head.contains(&b'\n') || !head.contains(&b'\r') { b'\n' } else { b'\r' };
+        // A character that the sample ends within is no mistake.
+        let is_utf8 = std::str::from_utf8(&head).map_or_else(|e| e.error_len().is_none(), |_| true);
+        let likely = (!is_utf8).then(|| code_page(&head));
         Self {
+            likely,
             input: BufReader::with_capacity(64 * 1024, Box::new(Cursor::new(head).chain(rest))),
             number: 0,
             end,
@@ -126,7 +132,7 @@ impl Lines {
                 return;
             }
             if !self.said && self.encoding == UTF_8 {
-                self.encoding = code_page(&self.bytes);
+                self.encoding = self.likely.unwrap_or_else(|| code_page(&self.bytes));
             }
         }
         let (decoded, _) = self.encoding.decode_without_bom_handling(&self.bytes);
@@ -134,11 +140,11 @@ impl Lines {
     }
 }
 
-/// The likeliest code page of a line that is not UTF-8. Of one byte a character: where a character
+/// The likeliest code page of text that is not UTF-8. Of one byte a character: where a character
 /// has two, what a caller calls himself could swallow a separator.
-fn code_page(line: &[u8]) -> &'static Encoding {
+fn code_page(text: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(line, true);
+    detector.feed(text, true);
     let guess = detector.guess(None, Utf8Detection::Deny);
     if guess.is_single_byte() { guess } else { WINDOWS_1252 }
 }

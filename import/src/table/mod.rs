@@ -12,7 +12,7 @@ mod sheet;
 mod source;
 mod split;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, io};
 
 use encoding_rs::Encoding;
 
@@ -265,6 +265,31 @@ impl Table {
         }
         let rows = self.ahead.make_contiguous();
         Ok(&rows[..count.min(rows.len())])
+    }
+
+    /// Its rows as line numbers and cells, for readers that take these, as
+    /// [`CallFile::rows`](crate::calls::CallFile::rows) does of workbooks. A row that cannot be
+    /// split ends it with an error: use [`read_row`](Self::read_row) for files of text.
+    pub fn into_cells(mut self) -> impl Iterator<Item = io::Result<(u64, Vec<String>)>> + Send {
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let row = match self.next_row() {
+                Ok(Some(row)) => row,
+                Ok(None) => return None,
+                Err(error) => {
+                    ended = true;
+                    return Some(Err(io::Error::other(error)));
+                }
+            };
+            if let Some(problem) = row.problem() {
+                ended = true;
+                return Some(Err(io::Error::new(io::ErrorKind::InvalidData, problem)));
+            }
+            Some(Ok((row.line(), row.cells().map(str::to_owned).collect())))
+        })
     }
 
     fn read(&mut self, row: &mut Row) -> Result<bool, Error> {

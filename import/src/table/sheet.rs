@@ -1,6 +1,9 @@
 //! Rows out of workbooks: XLSX, XLSB, XLS and ODS.
 
-use std::io::Cursor;
+use std::{
+    io::Cursor,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use calamine::{Data, ExcelDateTime, Reader, SheetType, SheetVisible, Sheets};
 use serde::{Deserialize, Serialize};
@@ -51,17 +54,34 @@ impl SheetRows {
         limits: Limits,
     ) -> Result<Self, Error> {
         let (name, bytes) = part.held(limits)?;
-        let book = calamine::open_workbook_auto_from_rs(Cursor::new(bytes));
-        let mut book = book.map_err(|error| workbook_error(&name, &error.to_string()))?;
-        let mut rows = match sheet {
-            Some(sheet) => {
-                let title = chosen(&book, sheet, &name)?;
-                Self::read_sheet(&mut book, &title, &name, limits)?
-            }
-            None => only(&mut book, &name, limits)?,
-        };
+        if unpacked(&bytes) > limits.held {
+            return Err(Error::TooLarge { name, limit: limits.held });
+        }
+        // The library trusts lengths and offsets in old workbooks, and panics where they lie. It
+        // also trusts their sizes, so that one made to exhaust memory can: read workbooks where
+        // that ends one command, not a server.
+        let read = AssertUnwindSafe(|| Self::read_book(&name, bytes, sheet, limits));
+        let mut rows =
+            catch_unwind(read).unwrap_or_else(|_| Err(workbook_error(&name, "it is damaged")))?;
         rows.next = rows.cells.partition_point(|cell| u64::from(cell.row) < skip);
         Ok(rows)
+    }
+
+    fn read_book(
+        name: &str,
+        bytes: Vec<u8>,
+        sheet: Option<&SheetRef>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let book = calamine::open_workbook_auto_from_rs(Cursor::new(bytes));
+        let mut book = book.map_err(|error| workbook_error(name, &error.to_string()))?;
+        match sheet {
+            Some(sheet) => {
+                let title = chosen(&book, sheet, name)?;
+                Self::read_sheet(&mut book, &title, name, limits)
+            }
+            None => only(&mut book, name, limits),
+        }
     }
 
     fn read_sheet(book: &mut Book, title: &str, name: &str, limits: Limits) -> Result<Self, Error> {
@@ -144,6 +164,13 @@ impl SheetRows {
         row.raw.push_str(raw.join("\t").trim_end());
         true
     }
+}
+
+/// How large what is packed in a workbook says to be; 0 of one that is not packed, or damaged.
+fn unpacked(bytes: &[u8]) -> u64 {
+    let Ok(mut archive) = zip::ZipArchive::new(Cursor::new(bytes)) else { return 0 };
+    let sizes = (0..archive.len()).map(|at| archive.by_index_raw(at).map_or(0, |file| file.size()));
+    sizes.fold(0, u64::saturating_add)
 }
 
 fn workbook_error(name: &str, reason: &str) -> Error {

@@ -263,14 +263,17 @@ fn read_head(name: &str, reader: &mut dyn Read) -> Result<Vec<u8>, Error> {
     Ok(head)
 }
 
+/// What only the archive of a workbook has, in any order.
+const MEMBERS: [&[u8]; 4] =
+    [b"[Content_Types].xml", b"xl/workbook", b"docProps/", b"xl/worksheets/"];
+
 /// Workbooks: a compound file (XLS), or a zip archive with the members that these have.
 fn is_workbook(head: &[u8]) -> bool {
     const COMPOUND: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
     let has = |name: &[u8]| head.windows(name.len()).any(|window| window == name);
     head.starts_with(&COMPOUND)
         || head.starts_with(b"PK\x03\x04")
-            && (has(b"[Content_Types].xml")
-                || has(b"xl/workbook")
+            && (MEMBERS.iter().any(|member| has(member))
                 || has(b"application/vnd.oasis.opendocument.spreadsheet"))
 }
 

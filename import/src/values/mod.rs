@@ -14,7 +14,7 @@ pub use date::{DateOrder, Moment, Resolved, moment};
 pub use decimal::{Money, NumberFormat, decimal, money};
 pub(crate) use decimal::{decimal_separator, same_currency};
 pub use interval::{Interval, interval, seconds};
-pub use prefix::{Prefixes, prefix, prefixes};
+pub use prefix::{Prefixes, area_codes, prefix, prefixes};
 pub use weekly::{Days, Hours, days, hours};
 
 /// Why a cell cannot be read; the text of the cell is quoted, shortened to 60 characters.
@@ -47,9 +47,9 @@ pub enum ValueError {
     /// No prefix of numbers.
     #[error("{0:?} is no prefix of phone numbers")]
     NoPrefix(String),
-    /// A range whose ends do not belong together.
-    #[error("{0:?} can be a range or one prefix with a dash in it: write each prefix out")]
-    AmbiguousRange(String),
+    /// One prefix or several, as the dash, the spaces or the commas are taken.
+    #[error("{0:?} can be one prefix, a list, or a range: write each prefix out, with commas")]
+    AmbiguousPrefix(String),
     /// More prefixes in a cell than the limit.
     #[error("{0:?} are too many prefixes")]
     TooManyPrefixes(String),

@@ -1,6 +1,6 @@
 //! Prefixes of phone numbers.
 
-use super::{ValueError, cell, quote};
+use super::{ValueError, cell, moment, quote};
 
 /// The prefixes of one cell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub struct Prefixes {
     pub prefixes: Vec<String>,
     /// `00` of international dialling was dropped: no number arrives with it.
     pub dialled: bool,
-    /// `x` at the end, for any digit, was dropped.
+    /// `x` or `*` at the end, for any digit, was dropped.
     pub wildcard: bool,
 }
 
@@ -22,22 +22,52 @@ pub fn prefix(text: &str) -> Result<String, ValueError> {
     one(cell(text)).map(|one| one.prefix).ok_or_else(|| ValueError::NoPrefix(quote(text)))
 }
 
-/// The prefixes of a cell: a list (`,`, `;`, `|` or new lines between them) of prefixes and ranges
-/// (`7901-7905`); at most `limit` of them.
+/// The prefixes of a cell: a list (`,`, `;`, `|`, `/` or new lines between them) of prefixes and
+/// ranges (`7901-7905`); at most `limit` of them.
 ///
 /// Two numbers with a dash between them are a range if they have as many digits and the second is
 /// larger: `7901-7905`, `76-77`. With fewer digits behind the dash they are one prefix if the
 /// first is a country code (`374-91`), and refused else: `7901-05` could be either. So are equally
-/// long ones without the same beginning, as `370-645`.
+/// long ones without the same beginning, as `370-645`; lists of which only the first has the
+/// country code (`37060, 61`); and numbers with spaces between them that could be several.
 pub fn prefixes(text: &str, limit: usize) -> Result<Prefixes, ValueError> {
+    let (found, written) = list(text, limit, true)?;
+    if !is_plain_list(cell(text), &written) {
+        return Err(ValueError::AmbiguousPrefix(quote(cell(text))));
+    }
+    Ok(found)
+}
+
+/// The area codes of a cell, as [`prefixes`]; but numbers of equal length with a dash between them
+/// are always a range, since none is a country code.
+pub fn area_codes(text: &str, limit: usize) -> Result<Prefixes, ValueError> {
+    list(text, limit, false).map(|(found, _)| found)
+}
+
+/// The prefixes of a list, and the first number of each of its items as written.
+fn list(
+    text: &str,
+    limit: usize,
+    with_country: bool,
+) -> Result<(Prefixes, Vec<String>), ValueError> {
     let text = cell(text);
+    // What a spreadsheet made of `7-10`.
+    let is_date = || !matches!(moment(text, None), Err(ValueError::NoTime(_)));
+    let parts = text.split(['-', '/']);
+    let lengths: Vec<usize> = parts.map(str::len).take(4).collect();
+    if lengths == [4, 2, 2] || lengths.len() == 3 && lengths.contains(&4) && is_date() {
+        return Err(ValueError::NoPrefix(quote(text)));
+    }
+    let mut written = Vec::new();
     let mut found = Prefixes::default();
     let mut seen = std::collections::HashSet::new();
-    for item in text.split([',', ';', '|', '\n', '\r']).map(str::trim) {
+    for item in text.split([',', ';', '|', '/', '\n', '\r']).map(str::trim) {
         if item.is_empty() {
             continue;
         }
-        for prefix in item_of(item, limit, &mut found)? {
+        let (first, prefixes) = item_of(item, limit, with_country, &mut found)?;
+        written.push(first);
+        for prefix in prefixes {
             if seen.insert(prefix.clone()) {
                 found.prefixes.push(prefix);
             }
@@ -49,35 +79,73 @@ pub fn prefixes(text: &str, limit: usize) -> Result<Prefixes, ValueError> {
     if found.prefixes.is_empty() {
         return Err(ValueError::NoPrefix(quote(text)));
     }
-    Ok(found)
+    Ok((found, written))
 }
 
-/// The prefixes of one item of a list.
-fn item_of(item: &str, limit: usize, notes: &mut Prefixes) -> Result<Vec<String>, ValueError> {
-    let wrong = || ValueError::NoPrefix(quote(item));
+/// Whether each of several prefixes is whole: none is what follows the first digits of another,
+/// and no comma separates thousands.
+fn is_plain_list(text: &str, prefixes: &[String]) -> bool {
+    let [first, others @ ..] = prefixes else { return true };
+    let same =
+        |other: &String| first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let whole = |other: &String| {
+        let shorter = first.len().saturating_sub(other.len());
+        same(other) >= shorter.min(2).min(other.len())
+    };
+    let commas_alone = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
+    let groups = text.split(',').skip(1).all(|group| group.len() == 3);
+    let thousands = commas_alone && groups && text.find(',').is_some_and(|at| at <= 3);
+    let siblings = |other: &String| other.len() == first.len() && same(other) + 1 >= first.len();
+    others.iter().all(whole) && (!thousands || others.iter().all(siblings))
+}
+
+/// The first number of an item of a list, and all its prefixes.
+fn item_of(
+    item: &str,
+    limit: usize,
+    with_country: bool,
+    notes: &mut Prefixes,
+) -> Result<(String, Vec<String>), ValueError> {
+    let ambiguous = || ValueError::AmbiguousPrefix(quote(item));
     let dash = |c: char| matches!(c, '-' | '–' | '—' | '…');
     let sides = item.split_once(dash).or_else(|| item.split_once(".."));
     let range = sides.map(|(from, to)| (cell(from), cell(to.trim_start_matches('.'))));
     if let Some((from, to)) = range.filter(|(from, to)| digits(from) && digits(to)) {
         let (from, to) = (plain(from), plain(to));
-        let country = (1..=3).contains(&from.len());
+        let country = with_country && (1..=3).contains(&from.len());
         if from.len() == to.len() && from <= to {
-            let apart =
-                from.len() - from.bytes().zip(to.bytes()).take_while(|(a, b)| a == b).count();
-            if country && (from.len() < 2 || apart > 1) {
-                return Err(ValueError::AmbiguousRange(quote(item)));
+            let same = from.bytes().zip(to.bytes()).take_while(|(a, b)| a == b).count();
+            if country && (from.len() < 2 || same + 1 < from.len()) {
+                return Err(ambiguous());
             }
-            return range_of(&from, &to, limit)
-                .ok_or_else(|| ValueError::TooManyPrefixes(quote(item)));
+            let range = range_of(&from, &to, limit);
+            let range = range.ok_or_else(|| ValueError::TooManyPrefixes(quote(item)))?;
+            return Ok((from, range));
         }
         if !country && to.len() <= from.len() {
-            return Err(ValueError::AmbiguousRange(quote(item)));
+            return Err(ambiguous());
         }
     }
-    let one = one(item).ok_or_else(wrong)?;
+    if spaced_list(item) {
+        return Err(ambiguous());
+    }
+    let one = one(item).ok_or_else(|| ValueError::NoPrefix(quote(item)))?;
     notes.dialled |= one.dialled;
     notes.wildcard |= one.wildcard;
-    Ok(vec![one.prefix])
+    Ok((one.prefix.clone(), vec![one.prefix]))
+}
+
+/// Whether numbers with spaces between them could be several: no number has more than 15 digits,
+/// and after a country code comes no number that begins with it and is as long.
+fn spaced_list(item: &str) -> bool {
+    let mut words = item.split_whitespace();
+    let Some(first) = words.next() else { return false };
+    let similar = |word: &str| {
+        first.len() >= 3 && word.len() >= first.len() && word.get(..2) == first.get(..2)
+    };
+    let several = words.clone().next().is_some();
+    let count = item.bytes().filter(u8::is_ascii_digit).count();
+    several && (count > 15 || words.any(similar))
 }
 
 struct One {
@@ -106,17 +174,20 @@ fn one(text: &str) -> Option<One> {
         _ => rest,
     };
     let mut prefix = String::with_capacity(rest.len());
+    let (mut spaced, mut open) = (false, false);
     for c in rest.chars() {
         match c {
             '0'..='9' | 'a'..='z' | 'A'..='Z' | '*' | '#' => prefix.push(c),
-            ' ' | '-' | '(' | ')' | '/' | '\u{a0}' | '–' => {}
+            ' ' | '-' | '\u{a0}' | '–' => spaced = true,
+            '(' if !open => open = true,
+            ')' if open => open = false,
             _ => return None,
         }
         if prefix.len() > 2 * LONGEST {
             return None;
         }
     }
-    let bare = prefix.trim_end_matches(['x', 'X']);
+    let bare = prefix.trim_end_matches(['x', 'X', '*']);
     let wildcard = bare.len() < prefix.len()
         && !bare.is_empty()
         && bare.bytes().all(|byte| byte.is_ascii_digit());
@@ -137,9 +208,9 @@ fn one(text: &str) -> Option<One> {
     // Before a number letters route a call; in it, or one that looks like a digit, they are slips.
     let is_slip = prefix.starts_with(|c: char| c.is_ascii_digit())
         || letters == 1 && prefix.starts_with(['O', 'o', 'I', 'l']);
-    let routes = !is_slip && letters < prefix.len() && !text.contains('+');
+    let routes = !is_slip && !spaced && letters < prefix.len() && !text.contains('+');
     let plausible = letters == 0 || routes;
-    (usable && plausible).then_some(One { prefix, dialled, wildcard })
+    (usable && plausible && !open).then_some(One { prefix, dialled, wildcard })
 }
 
 /// The prefixes of a range, or, if these are more than the limit, the fewest that cover it.
@@ -193,6 +264,7 @@ mod tests {
             ("00372", "372"),
             ("7901xxx", "7901"),
             ("370XXX", "370"),
+            ("370*", "370"),
             ("*67", "*67"),
             ("99#370", "99#370"),
             ("1-204", "1204"),
@@ -200,7 +272,22 @@ mod tests {
             assert_eq!(prefix(text).as_deref(), Ok(value), "{text}");
             assert_eq!(read(text), Ok(vec![value.to_owned()]), "{text}");
         }
-        for text in ["", "+", "Total", "x", "37.5", "3.7E+10", "00", "000370", "é", "370_6"] {
+        for text in [
+            "",
+            "+",
+            "Total",
+            "x",
+            "37.5",
+            "3.7E+10",
+            "00",
+            "000370",
+            "é",
+            "370_6",
+            "2026-10-07",
+            "07/10/2026",
+            "76 and 77",
+            "7 (901, 902)",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
         let notes = prefixes("00372, 7901xxx", 10).unwrap();
@@ -214,9 +301,26 @@ mod tests {
         assert_eq!(read("76-77").unwrap().join(" "), "76 77");
         assert_eq!(read("37060, 37061, 37060").unwrap().join(" "), "37060 37061");
         assert_eq!(read("0998..1001").unwrap().join(" "), "0998 0999 1000 1001");
-        for text in ["7901-05", "370-645", "1-7", "7905-7901"] {
+        assert_eq!(read("76/77").unwrap().join(" "), "76 77");
+        assert_eq!(read("376,377").unwrap().join(" "), "376 377");
+        assert_eq!(read("39066, 3906, 3").unwrap().join(" "), "39066 3906 3");
+        for text in [
+            "7901-05",
+            "370-645",
+            "1-7",
+            "7905-7901",
+            "37060, 61, 62",
+            "7901, 02",
+            "1809, 829",
+            "1,204",
+            "37,060",
+            "370,612",
+            "37060 37061",
+            "370/60",
+            "1234567 12345678 123",
+        ] {
             assert!(
-                matches!(read(text), Err(ValueError::AmbiguousRange(_))),
+                matches!(read(text), Err(ValueError::AmbiguousPrefix(_))),
                 "{text} {:?}",
                 read(text)
             );
@@ -226,6 +330,8 @@ mod tests {
     #[test]
     fn wide_ranges_become_short_prefixes() {
         assert_eq!(read("37060000-37069999").unwrap(), ["3706"]);
+        assert_eq!(read("20000000, 10000000-19999999").unwrap(), ["20000000", "1"]);
+        assert_eq!(area_codes("1-3, 60", 10).unwrap().prefixes, ["1", "2", "3", "60"]);
         let many = prefixes("10000001-99999998", 10);
         assert!(matches!(many, Err(ValueError::TooManyPrefixes(_))));
     }
