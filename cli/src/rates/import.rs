@@ -217,9 +217,9 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     let imported = core.import_rates(stream::iter([first]).chain(lines)).await;
     // A file that cannot be read to its end must not be imported up to there: the reader
     // sends a part that the core refuses.
-    let passed_over = reading.await??;
+    let remarks = reading.await??;
     let report = imported.map_err(said)?.into_inner();
-    print(&report, &passed_over, args)
+    print(&report, &remarks, args)
 }
 
 /// The code of a tariff's currency.
@@ -255,12 +255,11 @@ struct Reader {
     starts: HashSet<u64>,
     ends: Vec<RateLine>,
     hasher: RandomState,
-    /// What is in the file and is no rate.
-    passed_over: Vec<(u64, String)>,
+    remarks: Vec<(u64, String)>,
 }
 
-/// How many lines that hold no rate are shown.
-const MAX_PASSED_OVER: usize = 20;
+/// How many lines that hold no rate, or one that a person should look at, are shown.
+const MAX_REMARKS: usize = 20;
 
 impl Reader {
     fn new(sender: mpsc::Sender<ImportRatesRequest>) -> Self {
@@ -272,11 +271,11 @@ impl Reader {
             starts: HashSet::new(),
             ends: Vec::new(),
             hasher: RandomState::new(),
-            passed_over: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 
-    /// Returns what was passed over.
+    /// Returns what a person should see.
     fn run(mut self, deck: Deck) -> anyhow::Result<Vec<(u64, String)>> {
         for item in deck {
             let goes_on = match item {
@@ -285,9 +284,7 @@ impl Reader {
                     self.refuse(line, problem.to_string(), prefixes)
                 }
                 Ok(DeckItem::Idle { line, text, .. }) => {
-                    if self.passed_over.len() < MAX_PASSED_OVER {
-                        self.passed_over.push((line, text));
-                    }
+                    self.remark(line, || format!("is no rate: {text}"));
                     true
                 }
                 Err(error) => {
@@ -297,17 +294,17 @@ impl Reader {
                 }
             };
             if !goes_on {
-                return Ok(self.passed_over);
+                return Ok(self.remarks);
             }
         }
         for end in std::mem::take(&mut self.ends) {
             // Where the next rate begins there is nothing to end.
             if !self.starts.contains(&self.key(&end)) && !self.push(end) {
-                return Ok(self.passed_over);
+                return Ok(self.remarks);
             }
         }
         self.send();
-        Ok(self.passed_over)
+        Ok(self.remarks)
     }
 
     fn key(&self, line: &RateLine) -> u64 {
@@ -315,8 +312,17 @@ impl Reader {
         self.hasher.hash_one((prefix, effective_from, start_time, day_type))
     }
 
+    fn remark(&mut self, line: u64, text: impl FnOnce() -> String) {
+        if self.remarks.len() < MAX_REMARKS {
+            self.remarks.push((line, text()));
+        }
+    }
+
     /// Returns whether the core still listens.
     fn line(&mut self, line: DeckLine) -> bool {
+        for note in &line.notes {
+            self.remark(line.line, || format!("{}: {note}", line.prefix));
+        }
         if line.steps == Steps::AfterMinimum {
             let problem = "steps that count from the end of the minimum time are not billed yet: say \
                            --steps zero if they count from the beginning of a call";
@@ -392,14 +398,14 @@ pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
 
 fn print(
     report: &ImportRatesResponse,
-    passed_over: &[(u64, String)],
+    remarks: &[(u64, String)],
     args: &Args,
 ) -> anyhow::Result<ExitCode> {
     if std::io::stderr().is_terminal() {
         eprintln!();
     }
-    for (line, text) in passed_over {
-        say!("line {line} is no rate: {text}")?;
+    for (line, remark) in remarks {
+        say!("line {line} {remark}")?;
     }
     for line in &report.rejected_lines {
         say!("line {}: {}", line.number, line.reason)?;
