@@ -25,6 +25,11 @@ pub(crate) async fn create(config: &Config, args: &Args) -> anyhow::Result<()> {
     if args.name.is_empty() {
         bail!("a token needs a name");
     }
+    if matches!(args.name.as_str(), "list" | "revoke" | "delete") {
+        bail!(
+            "this command makes tokens; AccessTokensService of the gRPC API lists and revokes them"
+        );
+    }
     let user = (!args.shim).then_some(args.user.as_str());
     let certificate = args.certificate.as_deref().map(tls::certificate).transpose()?;
     let certificate = certificate.as_deref();

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     ids::{PointId, PoolId, TariffId, UserId},
     points::{Origination, SideTariffs, SourceRefusal, Termination},
+    pools::Patterns,
     rating::{CallTime, Offer},
 };
 
@@ -355,7 +356,7 @@ impl<'a> Case<'a> {
             };
             let numbers = self.board.pools.get(&PoolId(list.number_pool_id));
             let numbers = numbers.ok_or_else(|| Error::internal("a number pool was not read"))?;
-            if numbers.contain(number) == refused_if_listed {
+            if is_listed(numbers, number) == refused_if_listed {
                 let code = if refused_if_listed { blacklisted } else { not_whitelisted };
                 return Ok(Some(code));
             }
@@ -446,4 +447,10 @@ fn accepted(call: &ActiveCall) -> Result<pb::AuthorizeCallResponse> {
         prefix: prefix.unwrap_or_default().to_owned(),
         ..Default::default()
     })
+}
+
+/// Whether a list has a number, however it is dialled: nobody gets past one by a `+`.
+fn is_listed(numbers: &Patterns, number: &str) -> bool {
+    let plain = number.strip_prefix('+').or_else(|| number.strip_prefix("00"));
+    numbers.contain(number) || plain.is_some_and(|plain| numbers.contain(plain))
 }

@@ -501,7 +501,9 @@ async fn black_and_whitelists_are_obeyed() {
         assert_eq!(ask("1", "37061").await, R::DestinationBlacklisted);
         assert_eq!(ask("1", "3701").await, R::Unspecified);
         change(&books, with(ListUse::Blacklist, ListUse::Unspecified), &lists).await;
-        assert_eq!(ask("1", "37061").await, R::SourceBlacklisted);
+        for source in ["1", "+1", "001"] {
+            assert_eq!(ask(source, "37061").await, R::SourceBlacklisted, "{source}");
+        }
         // What is deleted from the pool counts no more.
         let request = DeletePoolNumbersRequest {
             number_pool_id: Some(number_pool_id),
