@@ -1,24 +1,28 @@
 //! `tollbook import calls`: the calls of switches' files into the books.
 
 use std::{
-    collections::VecDeque,
-    io::{IsTerminal, Write},
+    io::{BufReader, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
+use anyhow::Context;
 use futures_util::stream;
 use tokio::sync::mpsc;
-use tollbook_import::calls::{
-    At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Disposition, Format, National,
-    Numbers, Unit, Whose,
+use tollbook_import::{
+    Part, Source,
+    calls::{
+        At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Disposition, Format,
+        National, Numbers, Unit, Whose,
+    },
+    sources,
+    table::{Limits, Table, TableOptions},
 };
 use tollbook_proto::v1::{
     self as pb, CallRecord, IngestCallsRequest, IngestCallsResponse,
     calls_service_client::CallsServiceClient,
 };
 
-use super::files;
 use crate::{
     client::{connect, said},
     config::Config,
@@ -28,7 +32,8 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Files, plain or gzip; directories, for the files in them; - for standard input
+    /// Files: text or workbooks, plain or packed by gzip or zip; directories, for the files in them; -
+    /// for standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[arg(long, value_name = "NAME", help = formats())]
@@ -216,10 +221,12 @@ const MAX_BAD_LINES: usize = 1_000;
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
-    let files = files::all(&args.files)?;
+    let files = sources(&args.files)?;
     // Nothing counts before every file is known to be understood.
-    for file in files.iter().filter(|file| !file.is_stdin()) {
-        CallFile::read(file.open()?, &options).map_err(|error| file.fault(error))?;
+    for file in files.iter().filter(|file| **file != Source::Stdin) {
+        for part in file.parts(Limits::default())? {
+            open(part?, &options)?;
+        }
     }
     let mut core = CallsServiceClient::new(connect(config).await?);
     let (sender, receiver) = mpsc::channel(4);
@@ -244,10 +251,24 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     }
 }
 
+/// Opens a file of calls. Returns its name as well.
+fn open(part: Part, options: &CallOptions) -> anyhow::Result<(String, CallFile)> {
+    let name = part.name().to_owned();
+    let file = if part.is_workbook() {
+        let table = Table::open(part, &TableOptions::default(), &|_| false)?;
+        CallFile::rows(Box::new(table.into_cells()), options)
+    } else {
+        CallFile::read(Box::new(BufReader::new(part.into_reader())), options)
+    };
+    Ok((name.clone(), file.context(name)?))
+}
+
 /// Reads files one after the other, and keeps whence each call came.
 struct Reader {
-    files: Vec<files::Source>,
+    sources: Vec<Source>,
     options: CallOptions,
+    /// The names of the files that were read, of which an archive has several.
+    files: Vec<String>,
     /// The file and line of each call that was sent.
     sent: Vec<(u32, u32)>,
     bad: Vec<((u32, u32), String)>,
@@ -256,9 +277,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(files: Vec<files::Source>, options: CallOptions) -> Self {
-        let (sent, bad, chunk) = (Vec::new(), Vec::new(), Vec::with_capacity(CHUNK));
-        Self { files, options, sent, bad, bad_count: 0, chunk }
+    fn new(sources: Vec<Source>, options: CallOptions) -> Self {
+        let (files, sent, bad) = (Vec::new(), Vec::new(), Vec::new());
+        let chunk = Vec::with_capacity(CHUNK);
+        Self { sources, options, files, sent, bad, bad_count: 0, chunk }
     }
 
     /// Sends all calls, those before a fault as well, and shows on a terminal how far it is.
@@ -271,22 +293,23 @@ impl Reader {
     fn read(&mut self, sender: &mpsc::Sender<IngestCallsRequest>) -> anyhow::Result<()> {
         let mut dialogs = Dialogs::default();
         // Which files are among those whose dialogs go on.
-        let mut with_dialogs = VecDeque::new();
-        for number in 0..self.files.len() {
-            let source = &self.files[number];
-            let file = CallFile::read(source.open()?, &self.options);
-            let mut file = file.map_err(|error| source.fault(error))?.with_dialogs(dialogs);
-            if file.format() == Format::KamailioAcc {
-                with_dialogs.push_back(number);
-            }
-            loop {
-                let item = file.next_item().map_err(|error| self.files[number].fault(error))?;
-                let Some(item) = item else { break };
-                if !self.take(number, item, sender) {
-                    return Ok(());
+        let mut with_dialogs = Vec::new();
+        for source in std::mem::take(&mut self.sources) {
+            for part in source.parts(Limits::default())? {
+                let (name, file) = open(part?, &self.options)?;
+                let number = self.files.len();
+                self.files.push(name.clone());
+                if file.format() == Format::KamailioAcc {
+                    with_dialogs.push(number);
                 }
+                let mut file = file.with_dialogs(dialogs);
+                while let Some(item) = file.next_item().with_context(|| name.clone())? {
+                    if !self.take(number, item, sender) {
+                        return Ok(());
+                    }
+                }
+                dialogs = file.into_dialogs();
             }
-            dialogs = file.into_dialogs();
         }
         for (number, item) in dialogs.refused() {
             self.take(with_dialogs.get(number).copied().unwrap_or_default(), item, sender);

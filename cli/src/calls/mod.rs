@@ -1,7 +1,6 @@
 //! Calls: importing the files that switches write, rating stored ones again, and making up
 //! traffic to try things with.
 
-mod files;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod rerate;
