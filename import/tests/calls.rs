@@ -2,12 +2,14 @@
 //! the options it is read with, and what comes out. `BLESS=1` writes what comes out.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod common;
+
 use std::{
     collections::BTreeMap,
     fmt::Write,
     fs::{self, File},
     io::BufReader,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use jiff::tz::TimeZone;
@@ -19,27 +21,7 @@ use tollbook_import::calls::{
 
 #[test]
 fn cases() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/calls/cases");
-    let mut wrong = Vec::new();
-    for case in sorted(&folder) {
-        let found = run(&case);
-        let expected = case.join("expected");
-        if std::env::var_os("BLESS").is_some() {
-            fs::write(&expected, &found).unwrap();
-        }
-        let expected = fs::read_to_string(&expected).unwrap_or_default();
-        if expected != found {
-            wrong.push(format!("{}\n--- found\n{found}--- expected\n{expected}", case.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-fn sorted(folder: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
+    common::cases("calls/cases", run);
 }
 
 /// What a case gives: each item, and at the end the calls that would be in the books.
@@ -47,9 +29,7 @@ fn run(case: &Path) -> String {
     let options = options(&fs::read_to_string(case.join("options")).unwrap_or_default());
     let mut out = String::new();
     let mut books = BTreeMap::new();
-    let is_input =
-        |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("input");
-    for input in sorted(case).into_iter().filter(is_input) {
+    for input in common::inputs(case) {
         let reader = BufReader::new(File::open(&input).unwrap());
         let mut file = match CallFile::read(Box::new(reader), &options) {
             Ok(file) => file,

@@ -3,11 +3,9 @@
 //! out. `BLESS=1` writes what comes out.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{
-    fmt::Write,
-    fs,
-    path::{Path, PathBuf},
-};
+mod common;
+
+use std::{fmt::Write, fs, path::Path};
 
 use tollbook_import::{
     Error, Profile,
@@ -20,27 +18,7 @@ use tollbook_import::{
 
 #[test]
 fn cases() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/decks/cases");
-    let mut wrong = Vec::new();
-    for case in sorted(&folder) {
-        let found = run(&case);
-        let expected = case.join("expected");
-        if std::env::var_os("BLESS").is_some() {
-            fs::write(&expected, &found).unwrap();
-        }
-        let expected = fs::read_to_string(&expected).unwrap_or_default();
-        if expected != found {
-            wrong.push(format!("{}\n--- found\n{found}--- expected\n{expected}", case.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-fn sorted(folder: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
+    common::cases("decks/cases", run);
 }
 
 fn run(case: &Path) -> String {
@@ -54,9 +32,7 @@ fn run(case: &Path) -> String {
         ..DeckOptions::default()
     };
     let mut out = String::new();
-    let is_input =
-        |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("input");
-    for input in sorted(case).into_iter().filter(is_input) {
+    for input in common::inputs(case) {
         let name = input.file_name().unwrap().to_str().unwrap().to_owned();
         writeln!(out, "== {name}").unwrap();
         if let Err(error) = read(&input, &profile, &options, &mut out) {

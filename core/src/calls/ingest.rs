@@ -1,9 +1,9 @@
 //! Checking and rating the calls that switches bring.
 //!
-//! That is outside of any transaction. One transaction of the [writer](crate::writer)
-//! then looks which of them are known already ([`intake`](super::intake)), changes the balances of their users with one
-//! ledger entry for each user and side, stores the calls and adds them to the statistics. So a
-//! call is either in all of them or in none, and a second copy of it is in none.
+//! That is outside of any transaction. One transaction of the [writer](crate::writer) then looks
+//! which of them are known already ([`intake`](super::intake)), changes the balances of their users
+//! with one ledger entry for each user and side, stores the calls and adds them to the statistics. So
+//! a call is either in all of them or in none, and a second copy of it is in none.
 
 use std::{
     collections::{HashMap, HashSet},
