@@ -88,7 +88,7 @@ struct WhoseArgs {
     #[arg(long, default_value = "")]
     originator: String,
     /// What names who pays, the first that says something: the account code, the peer in the name of
-    /// the channel, the id of the origination point
+    /// the channel, the origination point by its id, address or description
     #[arg(long, value_enum, value_delimiter = ',', default_value = "account,point")]
     originator_from: Vec<NamedBy>,
     /// Login name of the terminator of calls that name none
@@ -415,5 +415,7 @@ fn record(call: Call) -> CallRecord {
         origination_point_id: call.originator.point_id.unwrap_or_default(),
         termination_point_id: call.terminator.point_id.unwrap_or_default(),
         attempt: call.attempts,
+        origination_point: call.originator.point,
+        termination_point: call.terminator.point,
     }
 }

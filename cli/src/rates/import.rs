@@ -60,9 +60,9 @@ struct WhatArgs {
     /// Import the good lines although there are bad ones
     #[arg(long)]
     skip_bad_lines: bool,
-    /// Keep known names of destinations, whatever the file calls them
+    /// Call destinations as the file does, in all tariffs; else known names stay
     #[arg(long)]
-    keep_destinations: bool,
+    rename_destinations: bool,
 }
 
 #[derive(clap::Args)]
@@ -206,7 +206,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         dry_run: args.what.dry_run,
         delete_missing: args.what.delete_missing,
         skip_bad_lines: args.what.skip_bad_lines,
-        use_destination_names: !args.what.keep_destinations,
+        use_destination_names: args.what.rename_destinations,
     };
     let mut core = TariffsServiceClient::new(core);
     let (sender, receiver) = mpsc::channel(4);
@@ -420,6 +420,13 @@ fn print(
         report.rejected,
         if report.applied { "" } else { " - nothing was changed" }
     )?;
+    if report.destination_names_kept > 0 {
+        say!(
+            "{} destinations keep the names they have, of which the file has others: \
+             --rename-destinations takes these, in all tariffs",
+            report.destination_names_kept
+        )?;
+    }
     if report.rejected > 0 && !args.what.skip_bad_lines && !args.what.dry_run {
         bail!("the file has bad lines: mend them, or import the rest with --skip-bad-lines");
     }

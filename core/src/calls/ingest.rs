@@ -15,6 +15,7 @@ use tollbook_proto::v1::CallRecord;
 use super::{
     Call, Leg, Rejection, Reported, Side,
     parties::{Parties, Party, Pricing},
+    places::Places,
     record::{self, Record, Said},
 };
 use crate::{
@@ -84,9 +85,14 @@ pub(crate) async fn rate_authorized(
     let snapshot = context.catalog.load_full();
     let mut rated = Rated::default();
     let mut records = Vec::with_capacity(batch.len());
+    let mut places = Places::new(&snapshot.points);
     for Numbered { position, call } in batch {
         let call_id = call.call_id.clone();
-        match record::read(call) {
+        let record = record::read(call).and_then(|mut record| {
+            places.settle(&mut record, authorized.get(&call_id))?;
+            Ok(record)
+        });
+        match record {
             Ok(call) => records.push(Numbered { position, call }),
             Err(rejection) => rated.reject(position, call_id, rejection),
         }

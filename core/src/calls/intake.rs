@@ -9,7 +9,7 @@ use super::{
     Call, Rejection, Side,
     ingest::{Delivery, Incoming, Numbered, Refused, leg_at},
     known::{self, Relation},
-    store,
+    places, store,
 };
 use crate::{
     changes::{self, Change, Origin},
@@ -22,6 +22,7 @@ use crate::{
     },
     live::{ActiveCall, ActiveCalls},
     money::Money,
+    points::Points,
     stats::rollup::Rollup,
     store::{Row, Tx},
 };
@@ -67,6 +68,7 @@ impl<'a> Intake<'a> {
         deliveries: &[&'a Delivery],
         known: HashMap<String, Call>,
         active: &mut ActiveCalls,
+        points: &Points,
         accounts: &Accounts,
     ) -> Self {
         let mut books = Books {
@@ -74,6 +76,7 @@ impl<'a> Intake<'a> {
             coming: HashMap::new(),
             taken: deliveries.iter().map(|_| Taken::default()).collect(),
             active,
+            points,
             charges: Charges::new(accounts),
         };
         for (place, Delivery { rated, .. }) in deliveries.iter().enumerate() {
@@ -162,6 +165,7 @@ struct Books<'a, 'b> {
     /// For each delivery.
     taken: Vec<Taken>,
     active: &'b mut ActiveCalls,
+    points: &'b Points,
     charges: Charges<'b>,
 }
 
@@ -172,7 +176,9 @@ impl<'a> Books<'a, '_> {
         let coming =
             self.coming.get(call_id).map(|(place, index)| &self.taken[*place].stored[*index]);
         let known = coming.or_else(|| self.known.get(call_id))?;
-        Some(known::relation(known, &incoming.call, incoming.said))
+        let from_there = places::as_from_point_of(known, &incoming.call, self.points);
+        let call = from_there.as_ref().unwrap_or(&incoming.call);
+        Some(known::relation(known, call, incoming.said))
     }
 
     /// Takes a call in, or says why it cannot be.

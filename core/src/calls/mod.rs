@@ -6,6 +6,7 @@ pub(crate) mod ingest;
 pub(crate) mod intake;
 mod known;
 mod parties;
+mod places;
 pub(crate) mod record;
 mod rerate;
 mod service;

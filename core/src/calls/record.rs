@@ -42,6 +42,9 @@ pub(crate) struct Record {
     /// None: whose the origination point is.
     pub(crate) originator: Option<UserRef>,
     pub(crate) terminator: Option<UserRef>,
+    /// The points as the switch names them; empty: it does not.
+    pub(crate) origination_name: String,
+    pub(crate) termination_name: String,
     pub(crate) said: Said,
 }
 
@@ -130,12 +133,17 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
         }
     }
     let originator = UserRef::new(record.originator_id, record.originator);
-    if originator.is_none() && record.origination_point_id == 0 {
+    text("origination_point", &record.origination_point)?;
+    text("termination_point", &record.termination_point)?;
+    let has_point = record.origination_point_id != 0 || !record.origination_point.is_empty();
+    if originator.is_none() && !has_point {
         return Err(invalid("originator_id", "is required"));
     }
     Ok(Record {
         originator,
         terminator: UserRef::new(record.terminator_id, record.terminator),
+        origination_name: record.origination_point,
+        termination_name: record.termination_point,
         said,
         reported: Reported {
             call_id: record.call_id,

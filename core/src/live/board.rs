@@ -175,7 +175,7 @@ fn sorted<T: Copy + Ord>(ids: &HashSet<T>) -> Vec<T> {
 
 /// What decisions are made on.
 pub(crate) struct Board {
-    pub(super) snapshot: Arc<Snapshot>,
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(super) now: i64,
     /// Those who may make calls, or get them.
     users: HashMap<UserId, (pb::User, Money)>,

@@ -437,6 +437,8 @@ fn accepted(call: &ActiveCall) -> Result<pb::AuthorizeCallResponse> {
     let price = call.price.as_ref();
     let prefix = price.and_then(|offer| call.destination.get(..offer.prefix_length));
     Ok(pb::AuthorizeCallResponse {
+        source: call.source.clone(),
+        destination: call.destination.clone(),
         max_duration: i32::try_from(call.max_duration.min(LONGEST)).unwrap_or(i32::MAX),
         reserved: Some(call.reserved.into()),
         terminator_id: call.terminator.map(|user| user.0),

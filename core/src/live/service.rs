@@ -42,7 +42,7 @@ impl Service {
     async fn authorize(
         &self,
         caller: &Principal,
-        request: pb::AuthorizeCallRequest,
+        mut request: pb::AuthorizeCallRequest,
     ) -> Result<pb::AuthorizeCallResponse> {
         record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
         check_text("source", &request.source)?;
@@ -72,6 +72,13 @@ impl Service {
         };
         if point.is_some_and(|point| point.user != originator) {
             return Ok(refusal(RejectCode::OriginatorNotFound));
+        }
+        if let Some(rules) = point.and_then(|point| point.origination.as_ref()) {
+            rules.source.apply(&mut request.source);
+            rules.destination.apply(&mut request.destination);
+            if request.destination.is_empty() {
+                return Ok(refusal(RejectCode::DestinationEmpty));
+            }
         }
         let question = Question { originator, origination: point.map(|point| point.id), request };
         loop {
@@ -246,7 +253,8 @@ fn completed(record: CallRecord, active: ActiveCall) -> CallRecord {
     // A point names its owner, who may be another than the one that was authorised.
     let names_originator = record.originator_id.is_some()
         || !record.originator.is_empty()
-        || record.origination_point_id != 0;
+        || record.origination_point_id != 0
+        || !record.origination_point.is_empty();
     // A switch that says neither how long it was nor when it ended says it as it ends.
     let just_ended =
         record.end_time.is_none() && record.duration_ms.is_none() && record.billsec_ms.is_none();

@@ -2,16 +2,21 @@
 
 mod pattern;
 mod record;
+mod rewrite;
 mod service;
 pub(crate) mod store;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use tollbook_proto::v1 as pb;
 
 pub(crate) use service::Service;
 
 use pattern::Pattern;
+use rewrite::Rewriting;
 
 use crate::{
     ids::{PointId, TariffId, UserId},
@@ -39,6 +44,10 @@ pub(crate) struct Point {
 pub(crate) struct Origination {
     pub(crate) terms: Terms,
     tech_prefix: String,
+    /// Of numbers called.
+    pub(crate) destination: Rewriting,
+    /// Of calling numbers.
+    pub(crate) source: Rewriting,
 }
 
 /// A point as calls go to it.
@@ -120,6 +129,46 @@ pub(crate) struct Source {
     pub(crate) port: Option<u16>,
 }
 
+/// How a switch names a point.
+#[derive(Clone, Debug)]
+pub(crate) enum Name {
+    Address(Source),
+    Description(String),
+}
+
+impl Name {
+    /// Reads an address, with or without a port; anything else is a description.
+    pub(crate) fn parse(text: &str) -> Self {
+        let source = |address: IpAddr, port| Source { address: address.to_canonical(), port };
+        if let Ok(address) = text.parse() {
+            return Self::Address(source(address, None));
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(address) => {
+                let port = Some(address.port()).filter(|port| *port != 0);
+                Self::Address(source(address.ip(), port))
+            }
+            Err(_) => Self::Description(text.to_owned()),
+        }
+    }
+}
+
+impl Point {
+    fn is_at(&self, address: IpAddr) -> bool {
+        self.network.is_some_and(|network| network.contains(address))
+    }
+
+    /// How many addresses it has beyond the first; none: it has none.
+    pub(crate) fn network_size(&self) -> Option<u128> {
+        self.network.map(Network::size)
+    }
+
+    /// Whether calls come from it, or go to it, by a port; one that is not said fits.
+    pub(crate) fn has_port(&self, port: Option<u16>) -> bool {
+        self.port.is_none_or(|own| port.is_none_or(|port| port == own))
+    }
+}
+
 /// All points, by ascending id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Points(Vec<Arc<Point>>);
@@ -159,6 +208,12 @@ impl Points {
         Self(all)
     }
 
+    /// Points by ascending id.
+    #[cfg(test)]
+    pub(crate) fn of(points: impl IntoIterator<Item = pb::ConnectionPoint>) -> Self {
+        Self(points.into_iter().filter_map(|point| Point::new(point).ok().map(Arc::new)).collect())
+    }
+
     /// A point from which calls come.
     pub(crate) fn origination(&self, id: PointId) -> Option<(&Point, &Origination)> {
         let point = self.by_id(id)?;
@@ -174,34 +229,49 @@ impl Points {
     /// The point that a call to a number came from: of those that fit the one with the longest
     /// technical prefix, then the one with the smallest network, then the oldest.
     pub(crate) fn by_source(&self, source: Source, number: &str) -> Result<&Point, NotFound> {
-        let mut missing = NotFound::Address;
-        let mut best: Option<(&Point, (usize, std::cmp::Reverse<u128>))> = None;
-        for point in &self.0 {
-            let (Some(network), Some(origination)) = (point.network, &point.origination) else {
-                continue;
-            };
-            if !network.contains(source.address) {
-                continue;
-            }
-            let port_fits =
-                point.port.is_none_or(|port| source.port.is_none_or(|from| from == port));
-            if !port_fits {
-                if missing == NotFound::Address {
-                    missing = NotFound::Port;
-                }
-                continue;
-            }
-            if !number.starts_with(&origination.tech_prefix) {
-                missing = NotFound::TechPrefix;
-                continue;
-            }
-            let rank = (origination.tech_prefix.len(), std::cmp::Reverse(network.size()));
-            if best.is_none_or(|(_, known)| rank > known) {
-                best = Some((point, rank));
-            }
-        }
-        best.map(|(point, _)| point).ok_or(missing)
+        by_source(self.0.iter().map(Arc::as_ref), source, number)
     }
+
+    /// The points that have an address, or a description.
+    pub(crate) fn named(&self, name: &Name) -> impl Iterator<Item = &Point> {
+        self.0.iter().map(Arc::as_ref).filter(|point| match name {
+            Name::Address(source) => point.is_at(source.address),
+            Name::Description(text) => point.message.description == *text,
+        })
+    }
+}
+
+/// [`Points::by_source`] among some points, by ascending id.
+pub(crate) fn by_source<'a>(
+    points: impl Iterator<Item = &'a Point>,
+    source: Source,
+    number: &str,
+) -> Result<&'a Point, NotFound> {
+    let mut missing = NotFound::Address;
+    let mut best: Option<(&Point, (usize, std::cmp::Reverse<u128>))> = None;
+    for point in points {
+        let (Some(network), Some(origination)) = (point.network, &point.origination) else {
+            continue;
+        };
+        if !network.contains(source.address) {
+            continue;
+        }
+        if !point.has_port(source.port) {
+            if missing == NotFound::Address {
+                missing = NotFound::Port;
+            }
+            continue;
+        }
+        if !number.starts_with(&origination.tech_prefix) {
+            missing = NotFound::TechPrefix;
+            continue;
+        }
+        let rank = (origination.tech_prefix.len(), std::cmp::Reverse(network.size()));
+        if best.is_none_or(|(_, known)| rank > known) {
+            best = Some((point, rank));
+        }
+    }
+    best.map(|(point, _)| point).ok_or(missing)
 }
 
 #[cfg(test)]

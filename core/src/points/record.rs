@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tollbook_proto::v1 as pb;
 
-use super::{Origination, Pattern, Point, SideTariffs, Termination, Terms};
+use super::{Origination, Pattern, Point, Rewriting, SideTariffs, Termination, Terms};
 use crate::{
     contract, enums,
     error::{Error, Result},
@@ -70,8 +70,18 @@ impl Point {
                 Some(op) => {
                     check_routing(op)?;
                     let terms = Side::of_origination(op).terms(longest_call, grace_time)?;
-                    let tech_prefix = op.tech_prefix.clone();
-                    (!op.disabled).then_some(Origination { terms, tech_prefix })
+                    let rules =
+                        |name: &str, text| Rewriting::parse(&format!("origination.{name}"), text);
+                    let origination = Origination {
+                        terms,
+                        tech_prefix: op.tech_prefix.clone(),
+                        destination: rules(
+                            "destination_transformation",
+                            &op.destination_transformation,
+                        )?,
+                        source: rules("source_transformation", &op.source_transformation)?,
+                    };
+                    (!op.disabled).then_some(origination)
                 }
             },
             termination: match &message.termination {

@@ -108,6 +108,8 @@ impl Import {
             report.changed = count(changes.changed.len());
             report.unchanged = count(deck.rates.len()) - report.added - report.changed;
             report.deleted = count(changes.deleted.len());
+            report.destinations_named = count(changes.names.len());
+            report.destination_names_kept = changes.names_kept;
             if options.dry_run || refused {
                 return Ok(report);
             }
@@ -225,6 +227,7 @@ impl Deck {
             if let Ok(index) = known {
                 let same = self.lines.name(self.names[index]) == name;
                 kept[index] = same || !options.use_destination_names;
+                changes.names_kept += i64::from(!same && kept[index]);
             }
             Ok(())
         })
@@ -281,8 +284,10 @@ struct Changes {
     added: Vec<usize>,
     changed: Vec<usize>,
     deleted: Vec<Rate>,
-    /// Those whose destinations have other names, or none.
+    /// Those whose destinations get another name, or their first.
     names: Vec<usize>,
+    /// How many destinations have another name, and keep it.
+    names_kept: i64,
 }
 
 impl Changes {

@@ -208,8 +208,10 @@ impl<'a> Sorted<'a> {
         let Found { mut board, mut accounts, keys, zone, ids } = found;
 
         let live = self.live.iter().map(|command| command.run(&mut board)).collect();
+        let snapshot = board.snapshot.clone();
         let (mut active, known) = board.into_calls();
-        let mut intake = Intake::of(&self.deliveries, known, &mut active, &accounts);
+        let points = &snapshot.points;
+        let mut intake = Intake::of(&self.deliveries, known, &mut active, points, &accounts);
         let of_calls = std::mem::take(&mut intake.charges);
         let postings = of_calls.iter().chain(self.postings.iter().copied());
         let judgement = Judgement::of(postings, &mut accounts, &keys);

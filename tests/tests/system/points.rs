@@ -186,6 +186,110 @@ async fn points_refuse_sources_shorten_calls_and_grant_grace() {
     .await;
 }
 
+/// Gives point 1 the address of `alice`'s switch and rules for what it sends, and point 3 that of
+/// `bob`'s.
+async fn with_addresses_and_rules(books: &Books) {
+    let from = ConnectionPoint {
+        id: Some(1),
+        address: "192.0.2.1".to_owned(),
+        any_port: true,
+        origination: Some(OriginationPoint {
+            tech_prefix: "99".to_owned(),
+            destination_transformation: "-9900|-990+370".to_owned(),
+            source_transformation: "-0+370".to_owned(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let paths = [
+        "address",
+        "any_port",
+        "origination.tech_prefix",
+        "origination.destination_transformation",
+        "origination.source_transformation",
+    ];
+    change(books, from, &paths).await.unwrap();
+    let to = ConnectionPoint {
+        id: Some(3),
+        description: "Bob in Riga".to_owned(),
+        address: "198.51.100.0/24".to_owned(),
+        any_port: true,
+        ..Default::default()
+    };
+    change(books, to, &["description", "address", "any_port"]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_known_by_their_addresses_and_billed_by_their_numbers_as_rewritten() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        with_addresses_and_rules(&books).await;
+        let mut live = LiveCallsServiceClient::new(books.admin.clone());
+        let wrong = OriginationPoint {
+            destination_transformation: "/^00//".to_owned(),
+            ..Default::default()
+        };
+        let wrong =
+            ConnectionPoint { id: Some(1), origination: Some(wrong), ..Default::default() };
+        let refused = change(&books, wrong, &["origination.destination_transformation"]).await;
+        assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+
+        // The end of a call is known as it was authorised, also where it is said twice, and in the
+        // words of the switch.
+        let request = AuthorizeCallRequest {
+            source: "060000001".to_owned(),
+            ..call_from("192.0.2.1", 0, "99061234567")
+        };
+        let call_id = request.call_id.clone();
+        let answer = live.authorize_call(request).await.unwrap().into_inner();
+        assert_eq!(answer.reject_code(), R::Unspecified, "{answer:?}");
+        assert_eq!((answer.source.as_str(), answer.destination.as_str()), ("37060000001", "37061234567"));
+        let end = CallRecord {
+            call_id,
+            source: "060000001".to_owned(),
+            destination: "99061234567".to_owned(),
+            billsec_ms: Some(0),
+            ..Default::default()
+        };
+        for duplicate in [false, true] {
+            let request = FinishCallRequest { call: Some(end.clone()) };
+            let finished = live.finish_call(request).await.unwrap().into_inner();
+            assert_eq!(finished.duplicate, duplicate);
+            assert_eq!(finished.call.unwrap().destination, "37061234567");
+        }
+
+        let file = "call_id;start_time;billsec;source;destination;origination_point;termination_point\n\
+            p1;2026-01-20 12:00:00;60;060000001;990037061234567;192.0.2.1:5070;198.51.100.9\n\
+            p2;2026-01-20 12:01:00;60;060000001;37061234567;192.0.2.1;198.51.100.9\n\
+            p3;2026-01-20 12:02:00;60;060000001;99061234567;192.0.2.1;Bob in Riga\n\
+            p4;2026-01-20 12:03:00;60;060000001;99061234567;192.0.2.1;203.0.113.1\n";
+        let path = data.directory().join("points.csv");
+        std::fs::write(&path, file).unwrap();
+        let mut command = data.command();
+        command
+            .env("TOLLBOOK_TOKEN", &books.token)
+            .env("TOLLBOOK_CORE_URL", format!("http://{}", books.server.grpc))
+            .args(["import", "calls", path.to_str().unwrap()])
+            .args(["--originator-from", "point", "--terminator-from", "point"]);
+        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        assert!(said.contains("4 calls: 2 stored, 0 duplicates, 2 rejected"), "{said}");
+        // Without the technical prefix it is no call of this point.
+        assert!(said.contains("line 3: the originator has no such connection point"), "{said}");
+        assert!(said.contains("line 5: the terminator has no such connection point"), "{said}");
+        let calls = books.calls().await;
+        let imported: Vec<_> = calls.iter().filter(|call| call.call_id.starts_with('p')).collect();
+        for call in &imported {
+            assert_eq!((call.origination_point_id, call.termination_point_id), (1, 3));
+            assert_eq!((call.originator.as_str(), call.terminator.as_str()), ("alice", "bob"));
+            assert_eq!((call.source.as_str(), call.destination.as_str()), ("37060000001", "37061234567"));
+            assert_eq!(call.price.as_ref().unwrap().amount.as_ref().unwrap().value, "0.33");
+        }
+        assert_eq!(imported.len(), 2);
+        books.check(8 + 3).await;
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_points_refer_to_is_there_and_stays() {
     on_both(|data| async move {

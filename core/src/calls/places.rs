@@ -1,0 +1,199 @@
+//! Where calls come from and go to: the points that records name by an address or a description,
+//! and what the rules of an origination point make of the numbers of its calls.
+
+use std::collections::HashMap;
+
+use super::{Call, Rejection, Reported, Side, record::Record};
+use crate::{
+    ids::PointId,
+    live::ActiveCall,
+    points::{self, Name, Origination, Point, Points, Source},
+};
+
+/// Finds the points of a batch.
+pub(super) struct Places<'a> {
+    points: &'a Points,
+    /// By the names that were asked for, with the points that may be meant.
+    named: HashMap<String, (Name, Vec<&'a Point>)>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(points: &'a Points) -> Self {
+        Self { points, named: HashMap::new() }
+    }
+
+    /// Completes a record with the points that it names, and rewrites its numbers by the rules of
+    /// the origination point. What was authorised has its numbers as they were rewritten then.
+    ///
+    /// # Errors
+    /// A name leads to no point, or to several that are meant as likely.
+    pub(super) fn settle(
+        &mut self,
+        record: &mut Record,
+        authorized: Option<&ActiveCall>,
+    ) -> Result<(), Rejection> {
+        let reported = &mut record.reported;
+        if reported.origination_point == PointId(0) && !record.origination_name.is_empty() {
+            let found = self.origination(&record.origination_name, &reported.destination);
+            reported.origination_point = found.ok_or(Rejection::UnknownPoint(Side::Originator))?;
+        }
+        if reported.termination_point == PointId(0) && !record.termination_name.is_empty() {
+            let found = self.termination(&record.termination_name);
+            reported.termination_point = found.ok_or(Rejection::UnknownPoint(Side::Terminator))?;
+        }
+        let point = match reported.origination_point {
+            PointId(0) => authorized.map_or(PointId(0), |call| call.origination_point),
+            id => id,
+        };
+        let Some((_, rules)) = self.points.origination(point) else { return Ok(()) };
+        rewrite(reported, rules, authorized);
+        if reported.destination.is_empty() {
+            let problem = "is empty once the origination point's rules are applied";
+            return Err(Rejection::InvalidField { field: "destination".to_owned(), problem });
+        }
+        Ok(())
+    }
+
+    fn origination(&mut self, name: &str, number: &str) -> Option<PointId> {
+        match self.named(name) {
+            (Name::Address(source), points) => {
+                let found = points::by_source(points.iter().copied(), *source, number);
+                found.ok().map(|point| point.id)
+            }
+            (Name::Description(_), points) => {
+                only(points.iter().filter(|point| point.origination.is_some()))
+            }
+        }
+    }
+
+    fn termination(&mut self, name: &str) -> Option<PointId> {
+        let (name, points) = self.named(name);
+        let points = points.iter().filter(|point| point.termination.is_some());
+        let Name::Address(Source { port, .. }) = *name else { return only(points) };
+        let at_port: Vec<&&Point> = points.filter(|point| point.has_port(port)).collect();
+        let smallest = at_port.iter().filter_map(|point| point.network_size()).min();
+        only(at_port.into_iter().filter(|point| point.network_size() == smallest))
+    }
+
+    /// What a name means, and the points that have it.
+    fn named(&mut self, text: &str) -> &(Name, Vec<&'a Point>) {
+        if !self.named.contains_key(text) {
+            let name = Name::parse(text);
+            let points = self.points.named(&name).collect();
+            self.named.insert(text.to_owned(), (name, points));
+        }
+        &self.named[text]
+    }
+}
+
+/// The one point that there is; none: there is no one, or are several.
+fn only<'a, 'b: 'a>(mut points: impl Iterator<Item = &'a &'b Point>) -> Option<PointId> {
+    let found = points.next()?;
+    points.next().is_none().then_some(found.id)
+}
+
+fn rewrite(reported: &mut Reported, rules: &Origination, authorized: Option<&ActiveCall>) {
+    let is_authorized = |number: &str, of: fn(&ActiveCall) -> &String| {
+        authorized.is_some_and(|call| of(call) == number)
+    };
+    if !is_authorized(&reported.destination, |call| &call.destination) {
+        rules.destination.apply(&mut reported.destination);
+    }
+    if !is_authorized(&reported.source, |call| &call.source) {
+        rules.source.apply(&mut reported.source);
+    }
+}
+
+/// A record as the origination point of the call that is known under its id would have it, where
+/// the record does not say by which point it came: so that the end of a call that was authorised is
+/// known again.
+pub(super) fn as_from_point_of(known: &Call, call: &Call, points: &Points) -> Option<Call> {
+    let is_other = call.reported.destination != known.reported.destination
+        || call.reported.source != known.reported.source;
+    if !is_other || call.reported.origination_point != PointId(0) {
+        return None;
+    }
+    let (_, rules) = points.origination(known.reported.origination_point)?;
+    let mut call = call.clone();
+    rewrite(&mut call.reported, rules, None);
+    Some(call)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tollbook_proto::v1 as pb;
+
+    use super::*;
+    use crate::calls::record;
+
+    fn point(id: i64, description: &str, address: &str, rules: &str) -> pb::ConnectionPoint {
+        pb::ConnectionPoint {
+            id: Some(id),
+            user_id: Some(id),
+            description: description.to_owned(),
+            address: address.to_owned(),
+            any_port: true,
+            origination: Some(pb::OriginationPoint {
+                destination_transformation: rules.to_owned(),
+                ..Default::default()
+            }),
+            termination: Some(pb::TerminationPoint::default()),
+            ..Default::default()
+        }
+    }
+
+    /// Settles a call, and returns its points and the number called.
+    fn settled(from: &str, to: &str, number: &str) -> Result<(i64, i64, String), Rejection> {
+        let points = Points::of([
+            point(1, "Vilnius", "192.0.2.0/24", "-00"),
+            point(2, "Riga", "192.0.2.7", "-0+371"),
+            point(3, "Twins", "192.0.2.8", ""),
+            point(4, "Twins", "192.0.2.8", ""),
+        ]);
+        let mut record = record::read(pb::CallRecord {
+            call_id: "a".to_owned(),
+            start_time: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }),
+            destination: number.to_owned(),
+            origination_point: from.to_owned(),
+            termination_point: to.to_owned(),
+            ..Default::default()
+        })?;
+        Places::new(&points).settle(&mut record, None)?;
+        let Reported { origination_point, termination_point, destination, .. } = record.reported;
+        Ok((origination_point.0, termination_point.0, destination))
+    }
+
+    #[test]
+    fn a_call_comes_from_where_its_address_or_a_description_says() {
+        let from = |name, number| settled(name, "", number).unwrap();
+        assert_eq!(from("192.0.2.1", "0037061"), (1, 0, "37061".to_owned()));
+        assert_eq!(from("192.0.2.7:5080", "061"), (2, 0, "37161".to_owned()));
+        assert_eq!(from("::ffff:192.0.2.7", "37061"), (2, 0, "37061".to_owned()));
+        assert_eq!(from("Riga", "061"), (2, 0, "37161".to_owned()));
+        // Of two that fit as well the older one is asked, as AuthorizeCall does it.
+        assert_eq!(from("192.0.2.8", "370"), (3, 0, "370".to_owned()));
+        let unknown = Rejection::UnknownPoint(Side::Originator);
+        for name in ["198.51.100.1", "riga", "Twins"] {
+            assert_eq!(settled(name, "", "370"), Err(unknown.clone()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_call_goes_to_the_one_point_that_is_meant() {
+        let to = |name| settled("Riga", name, "370").map(|(_, to, _)| to);
+        assert_eq!(to("192.0.2.7"), Ok(2));
+        assert_eq!(to("192.0.2.9"), Ok(1));
+        assert_eq!(to("Vilnius"), Ok(1));
+        let unknown = Rejection::UnknownPoint(Side::Terminator);
+        for name in ["192.0.2.8", "198.51.100.1", "Twins"] {
+            assert_eq!(to(name), Err(unknown.clone()), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_number() {
+        let empty = settled("Vilnius", "", "00").unwrap_err();
+        assert_eq!(empty.reason(), "INVALID_FIELD");
+    }
+}
