@@ -249,6 +249,17 @@ pub struct Fixture {
     admin: Authorized,
 }
 
+/// When a call of today began that has ended by now, in seconds since 1970: on a day that is too
+/// young for one it waits.
+async fn ended_today() -> i64 {
+    const LONGEST: u64 = 110;
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    while now().as_secs() % 86_400 < LONGEST {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    i64::try_from(now().as_secs() - LONGEST).unwrap()
+}
+
 impl Fixture {
     /// Fills a new server.
     pub async fn fill(server: &Server) -> Self {
@@ -280,8 +291,7 @@ impl Fixture {
             termination_point_id: 3,
             ..Default::default()
         };
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let now = i64::try_from(now.as_secs()).unwrap();
+        let ended = ended_today().await;
         // 2026-01-15 10:00 UTC.
         let then = 1_768_471_200;
         let busy = CallRecord {
@@ -290,10 +300,10 @@ impl Fixture {
             ..call("c", then + 60, "442071234567", 0)
         };
         let calls = vec![
-            call("today-1", now, "37061234567", 45_000),
-            call("today-2", now, "442071234567", 100_000),
-            call("today-3", now, "442071234567", 100_000),
-            call("today-4", now, "442071234567", 100_000),
+            call("today-1", ended, "37061234567", 45_000),
+            call("today-2", ended, "442071234567", 100_000),
+            call("today-3", ended, "442071234567", 100_000),
+            call("today-4", ended, "442071234567", 100_000),
             call("a", then, "37061234567", 45_000),
             call("b", then + 3_600, "442071234567", 99_500),
             busy,

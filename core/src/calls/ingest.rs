@@ -22,6 +22,7 @@ use crate::{
     access::Scope,
     catalog::Snapshot,
     changes::Origin,
+    clock,
     context::Context,
     error::Result,
     ids::{EntryId, UserId},
@@ -86,10 +87,19 @@ pub(crate) async fn rate_authorized(
     let mut rated = Rated::default();
     let mut records = Vec::with_capacity(batch.len());
     let mut places = Places::new(&snapshot.points);
+    let latest = clock::now() + live::CLOCK_SKEW;
     for Numbered { position, call } in batch {
         let call_id = call.call_id.clone();
+        let authorized = authorized.get(&call_id);
         let record = record::read(call).and_then(|mut record| {
-            places.settle(&mut record, authorized.get(&call_id))?;
+            places.settle(&mut record, authorized)?;
+            // What was authorised began by our clock, of which the switch's durations know nothing.
+            if authorized.is_none() && record.reported.ends_after(latest) {
+                return Err(Rejection::InvalidField {
+                    field: "duration_ms".to_owned(),
+                    problem: "ends in the future",
+                });
+            }
             Ok(record)
         });
         match record {

@@ -121,6 +121,11 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
+    /// Whether it ends after a moment, by its own words.
+    pub(super) fn ends_after(&self, moment: i64) -> bool {
+        self.start_time + self.duration * 1_000 > moment
+    }
+
     /// Seconds from answer to the end; parts of a second count as a whole one.
     pub(crate) fn billsec_seconds(&self) -> u32 {
         // Below a month, as checked.

@@ -15,7 +15,7 @@ pub(crate) use service::{Service, watch};
 use tollbook_proto::v1 as pb;
 
 use crate::{
-    calls::Reported,
+    calls::{Call, Reported},
     clock,
     ids::{PointId, UserId},
     money::Money,
@@ -97,6 +97,23 @@ impl ActiveCall {
             Some("origination point")
         } else {
             None
+        }
+    }
+
+    /// Says in the log that a call went on for longer than it was allowed to: what it cost beyond
+    /// that was not reserved. Switches round up to two seconds.
+    fn report_excess(&self, call: &Call) {
+        let lasted = call.reported.billsec_seconds();
+        if lasted > self.max_duration.saturating_add(2) {
+            tracing::warn!(
+                call_id = self.call_id,
+                originator = self.originator.0,
+                allowed_seconds = self.max_duration,
+                lasted_seconds = lasted,
+                reserved = %self.reserved.value(),
+                price = %call.price.amount.value(),
+                "a call was longer than it was allowed to be"
+            );
         }
     }
 

@@ -158,7 +158,12 @@ impl Service {
             return Err(Error::CallRejected(rejected.call.1));
         }
         let listed = match taken.stored.pop() {
-            Some(call) => self.named(call).await?,
+            Some(call) => {
+                if let Some(active) = authorized.get(&call_id) {
+                    active.report_excess(&call);
+                }
+                self.named(call).await?
+            }
             None => calls::store::by_call_id(&self.0.db, &call_id)
                 .await?
                 .ok_or_else(|| Error::internal("a stored call is missing"))?,
