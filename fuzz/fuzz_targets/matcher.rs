@@ -4,7 +4,7 @@
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
 use rust_decimal::Decimal;
-use tollbook_core::rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Terms, is_prefix};
+use tollbook_core::rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Steps, Terms, is_prefix};
 
 fuzz_target!(|input: (Vec<&str>, &str)| {
     let (mut prefixes, number) = input;
@@ -17,6 +17,7 @@ fuzz_target!(|input: (Vec<&str>, &str)| {
             connection_fee: Decimal::ZERO,
             increment: 1,
             min_time: 0,
+            steps: Steps::FromZero,
         },
         effective_from: 0,
         hours: (0, LAST_SECOND),

@@ -115,6 +115,7 @@ impl RatingService for Constant {
             currency: "USD".to_owned(),
             price_default: decimal("0.9422"),
             steps: steps.map(str::to_owned).to_vec(),
+            billing_steps: pb::BillingSteps::Unspecified.into(),
         };
         Ok(Response::new(pb::RateCallResponse { price: Some(price), ..Default::default() }))
     }

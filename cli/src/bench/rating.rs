@@ -5,7 +5,7 @@ use std::{collections::HashMap, hint::black_box, time::Instant};
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use tollbook_core::rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Terms};
+use tollbook_core::rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Steps, Terms};
 
 use crate::calls::traffic::Numbers;
 
@@ -37,6 +37,7 @@ impl Rating {
                 connection_fee: Decimal::ZERO,
                 increment: [1, 6, 60][usize::try_from(numbers.below(3)).unwrap_or(0)],
                 min_time: 0,
+                steps: Steps::FromZero,
             };
             map.insert(format!("{:0length$}", numbers.below(digits)), terms);
         }

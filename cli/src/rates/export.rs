@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use tollbook_proto::v1::{
-    DayType, ExportRatesRequest, Rate, tariffs_service_client::TariffsServiceClient,
+    BillingSteps, DayType, ExportRatesRequest, Rate, tariffs_service_client::TariffsServiceClient,
 };
 
 use super::COLUMNS;
@@ -39,7 +39,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn record(rate: Rate, zone: &TimeZone) -> [String; 11] {
+fn record(rate: Rate, zone: &TimeZone) -> [String; 12] {
     let effective_from = rate.effective_from.as_ref().and_then(|time| {
         let time = Timestamp::from_second(time.seconds).ok()?.to_zoned_datetime(zone.clone());
         strtime::format("%Y-%m-%dT%H:%M:%S%:z", &time).ok()
@@ -48,6 +48,10 @@ fn record(rate: Rate, zone: &TimeZone) -> [String; 11] {
         DayType::Unspecified => "",
         DayType::WorkDay => "WD",
         DayType::FreeDay => "FD",
+    };
+    let steps = match rate.steps() {
+        BillingSteps::Unspecified => "zero",
+        BillingSteps::AfterMinimum => "minimum",
     };
     [
         rate.prefix,
@@ -61,5 +65,6 @@ fn record(rate: Rate, zone: &TimeZone) -> [String; 11] {
         rate.end_time,
         day_type.to_owned(),
         if rate.blocked { "blocked" } else { "" }.to_owned(),
+        steps.to_owned(),
     ]
 }

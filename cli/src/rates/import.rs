@@ -123,7 +123,7 @@ struct ValueArgs {
     #[arg(long, value_name = "NUMBER")]
     factor: Option<String>,
     /// Whether billing steps count from the beginning of a call or from the end of the minimum time
-    /// [default: as the columns' names say]
+    /// [default: as the columns' names say]; a column `steps` goes first
     #[arg(long, value_enum)]
     steps: Option<StepsFrom>,
     /// Block prefixes whose rate is empty or n/a; else such lines are refused
@@ -323,11 +323,6 @@ impl Reader {
         for note in &line.notes {
             self.remark(line.line, || format!("{}: {note}", line.prefix));
         }
-        if line.steps == Steps::AfterMinimum {
-            let problem = "steps that count from the end of the minimum time are not billed yet: say \
-                           --steps zero if they count from the beginning of a call";
-            return self.refuse(line.line, problem.to_owned(), vec![line.prefix]);
-        }
         let until = line.effective_until;
         let line = rate_line(line, self.now);
         if let Some(until) = until {
@@ -393,6 +388,11 @@ pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
         }
         .to_owned(),
         blocked: if blocked { "blocked" } else { "" }.to_owned(),
+        steps: match line.steps {
+            Steps::FromZero => "zero",
+            Steps::AfterMinimum => "minimum",
+        }
+        .to_owned(),
     }
 }
 

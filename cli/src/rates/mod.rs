@@ -4,7 +4,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 
 /// The columns of a deck, by the names that a header has for them.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "prefix",
     "destination",
     "rate",
@@ -16,4 +16,5 @@ const COLUMNS: [&str; 11] = [
     "end_time",
     "day_type",
     "blocked",
+    "steps",
 ];

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use super::{
     matcher::{Matcher, Prefixes},
     price::Terms,
+    steps::Steps,
 };
 
 /// The days on which a rate counts.
@@ -55,6 +56,7 @@ const LAST_OF_PREFIX: u32 = 1 << 17;
 const BLOCKED: u32 = 1 << 18;
 const WORK_DAYS: u32 = 1 << 19;
 const FREE_DAYS: u32 = 1 << 20;
+const AFTER_MINIMUM: u32 = 1 << 21;
 
 /// A compiled tariff. It never changes: a changed tariff gets a new one.
 pub struct Deck {
@@ -203,6 +205,11 @@ impl Packed {
             Days::Work => WORK_DAYS,
             Days::Free => FREE_DAYS,
         };
+        let steps = match rate.terms.steps {
+            Steps::FromZero => 0,
+            Steps::AfterMinimum => AFTER_MINIMUM,
+        };
+        let blocked = if rate.blocked { BLOCKED } else { 0 };
         Self {
             rate: rate.terms.rate,
             connection_fee: rate.terms.connection_fee,
@@ -210,7 +217,7 @@ impl Packed {
             increment: rate.terms.increment,
             min_time: rate.terms.min_time,
             from,
-            till_and_flags: till.min(LAST_SECOND) | days | if rate.blocked { BLOCKED } else { 0 },
+            till_and_flags: till.min(LAST_SECOND) | days | steps | blocked,
         }
     }
 
@@ -222,6 +229,10 @@ impl Packed {
                 connection_fee: self.connection_fee,
                 increment: self.increment,
                 min_time: self.min_time,
+                steps: match self.till_and_flags & AFTER_MINIMUM {
+                    0 => Steps::FromZero,
+                    _ => Steps::AfterMinimum,
+                },
             },
             blocked: self.till_and_flags & BLOCKED != 0,
         }
@@ -247,6 +258,7 @@ mod tests {
                 connection_fee: Decimal::ZERO,
                 increment: 1,
                 min_time: 0,
+                steps: Steps::FromZero,
             },
             effective_from: i64::MIN,
             hours: (0, LAST_SECOND),
@@ -296,6 +308,19 @@ mod tests {
         assert_eq!(found(&deck, "12", "2026-10-23T15:00:00Z"), Some((3, 1)));
         // 21:00 UTC is Saturday there.
         assert_eq!(found(&deck, "12", "2026-10-23T21:00:00Z"), Some((1, 1)));
+    }
+
+    #[test]
+    fn what_is_packed_comes_out_as_it_was() {
+        let now = CallTime::new(0, &TimeZone::UTC);
+        for steps in [Steps::FromZero, Steps::AfterMinimum] {
+            let terms = Terms { steps, increment: 60, min_time: 90, ..rate(7).terms };
+            for blocked in [false, true] {
+                let deck = Deck::new([("1", DeckRate { terms, blocked, ..rate(7) })]);
+                assert_eq!(deck.find("12", now), Some(Found { prefix_length: 1, terms, blocked }));
+            }
+        }
+        assert_eq!(size_of::<Packed>(), 64, "a rate is a cache line");
     }
 
     #[test]

@@ -9,10 +9,12 @@ mod matcher;
 mod price;
 mod rater;
 mod service;
+mod steps;
 
 pub use deck::{CallTime, Days, Deck, DeckRate, Found, LAST_SECOND};
 pub use matcher::{MAX_PREFIX, is_prefix};
 pub use price::{Terms, margin_percent, whole_seconds};
+pub use steps::Steps;
 
 pub(crate) use rater::{NoOffer, Offer, Rater};
 pub(crate) use service::Service;

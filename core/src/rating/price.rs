@@ -2,6 +2,8 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::Steps;
+
 /// The terms of a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -9,10 +11,12 @@ pub struct Terms {
     pub rate: Decimal,
     /// Price of the connection, once.
     pub connection_fee: Decimal,
-    /// Billed seconds are a multiple of this; 0 counts as 1.
+    /// Seconds are billed in steps of this many; 0 counts as 1.
     pub increment: u32,
     /// Billed seconds are at least this many.
     pub min_time: u32,
+    /// What the steps count from.
+    pub steps: Steps,
 }
 
 /// Places behind the point of a price.
@@ -20,7 +24,8 @@ const SCALE: u32 = 15;
 
 impl Terms {
     /// The seconds billed for an answered call of `duration` whole seconds: at least the
-    /// minimum time, rounded up to a multiple of the increment, which wins. A call of no
+    /// minimum time, rounded up to a multiple of the increment, which wins; or, where steps
+    /// count after the minimum time, that and as many steps as the rest takes. A call of no
     /// length costs nothing, nor does one within the grace time, unless the minimum time is
     /// longer than that.
     #[must_use]
@@ -30,7 +35,20 @@ impl Terms {
             return 0;
         }
         let increment = u64::from(self.increment.max(1));
-        u64::from(duration.max(self.min_time)).div_ceil(increment) * increment
+        let start = match self.steps {
+            Steps::FromZero => 0,
+            Steps::AfterMinimum => self.min_time,
+        };
+        let stepped = u64::from(duration.max(self.min_time) - start).div_ceil(increment);
+        u64::from(start) + stepped * increment
+    }
+
+    /// The same terms under the one name that terms have that bill alike: it makes no
+    /// difference what steps count from where the minimum time is a whole number of them.
+    #[must_use]
+    pub(crate) fn normalised(self) -> Self {
+        let alike = self.min_time.is_multiple_of(self.increment.max(1));
+        Self { steps: if alike { Steps::FromZero } else { self.steps }, ..self }
     }
 
     /// The price of billed seconds, rounded half to even to 15 places; none: it is out of
@@ -83,7 +101,65 @@ mod tests {
 
     fn terms(rate: &str, increment: u32, min_time: u32) -> Terms {
         let rate = Decimal::from_str_exact(rate).unwrap();
-        Terms { rate, connection_fee: Decimal::ZERO, increment, min_time }
+        let steps = Steps::FromZero;
+        Terms { rate, connection_fee: Decimal::ZERO, increment, min_time, steps }
+    }
+
+    /// Either kind of steps.
+    fn any_steps() -> impl Strategy<Value = Steps> {
+        prop_oneof![Just(Steps::FromZero), Just(Steps::AfterMinimum)]
+    }
+
+    /// What carriers write as 90/60, with what they bill for calls of some lengths.
+    #[test]
+    fn steps_count_from_the_beginning_or_after_the_minimum_time() {
+        let durations = [1, 60, 61, 90, 91, 150, 151, 210, 211];
+        for (min_time, increment, from_zero, after_minimum) in [
+            (
+                90,
+                60,
+                [120, 120, 120, 120, 120, 180, 180, 240, 240],
+                [90, 90, 90, 90, 150, 150, 210, 210, 270],
+            ),
+            (
+                60,
+                60,
+                [60, 60, 120, 120, 120, 180, 180, 240, 240],
+                [60, 60, 120, 120, 120, 180, 180, 240, 240],
+            ),
+            (
+                30,
+                6,
+                [30, 60, 66, 90, 96, 150, 156, 210, 216],
+                [30, 60, 66, 90, 96, 150, 156, 210, 216],
+            ),
+            (1, 1, durations.map(u64::from), durations.map(u64::from)),
+            (
+                0,
+                60,
+                [60, 60, 120, 120, 120, 180, 180, 240, 240],
+                [60, 60, 120, 120, 120, 180, 180, 240, 240],
+            ),
+            (
+                10,
+                30,
+                [30, 60, 90, 90, 120, 150, 180, 210, 240],
+                [10, 70, 70, 100, 100, 160, 160, 220, 220],
+            ),
+        ] {
+            let zero = terms("1", increment, min_time);
+            let after = Terms { steps: Steps::AfterMinimum, ..zero };
+            let billed = |terms: Terms| durations.map(|call| terms.billed_seconds(call, 0));
+            assert_eq!(billed(zero), from_zero, "{min_time}/{increment} from the beginning");
+            assert_eq!(billed(after), after_minimum, "{min_time}/{increment} after the minimum");
+            // Terms that bill alike are one and the same.
+            assert_eq!(after.normalised() == zero, from_zero == after_minimum);
+            assert_eq!(after.billed_seconds(0, 0), 0);
+        }
+        // Grace is as it is with the other kind of steps.
+        let after = Terms { steps: Steps::AfterMinimum, ..terms("1", 60, 5) };
+        assert_eq!(after.billed_seconds(5, 5), 0);
+        assert_eq!(after.billed_seconds(6, 5), 65);
     }
 
     /// The table of `billing-rules.md`, line by line.
@@ -144,23 +220,33 @@ mod tests {
             grace in 0_u32..=10,
             shorter in 0_u32..10_000,
             more in 0_u32..1_000,
+            steps in any_steps(),
         ) {
             let terms = Terms {
                 rate: Decimal::new(rate, 6),
                 connection_fee: Decimal::new(fee, 6),
                 increment,
                 min_time,
+                steps,
             };
             let price = |seconds| terms.price(terms.billed_seconds(seconds, grace)).unwrap();
             prop_assert!(price(shorter) <= price(shorter + more));
         }
 
         #[test]
-        fn billed_seconds_fit_the_increment(call in 1_u32..100_000, increment in 1_u32..=90, min_time in 0_u32..=90) {
-            let billed = terms("1", increment, min_time).billed_seconds(call, 0);
+        fn billed_seconds_fit_the_increment(
+            call in 1_u32..100_000,
+            increment in 1_u32..=90,
+            min_time in 0_u32..=90,
+            steps in any_steps(),
+        ) {
+            let terms = Terms { steps, ..terms("1", increment, min_time) };
+            let billed = terms.billed_seconds(call, 0);
+            let start = if steps == Steps::FromZero { 0 } else { min_time };
             prop_assert!(billed >= u64::from(call.max(min_time)));
-            prop_assert!(billed.is_multiple_of(u64::from(increment)));
+            prop_assert!((billed - u64::from(start)).is_multiple_of(u64::from(increment)));
             prop_assert!(billed < u64::from(call.max(min_time)) + u64::from(increment));
+            prop_assert_eq!(terms.normalised().billed_seconds(call, 0), billed);
         }
     }
 }

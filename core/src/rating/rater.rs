@@ -156,3 +156,64 @@ impl Offer {
         Ok((most, price(most)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+    use rust_decimal::Decimal;
+
+    use super::*;
+    use crate::rating::Steps;
+
+    fn offer(rate: i64, fee: i64, (increment, min_time): (u32, u32), steps: Steps) -> Offer {
+        let [rate, connection_fee] = [rate, fee].map(|number| Decimal::new(number, 4));
+        Offer {
+            tariff: TariffId(1),
+            prefix_length: 3,
+            terms: Terms { rate, connection_fee, increment, min_time, steps },
+            grace_time: 0,
+            exchange_rate: ExchangeRate::new(Decimal::new(7351, 4)).unwrap(),
+        }
+    }
+
+    #[test]
+    fn money_for_a_step_more_is_what_prolongs_a_call() {
+        let money = |cents| Money::new(Decimal::new(cents, 2)).unwrap();
+        let longest = |steps, cents| {
+            let offer =
+                Offer { exchange_rate: ExchangeRate::ONE, ..offer(600, 0, (60, 90), steps) };
+            offer.longest(money(cents), 3_600).unwrap()
+        };
+        // 0.06 a minute, 90/60: 0.09 buys the minimum time, 0.15 a step more.
+        assert_eq!(longest(Steps::AfterMinimum, 8), (0, money(0)));
+        assert_eq!(longest(Steps::AfterMinimum, 9), (90, money(9)));
+        assert_eq!(longest(Steps::AfterMinimum, 14), (90, money(9)));
+        assert_eq!(longest(Steps::AfterMinimum, 15), (150, money(15)));
+        assert_eq!(longest(Steps::FromZero, 11), (0, money(0)));
+        assert_eq!(longest(Steps::FromZero, 12), (120, money(12)));
+    }
+
+    proptest! {
+        /// What an amount of money buys is the longest call that it pays for.
+        #[test]
+        fn the_longest_call_is_paid_for_and_a_second_more_is_not(
+            rate in 0_i64..100_000,
+            fee in 0_i64..10_000,
+            interval in (1_u32..=90, 0_u32..=120),
+            after_minimum in any::<bool>(),
+            available in 0_i64..1_000_000,
+            limit in 1_u32..10_000,
+        ) {
+            let steps = if after_minimum { Steps::AfterMinimum } else { Steps::FromZero };
+            let offer = offer(rate, fee, interval, steps);
+            let available = Money::new(Decimal::new(available, 4)).unwrap();
+            let (longest, price) = offer.longest(available, limit).unwrap();
+            prop_assert!(longest <= limit && price <= available);
+            prop_assert_eq!(offer.price(longest).unwrap().1, price);
+            if longest < limit {
+                prop_assert!(offer.price(longest + 1).unwrap().1 > available);
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use tollbook_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{CallTime, Found, deck::deciding, margin_percent, whole_seconds};
+use super::{CallTime, Found, Steps, deck::deciding, margin_percent, whole_seconds};
 use crate::{
     access::principal,
     catalog::Snapshot,
@@ -121,6 +121,7 @@ impl Service {
             connection_fee: Some(money::to_proto(terms.connection_fee)),
             increment: i32::try_from(terms.increment).unwrap_or(i32::MAX),
             min_time: i32::try_from(terms.min_time).unwrap_or(i32::MAX),
+            billing_steps: terms.steps.to_proto().into(),
             currency: currency.code.clone(),
             ..Default::default()
         };
@@ -130,8 +131,14 @@ impl Service {
         }
         let billed = terms.billed_seconds(call.duration, call.grace_time);
         steps.push(format!(
-            "{} s are billed as {billed} s: at least {} s, in steps of {} s",
-            call.duration, terms.min_time, terms.increment
+            "{} s are billed as {billed} s: at least {} s, in steps of {} s{}",
+            call.duration,
+            terms.min_time,
+            terms.increment,
+            match terms.steps {
+                Steps::FromZero => "",
+                Steps::AfterMinimum => " after that",
+            }
         ));
         let out_of_range = || Error::OutOfRange.of_field("duration");
         let price = terms.price(billed).and_then(Money::new).ok_or_else(out_of_range)?;

@@ -7,7 +7,7 @@ use tollbook_proto::v1::RateLine;
 use super::{Rate, days_of};
 use crate::{
     money::{self, Money},
-    rating::{DeckRate, LAST_SECOND, Terms, is_prefix},
+    rating::{DeckRate, LAST_SECOND, Steps, Terms, is_prefix},
 };
 
 /// Names of real decks list dozens of towns.
@@ -42,7 +42,9 @@ pub(crate) fn read(line: &RateLine, zone: &TimeZone) -> Result<Rate, String> {
             connection_fee: amount("connection_fee", &line.connection_fee, Some(Decimal::ZERO))?,
             increment: seconds("increment", &line.increment, 1, 1)?,
             min_time: seconds("min_time", &line.min_time, 0, 0)?,
-        },
+            steps: steps(&line.steps)?,
+        }
+        .normalised(),
         effective_from: effective_from(&line.effective_from, zone)?,
         hours,
         days: days_of(&line.day_type)
@@ -81,6 +83,13 @@ fn seconds(name: &str, text: &str, default: u32, least: u32) -> Result<u32, Stri
     }
     let number = text.parse::<u32>().ok().filter(|number| (least..=LAST_SECOND).contains(number));
     number.ok_or_else(|| format!("{name} {:?} is not a number of seconds from {least}", clip(text)))
+}
+
+fn steps(text: &str) -> Result<Steps, String> {
+    if text.is_empty() {
+        return Ok(Steps::default());
+    }
+    Steps::from_name(text).ok_or_else(|| format!("steps {:?} is not zero or minimum", clip(text)))
 }
 
 fn second_of_day(name: &str, text: &str, default: u32) -> Result<u32, String> {
@@ -141,6 +150,22 @@ mod tests {
     }
 
     #[test]
+    fn steps_that_make_no_difference_are_those_from_zero() {
+        for (min_time, increment, steps, read) in [
+            ("90", "60", "", Steps::FromZero),
+            ("90", "60", "zero", Steps::FromZero),
+            ("90", "60", "minimum", Steps::AfterMinimum),
+            ("60", "60", "minimum", Steps::FromZero),
+            ("30", "6", "minimum", Steps::FromZero),
+            ("", "60", "minimum", Steps::FromZero),
+        ] {
+            let [min_time, increment, steps] = [min_time, increment, steps].map(str::to_owned);
+            let line = RateLine { min_time, increment, steps, ..line("49", "1") };
+            assert_eq!(read_utc(&line).unwrap().rate.terms.steps, read, "{line:?}");
+        }
+    }
+
+    #[test]
     fn times_are_those_of_the_time_zone() {
         let dated = RateLine { effective_from: "2026-07-01 00:00:00".to_owned(), ..line("1", "1") };
         let utc = read_utc(&dated).unwrap().rate.effective_from;
@@ -162,6 +187,7 @@ mod tests {
             (RateLine { connection_fee: "x".to_owned(), ..good.clone() }, "connection_fee"),
             (RateLine { increment: "0".to_owned(), ..good.clone() }, "increment"),
             (RateLine { min_time: "-1".to_owned(), ..good.clone() }, "min_time"),
+            (RateLine { steps: "Minimum".to_owned(), ..good.clone() }, "steps \"Minimum\""),
             (RateLine { effective_from: "soon".to_owned(), ..good.clone() }, "effective_from"),
             (RateLine { start_time: "24:00:00".to_owned(), ..good.clone() }, "start_time"),
             (

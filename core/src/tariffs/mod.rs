@@ -132,6 +132,7 @@ impl Rate {
             }
             .into(),
             blocked: rate.blocked,
+            steps: terms.steps.to_proto().into(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of};
 use crate::{
     error::{Error, Result},
     ids::{CurrencyId, TariffId},
-    rating::{DeckRate, Terms},
+    rating::{DeckRate, Steps, Terms},
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
@@ -91,7 +91,7 @@ pub(crate) async fn used(tx: &mut Tx) -> Result<HashSet<TariffId>> {
 macro_rules! rate {
     () => {
         "SELECT r.prefix, r.effective_from, r.start_time, r.end_time, r.day_type, r.rate, \
-         r.connection_fee, r.increment_s, r.min_time, r.blocked"
+         r.connection_fee, r.increment_s, r.min_time, r.blocked, r.steps"
     };
 }
 
@@ -106,6 +106,7 @@ fn read_rate(row: &Row) -> Result<Rate> {
             connection_fee: row.get(6)?,
             increment: number(7)?,
             min_time: number(8)?,
+            steps: Steps::from_number(row.get(10)?)?,
         },
         effective_from: row.get(1)?,
         hours: (number(2)?, number(3)?),
@@ -143,7 +144,7 @@ pub(crate) async fn rates_page(
         .and(" ORDER BY r.prefix, r.effective_from DESC, r.day_type DESC, r.start_time DESC");
     let rows = tx.fetch_all(query).await?;
     let rates = rows.iter().map(|row| {
-        let destination = row.get::<Option<String>>(10)?.unwrap_or_default();
+        let destination = row.get::<Option<String>>(11)?.unwrap_or_default();
         Ok((read_rate(row)?, destination))
     });
     rates.collect()
@@ -188,6 +189,7 @@ pub(super) async fn upsert_rates<'a>(
             i64::from(rate.terms.increment).into(),
             i64::from(rate.terms.min_time).into(),
             rate.blocked.into(),
+            rate.terms.steps.number().into(),
         ]
     });
     let insert = Insert {
@@ -204,13 +206,14 @@ pub(super) async fn upsert_rates<'a>(
             "increment_s",
             "min_time",
             "blocked",
+            "steps",
         ],
         rows: Vec::new(),
         on_conflict: " ON CONFLICT (tariff_id, prefix, effective_from, start_time, day_type) DO \
                       UPDATE SET end_time = excluded.end_time, rate = excluded.rate, \
                       connection_fee = excluded.connection_fee, \
                       increment_s = excluded.increment_s, min_time = excluded.min_time, \
-                      blocked = excluded.blocked",
+                      blocked = excluded.blocked, steps = excluded.steps",
     };
     insert_in_chunks(tx, insert, rows).await
 }

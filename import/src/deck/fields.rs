@@ -17,7 +17,7 @@ const fn field(name: &'static str, synonyms: &'static [&'static str]) -> Field {
     Field { name, synonyms }
 }
 
-const ALL: [Field; 21] = [
+const ALL: [Field; 22] = [
     field(
         "prefix",
         &[
@@ -256,6 +256,7 @@ const ALL: [Field; 21] = [
             "sequential increment",
         ],
     ),
+    field("steps", &["billing steps", "steps from", "steps count from"]),
     field(
         "effective_from",
         &[

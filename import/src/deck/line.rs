@@ -9,7 +9,7 @@ use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
     fields::{is_currency, is_date_format},
     shortened,
-    words::{NoRate, blocked, is_total, no_rate},
+    words::{self, NoRate, blocked, is_total, no_rate},
 };
 use crate::{
     Error, Profile,
@@ -64,6 +64,7 @@ positions!(
     min_time,
     first_interval,
     next_interval,
+    steps,
     effective_from,
     effective_until,
     start_time,
@@ -378,7 +379,14 @@ impl Reader {
             Steps::FromZero
         };
         let same = minimum.unwrap_or(0) % increment.unwrap_or(1) == 0;
-        let steps = if same { Steps::FromZero } else { self.steps.unwrap_or(as_written) };
+        let said = match cell(row, at.steps) {
+            "" => self.steps,
+            written => match words::steps(written) {
+                Some(steps) => Some(steps),
+                None => return Err(Problem::Steps(written.to_owned())),
+            },
+        };
+        let steps = if same { Steps::FromZero } else { said.unwrap_or(as_written) };
         Ok((minimum, increment, steps))
     }
 

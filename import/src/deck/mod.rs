@@ -7,8 +7,8 @@
 //! | --- | --- |
 //! | `7901-7905, 7908` | a line for each prefix |
 //! | country code and area code | one prefix |
-//! | `60/60`, `30-6`, `1+1`, `0/1/1` | minimum time and increment |
-//! | first and next interval | the same, steps counted after the minimum |
+//! | `60/60`, `30-6`, `1+1`, `0/1/1`, or first and next interval | minimum time and increment, steps counted after the minimum |
+//! | `zero`, `minimum` in a column `steps` | what steps count from |
 //! | `22:00` to `06:00` | two lines, to midnight and from midnight on |
 //! | `closed`, `deleted` | a line that ends the rate |
 //! | `blocked`, `not offered`, `-1` | a line that blocks the prefix |
@@ -178,6 +178,9 @@ pub enum Problem {
     /// A word in the column `blocked` that is not known.
     #[error("blocked {0:?} is neither yes nor no")]
     Blocked(String),
+    /// A word in the column `steps` that is not known.
+    #[error("steps {0:?} is neither zero nor minimum")]
+    Steps(String),
     /// Another currency than the tariff's.
     #[error("in {written}, where the tariff is in {tariff}")]
     Currency {

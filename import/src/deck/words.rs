@@ -1,5 +1,7 @@
 //! Words in the cells of rate decks.
 
+use crate::profile::Steps;
+
 /// What a line says of its rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -93,6 +95,15 @@ pub(super) fn blocked(text: &str) -> Option<bool> {
             Some(false)
         }
         "1" | "yes" | "y" | "true" | "block" | "blocked" | "x" => Some(true),
+        _ => None,
+    }
+}
+
+/// What a cell of the column `steps` says that steps count from; `None` if it is not known.
+pub(super) fn steps(text: &str) -> Option<Steps> {
+    match crate::table::normalised(text).as_str() {
+        "zero" | "0" | "from zero" | "beginning" | "start" => Some(Steps::FromZero),
+        "minimum" | "after minimum" | "min" => Some(Steps::AfterMinimum),
         _ => None,
     }
 }

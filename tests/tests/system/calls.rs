@@ -306,12 +306,14 @@ pub(crate) async fn import(books: &Books, tariff_id: i64, rates: &[(&str, &str)]
         rate: (*rate).to_owned(),
         ..Default::default()
     });
+    import_lines(books, tariff_id, lines.collect()).await;
+}
+
+/// Imports lines of a deck.
+pub(crate) async fn import_lines(books: &Books, tariff_id: i64, lines: Vec<RateLine>) {
     let options = ImportRatesOptions { tariff_id: Some(tariff_id), ..Default::default() };
-    let parts = [
-        Part::Options(options),
-        Part::Lines(RateLines { lines: lines.collect(), ..Default::default() }),
-    ]
-    .map(|part| ImportRatesRequest { part: Some(part) });
+    let parts = [Part::Options(options), Part::Lines(RateLines { lines, ..Default::default() })]
+        .map(|part| ImportRatesRequest { part: Some(part) });
     let mut tariffs = TariffsServiceClient::new(books.admin.clone());
     let report = tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap().into_inner();
     assert!(report.applied, "{report:?}");

@@ -7,8 +7,8 @@ use tollbook_proto::v1::{
     AddPoolNumbersRequest, AuthorizeCallRequest, AuthorizeCallResponse, CallRecord,
     ConnectionPoint, CreateNumberPoolRequest, DailyLimit, DeletePoolNumbersRequest,
     FinishCallRequest, FinishCallResponse, GetQuickStatsRequest, ListActiveCallsRequest, ListUse,
-    LossProtection, OriginationPoint, RejectCode, StartCallRequest, StaticList, TerminationPoint,
-    UpdateCallRequest, UpdateConnectionPointRequest, UpdateUserRequest, User,
+    LossProtection, OriginationPoint, RateLine, RejectCode, StartCallRequest, StaticList,
+    TerminationPoint, UpdateCallRequest, UpdateConnectionPointRequest, UpdateUserRequest, User,
     connection_points_service_client::ConnectionPointsServiceClient,
     live_calls_service_client::LiveCallsServiceClient,
     number_pools_service_client::NumberPoolsServiceClient,
@@ -17,7 +17,7 @@ use tollbook_proto::v1::{
 use tollbook_tests::{books::Books, contract::decimal, server::Authorized};
 use tonic::{Code, Status};
 
-use crate::on_both;
+use crate::{calls::import_lines, on_both};
 
 use RejectCode as R;
 
@@ -103,6 +103,42 @@ async fn calls_at_once_never_cost_more_than_there_is() {
         }
         assert_eq!((books.balance(6).await, books.frozen().await), ("0.0045".into(), "0".into()));
         books.check(8 + 4).await;
+    })
+    .await;
+}
+
+/// A call is let go on for as long as its money lasts by the steps that it is billed by, also where
+/// the deck counts them otherwise before it ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_billed_in_steps_after_the_minimum_time() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        books.prepaid("1").await;
+        let import = async |steps: &str| {
+            let line = RateLine {
+                prefix: "3706".to_owned(),
+                rate: "0.3".to_owned(),
+                increment: "60".to_owned(),
+                min_time: "90".to_owned(),
+                steps: steps.to_owned(),
+                ..Default::default()
+            };
+            import_lines(&books, 1, vec![line]).await;
+        };
+        import("minimum").await;
+        // 90, 150, 210 s cost 0.45, 0.75, 1.05.
+        let answer = authorize(&books, request("stepped")).await;
+        assert_eq!((answer.max_duration, books.frozen().await), (150, "0.75".to_owned()));
+        import("zero").await;
+        let ended = CallRecord {
+            call_id: "stepped".to_owned(),
+            billsec_ms: Some(91_000),
+            ..Default::default()
+        };
+        let ended = finish(&books, ended).await.unwrap().call.unwrap();
+        let charged = ended.price.unwrap();
+        assert_eq!((charged.billed_seconds, charged.amount.unwrap().value), (150, "0.75".into()));
+        assert_eq!(books.balance(6).await, "0.25");
     })
     .await;
 }

@@ -157,9 +157,9 @@ async fn changed_decks_replace_add_and_delete() {
         let exported = String::from_utf8(exported.stdout).unwrap();
         assert_eq!(
             exported,
-            "prefix,destination,rate,connection_fee,increment,min_time,effective_from,start_time,end_time,day_type,blocked\n\
-             370,Lithuania,0.9,0,1,0,,00:00:00,23:59:59,,\n\
-             371,,0.1,0,1,0,,00:00:00,23:59:59,,\n"
+            "prefix,destination,rate,connection_fee,increment,min_time,effective_from,start_time,end_time,day_type,blocked,steps\n\
+             370,Lithuania,0.9,0,1,0,,00:00:00,23:59:59,,,zero\n\
+             371,,0.1,0,1,0,,00:00:00,23:59:59,,,zero\n"
         );
         let (ok, said) = decks.import(&exported, &["--tariff", "1"]);
         assert!(ok && said.contains("0 added, 0 changed, 2 unchanged"), "{said}");
@@ -230,15 +230,59 @@ async fn of_several_lines_of_a_rate_the_first_counts_and_of_several_names_the_la
         lines.sort_unstable();
         let always = "00:00:00,23:59:59";
         assert_eq!(lines, [
-            format!("*1,Star,3,0,1,0,,{always},,"),
-            format!("1,Eins,5,0,1,0,,{always},,"),
-            format!("1,Eins,7,0,1,0,2020-01-01T00:00:00+00:00,{always},,"),
-            format!("1,Eins,8,0,1,0,2020-01-01T00:00:00+00:00,{always},WD,"),
-            format!("A1,Large,2,0,1,0,,{always},,"),
-            format!("a1,Small,9,0,1,0,,{always},,"),
+            format!("*1,Star,3,0,1,0,,{always},,,zero"),
+            format!("1,Eins,5,0,1,0,,{always},,,zero"),
+            format!("1,Eins,7,0,1,0,2020-01-01T00:00:00+00:00,{always},,,zero"),
+            format!("1,Eins,8,0,1,0,2020-01-01T00:00:00+00:00,{always},WD,,zero"),
+            format!("A1,Large,2,0,1,0,,{always},,,zero"),
+            format!("a1,Small,9,0,1,0,,{always},,,zero"),
         ]);
         let (ok, said) = decks.import(new, &["--tariff", "1", "--skip-bad-lines"]);
         assert!(!ok && said.contains("0 added, 0 changed, 6 unchanged, 0 deleted, 1 rejected"), "{said}");
+    })
+    .await;
+}
+
+/// A carrier that bills 90/60 bills 90 seconds, and then steps of 60.
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_of_first_and_next_interval_are_billed_after_the_first() {
+    on_both(|data| async move {
+        let decks = Decks::start(data).await;
+        let first_and_next = "Code,Destination,Rate,First Interval,Next Interval\n\
+                              49,Germany,0.06,90,60\n\
+                              43,Austria,0.06,30,6\n";
+        let (ok, said) = decks.import(first_and_next, &["--tariff", "1"]);
+        assert!(ok && said.contains("2 added"), "{said}");
+        let billed = async |number: &str, seconds: &str| {
+            decks.rate(number, seconds, 1).await.price.unwrap().billed_seconds
+        };
+        for (seconds, after_minimum) in [("10", 90), ("90", 90), ("91", 150), ("151", 210)] {
+            assert_eq!(billed("4915112345", seconds).await, after_minimum, "{seconds} s");
+        }
+        assert_eq!(billed("4315112345", "31").await, 36);
+        let explained = decks.command(&["rate", "4915112345", "151", "--tariff", "1"]);
+        let text = String::from_utf8(explained.stdout).unwrap();
+        assert!(text.contains("at least 90 s, in steps of 60 s after that"), "{text}");
+        assert!(text.contains("Price: 0.21 EUR (Germany)"), "{text}");
+
+        // What is exported is what is imported.
+        let exported = decks.command(&["export", "rates", "--tariff", "1"]);
+        let exported = String::from_utf8(exported.stdout).unwrap();
+        let germany = "49,Germany,0.06,0,60,90,,00:00:00,23:59:59,,,minimum\n";
+        let austria = "43,Austria,0.06,0,6,30,,00:00:00,23:59:59,,,zero\n";
+        assert!(exported.contains(germany) && exported.contains(austria), "{exported}");
+        let (ok, said) = decks.import(&exported, &["--tariff", "1"]);
+        assert!(ok && said.contains("0 added, 0 changed, 2 unchanged"), "{said}");
+
+        // Other columns say nothing of steps: they count from the beginning, unless told otherwise.
+        let written = "prefix,destination,rate,increment,min_time\n49,Germany,0.06,60,90\n";
+        let (ok, said) = decks.import(written, &["--tariff", "1", "--steps", "minimum"]);
+        assert!(ok && said.contains("0 changed, 1 unchanged"), "{said}");
+        let (ok, said) = decks.import(written, &["--tariff", "1"]);
+        assert!(ok && said.contains("1 changed, 0 unchanged"), "{said}");
+        for (seconds, from_zero) in [("10", 120), ("90", 120), ("151", 180)] {
+            assert_eq!(billed("4915112345", seconds).await, from_zero, "{seconds} s");
+        }
     })
     .await;
 }
