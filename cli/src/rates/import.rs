@@ -8,12 +8,12 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
 use tollbook_import::{
-    Profile,
+    Error, Profile, Source,
     deck::{Deck, DeckItem, DeckLine, DeckOptions},
     profile::{NotOffered, Steps},
     sources,
@@ -21,11 +21,12 @@ use tollbook_import::{
     values::{Days, Hours, NumberFormat},
 };
 use tollbook_proto::v1::{
-    GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ImportRatesResponse,
-    ListTariffsRequest, RateLine, RateLines, RefusedLine, import_rates_request::Part,
+    GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ListTariffsRequest, RateLine,
+    RateLines, RefusedLine, import_rates_request::Part,
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
 };
 
+use super::report::{Report, ReportFile};
 use crate::{
     client::{Core, connect, said},
     config::Config,
@@ -35,8 +36,10 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The file: text, a workbook (XLSX, XLS, ODS), either packed by gzip or zip; - for standard input
-    file: PathBuf,
+    /// Files: text or workbooks (XLSX, XLS, ODS), plain or packed by gzip or zip; directories, for the
+    /// files in them; - for standard input. All of them together are one deck
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
     /// The tariff's id
     #[arg(long)]
     tariff: i64,
@@ -54,7 +57,7 @@ struct WhatArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Delete rates of prefixes that are not in the file
+    /// Delete rates of prefixes that are in none of the files
     #[arg(long)]
     delete_missing: bool,
     /// Import the good lines although there are bad ones
@@ -63,6 +66,13 @@ struct WhatArgs {
     /// Call destinations as the file does, in all tariffs; else known names stay
     #[arg(long)]
     rename_destinations: bool,
+    /// Write what becomes of prices into this file, as a page of HTML; it must not exist
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// How many of the largest raises and drops a dry run and a report show, at most 1000
+    #[arg(long, value_name = "NUMBER", default_value_t = 20,
+        value_parser = clap::value_parser!(i32).range(0..=1_000))]
+    largest: i32,
 }
 
 #[derive(clap::Args)]
@@ -185,41 +195,50 @@ const CHUNK: usize = 1_000;
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     let core = connect(config).await?;
-    let options = DeckOptions {
-        currency: Some(currency(&core, args.tariff).await?),
-        time_zone: zone(&core).await?,
+    let currency = currency(&core, args.tariff).await?;
+    let zone = zone(&core).await?;
+    let deck_options = DeckOptions {
+        currency: Some(currency.clone()),
+        time_zone: zone.clone(),
         limits: Limits::default(),
     };
-    let sources = sources(&[&args.file])?;
-    let [source] = sources.as_slice() else { bail!("a deck is one file") };
-    let mut parts = source.parts(Limits::default())?;
-    let part = parts.next().with_context(|| format!("nothing is in {}", source.name()))??;
-    if parts.next().is_some() {
-        bail!(
-            "more than one table is in {}: unpack it, and import the one that is meant",
-            source.name()
-        );
+    let sources = sources(&args.files)?;
+    if sources.is_empty() {
+        bail!("no file is in the directory");
     }
-    let deck = Deck::open(part, &args.profile(), options)?;
+    let report_file = args.what.report.as_deref().map(ReportFile::create).transpose()?;
+    let shows_changes = args.what.dry_run || report_file.is_some();
     let options = ImportRatesOptions {
         tariff_id: Some(args.tariff),
         dry_run: args.what.dry_run,
         delete_missing: args.what.delete_missing,
         skip_bad_lines: args.what.skip_bad_lines,
         use_destination_names: args.what.rename_destinations,
+        largest_changes: Some(if shows_changes { args.what.largest } else { 0 }),
     };
     let mut core = TariffsServiceClient::new(core);
     let (sender, receiver) = mpsc::channel(4);
-    let reading = tokio::task::spawn_blocking(move || Reader::new(sender).run(deck));
+    let profile = args.profile();
+    let reading = tokio::task::spawn_blocking(move || {
+        Reader::new(sender).run(&sources, &profile, &deck_options)
+    });
     let first = ImportRatesRequest { part: Some(Part::Options(options)) };
     let lines =
         stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let imported = core.import_rates(stream::iter([first]).chain(lines)).await;
     // A file that cannot be read to its end must not be imported up to there: the reader
     // sends a part that the core refuses.
-    let remarks = reading.await??;
-    let report = imported.map_err(said)?.into_inner();
-    print(&report, &remarks, args)
+    let read = reading.await??;
+    let imported = imported.map_err(said)?.into_inner();
+    if std::io::stderr().is_terminal() {
+        eprintln!();
+    }
+    let report =
+        Report { tariff: args.tariff, currency, zone, files: &read.files, imported: &imported };
+    if let Some(file) = report_file {
+        file.finish(&report.html())?;
+    }
+    print(&report, &read.remarks, args)
 }
 
 /// The code of a tariff's currency.
@@ -251,11 +270,22 @@ struct Reader {
     read: usize,
     chunk: RateLines,
     now: Timestamp,
-    /// From when which rates are, hashed; and those that end.
+    /// From when which rates are, hashed; and those that end, each with its file.
     starts: HashSet<u64>,
-    ends: Vec<RateLine>,
+    ends: Vec<(usize, RateLine)>,
     hasher: RandomState,
-    remarks: Vec<(u64, String)>,
+    /// The names of the files that were read, of which an archive has several.
+    files: Vec<String>,
+    remarks: Vec<Remark>,
+}
+
+/// What a person should see: a file, a line, and what is with it.
+type Remark = (usize, u64, String);
+
+/// What is known of the files when they have been read.
+struct Read {
+    files: Vec<String>,
+    remarks: Vec<Remark>,
 }
 
 /// How many lines that hold no rate, or one that a person should look at, are shown.
@@ -271,40 +301,85 @@ impl Reader {
             starts: HashSet::new(),
             ends: Vec::new(),
             hasher: RandomState::new(),
+            files: Vec::new(),
             remarks: Vec::new(),
         }
     }
 
-    /// Returns what a person should see.
-    fn run(mut self, deck: Deck) -> anyhow::Result<Vec<(u64, String)>> {
-        for item in deck {
-            let goes_on = match item {
-                Ok(DeckItem::Line(line)) => self.line(line),
-                Ok(DeckItem::Refused { line, problem, prefixes }) => {
-                    self.refuse(line, problem.to_string(), prefixes)
+    /// Reads files one after the other: all of them together are one deck.
+    fn run(
+        mut self,
+        sources: &[Source],
+        profile: &Profile,
+        options: &DeckOptions,
+    ) -> anyhow::Result<Read> {
+        if let Err(error) = self.read_all(sources, profile, options) {
+            // Nobody receives where the core has refused already.
+            let _ = self.sender.blocking_send(ImportRatesRequest { part: None });
+            return Err(error);
+        }
+        Ok(Read { files: self.files, remarks: self.remarks })
+    }
+
+    /// Stops where the core does not listen any more.
+    fn read_all(
+        &mut self,
+        sources: &[Source],
+        profile: &Profile,
+        options: &DeckOptions,
+    ) -> anyhow::Result<()> {
+        for source in sources {
+            let before = self.files.len();
+            for part in source.parts(Limits::default())? {
+                let part = part?;
+                let name = part.name().to_owned();
+                let deck = Deck::open(part, profile, options.clone());
+                let deck = deck.map_err(|error| named(error, &name))?;
+                self.files.push(name);
+                self.go_to(self.files.len() - 1);
+                for item in deck {
+                    if !self.take(item?) {
+                        return Ok(());
+                    }
                 }
-                Ok(DeckItem::Idle { line, text, .. }) => {
-                    self.remark(line, || format!("is no rate: {text}"));
-                    true
-                }
-                Err(error) => {
-                    // Nobody receives where the core has refused already.
-                    let _ = self.sender.blocking_send(ImportRatesRequest { part: None });
-                    return Err(error.into());
-                }
-            };
-            if !goes_on {
-                return Ok(self.remarks);
+            }
+            if self.files.len() == before {
+                bail!("nothing is in {}", source.name());
             }
         }
-        for end in std::mem::take(&mut self.ends) {
+        for (file, end) in std::mem::take(&mut self.ends) {
+            self.go_to(file);
             // Where the next rate begins there is nothing to end.
             if !self.starts.contains(&self.key(&end)) && !self.push(end) {
-                return Ok(self.remarks);
+                return Ok(());
             }
         }
         self.send();
-        Ok(self.remarks)
+        Ok(())
+    }
+
+    /// What follows is of this file.
+    fn go_to(&mut self, file: usize) {
+        let name = &self.files[file];
+        if self.chunk.file != *name {
+            let next = RateLines { file: name.clone(), ..RateLines::default() };
+            self.send();
+            self.chunk = next;
+        }
+    }
+
+    /// Returns whether the core still listens.
+    fn take(&mut self, item: DeckItem) -> bool {
+        match item {
+            DeckItem::Line(line) => self.line(line),
+            DeckItem::Refused { line, problem, prefixes } => {
+                self.refuse(line, problem.to_string(), prefixes)
+            }
+            DeckItem::Idle { line, text, .. } => {
+                self.remark(line, || format!("is no rate: {text}"));
+                true
+            }
+        }
     }
 
     fn key(&self, line: &RateLine) -> u64 {
@@ -314,7 +389,7 @@ impl Reader {
 
     fn remark(&mut self, line: u64, text: impl FnOnce() -> String) {
         if self.remarks.len() < MAX_REMARKS {
-            self.remarks.push((line, text()));
+            self.remarks.push((self.files.len() - 1, line, text()));
         }
     }
 
@@ -328,7 +403,8 @@ impl Reader {
         if let Some(until) = until {
             // The prefix is not offered from then on.
             let rate = "blocked".to_owned();
-            self.ends.push(RateLine { rate, effective_from: until.to_string(), ..line.clone() });
+            let end = RateLine { rate, effective_from: until.to_string(), ..line.clone() };
+            self.ends.push((self.files.len() - 1, end));
         }
         let key = self.key(&line);
         self.starts.insert(key);
@@ -347,7 +423,8 @@ impl Reader {
     }
 
     fn send(&mut self) -> bool {
-        let lines = std::mem::take(&mut self.chunk);
+        let next = RateLines { file: self.chunk.file.clone(), ..RateLines::default() };
+        let lines = std::mem::replace(&mut self.chunk, next);
         self.read += lines.lines.len() + lines.refused.len();
         if std::io::stderr().is_terminal() {
             let _ = write!(std::io::stderr(), "\r{} lines", self.read);
@@ -396,20 +473,25 @@ pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
     }
 }
 
-fn print(
-    report: &ImportRatesResponse,
-    remarks: &[(u64, String)],
-    args: &Args,
-) -> anyhow::Result<ExitCode> {
-    if std::io::stderr().is_terminal() {
-        eprintln!();
+/// What is wrong with a file, with its name.
+fn named(error: Error, name: &str) -> anyhow::Error {
+    match error {
+        Error::Columns(_) | Error::Profile(_) => anyhow::Error::new(error).context(name.to_owned()),
+        error => error.into(),
     }
-    for (line, remark) in remarks {
-        say!("line {line} {remark}")?;
+}
+
+fn print(report: &Report<'_>, remarks: &[Remark], args: &Args) -> anyhow::Result<ExitCode> {
+    for (file, line, remark) in remarks {
+        say!("{} {remark}", report.place(&report.files[*file], line))?;
     }
-    for line in &report.rejected_lines {
-        say!("line {}: {}", line.number, line.reason)?;
+    for line in &report.imported.rejected_lines {
+        say!("{}: {}", report.place(&line.file, &line.number), line.reason)?;
     }
+    if args.what.dry_run {
+        say!("{}", report.text())?;
+    }
+    let report = report.imported;
     say!(
         "{} lines: {} added, {} changed, {} unchanged, {} deleted, {} rejected{}",
         report.lines,

@@ -2,6 +2,7 @@
 
 pub(crate) mod export;
 pub(crate) mod import;
+mod report;
 
 /// The columns of a deck, by the names that a header has for them.
 const COLUMNS: [&str; 12] = [

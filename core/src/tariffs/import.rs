@@ -5,7 +5,14 @@ use std::collections::HashSet;
 use jiff::tz::TimeZone;
 use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateLine, RejectedLine};
 
-use super::{Rate, RateKey, line, lines::Lines, service::resource, store};
+use super::{
+    Rate, RateKey,
+    comparison::{self, Comparison},
+    line,
+    lines::Lines,
+    service::resource,
+    store,
+};
 use crate::{
     changes::{self, Change, Origin},
     context::Context,
@@ -18,6 +25,8 @@ use crate::{
 const MAX_REJECTED: usize = 1_000;
 /// How many characters of a sender's reason are kept.
 const MAX_REASON: usize = 1_000;
+/// How many characters of the name of a file are kept.
+const MAX_FILE: usize = 1_000;
 
 /// A deck on its way in.
 pub(super) struct Import {
@@ -53,6 +62,13 @@ impl Import {
         Self { tariff, options, zone, lines, refused, report }
     }
 
+    /// What follows is of a file of this name.
+    pub(super) fn begin_file(&mut self, name: &str) {
+        if self.lines.current_file() != name {
+            self.lines.begin_file(name.chars().take(MAX_FILE).collect());
+        }
+    }
+
     /// Takes in a line, or says in the report why not.
     pub(super) fn add(&mut self, line: &RateLine) {
         self.report.lines += 1;
@@ -60,10 +76,7 @@ impl Import {
             Ok(rate) => self.lines.push(line.number, rate, &line.destination),
             Err(reason) => {
                 self.refused.add(line);
-                self.report.rejected += 1;
-                if self.report.rejected_lines.len() < MAX_REJECTED {
-                    self.report.rejected_lines.push(RejectedLine { number: line.number, reason });
-                }
+                self.reject(line.number, reason);
             }
         }
     }
@@ -71,12 +84,16 @@ impl Import {
     /// Counts a line that its sender could not read.
     pub(super) fn add_refused(&mut self, line: pb::RefusedLine) {
         self.report.lines += 1;
-        self.report.rejected += 1;
         self.refused.without_prefix |= line.prefixes.is_empty();
         self.refused.prefixes.extend(line.prefixes);
+        self.reject(line.number, line.reason.chars().take(MAX_REASON).collect());
+    }
+
+    fn reject(&mut self, number: i64, reason: String) {
+        self.report.rejected += 1;
         if self.report.rejected_lines.len() < MAX_REJECTED {
-            let reason = line.reason.chars().take(MAX_REASON).collect();
-            self.report.rejected_lines.push(RejectedLine { number: line.number, reason });
+            let file = self.lines.current_file().to_owned();
+            self.report.rejected_lines.push(RejectedLine { number, reason, file });
         }
     }
 
@@ -102,8 +119,9 @@ impl Import {
         loop {
             let mut snapshot = db.snapshot().await?;
             let revision = store::all(&mut snapshot).await?.by_id(id)?.revision;
-            let changes = deck.compare(&mut snapshot, id, &options).await?;
+            let mut changes = deck.compare(&mut snapshot, id, &options).await?;
             drop(snapshot);
+            report.changes = Some(std::mem::take(&mut changes.prices));
             report.added = count(changes.added.len());
             report.changed = count(changes.changed.len());
             report.unchanged = count(deck.rates.len()) - report.added - report.changed;
@@ -162,12 +180,18 @@ impl Deck {
     fn report_conflicts(&self, report: &mut pb::ImportRatesResponse) {
         report.rejected += count(self.conflicts.len());
         let conflicts = self.conflicts.iter().take(MAX_REJECTED).map(|(line, earlier)| {
+            let file = self.lines.file(*line).to_owned();
+            let place = match self.lines.file(*earlier) {
+                same if same == file => String::new(),
+                other => format!(" of {other}"),
+            };
             let earlier = self.lines.number(*earlier);
-            let reason = format!("conflicts with line {earlier}, which has another rate");
-            RejectedLine { number: self.lines.number(*line), reason }
+            let reason = format!("conflicts with line {earlier}{place}, which has another rate");
+            RejectedLine { number: self.lines.number(*line), reason, file }
         });
         report.rejected_lines.extend(conflicts);
-        report.rejected_lines.sort_by_key(|line| line.number);
+        let order = |line: &RejectedLine| (self.lines.file_order(&line.file), line.number);
+        report.rejected_lines.sort_by_cached_key(order);
         report.rejected_lines.truncate(MAX_REJECTED);
     }
 
@@ -201,7 +225,10 @@ impl Deck {
     ) -> Result<Changes> {
         let mut changes = Changes::default();
         let mut stored = vec![false; self.rates.len()];
+        let most = comparison::largest_changes(options)?;
+        let mut prices = Comparison::new(&self.lines, &self.rates, most);
         store::for_each_rate(tx, id, |rate| {
+            prices.add_stored(&rate);
             match self.find(rate.key()) {
                 Some(index) => {
                     stored[index] = true;
@@ -211,6 +238,7 @@ impl Deck {
                     }
                 }
                 None if options.delete_missing && !self.has_prefix(&rate.prefix) => {
+                    prices.add_deleted();
                     changes.deleted.push(rate);
                 }
                 None => {}
@@ -218,6 +246,8 @@ impl Deck {
             Ok(())
         })
         .await?;
+        changes.prices = prices.finish();
+        comparison::name_destinations(tx, &mut changes.prices).await?;
         let new = self.rates.iter().zip(stored).filter(|(_, stored)| !stored);
         changes.added = new.map(|(at, _)| *at).collect();
 
@@ -288,6 +318,7 @@ struct Changes {
     names: Vec<usize>,
     /// How many destinations have another name, and keep it.
     names_kept: i64,
+    prices: pb::RateChanges,
 }
 
 impl Changes {
@@ -308,7 +339,10 @@ fn count(length: usize) -> i64 {
 /// The options of an import, which come first.
 pub(super) fn options(request: Option<pb::ImportRatesRequest>) -> Result<ImportRatesOptions> {
     match request.and_then(|request| request.part) {
-        Some(pb::import_rates_request::Part::Options(options)) => Ok(options),
+        Some(pb::import_rates_request::Part::Options(options)) => {
+            comparison::largest_changes(&options)?;
+            Ok(options)
+        }
         _ => Err(Error::invalid("part", "must be the options in the first message")),
     }
 }

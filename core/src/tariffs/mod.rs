@@ -1,5 +1,6 @@
 //! Tariffs: rate decks in one currency, bought or sold (spec: `domain.md` §7).
 
+mod comparison;
 mod import;
 mod line;
 mod lines;

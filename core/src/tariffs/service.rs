@@ -252,6 +252,7 @@ impl TariffsService for Service {
             let Some(Part::Lines(lines)) = part.part else {
                 return Err(Error::invalid("part", "must be lines after the first message").into());
             };
+            import.begin_file(&lines.file);
             for line in &lines.lines {
                 import.add(line);
             }

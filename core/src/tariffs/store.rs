@@ -1,6 +1,6 @@
 //! Tariffs, rates and destinations in the database.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of};
 use crate::{
@@ -262,6 +262,16 @@ pub(super) async fn for_each_destination(
 ) -> Result<()> {
     let query = Query::new("SELECT prefix, name FROM destinations");
     tx.for_each(query, |row| take(row.get(0)?, row.get(1)?)).await
+}
+
+/// The names of the destinations of some prefixes, as far as they have any.
+pub(super) async fn destinations<'a>(
+    tx: &mut Tx,
+    prefixes: impl IntoIterator<Item = &'a str>,
+) -> Result<HashMap<String, String>> {
+    let query = Query::new("SELECT prefix, name FROM destinations WHERE prefix IN ").list(prefixes);
+    let rows = tx.fetch_all(query).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Stores names of destinations, over those there are.

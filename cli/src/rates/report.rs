@@ -1,0 +1,333 @@
+//! What a deck makes of prices, for a person who checks it: as text, and as a page.
+
+use std::{
+    fmt::{self, Display, Write as _},
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use jiff::{Timestamp, tz::TimeZone};
+use tollbook_proto::v1::{ImportRatesResponse, RateChange, RateChangeBand, RateChanges};
+
+use crate::values::decimal;
+
+/// The answer to an import, with what it is about.
+pub(super) struct Report<'a> {
+    pub(super) tariff: i64,
+    /// Code of the tariff's currency.
+    pub(super) currency: String,
+    /// In which times are shown.
+    pub(super) zone: TimeZone,
+    /// The names of the files.
+    pub(super) files: &'a [String],
+    pub(super) imported: &'a ImportRatesResponse,
+}
+
+/// What is said of prices, with how many there are.
+fn kinds(changes: &RateChanges) -> [(&'static str, i64); 6] {
+    [
+        ("new", changes.opened),
+        ("raised", changes.raised),
+        ("lowered", changes.lowered),
+        ("other terms", changes.other_terms),
+        ("unchanged", changes.unchanged),
+        ("closed", changes.closed),
+    ]
+}
+
+/// What changes a band has, in words.
+fn band_name(band: &RateChangeBand) -> String {
+    let percent = |percent: i32| if percent == 0 { "0".to_owned() } else { format!("{percent:+}") };
+    match (band.above_percent, band.up_to_percent) {
+        (Some(0), Some(0)) => "no change".to_owned(),
+        (Some(above), Some(up_to)) => format!("{} to {} %", percent(above), percent(up_to)),
+        (None, Some(up_to)) => format!("{} % and below", percent(up_to)),
+        (Some(above), None) => format!("above {} %", percent(above)),
+        (None, None) => "any".to_owned(),
+    }
+}
+
+/// How much a price changes, in words.
+fn size(change: &RateChange) -> String {
+    match decimal(change.change_percent.as_ref()) {
+        "" => "from 0".to_owned(),
+        drop if drop.starts_with('-') => format!("{drop} %"),
+        raise => format!("+{raise} %"),
+    }
+}
+
+/// How wide a table may be.
+const WIDTH: usize = 80;
+/// How long the bar of the largest band is.
+const BAR: usize = 48;
+
+/// The part of a length that a count is of the largest one, rounded up.
+fn share(count: i64, most: i64, length: usize) -> usize {
+    let [count, most] = [count, most].map(|count| usize::try_from(count).unwrap_or_default());
+    (count * length).div_ceil(most.max(1))
+}
+
+/// A bar in characters, to an eighth of one; what is there at all is seen.
+fn bar(count: i64, most: i64) -> String {
+    let eighths = share(count, most, BAR * 8);
+    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    "█".repeat(eighths / 8) + rest
+}
+
+impl Report<'_> {
+    /// A line of a file, for messages.
+    pub(super) fn place(&self, file: &str, line: &dyn Display) -> String {
+        match self.files {
+            [_] => format!("line {line}"),
+            _ => format!("{file} line {line}"),
+        }
+    }
+
+    fn changes(&self) -> RateChanges {
+        self.imported.changes.clone().unwrap_or_default()
+    }
+
+    /// From when a price is valid.
+    fn valid_from(&self, change: &RateChange) -> String {
+        let Some(from) = &change.effective_from else { return "always".to_owned() };
+        let time = Timestamp::from_second(from.seconds).unwrap_or_default();
+        let time = self.zone.to_datetime(time);
+        let midnight = time.time() == jiff::civil::Time::midnight();
+        time.strftime(if midnight { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+    }
+
+    /// What becomes of prices, in at most 80 columns where numbers are of a usual length.
+    pub(super) fn text(&self) -> String {
+        let mut out = String::new();
+        // Nothing is wrong with writing to a text.
+        let _ = self.write_text(&mut out);
+        out
+    }
+
+    fn write_text(&self, out: &mut String) -> fmt::Result {
+        let changes = self.changes();
+        writeln!(out, "Prices per minute in {}:", self.currency)?;
+        for (kind, count) in kinds(&changes) {
+            writeln!(out, "  {kind:<16} {count:>10}")?;
+        }
+        let most = changes.bands.iter().map(|band| band.rates).max().unwrap_or_default();
+        if most > 0 {
+            writeln!(out, "\nBy how much they change:")?;
+        }
+        for band in changes.bands.iter().filter(|_| most > 0) {
+            let (name, bar) = (band_name(band), bar(band.rates, most));
+            writeln!(out, "{}", format!("  {name:<16} {:>10}  {bar}", band.rates).trim_end())?;
+        }
+        for (title, largest) in [("raises", &changes.raises), ("drops", &changes.drops)] {
+            if !largest.is_empty() {
+                writeln!(out, "\nLargest {title}:")?;
+                self.write_largest(out, largest)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_largest(&self, out: &mut String, largest: &[RateChange]) -> fmt::Result {
+        let rows: Vec<[String; 5]> = largest
+            .iter()
+            .map(|change| {
+                let (old, new) =
+                    (decimal(change.old_rate.as_ref()), decimal(change.new_rate.as_ref()));
+                [
+                    change.prefix.clone(),
+                    change.destination.clone(),
+                    format!("{old} -> {new}"),
+                    size(change),
+                    self.valid_from(change),
+                ]
+            })
+            .collect();
+        let width = |column: usize| {
+            rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+        };
+        let [prefix, destination, prices, size, from] = [0, 1, 2, 3, 4].map(width);
+        let others = 2 + prefix + 2 + 2 + prices + 2 + size + 2 + from;
+        let destination = destination.min(WIDTH.saturating_sub(others).max(8));
+        for [p, d, change, s, f] in &rows {
+            let d: String = d.chars().take(destination).collect();
+            let row =
+                format!("  {p:<prefix$}  {d:<destination$}  {change:<prices$}  {s:>size$}  {f}");
+            writeln!(out, "{}", row.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// What becomes of prices, as a page that needs nothing else.
+    pub(super) fn html(&self) -> String {
+        let mut out = String::new();
+        // Nothing is wrong with writing to a text.
+        let _ = self.write_html(&mut out);
+        out
+    }
+
+    fn write_html(&self, out: &mut String) -> fmt::Result {
+        let (imported, changes) = (self.imported, self.changes());
+        let title = format!("Rates of tariff {}", self.tariff);
+        write!(
+            out,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+             style-src 'unsafe-inline'\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
+             </head>\n<body>\n<h1>{title}</h1>\n"
+        )?;
+        let files: Vec<String> = self.files.iter().map(|file| escaped(file)).collect();
+        writeln!(out, "<p>{}</p>", files.join("<br>\n"))?;
+        writeln!(
+            out,
+            "<p>{} lines: {} rates added, {} changed, {} unchanged, {} deleted, {} lines rejected. \
+             {}</p>",
+            imported.lines,
+            imported.added,
+            imported.changed,
+            imported.unchanged,
+            imported.deleted,
+            imported.rejected,
+            if imported.applied { "The deck was imported." } else { "Nothing was changed." }
+        )?;
+        writeln!(out, "<h2>Prices per minute in {}</h2>\n<table>", escaped(&self.currency))?;
+        for (kind, count) in kinds(&changes) {
+            writeln!(out, "<tr><th>{kind}</th><td class=\"number\">{count}</td></tr>")?;
+        }
+        writeln!(out, "</table>\n<h2>By how much they change</h2>")?;
+        write_bars(out, &changes.bands)?;
+        for (title, largest) in [("raises", &changes.raises), ("drops", &changes.drops)] {
+            writeln!(out, "<h2>Largest {title}</h2>")?;
+            self.write_largest_html(out, largest)?;
+        }
+        if !imported.rejected_lines.is_empty() {
+            writeln!(out, "<h2>Lines that cannot be used</h2>\n<table>")?;
+            for line in &imported.rejected_lines {
+                let place = escaped(&self.place(&line.file, &line.number));
+                writeln!(out, "<tr><th>{place}</th><td>{}</td></tr>", escaped(&line.reason))?;
+            }
+            writeln!(out, "</table>")?;
+        }
+        writeln!(out, "</body>\n</html>")
+    }
+
+    fn write_largest_html(&self, out: &mut String, largest: &[RateChange]) -> fmt::Result {
+        if largest.is_empty() {
+            return writeln!(out, "<p>None.</p>");
+        }
+        writeln!(
+            out,
+            "<table>\n<tr><th>Prefix</th><th>Destination</th><th>Old</th><th>New</th>\
+             <th>Change</th><th>From</th><th>Where</th></tr>"
+        )?;
+        for change in largest {
+            let cells = [
+                ("", change.prefix.clone()),
+                ("", change.destination.clone()),
+                ("number", decimal(change.old_rate.as_ref()).to_owned()),
+                ("number", decimal(change.new_rate.as_ref()).to_owned()),
+                ("number", size(change)),
+                ("", self.valid_from(change)),
+                ("", self.place(&change.file, &change.number)),
+            ];
+            write!(out, "<tr>")?;
+            for (class, cell) in cells {
+                write!(out, "<td class=\"{class}\">{}</td>", escaped(&cell))?;
+            }
+            writeln!(out, "</tr>")?;
+        }
+        writeln!(out, "</table>")
+    }
+}
+
+const STYLE: &str = "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:60em;padding:0 1em}\
+    table{border-collapse:collapse}th,td{border-bottom:1px solid #ccc;padding:.2em .8em;\
+    text-align:left;font-weight:normal}tr:first-child th{font-weight:inherit}\
+    .number{text-align:right;font-variant-numeric:tabular-nums}\
+    svg{max-width:100%}.raise{fill:#c0392b}.drop{fill:#2e86c1}.same{fill:#888}";
+
+/// The bands as bars, one below the other.
+fn write_bars(out: &mut String, bands: &[RateChangeBand]) -> fmt::Result {
+    const STEP: usize = 22;
+    const LONGEST: usize = 480;
+    let most = bands.iter().map(|band| band.rates).max().unwrap_or_default();
+    let height = bands.len() * STEP;
+    writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"720\" height=\"{height}\" \
+         viewBox=\"0 0 720 {height}\" font-size=\"13\" role=\"img\">"
+    )?;
+    for (top, band) in (0..).step_by(STEP).zip(bands) {
+        let name = band_name(band);
+        let class = match (band.above_percent, band.up_to_percent) {
+            (Some(0), Some(0)) => "same",
+            (Some(0..), _) => "raise",
+            _ => "drop",
+        };
+        let length = share(band.rates, most, LONGEST);
+        let (base, count) = (top + 15, band.rates);
+        writeln!(
+            out,
+            "<text x=\"130\" y=\"{base}\" text-anchor=\"end\">{name}</text>\
+             <rect class=\"{class}\" x=\"140\" y=\"{}\" width=\"{length}\" height=\"16\"/>\
+             <text x=\"{}\" y=\"{base}\">{count}</text>",
+            top + 3,
+            146 + length
+        )?;
+    }
+    writeln!(out, "</svg>")
+}
+
+/// A text that is no markup, whatever is in it.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A file for a report: there from the beginning, so that no import is made whose report has no place,
+/// and gone again if there is nothing to report.
+pub(super) struct ReportFile {
+    path: PathBuf,
+    file: File,
+    is_written: bool,
+}
+
+impl ReportFile {
+    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+        match File::create_new(path) {
+            Ok(file) => Ok(Self { path: path.to_owned(), file, is_written: false }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                bail!("{} is there already", path.display())
+            }
+            Err(error) => {
+                Err(error).with_context(|| format!("{} cannot be written", path.display()))
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self, text: &str) -> anyhow::Result<()> {
+        let written = self.file.write_all(text.as_bytes());
+        written.with_context(|| format!("{} cannot be written", self.path.display()))?;
+        self.is_written = true;
+        Ok(())
+    }
+}
+
+impl Drop for ReportFile {
+    fn drop(&mut self) {
+        if !self.is_written {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! What a deck makes of prices, as a person would check it: how many rise and fall, by how much, and
+//! which most. Deck and tariff are read past one another in the order of prefixes, so that no more
+//! is kept than the stored rates of one prefix and the largest changes.
+
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+};
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateChange, RateChangeBand, RateChanges};
+
+use super::{Rate, lines::Lines, store};
+use crate::{
+    clock,
+    error::{Error, Result},
+    money::{self, SCALE},
+    rating::DeckRate,
+    store::Tx,
+};
+
+/// How many of the largest changes a person looks at.
+const LOOKED_AT: usize = 20;
+const MAX_LARGEST: usize = 1_000;
+/// What changes of prices are more than and up to, in percent, but for [`SAME`] and the one before it,
+/// which have no change in common.
+const BANDS: [(Option<i32>, Option<i32>); 12] = [
+    (None, Some(-50)),
+    (Some(-50), Some(-20)),
+    (Some(-20), Some(-10)),
+    (Some(-10), Some(-5)),
+    (Some(-5), Some(0)),
+    (Some(0), Some(0)),
+    (Some(0), Some(5)),
+    (Some(5), Some(10)),
+    (Some(10), Some(20)),
+    (Some(20), Some(50)),
+    (Some(50), Some(100)),
+    (Some(100), None),
+];
+/// The band of prices that stay.
+const SAME: usize = 5;
+
+/// How many of the largest changes are asked for.
+pub(super) fn largest_changes(options: &ImportRatesOptions) -> Result<usize> {
+    let Some(asked) = options.largest_changes else {
+        return Ok(if options.dry_run { LOOKED_AT } else { 0 });
+    };
+    let most = usize::try_from(asked).ok().filter(|most| *most <= MAX_LARGEST);
+    most.ok_or_else(|| Error::invalid("options.largest_changes", "must be 0 to 1000"))
+}
+
+/// A comparison under way.
+pub(super) struct Comparison<'a> {
+    lines: &'a Lines,
+    /// The lines that count, by their keys.
+    rates: &'a [usize],
+    /// How many of them are compared.
+    compared: usize,
+    /// The prefix whose stored rates are being read, and these, the later first.
+    prefix: String,
+    stored: Vec<DeckRate>,
+    report: RateChanges,
+    bands: [i64; BANDS.len()],
+    raises: Largest,
+    drops: Largest,
+}
+
+impl<'a> Comparison<'a> {
+    /// Compares the lines that count, which are sorted by their keys, and names that many of the
+    /// largest changes.
+    pub(super) fn new(lines: &'a Lines, rates: &'a [usize], largest: usize) -> Self {
+        Self {
+            lines,
+            rates,
+            compared: 0,
+            prefix: String::new(),
+            stored: Vec::new(),
+            report: RateChanges::default(),
+            bands: [0; BANDS.len()],
+            raises: Largest::new(largest),
+            drops: Largest::new(largest),
+        }
+    }
+
+    /// Takes the next stored rate: by prefix, those that begin to count later first.
+    pub(super) fn add_stored(&mut self, rate: &Rate) {
+        if rate.prefix != self.prefix {
+            self.end_prefix();
+            self.prefix.clone_from(&rate.prefix);
+        }
+        self.stored.push(rate.rate.clone());
+    }
+
+    /// Counts a rate that is deleted as missing.
+    pub(super) fn add_deleted(&mut self) {
+        self.report.closed += 1;
+    }
+
+    /// Compares the lines up to the prefix whose stored rates are complete.
+    fn end_prefix(&mut self) {
+        while let Some(at) = self.rates.get(self.compared).copied() {
+            let before = match self.lines.prefix(at).cmp(&self.prefix) {
+                Ordering::Less => None,
+                Ordering::Equal => in_effect(&self.stored, self.lines.rate(at)).cloned(),
+                Ordering::Greater => break,
+            };
+            self.compare(at, before.as_ref());
+            self.compared += 1;
+        }
+        self.stored.clear();
+    }
+
+    fn compare(&mut self, at: usize, before: Option<&DeckRate>) {
+        let after = self.lines.rate(at);
+        let Some(before) = before else {
+            let count =
+                if after.blocked { &mut self.report.closed } else { &mut self.report.opened };
+            *count += 1;
+            return;
+        };
+        let (old, new) = (before.terms.rate, after.terms.rate);
+        let is_same =
+            *before == DeckRate { effective_from: before.effective_from, ..after.clone() };
+        let count = match (before.blocked, after.blocked) {
+            _ if is_same => &mut self.report.unchanged,
+            (false, true) => &mut self.report.closed,
+            (true, false) => &mut self.report.opened,
+            (true, true) => &mut self.report.other_terms,
+            (false, false) => match new.cmp(&old) {
+                Ordering::Greater => &mut self.report.raised,
+                Ordering::Less => &mut self.report.lowered,
+                Ordering::Equal => &mut self.report.other_terms,
+            },
+        };
+        *count += 1;
+        if before.blocked || after.blocked {
+            return;
+        }
+        self.bands[band(old, new)] += 1;
+        let sized = match new.cmp(&old) {
+            Ordering::Greater => &mut self.raises,
+            Ordering::Less => &mut self.drops,
+            Ordering::Equal => return,
+        };
+        sized.add(Sized::new(old, new, self.compared, at));
+    }
+
+    /// What came of it, when all stored rates have been read.
+    pub(super) fn finish(mut self) -> RateChanges {
+        self.end_prefix();
+        while let Some(at) = self.rates.get(self.compared).copied() {
+            self.compare(at, None);
+            self.compared += 1;
+        }
+        let bands = BANDS.iter().zip(self.bands).map(|((above, up_to), rates)| RateChangeBand {
+            above_percent: *above,
+            up_to_percent: *up_to,
+            rates,
+        });
+        let lines = self.lines;
+        let listed = |largest: Largest| largest.sorted().map(|sized| sized.change(lines)).collect();
+        RateChanges {
+            bands: bands.collect(),
+            raises: listed(self.raises),
+            drops: listed(self.drops),
+            ..self.report
+        }
+    }
+}
+
+/// The stored rate that counts when a line begins to, of the same prefix, hours and days. They are
+/// sorted so that it is the first.
+fn in_effect<'a>(stored: &'a [DeckRate], line: &DeckRate) -> Option<&'a DeckRate> {
+    stored.iter().find(|rate| {
+        rate.effective_from <= line.effective_from
+            && rate.hours.0 == line.hours.0
+            && rate.days == line.days
+    })
+}
+
+/// An amount in its smallest units. It has at most 12 digits before and 15 behind the point.
+fn units(amount: Decimal) -> i128 {
+    amount.mantissa() * 10_i128.pow(SCALE.saturating_sub(amount.scale()))
+}
+
+/// In which band a change of a price is, exactly.
+fn band(old: Decimal, new: Decimal) -> usize {
+    let (old, new) = (units(old), units(new));
+    let change = (new - old) * 100;
+    let is_up_to = |(_, up_to): &(_, Option<i32>)| {
+        up_to.is_none_or(|percent| change <= i128::from(percent) * old)
+    };
+    let (first, bands) = match change.cmp(&0) {
+        Ordering::Less => (0, &BANDS[..SAME]),
+        Ordering::Equal => return SAME,
+        Ordering::Greater => (SAME + 1, &BANDS[SAME + 1..]),
+    };
+    first + bands.iter().position(is_up_to).unwrap_or(bands.len() - 1)
+}
+
+/// The change of a price in percent; `None`: it was 0.
+fn percent(old: Decimal, new: Decimal) -> Option<Decimal> {
+    let change = new.checked_sub(old)?.checked_div(old)?;
+    change.checked_mul(Decimal::ONE_HUNDRED)
+}
+
+/// A change by its size: in percent, by the amount, and by its place in the deck.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Sized {
+    percent: Decimal,
+    amount: Decimal,
+    place: Reverse<usize>,
+    old: Decimal,
+    at: usize,
+}
+
+impl Sized {
+    fn new(old: Decimal, new: Decimal, place: usize, at: usize) -> Self {
+        // What was free has risen by more than any percentage.
+        let percent = percent(old, new).map_or(Decimal::MAX, |percent| percent.abs());
+        Self { percent, amount: (new - old).abs(), place: Reverse(place), old, at }
+    }
+
+    fn change(&self, lines: &Lines) -> RateChange {
+        let rate = lines.rate(self.at);
+        let new = rate.terms.rate;
+        let rounded = percent(self.old, new).map(|percent| {
+            percent.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven).normalize()
+        });
+        RateChange {
+            prefix: lines.prefix(self.at).to_owned(),
+            destination: lines.name(self.at).to_owned(),
+            old_rate: Some(money::to_proto(self.old)),
+            new_rate: Some(money::to_proto(new)),
+            change_percent: rounded.map(money::to_proto),
+            effective_from: (rate.effective_from != i64::MIN)
+                .then(|| clock::to_proto(rate.effective_from)),
+            number: lines.number(self.at),
+            file: lines.file(self.at).to_owned(),
+        }
+    }
+}
+
+/// The largest of many changes.
+struct Largest {
+    most: usize,
+    kept: BinaryHeap<Reverse<Sized>>,
+}
+
+impl Largest {
+    fn new(most: usize) -> Self {
+        Self { most, kept: BinaryHeap::new() }
+    }
+
+    fn add(&mut self, sized: Sized) {
+        self.kept.push(Reverse(sized));
+        if self.kept.len() > self.most {
+            self.kept.pop();
+        }
+    }
+
+    /// The largest first.
+    fn sorted(self) -> impl Iterator<Item = Sized> {
+        self.kept.into_sorted_vec().into_iter().map(|Reverse(sized)| sized)
+    }
+}
+
+/// Names the destinations that no line names, as they are known.
+pub(super) async fn name_destinations(tx: &mut Tx, changes: &mut RateChanges) -> Result<()> {
+    let mut unnamed: Vec<&mut pb::RateChange> = changes
+        .raises
+        .iter_mut()
+        .chain(&mut changes.drops)
+        .filter(|change| change.destination.is_empty())
+        .collect();
+    if unnamed.is_empty() {
+        return Ok(());
+    }
+    let prefixes = unnamed.iter().map(|change| change.prefix.as_str());
+    let names = store::destinations(tx, prefixes).await?;
+    for change in &mut unnamed {
+        change.destination = names.get(&change.prefix).cloned().unwrap_or_default();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+    use tollbook_proto::v1::RateLine;
+
+    use super::*;
+    use crate::tariffs::{RateKey, line, rate_key};
+
+    /// A line `prefix rate [from] [increment] [day type]`; `-` is a default.
+    fn written(text: &str) -> RateLine {
+        let mut words = text.split(' ').map(|word| if word == "-" { "" } else { word }.to_owned());
+        let mut word = || words.next().unwrap_or_default();
+        RateLine {
+            prefix: word(),
+            rate: word(),
+            effective_from: word(),
+            increment: word(),
+            day_type: word(),
+            ..Default::default()
+        }
+    }
+
+    fn read(text: &str) -> Rate {
+        line::read(&written(text), &TimeZone::UTC).unwrap()
+    }
+
+    /// What a deck of such lines makes of such stored rates.
+    fn compared(stored: &[String], deck: &[String], largest: usize) -> RateChanges {
+        let mut stored: Vec<Rate> = stored.iter().map(|text| read(text)).collect();
+        stored.sort_by(|one, other| {
+            let later = |rate: &Rate| Reverse(rate.rate.effective_from);
+            (&one.prefix, later(one)).cmp(&(&other.prefix, later(other)))
+        });
+        let mut lines = Lines::default();
+        for (number, text) in (1..).zip(deck) {
+            lines.push(number, read(text), "");
+        }
+        let mut rates: Vec<usize> = (0..lines.len()).collect();
+        rates.sort_by(|one, other| lines.key(*one).cmp(&lines.key(*other)));
+        let mut comparison = Comparison::new(&lines, &rates, largest);
+        stored.iter().for_each(|rate| comparison.add_stored(rate));
+        comparison.finish()
+    }
+
+    fn counts(changes: &RateChanges) -> [i64; 6] {
+        let RateChanges { opened, raised, lowered, other_terms, unchanged, closed, .. } = changes;
+        [*opened, *raised, *lowered, *other_terms, *unchanged, *closed]
+    }
+
+    #[test]
+    fn a_line_is_compared_with_the_rate_that_counts_when_it_begins_to() {
+        let stored = [
+            "37 1",
+            "37 2 2026-03-01",
+            "37 4 2026-06-01",
+            "37 9 2026-01-01 - WD",
+            "44 0",
+            "5 blocked",
+            "6 1 2026-06-01",
+        ];
+        let stored = stored.map(str::to_owned);
+        let [opened, raised, lowered, other, unchanged, closed] =
+            [0, 1, 2, 3, 4, 5].map(|kind| [0, 1, 2, 3, 4, 5].map(|at| i64::from(at == kind)));
+        for (line, expected) in [
+            ("37 1.5", raised),
+            ("37 1.5 2026-02-28", raised),
+            ("37 1.5 2026-03-01", lowered),
+            ("37 3 2026-05-31", raised),
+            ("37 3 2026-06-01", lowered),
+            ("37 4 2027-01-01", unchanged),
+            ("37 4 2027-01-01 60", other),
+            ("37 4 2027-01-01 - WD", lowered),
+            ("37 9 2026-01-01 - WD", unchanged),
+            ("37 9 2025-12-31 - WD", opened),
+            ("37 blocked 2026-07-01", closed),
+            ("371 1", opened),
+            ("3 blocked", closed),
+            ("44 0.1", raised),
+            ("44 0", unchanged),
+            ("5 0.1", opened),
+            ("5 blocked", unchanged),
+            ("5 blocked - 60", other),
+            // It begins to have a price half a year before.
+            ("6 1", opened),
+            ("6 1 2026-07-01", unchanged),
+        ] {
+            let changes = compared(&stored, &[line.to_owned()], 20);
+            assert_eq!(counts(&changes), expected, "{line}");
+            let in_bands: i64 = changes.bands.iter().map(|band| band.rates).sum();
+            let has_both = ![opened, closed].contains(&expected) && !line.contains("blocked");
+            assert_eq!(in_bands, i64::from(has_both), "{line}");
+        }
+    }
+
+    #[test]
+    fn bands_end_where_they_are_said_to() {
+        let change = |old: &str, new: &str| {
+            let [old, new] = [old, new].map(|text| Decimal::from_str_exact(text).unwrap());
+            BANDS[band(old, new)]
+        };
+        for (new, above, up_to) in [
+            ("0", None, Some(-50)),
+            ("0.5", None, Some(-50)),
+            ("0.500000000000001", Some(-50), Some(-20)),
+            ("0.8", Some(-50), Some(-20)),
+            ("0.9", Some(-20), Some(-10)),
+            ("0.95", Some(-10), Some(-5)),
+            ("0.950000000000001", Some(-5), Some(0)),
+            ("0.999999999999999", Some(-5), Some(0)),
+            ("1", Some(0), Some(0)),
+            ("1.000000000000001", Some(0), Some(5)),
+            ("1.05", Some(0), Some(5)),
+            ("1.050000000000001", Some(5), Some(10)),
+            ("1.2", Some(10), Some(20)),
+            ("1.5", Some(20), Some(50)),
+            ("2", Some(50), Some(100)),
+            ("2.000000000000001", Some(100), None),
+        ] {
+            assert_eq!(change("1.000", new), (above, up_to), "{new}");
+        }
+        assert_eq!(change("0", "0.000000000000001"), (Some(100), None));
+        assert_eq!(change("0", "0"), (Some(0), Some(0)));
+        // 27 digits, and a fraction of the last of them.
+        assert_eq!(change("999999999999.999999999999999", "0.000000000000001").1, Some(-50));
+        assert_eq!(change("0.000000000000001", "999999999999.999999999999999").0, Some(100));
+    }
+
+    #[test]
+    fn the_largest_changes_are_named() {
+        let stored = ["1 0", "2 0.3", "3 0.01", "4 0.02", "5 0.4", "6 0.2"].map(str::to_owned);
+        let deck = ["1 0.001", "2 0.4", "3 0.02", "4 0.04", "5 0.1", "6 0"].map(str::to_owned);
+        let changes = compared(&stored, &deck, 3);
+        let shown = |changes: &[RateChange]| -> Vec<(String, String, i64)> {
+            let percent = |change: &RateChange| change.change_percent.clone().map(|it| it.value);
+            changes
+                .iter()
+                .map(|it| (it.prefix.clone(), percent(it).unwrap_or_default(), it.number))
+                .collect()
+        };
+        let expected = |changes: &[(&str, &str, i64)]| -> Vec<(String, String, i64)> {
+            changes.iter().map(|(a, b, c)| ((*a).to_owned(), (*b).to_owned(), *c)).collect()
+        };
+        // Of changes by the same percentage the one by more money is larger.
+        let raises = [("1", "", 1), ("4", "100", 4), ("3", "100", 3)];
+        assert_eq!(shown(&changes.raises), expected(&raises));
+        assert_eq!(shown(&changes.drops), expected(&[("6", "-100", 6), ("5", "-75", 5)]));
+        let all = compared(&stored, &deck, 20);
+        assert_eq!(shown(&all.raises)[3], ("2".to_owned(), "33.33".to_owned(), 2));
+        assert!(compared(&stored, &deck, 0).raises.is_empty());
+    }
+
+    fn any_rates() -> impl Strategy<Value = Vec<String>> {
+        let prefix = prop::sample::select(vec!["1", "12", "2", "3"]);
+        let rate = prop::sample::select(vec!["0", "0.1", "0.11", "0.3", "blocked"]);
+        let from = prop::sample::select(vec!["-", "2026-01-01", "2026-01-02", "2026-01-03"]);
+        let days = prop::sample::select(vec!["-", "WD"]);
+        let line = (prefix, rate, from, days)
+            .prop_map(|(prefix, rate, from, days)| format!("{prefix} {rate} {from} - {days}"));
+        prop::collection::vec(line, 0..12).prop_map(|mut lines| {
+            let key = |text: &String| {
+                let rate = read(text);
+                let (prefix, from, start, days): RateKey<'_> = rate_key(&rate.prefix, &rate.rate);
+                (prefix.to_owned(), from, start, days)
+            };
+            lines.sort_by_key(key);
+            lines.dedup_by_key(|line| key(line));
+            lines
+        })
+    }
+
+    proptest! {
+        /// Reading past one another finds what looking everywhere does, and counts each line once.
+        #[test]
+        fn a_merge_finds_what_a_search_does(stored in any_rates(), deck in any_rates()) {
+            let changes = compared(&stored, &deck, 3);
+            let mut expected = [0; 6];
+            for line in &deck {
+                let one = compared(&stored, std::slice::from_ref(line), 0);
+                let both = counts(&one).into_iter().zip(&mut expected);
+                both.for_each(|(count, sum)| *sum += count);
+            }
+            prop_assert_eq!(counts(&changes), expected);
+            prop_assert_eq!(expected.iter().sum::<i64>(), i64::try_from(deck.len()).unwrap());
+        }
+    }
+}
