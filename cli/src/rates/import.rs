@@ -363,7 +363,9 @@ impl Reader {
         let name = &self.files[file];
         if self.chunk.file != *name {
             let next = RateLines { file: name.clone(), ..RateLines::default() };
-            self.send();
+            if self.chunk.lines.len() + self.chunk.refused.len() > 0 {
+                self.send();
+            }
             self.chunk = next;
         }
     }

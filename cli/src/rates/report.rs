@@ -331,3 +331,142 @@ impl Drop for ReportFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tollbook_proto::v1::{Decimal, RejectedLine};
+
+    use super::*;
+
+    fn change(prefix: &str, destination: &str, rates: [&str; 2], percent: &str) -> RateChange {
+        let decimal = |text: &str| Some(Decimal { value: text.to_owned() });
+        RateChange {
+            prefix: prefix.to_owned(),
+            destination: destination.to_owned(),
+            old_rate: decimal(rates[0]),
+            new_rate: decimal(rates[1]),
+            change_percent: (!percent.is_empty()).then(|| decimal(percent).unwrap()),
+            effective_from: None,
+            number: 7,
+            file: "b.csv".to_owned(),
+        }
+    }
+
+    fn answer() -> ImportRatesResponse {
+        let band = |above_percent, up_to_percent, rates| RateChangeBand {
+            above_percent,
+            up_to_percent,
+            rates,
+        };
+        let december = prost_types::Timestamp { seconds: 1_796_076_000, nanos: 0 };
+        let changes = RateChanges {
+            opened: 12,
+            raised: 1_400,
+            lowered: 30,
+            other_terms: 1,
+            unchanged: 700,
+            closed: 0,
+            bands: vec![
+                band(None, Some(-50), 0),
+                band(Some(-5), Some(0), 1),
+                band(Some(0), Some(0), 700),
+                band(Some(0), Some(5), 1_400),
+                band(Some(100), None, 3),
+            ],
+            raises: vec![
+                change("7", "Free until now", ["0", "0.01"], ""),
+                RateChange {
+                    effective_from: Some(december),
+                    ..change(
+                        "370620",
+                        "<b>Lithuania & \"others\"</b>, with all that belongs to it",
+                        ["0.012", "0.018"],
+                        "50",
+                    )
+                },
+            ],
+            drops: vec![change("44", "", ["0.02", "0.019"], "-5")],
+        };
+        ImportRatesResponse {
+            lines: 2_143,
+            rejected: 1,
+            rejected_lines: vec![RejectedLine {
+                number: 3,
+                reason: "rate \"<x>\" is no number".to_owned(),
+                file: "a.csv".to_owned(),
+            }],
+            changes: Some(changes),
+            ..Default::default()
+        }
+    }
+
+    fn report<'a>(imported: &'a ImportRatesResponse, files: &'a [String]) -> Report<'a> {
+        let zone = TimeZone::get("Europe/Vilnius").unwrap();
+        Report { tariff: 4, currency: "EUR".to_owned(), zone, files, imported }
+    }
+
+    #[test]
+    fn a_table_fits_a_terminal() {
+        let (imported, files) = (answer(), ["a.csv".to_owned()]);
+        let text = report(&imported, &files).text();
+        assert_eq!(
+            text,
+            "Prices per minute in EUR:
+  new                      12
+  raised                 1400
+  lowered                  30
+  other terms               1
+  unchanged               700
+  closed                    0
+
+By how much they change:
+  -50 % and below           0
+  -5 to 0 %                 1  ▏
+  no change               700  ████████████████████████
+  0 to +5 %              1400  ████████████████████████████████████████████████
+  above +100 %              3  ▉
+
+Largest raises:
+  7       Free until now                   0 -> 0.01       from 0  always
+  370620  <b>Lithuania & \"others\"</b>    0.012 -> 0.018    +50 %  2026-12-01
+"
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+    }
+
+    #[test]
+    fn a_page_needs_nothing_else_and_holds_texts_as_they_are() {
+        let (imported, files) = (answer(), ["a.csv", "b.csv"].map(str::to_owned));
+        let html = report(&imported, &files).html();
+        for part in [
+            "<td class=\"number\">1400</td>",
+            "&lt;b&gt;Lithuania &amp; &quot;others&quot;&lt;/b&gt;, with all that belongs to it",
+            "<td class=\"\">b.csv line 7</td>",
+            "<tr><th>a.csv line 3</th><td>rate &quot;&lt;x&gt;&quot; is no number</td></tr>",
+            "<rect class=\"raise\" x=\"140\" y=\"69\" width=\"480\" height=\"16\"/>",
+            "Nothing was changed.",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        let without_names = html.replace("http://www.w3.org/2000/svg", "");
+        for outside in ["http", "src=", "href=", "<script", "url(", "<b>"] {
+            assert!(!without_names.contains(outside), "{outside}: {html}");
+        }
+    }
+
+    #[test]
+    fn a_report_has_a_file_of_its_own_or_none() {
+        let directory =
+            std::env::temp_dir().join(format!("tollbook-report-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("report.html");
+        drop(ReportFile::create(&path).unwrap());
+        assert!(!path.exists(), "nothing was reported");
+        ReportFile::create(&path).unwrap().finish("all").unwrap();
+        let refused = ReportFile::create(&path).err().unwrap().to_string();
+        assert!(refused.ends_with("report.html is there already"), "{refused}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "all");
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}

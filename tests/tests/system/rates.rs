@@ -37,16 +37,16 @@ fn deck() -> String {
     deck
 }
 
-struct Decks {
-    data: Data,
+pub(crate) struct Decks {
+    pub(crate) data: Data,
     server: Server,
     token: String,
-    admin: Authorized,
+    pub(crate) admin: Authorized,
 }
 
 impl Decks {
     /// A server with a selling tariff 1 in EUR and a buying tariff 2 in USD.
-    async fn start(data: Data) -> Self {
+    pub(crate) async fn start(data: Data) -> Self {
         let server = Server::start(&data);
         Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
         let admin = server.admin().await;
@@ -67,7 +67,7 @@ impl Decks {
         Self { data, server, token, admin }
     }
 
-    fn command(&self, args: &[&str]) -> Output {
+    pub(crate) fn command(&self, args: &[&str]) -> Output {
         let url = format!("http://{}", self.server.grpc);
         let mut command = self.data.command();
         command.env("TOLLBOOK_TOKEN", &self.token).env("TOLLBOOK_CORE_URL", url);
@@ -75,7 +75,7 @@ impl Decks {
     }
 
     /// Imports a deck by the command; returns whether it succeeded, and what it said.
-    fn import(&self, deck: &str, args: &[&str]) -> (bool, String) {
+    pub(crate) fn import(&self, deck: &str, args: &[&str]) -> (bool, String) {
         let file = self.data.directory().join("deck.csv");
         std::fs::write(&file, deck).unwrap();
         let mut all = vec!["import", "rates", file.to_str().unwrap()];
@@ -84,7 +84,12 @@ impl Decks {
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
     }
 
-    async fn rate(&self, number: &str, seconds: &str, tariff_id: i64) -> RateCallResponse {
+    pub(crate) async fn rate(
+        &self,
+        number: &str,
+        seconds: &str,
+        tariff_id: i64,
+    ) -> RateCallResponse {
         let request = RateCallRequest {
             number: number.to_owned(),
             duration: decimal(seconds),
