@@ -425,11 +425,14 @@ By how much they change:
   -5 to 0 %                 1  ▏
   no change               700  ████████████████████████
   0 to +5 %              1400  ████████████████████████████████████████████████
-  above +100 %              3  ▉
+  above +100 %              3  ▏
 
 Largest raises:
-  7       Free until now                   0 -> 0.01       from 0  always
-  370620  <b>Lithuania & \"others\"</b>    0.012 -> 0.018    +50 %  2026-12-01
+  7       Free until now                      0 -> 0.01       from 0  always
+  370620  <b>Lithuania & \"others\"</b>, with   0.012 -> 0.018   +50 %  2026-12-01
+
+Largest drops:
+  44    0.02 -> 0.019  -5 %  always
 "
         );
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
@@ -450,7 +453,7 @@ Largest raises:
             assert!(html.contains(part), "{part}: {html}");
         }
         let without_names = html.replace("http://www.w3.org/2000/svg", "");
-        for outside in ["http", "src=", "href=", "<script", "url(", "<b>"] {
+        for outside in ["http:", "https:", "src=", "href=", "<script", "url(", "<b>"] {
             assert!(!without_names.contains(outside), "{outside}: {html}");
         }
     }

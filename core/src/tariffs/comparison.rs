@@ -327,7 +327,9 @@ mod tests {
         let mut rates: Vec<usize> = (0..lines.len()).collect();
         rates.sort_by(|one, other| lines.key(*one).cmp(&lines.key(*other)));
         let mut comparison = Comparison::new(&lines, &rates, largest);
-        stored.iter().for_each(|rate| comparison.add_stored(rate));
+        for rate in &stored {
+            comparison.add_stored(rate);
+        }
         comparison.finish()
     }
 
@@ -465,8 +467,9 @@ mod tests {
             let mut expected = [0; 6];
             for line in &deck {
                 let one = compared(&stored, std::slice::from_ref(line), 0);
-                let both = counts(&one).into_iter().zip(&mut expected);
-                both.for_each(|(count, sum)| *sum += count);
+                for (count, sum) in counts(&one).into_iter().zip(&mut expected) {
+                    *sum += count;
+                }
             }
             prop_assert_eq!(counts(&changes), expected);
             prop_assert_eq!(expected.iter().sum::<i64>(), i64::try_from(deck.len()).unwrap());
