@@ -226,7 +226,8 @@ async fn of_several_lines_of_a_rate_the_first_counts_and_of_several_names_the_la
                    1,,8,2020-01-01,WD\n\
                    1,Other,6,,\n\
                    *1,,3,,\n";
-        let (ok, said) = decks.import(new, &["--tariff", "1", "--skip-bad-lines", "--delete-missing"]);
+        let renaming = ["--tariff", "1", "--skip-bad-lines", "--delete-missing", "--rename-destinations"];
+        let (ok, said) = decks.import(new, &renaming);
         let counts = "8 lines: 2 added, 1 changed, 3 unchanged, 2 deleted, 1 rejected";
         assert!(!ok && said.contains("line 8: conflicts with line 3") && said.contains(counts), "{said}");
         let exported = decks.command(&["export", "rates", "--tariff", "1"]);
