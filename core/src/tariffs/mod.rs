@@ -1,6 +1,7 @@
 //! Tariffs: rate decks in one currency, bought or sold (spec: `domain.md` §7).
 
 mod import;
+mod imports;
 mod line;
 mod lines;
 mod names;

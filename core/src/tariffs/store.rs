@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of};
+use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of, imports};
 use crate::{
     error::{Error, Result},
     ids::{CurrencyId, TariffId},
@@ -56,6 +56,7 @@ pub(super) async fn update(tx: &mut Tx, tariff: &Tariff) -> Result<()> {
 }
 
 pub(super) async fn delete(tx: &mut Tx, id: TariffId) -> Result<()> {
+    imports::forget(tx, id).await?;
     tx.execute(Query::new("DELETE FROM rates WHERE tariff_id = ").value(id)).await?;
     tx.execute(Query::new("DELETE FROM tariffs WHERE id = ").value(id)).await?;
     Ok(())
@@ -274,6 +275,30 @@ pub(super) async fn name_destinations<'a>(
         on_conflict: " ON CONFLICT (prefix) DO UPDATE SET name = excluded.name",
     };
     insert_in_chunks(tx, insert, rows).await
+}
+
+/// Removes the names of destinations.
+pub(super) async fn forget_destinations<'a>(
+    tx: &mut Tx,
+    prefixes: impl Iterator<Item = &'a str> + Send,
+) -> Result<()> {
+    let query = Query::new("DELETE FROM destinations WHERE prefix IN ").list(prefixes);
+    tx.execute(query).await.map(drop)
+}
+
+/// Which of some prefixes have rates in another tariff.
+pub(super) async fn used_elsewhere<'a>(
+    tx: &mut Tx,
+    tariff: TariffId,
+    prefixes: impl Iterator<Item = &'a str> + Send,
+) -> Result<Vec<String>> {
+    let query = Query::new(
+        "SELECT DISTINCT r.prefix FROM tariffs t JOIN rates r ON r.tariff_id = t.id WHERE t.id <> ",
+    )
+    .value(tariff)
+    .and(" AND r.prefix IN ")
+    .list(prefixes);
+    tx.fetch_all(query).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// The name of the destination of a prefix; empty: none.
