@@ -17,15 +17,19 @@ use tollbook_import::{
     deck::{Deck, DeckItem, DeckLine, DeckOptions},
     profile::{NotOffered, Steps},
     sources,
-    table::{ColumnRef, Limits, Selection, SheetRef},
+    table::{ColumnRef, Limits, Parts, Selection, SheetRef},
     values::{Days, Hours, NumberFormat},
 };
 use tollbook_proto::v1::{
     GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ImportRatesResponse,
-    ListTariffsRequest, RateLine, RateLines, RefusedLine, import_rates_request::Part,
+    ListTariffsRequest, RateFile, RateLine, RateLines, RefusedLine, import_rates_request::Part,
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
 };
 
+use super::{
+    file::{Digest, name_of},
+    imports::on,
+};
 use crate::{
     client::{Core, connect, said},
     config::Config,
@@ -192,7 +196,8 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     };
     let sources = sources(&[&args.file])?;
     let [source] = sources.as_slice() else { bail!("a deck is one file") };
-    let mut parts = source.parts(Limits::default())?;
+    let file = Digest::new(source.open()?);
+    let mut parts = Parts::new(source.name(), Box::new(file.clone()), Limits::default())?;
     let part = parts.next().with_context(|| format!("nothing is in {}", source.name()))??;
     if parts.next().is_some() {
         bail!(
@@ -210,7 +215,11 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     };
     let mut core = TariffsServiceClient::new(core);
     let (sender, receiver) = mpsc::channel(4);
-    let reading = tokio::task::spawn_blocking(move || Reader::new(sender).run(deck));
+    let name = name_of(source);
+    let reading = tokio::task::spawn_blocking(move || {
+        // Its digest is known when it was read to its end.
+        Reader::new(sender).run(deck, || file.finish(name))
+    });
     let first = ImportRatesRequest { part: Some(Part::Options(options)) };
     let lines =
         stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
@@ -276,7 +285,11 @@ impl Reader {
     }
 
     /// Returns what a person should see.
-    fn run(mut self, deck: Deck) -> anyhow::Result<Vec<(u64, String)>> {
+    fn run(
+        mut self,
+        deck: Deck,
+        file: impl FnOnce() -> anyhow::Result<RateFile>,
+    ) -> anyhow::Result<Vec<(u64, String)>> {
         for item in deck {
             let goes_on = match item {
                 Ok(DeckItem::Line(line)) => self.line(line),
@@ -287,11 +300,7 @@ impl Reader {
                     self.remark(line, || format!("is no rate: {text}"));
                     true
                 }
-                Err(error) => {
-                    // Nobody receives where the core has refused already.
-                    let _ = self.sender.blocking_send(ImportRatesRequest { part: None });
-                    return Err(error.into());
-                }
+                Err(error) => return Err(self.give_up(error.into())),
             };
             if !goes_on {
                 return Ok(self.remarks);
@@ -303,8 +312,19 @@ impl Reader {
                 return Ok(self.remarks);
             }
         }
-        self.send();
+        if self.send() {
+            let file = file().map_err(|error| self.give_up(error))?;
+            // The answer says why nobody receives it.
+            let _ = self.sender.blocking_send(ImportRatesRequest { part: Some(Part::File(file)) });
+        }
         Ok(self.remarks)
+    }
+
+    /// Sends a part that the core refuses.
+    fn give_up(&self, error: anyhow::Error) -> anyhow::Error {
+        // Nobody receives where the core has refused already.
+        let _ = self.sender.blocking_send(ImportRatesRequest { part: None });
+        error
     }
 
     fn key(&self, line: &RateLine) -> u64 {
@@ -410,15 +430,19 @@ fn print(
     for line in &report.rejected_lines {
         say!("line {}: {}", line.number, line.reason)?;
     }
+    if let Some(earlier) = &report.earlier {
+        say!("warning: this file was imported on {} (import {})", on(earlier), earlier.id)?;
+    }
     say!(
-        "{} lines: {} added, {} changed, {} unchanged, {} deleted, {} rejected{}",
+        "{} lines: {} added, {} changed, {} unchanged, {} deleted, {} rejected{}{}",
         report.lines,
         report.added,
         report.changed,
         report.unchanged,
         report.deleted,
         report.rejected,
-        if report.applied { "" } else { " - nothing was changed" }
+        if report.applied { "" } else { " - nothing was changed" },
+        report.import_id.map(|id| format!("; import {id}")).unwrap_or_default()
     )?;
     if report.destination_names_kept > 0 {
         say!(

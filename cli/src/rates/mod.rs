@@ -1,7 +1,9 @@
 //! Rate decks as files.
 
 pub(crate) mod export;
+mod file;
 pub(crate) mod import;
+pub(crate) mod imports;
 
 /// The columns of a deck, by the names that a header has for them.
 const COLUMNS: [&str; 11] = [
