@@ -21,6 +21,7 @@ mod listings;
 mod live_calls;
 mod observe;
 mod points;
+mod rate_imports;
 mod rates;
 mod sealed;
 mod secrets;

@@ -18,8 +18,10 @@ use crate::{
     store::{Db, Sequence, Tx},
 };
 
-/// Of how many imports of a tariff that changed something it is kept what they changed.
+/// Of how many decks of a tariff that changed something and were not taken back it is kept what
+/// they changed; and of how many at most with those that were taken back, and what took them back.
 const KEPT: i64 = 20;
+const KEPT_AT_MOST: i64 = 60;
 /// How many changes are stored together.
 const TOGETHER: usize = 4_096;
 const MAX_FILE_NAME: usize = 255;
@@ -59,16 +61,12 @@ pub(super) async fn earlier(
 pub(super) async fn record(tx: &mut Tx, origin: &Origin, import: &pb::RateImport) -> Result<i64> {
     let id = tx.next_id(Sequence::RateImports).await?;
     store::insert(tx, id, origin, import).await?;
-    store::forget_changes(tx, TariffId(import.tariff_id), KEPT).await?;
+    store::forget_changes(tx, TariffId(import.tariff_id), KEPT, KEPT_AT_MOST).await?;
     Ok(id)
 }
 
 /// Records an import that changes nothing.
-pub(super) async fn record_alone(
-    db: &Db,
-    origin: &Origin,
-    import: &pb::RateImport,
-) -> Result<i64> {
+pub(super) async fn record_alone(db: &Db, origin: &Origin, import: &pb::RateImport) -> Result<i64> {
     let mut tx = db.begin().await?;
     let id = record(&mut tx, origin, import).await?;
     tx.commit().await?;

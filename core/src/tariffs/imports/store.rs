@@ -98,11 +98,7 @@ fn read(row: &Row) -> Result<pb::RateImport> {
         tariff_id: row.get(1)?,
         undoes_id: row.get(2)?,
         applied,
-        file: Some(pb::RateFile {
-            name: row.get(9)?,
-            sha256: row.get(10)?,
-            size: row.get(11)?,
-        }),
+        file: Some(pb::RateFile { name: row.get(9)?, sha256: row.get(10)?, size: row.get(11)? }),
         options: (!options.is_empty()).then(|| contract::from_json(&options)).transpose()?,
         created_at: Some(clock::to_proto(row.get(5)?)),
         actor_id: row.get(6)?,
@@ -191,23 +187,43 @@ pub(super) async fn for_each_changes(
     tx.for_each(query, |row| take(row.get(0)?)).await
 }
 
-/// Forgets what the imports into a tariff changed, but those that came after the newest `kept` of
-/// those that changed something, and these.
-pub(super) async fn forget_changes(tx: &mut Tx, tariff: TariffId, kept: i64) -> Result<()> {
-    let query = Query::new("SELECT id FROM rate_imports WHERE tariff_id = ")
-        .value(tariff)
-        .and(" AND kept_changes AND added + changed + deleted + names > 0 ORDER BY id DESC LIMIT 1 OFFSET ")
-        .value(kept);
-    let Some(row) = tx.fetch_optional(query).await? else { return Ok(()) };
-    forget_changes_up_to(tx, tariff, row.get(0)?).await
+/// Forgets what the imports into a tariff changed that came before the newest `in_effect` decks
+/// that changed something and were not taken back, or before the newest `all` of all that changed
+/// something.
+pub(super) async fn forget_changes(
+    tx: &mut Tx,
+    tariff: TariffId,
+    in_effect: i64,
+    all: i64,
+) -> Result<()> {
+    let first_forgotten = |which: &'static str, kept: i64| {
+        let query = Query::new("SELECT id FROM rate_imports WHERE kept_changes AND tariff_id = ");
+        let query = query.value(tariff).and(" AND added + changed + deleted + names > 0");
+        query.and(which).and(" ORDER BY id DESC LIMIT 1 OFFSET ").value(kept)
+    };
+    for query in [
+        first_forgotten(" AND undoes_id IS NULL AND undone_by_id IS NULL", in_effect),
+        first_forgotten("", all),
+    ] {
+        if let Some(row) = tx.fetch_optional(query).await? {
+            forget_changes_up_to(tx, tariff, row.get(0)?).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Forgets what the imports into a tariff changed, up to an id.
 pub(super) async fn forget_changes_up_to(tx: &mut Tx, tariff: TariffId, last: i64) -> Result<()> {
     let imports = |query: Query| {
-        query.and(" WHERE kept_changes AND tariff_id = ").value(tariff).and(" AND id <= ").value(last)
+        query
+            .and(" WHERE kept_changes AND tariff_id = ")
+            .value(tariff)
+            .and(" AND id <= ")
+            .value(last)
     };
-    let changes = Query::new("DELETE FROM rate_import_changes WHERE import_id IN (SELECT id FROM rate_imports");
+    let changes = Query::new(
+        "DELETE FROM rate_import_changes WHERE import_id IN (SELECT id FROM rate_imports",
+    );
     tx.execute(imports(changes).and(")")).await?;
     tx.execute(imports(Query::new("UPDATE rate_imports SET kept_changes = FALSE"))).await?;
     Ok(())

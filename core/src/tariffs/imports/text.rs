@@ -42,7 +42,12 @@ pub(in crate::tariffs) fn image(rate: &DeckRate) -> String {
 }
 
 /// Adds a field; nothing where it is as usual.
-fn push<T: std::fmt::Display + PartialEq>(text: &mut String, separator: &str, field: &T, usual: &T) {
+fn push<T: std::fmt::Display + PartialEq>(
+    text: &mut String,
+    separator: &str,
+    field: &T,
+    usual: &T,
+) {
     text.push_str(separator);
     if field != usual {
         // A text takes whatever is written to it.
@@ -217,7 +222,13 @@ mod tests {
         let times = prop_oneof![Just(i64::MIN), Just(0), any::<i64>()];
         let days = prop_oneof![Just(Days::All), Just(Days::Work), Just(Days::Free)];
         let amounts = (0..2_000_000_u32, 0..2_000_u32);
-        (amounts, [number.clone(), number.clone(), number.clone(), number], times, days, any::<bool>())
+        (
+            amounts,
+            [number.clone(), number.clone(), number.clone(), number],
+            times,
+            days,
+            any::<bool>(),
+        )
             .prop_map(|(amounts, numbers, effective_from, days, blocked)| DeckRate {
                 terms: Terms {
                     rate: Decimal::new(amounts.0.into(), 6),
@@ -274,7 +285,10 @@ mod tests {
         assert_eq!((key("370", &rate), image(&rate)), ("370".to_owned(), "0.0125".to_owned()));
         let free = Terms { rate: Decimal::ZERO, ..rate.terms };
         let other = DeckRate { terms: free, days: Days::Work, blocked: true, ..rate };
-        assert_eq!((key("370", &other), image(&other)), ("370@,,WD".to_owned(), "0,,,,,1".to_owned()));
+        assert_eq!(
+            (key("370", &other), image(&other)),
+            ("370@,,WD".to_owned(), "0,,,,,1".to_owned())
+        );
     }
 
     #[test]

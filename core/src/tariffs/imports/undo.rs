@@ -63,7 +63,7 @@ async fn undoable(tx: &mut Tx, id: i64) -> Result<(pb::RateImport, Tariff)> {
     let tariff = tariffs::all(tx).await?.by_id(TariffId(import.tariff_id))?.clone();
     if !import.can_be_undone {
         return Err(Error::RateImportNotKept(
-            "what it changed is kept until 20 later imports have changed the tariff",
+            "what it changed is kept only until 20 later imports have changed the tariff",
         ));
     }
     Ok((import, tariff))
