@@ -430,6 +430,13 @@ fn print(
     for line in &report.rejected_lines {
         say!("line {}: {}", line.number, line.reason)?;
     }
+    if report.destination_names_kept > 0 {
+        say!(
+            "{} destinations keep the names they have, of which the file has others: \
+             --rename-destinations takes these, in all tariffs",
+            report.destination_names_kept
+        )?;
+    }
     if let Some(earlier) = &report.earlier {
         say!("warning: this file was imported on {} (import {})", on(earlier), earlier.id)?;
     }
@@ -444,13 +451,6 @@ fn print(
         if report.applied { "" } else { " - nothing was changed" },
         report.import_id.map(|id| format!("; import {id}")).unwrap_or_default()
     )?;
-    if report.destination_names_kept > 0 {
-        say!(
-            "{} destinations keep the names they have, of which the file has others: \
-             --rename-destinations takes these, in all tariffs",
-            report.destination_names_kept
-        )?;
-    }
     if report.rejected > 0 && !args.what.skip_bad_lines && !args.what.dry_run {
         bail!("the file has bad lines: mend them, or import the rest with --skip-bad-lines");
     }

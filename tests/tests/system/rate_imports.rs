@@ -195,7 +195,7 @@ async fn an_import_taken_back_leaves_what_was_there_before() {
             rated.unwrap().into_inner().price.unwrap().price.unwrap().value
         };
         assert_eq!(price().await, "0.61");
-        let said = imports.import(&new_deck(), &["--delete-missing"]);
+        let said = imports.import(&new_deck(), &["--delete-missing", "--rename-destinations"]);
         assert!(said.contains("9502 added, 2 changed, 1 unchanged, 5001 deleted"), "{said}");
         assert_eq!(price().await, "0.7");
 
@@ -241,7 +241,7 @@ async fn an_import_is_recorded_with_its_file() {
         let imports = Imports::start(data, 2).await;
         let deck = "prefix,rate\n370,0.5\n371,0.6\n";
         let sha256 = hex::encode(Sha256::digest(deck));
-        imports.import(deck, &[]);
+        imports.import(deck, &["--rename-destinations"]);
         let first = imports.get(1).await;
         let file = first.file.clone().unwrap();
         assert_eq!((file.name.as_str(), file.size), ("deck.csv", Some(28)));
@@ -366,11 +366,12 @@ async fn what_was_changed_later_is_not_overwritten() {
         imports.import("prefix,destination,rate\n1,One,1\n2,Two,2\n3,Three,3\n", &[]);
         imports.import(
             "prefix,destination,rate\n1,Uno,1.5\n2,Dos,2.5\n4,Cuatro,4\n5,Cinco,5\n",
-            &["--delete-missing"],
+            &["--delete-missing", "--rename-destinations"],
         );
         // One rate is another one, one is as it was at first, one is gone, one is there again
         // with another price.
-        imports.import("prefix,destination,rate\n1,Ein,1.7\n2,,2\n3,Drei,9\n", &[]);
+        let later = "prefix,destination,rate\n1,Ein,1.7\n2,,2\n3,Drei,9\n";
+        imports.import(later, &["--rename-destinations"]);
         let later = imports.export(1);
         let (ok, said) = imports.run(&["import", "undo", "2"]);
         assert!(!ok && said.contains("2 rates changed since by something else: 1, 3\n"), "{said}");
