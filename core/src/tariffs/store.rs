@@ -243,8 +243,12 @@ pub(super) async fn delete_rates(tx: &mut Tx, tariff: TariffId, rates: &[Rate]) 
                 days.into(),
             ]
         });
+        // The prefixes once more: SQLite would not look for the rows by its index, but go through
+        // the whole tariff.
         let query = Query::new("DELETE FROM rates WHERE tariff_id = ")
             .value(tariff)
+            .and(" AND prefix IN ")
+            .list(chunk.iter().map(|rate| rate.prefix.as_str()))
             .and(" AND (prefix, effective_from, start_time, day_type) IN (VALUES ")
             .rows(rows)
             .and(")");
@@ -292,8 +296,9 @@ pub(super) async fn used_elsewhere<'a>(
     tariff: TariffId,
     prefixes: impl Iterator<Item = &'a str> + Send,
 ) -> Result<Vec<String>> {
+    // CROSS: SQLite takes the tables in this order, and does not go through all rates.
     let query = Query::new(
-        "SELECT DISTINCT r.prefix FROM tariffs t JOIN rates r ON r.tariff_id = t.id WHERE t.id <> ",
+        "SELECT DISTINCT r.prefix FROM tariffs t CROSS JOIN rates r WHERE r.tariff_id = t.id AND t.id <> ",
     )
     .value(tariff)
     .and(" AND r.prefix IN ")
