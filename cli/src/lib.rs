@@ -64,7 +64,7 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make such a file the database of a server that is not running
     Restore(backup::RestoreArgs),
-    /// Import a file into a running core
+    /// Import a file into a running core, or take an import back
     #[command(subcommand)]
     Import(Import),
     /// Export from a running core to standard output
@@ -89,6 +89,10 @@ enum Import {
     Rates(Box<rates::import::Args>),
     /// Calls, from the files of switches
     Calls(Box<calls::import::Args>),
+    /// List the imports of rates
+    List(rates::imports::ListArgs),
+    /// Take an import of rates back
+    Undo(rates::imports::UndoArgs),
 }
 
 #[derive(Subcommand)]
@@ -146,6 +150,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => backup::restore(&config, &args).await,
         Command::Import(Import::Rates(args)) => return rates::import::run(&config, &args).await,
         Command::Import(Import::Calls(args)) => return calls::import::run(&config, &args).await,
+        Command::Import(Import::List(args)) => rates::imports::list(&config, &args).await,
+        Command::Import(Import::Undo(args)) => return rates::imports::undo(&config, &args).await,
         Command::Generate(Generate::Calls(args)) => calls::generate::run(&config, args).await,
         Command::Rerate(args) => calls::rerate::run(&config, &args).await,
         Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,

@@ -134,6 +134,18 @@ pub enum Error {
     /// No such tariff, or not for this caller to see.
     #[error("no such tariff")]
     TariffNotFound,
+    /// No such import of rates.
+    #[error("no such import of rates")]
+    RateImportNotFound,
+    /// An import of rates that was taken back before.
+    #[error("the import has been taken back already, by import {by}")]
+    RateImportUndone {
+        /// The import that took it back.
+        by: i64,
+    },
+    /// An import of rates of which nothing is there to be taken back.
+    #[error("the import cannot be taken back: {0}")]
+    RateImportNotKept(&'static str),
     /// No such direction.
     #[error("no such direction")]
     DirectionNotFound,
@@ -288,6 +300,9 @@ impl Error {
             Self::DirectionNotFound => ErrorReason::DirectionNotFound,
             Self::TariffNotFound => ErrorReason::TariffNotFound,
             Self::TariffInUse => ErrorReason::TariffInUse,
+            Self::RateImportNotFound => ErrorReason::RateImportNotFound,
+            Self::RateImportUndone { .. } => ErrorReason::RateImportUndone,
+            Self::RateImportNotKept(_) => ErrorReason::RateImportNotKept,
             Self::CallNotFound => ErrorReason::CallNotFound,
             Self::NumberPoolNotFound => ErrorReason::NumberPoolNotFound,
             Self::NumberPoolInUse => ErrorReason::NumberPoolInUse,
@@ -345,6 +360,8 @@ impl Error {
             | Self::CurrencyFixed
             | Self::ApiSecretMissing
             | Self::ManagerGroupInUse
+            | Self::RateImportUndone { .. }
+            | Self::RateImportNotKept(_)
             | Self::TariffInUse => Code::FailedPrecondition,
             Self::InvalidField { .. }
             | Self::InvalidAmount { .. }
@@ -365,6 +382,7 @@ impl Error {
             | Self::NumberPoolNotFound
             | Self::RoutingGroupNotFound
             | Self::ConnectionPointNotFound
+            | Self::RateImportNotFound
             | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused
             | Self::UsernameTaken
@@ -410,6 +428,9 @@ impl From<Error> for Status {
             }
             Error::InvalidAmount { field, .. } => {
                 metadata.insert("field".to_owned(), (*field).to_owned());
+            }
+            Error::RateImportUndone { by } => {
+                metadata.insert("import_id".to_owned(), by.to_string());
             }
             Error::InvalidExchangeRate => {
                 metadata.insert("field".to_owned(), "exchange_rate".to_owned());

@@ -17,16 +17,20 @@ use tollbook_import::{
     deck::{Deck, DeckItem, DeckLine, DeckOptions},
     profile::{NotOffered, Steps},
     sources,
-    table::{ColumnRef, Limits, Selection, SheetRef},
+    table::{ColumnRef, Limits, Parts, Selection, SheetRef},
     values::{Days, Hours, NumberFormat},
 };
 use tollbook_proto::v1::{
-    GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ListTariffsRequest, RateLine,
-    RateLines, RefusedLine, import_rates_request::Part,
+    GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ListTariffsRequest, RateFile,
+    RateLine, RateLines, RefusedLine, import_rates_request::Part,
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
 };
 
-use super::report::{Report, ReportFile};
+use super::{
+    file::{Digest, names_of},
+    imports::on,
+    report::{Report, ReportFile},
+};
 use crate::{
     client::{Core, connect, said},
     config::Config,
@@ -313,24 +317,35 @@ impl Reader {
         profile: &Profile,
         options: &DeckOptions,
     ) -> anyhow::Result<Read> {
-        if let Err(error) = self.read_all(sources, profile, options) {
-            // Nobody receives where the core has refused already.
-            let _ = self.sender.blocking_send(ImportRatesRequest { part: None });
-            return Err(error);
+        match self.read_all(sources, profile, options) {
+            Ok(Some(file)) => {
+                // The answer says why nobody receives it.
+                let part = Some(Part::File(file));
+                let _ = self.sender.blocking_send(ImportRatesRequest { part });
+            }
+            Ok(None) => {}
+            Err(error) => {
+                // Nobody receives where the core has refused already.
+                let _ = self.sender.blocking_send(ImportRatesRequest { part: None });
+                return Err(error);
+            }
         }
         Ok(Read { files: self.files, remarks: self.remarks })
     }
 
-    /// Stops where the core does not listen any more.
+    /// Returns what is known of the files; `None` where the core does not listen any more.
     fn read_all(
         &mut self,
         sources: &[Source],
         profile: &Profile,
         options: &DeckOptions,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<RateFile>> {
+        let digest = Digest::default();
         for source in sources {
             let before = self.files.len();
-            for part in source.parts(Limits::default())? {
+            digest.open(source.open()?);
+            let reader = Box::new(digest.clone());
+            for part in Parts::new(source.name(), reader, Limits::default())? {
                 let part = part?;
                 let name = part.name().to_owned();
                 let deck = Deck::open(part, profile, options.clone());
@@ -339,23 +354,24 @@ impl Reader {
                 self.go_to(self.files.len() - 1);
                 for item in deck {
                     if !self.take(item?) {
-                        return Ok(());
+                        return Ok(None);
                     }
                 }
             }
             if self.files.len() == before {
                 bail!("nothing is in {}", source.name());
             }
+            digest.read_to_end()?;
         }
         for (file, end) in std::mem::take(&mut self.ends) {
             self.go_to(file);
             // Where the next rate begins there is nothing to end.
             if !self.starts.contains(&self.key(&end)) && !self.push(end) {
-                return Ok(());
+                return Ok(None);
             }
         }
-        self.send();
-        Ok(())
+        let file = digest.finish(names_of(sources));
+        Ok(self.send().then_some(file))
     }
 
     /// What follows is of this file.
@@ -494,16 +510,6 @@ fn print(report: &Report<'_>, remarks: &[Remark], args: &Args) -> anyhow::Result
         say!("{}", report.text())?;
     }
     let report = report.imported;
-    say!(
-        "{} lines: {} added, {} changed, {} unchanged, {} deleted, {} rejected{}",
-        report.lines,
-        report.added,
-        report.changed,
-        report.unchanged,
-        report.deleted,
-        report.rejected,
-        if report.applied { "" } else { " - nothing was changed" }
-    )?;
     if report.destination_names_kept > 0 {
         say!(
             "{} destinations keep the names they have, of which the file has others: \
@@ -511,6 +517,20 @@ fn print(report: &Report<'_>, remarks: &[Remark], args: &Args) -> anyhow::Result
             report.destination_names_kept
         )?;
     }
+    if let Some(earlier) = &report.earlier {
+        say!("warning: this file was imported on {} (import {})", on(earlier), earlier.id)?;
+    }
+    say!(
+        "{} lines: {} added, {} changed, {} unchanged, {} deleted, {} rejected{}{}",
+        report.lines,
+        report.added,
+        report.changed,
+        report.unchanged,
+        report.deleted,
+        report.rejected,
+        if report.applied { "" } else { " - nothing was changed" },
+        report.import_id.map(|id| format!("; import {id}")).unwrap_or_default()
+    )?;
     if report.rejected > 0 && !args.what.skip_bad_lines && !args.what.dry_run {
         bail!("the file has bad lines: mend them, or import the rest with --skip-bad-lines");
     }

@@ -1,7 +1,9 @@
 //! Rate decks as files.
 
 pub(crate) mod export;
+mod file;
 pub(crate) mod import;
+pub(crate) mod imports;
 mod report;
 
 /// The columns of a deck, by the names that a header has for them.

@@ -41,6 +41,8 @@ pub(crate) enum Sequence {
     Changes,
     /// Of `api_keys`.
     ApiKeys,
+    /// Of `rate_imports`.
+    RateImports,
 }
 
 impl Sequence {
@@ -62,6 +64,7 @@ impl Sequence {
             Self::ActiveCalls => "active_calls",
             Self::Changes => "changes",
             Self::ApiKeys => "api_keys",
+            Self::RateImports => "rate_imports",
         }
     }
 }

@@ -8,6 +8,7 @@ use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateLine, RejectedLine}
 use super::{
     Rate, RateKey,
     comparison::{self, Comparison},
+    imports::{self, Log, What, text},
     line,
     lines::Lines,
     service::resource,
@@ -33,6 +34,7 @@ pub(super) struct Import {
     tariff: TariffId,
     options: ImportRatesOptions,
     zone: TimeZone,
+    file: Option<pb::RateFile>,
     lines: Lines,
     refused: Refused,
     report: pb::ImportRatesResponse,
@@ -59,18 +61,37 @@ impl Import {
     pub(super) fn new(tariff: TariffId, options: ImportRatesOptions, zone: TimeZone) -> Self {
         let report = pb::ImportRatesResponse::default();
         let (lines, refused) = (Lines::default(), Refused::default());
-        Self { tariff, options, zone, lines, refused, report }
+        Self { tariff, options, zone, file: None, lines, refused, report }
+    }
+
+    /// Takes in what is known of the file.
+    pub(super) fn name_file(&mut self, file: pb::RateFile) -> Result<()> {
+        if self.file.is_some() {
+            return Err(Error::invalid("part", "must not be the file twice"));
+        }
+        self.file = Some(imports::check_file(file)?);
+        Ok(())
+    }
+
+    pub(super) fn add_lines(&mut self, lines: pb::RateLines) {
+        self.begin_file(&lines.file);
+        for line in &lines.lines {
+            self.add(line);
+        }
+        for line in lines.refused {
+            self.add_refused(line);
+        }
     }
 
     /// What follows is of a file of this name.
-    pub(super) fn begin_file(&mut self, name: &str) {
+    fn begin_file(&mut self, name: &str) {
         if self.lines.current_file() != name {
             self.lines.begin_file(name.chars().take(MAX_FILE).collect());
         }
     }
 
     /// Takes in a line, or says in the report why not.
-    pub(super) fn add(&mut self, line: &RateLine) {
+    fn add(&mut self, line: &RateLine) {
         self.report.lines += 1;
         match line::read(line, &self.zone) {
             Ok(rate) => self.lines.push(line.number, rate, &line.destination),
@@ -82,7 +103,7 @@ impl Import {
     }
 
     /// Counts a line that its sender could not read.
-    pub(super) fn add_refused(&mut self, line: pb::RefusedLine) {
+    fn add_refused(&mut self, line: pb::RefusedLine) {
         self.report.lines += 1;
         self.refused.without_prefix |= line.prefixes.is_empty();
         self.refused.prefixes.extend(line.prefixes);
@@ -107,18 +128,26 @@ impl Import {
         context: &Context,
         origin: &Origin,
     ) -> Result<pb::ImportRatesResponse> {
-        let Self { tariff: id, options, lines, refused, mut report, .. } = self;
+        let Self { tariff: id, options, file, lines, refused, mut report, .. } = self;
         let sorted = tokio::task::spawn_blocking(move || Deck::new(lines, refused)).await;
         let deck = sorted.map_err(|error| Error::internal(error.to_string()))?;
         deck.report_conflicts(&mut report);
         let refused = report.rejected > 0 && !options.skip_bad_lines;
-        if options.delete_missing && !refused {
-            deck.check_deletes()?;
-        }
         let db = context.db.long(origin.actor);
+        if options.delete_missing
+            && !refused
+            && let Err(error) = deck.check_deletes()
+        {
+            if !options.dry_run {
+                let record = record(id, &options, file, &report);
+                imports::record_alone(&context.db, origin, &record).await?;
+            }
+            return Err(error);
+        }
         loop {
             let mut snapshot = db.snapshot().await?;
             let revision = store::all(&mut snapshot).await?.by_id(id)?.revision;
+            report.earlier = imports::earlier(&mut snapshot, id, file.as_ref()).await?;
             let mut changes = deck.compare(&mut snapshot, id, &options).await?;
             drop(snapshot);
             report.changes = Some(std::mem::take(&mut changes.prices));
@@ -128,14 +157,42 @@ impl Import {
             report.deleted = count(changes.deleted.len());
             report.destinations_named = count(changes.names.len());
             report.destination_names_kept = changes.names_kept;
-            if options.dry_run || refused {
+            if options.dry_run {
                 return Ok(report);
             }
-            if changes.is_empty() || deck.write(&changes, context, origin, id, revision).await? {
-                report.applied = true;
+            report.applied = !refused;
+            let record = record(id, &options, file.clone(), &report);
+            report.import_id = match refused || changes.is_empty() {
+                true => Some(imports::record_alone(&context.db, origin, &record).await?),
+                false => deck.write(&changes, context, origin, &record, revision).await?,
+            };
+            if report.import_id.is_some() {
                 return Ok(report);
             }
         }
+    }
+}
+
+/// What is recorded of an import.
+fn record(
+    tariff: TariffId,
+    options: &ImportRatesOptions,
+    file: Option<pb::RateFile>,
+    report: &pb::ImportRatesResponse,
+) -> pb::RateImport {
+    pb::RateImport {
+        tariff_id: tariff.0,
+        applied: report.applied,
+        file,
+        options: Some(ImportRatesOptions { tariff_id: None, ..*options }),
+        lines: report.lines,
+        added: report.added,
+        changed: report.changed,
+        unchanged: report.unchanged,
+        deleted: report.deleted,
+        names: report.destinations_named,
+        rejected: report.rejected,
+        ..Default::default()
     }
 }
 
@@ -235,6 +292,8 @@ impl Deck {
                     let at = self.rates[index];
                     if *self.lines.rate(at) != rate.rate {
                         changes.changed.push(at);
+                        changes.before.push_str(&text::image(&rate.rate));
+                        changes.before.push('\n');
                     }
                 }
                 None if options.delete_missing && !self.has_prefix(&rate.prefix) => {
@@ -258,29 +317,34 @@ impl Deck {
                 let same = self.lines.name(self.names[index]) == name;
                 kept[index] = same || !options.use_destination_names;
                 changes.names_kept += i64::from(!same && kept[index]);
+                if !kept[index] {
+                    changes.old_names.push((self.names[index], name.into_boxed_str()));
+                }
             }
             Ok(())
         })
         .await?;
         let new = self.names.iter().zip(kept).filter(|(_, kept)| !kept);
         changes.names = new.map(|(at, _)| *at).collect();
+        changes.old_names.sort_unstable_by_key(|(at, _)| *at);
         Ok(changes)
     }
 
-    /// Writes the changes, if the tariff still has the revision that they are of. Returns
-    /// whether it had.
+    /// Writes the changes, if the tariff still has the revision that they are of. Returns the id
+    /// under which they are recorded; none: it has another one.
     async fn write(
         &self,
         changes: &Changes,
         context: &Context,
         origin: &Origin,
-        id: TariffId,
+        record: &pb::RateImport,
         revision: i64,
-    ) -> Result<bool> {
+    ) -> Result<Option<i64>> {
+        let id = TariffId(record.tariff_id);
         let mut tx = context.begin_catalog_change().await?;
         let mut tariff = store::all(&mut tx).await?.by_id(id)?.clone();
         if tariff.revision != revision {
-            return Ok(false);
+            return Ok(None);
         }
         let rate = |at: &usize| (self.lines.prefix(*at), self.lines.rate(*at));
         let rates = changes.added.iter().chain(&changes.changed).map(rate);
@@ -293,8 +357,10 @@ impl Deck {
             tariff.revision += 1;
             store::update(&mut tx, &tariff).await?;
         }
+        let import = imports::record(&mut tx, origin, record).await?;
+        self.write_log(changes, Log::new(&mut tx, import)).await?;
         let note = format!(
-            "deck imported: {} rates added, {} changed, {} deleted",
+            "deck imported: {} rates added, {} changed, {} deleted (import {import})",
             changes.added.len(),
             changes.changed.len(),
             changes.deleted.len()
@@ -304,7 +370,32 @@ impl Deck {
         if changes_rates {
             context.decks.renew(&context.db, &tariff);
         }
-        Ok(true)
+        Ok(Some(import))
+    }
+
+    /// Writes down what is changed, so that it can be taken back.
+    async fn write_log(&self, changes: &Changes, mut log: Log<'_>) -> Result<()> {
+        let rate = |at: usize| {
+            let rate = self.lines.rate(at);
+            (text::key(self.lines.prefix(at), rate), text::image(rate))
+        };
+        for at in changes.added.iter().copied() {
+            let (key, after) = rate(at);
+            log.add(What::Rates, &key, "", &after).await?;
+        }
+        for (at, before) in changes.changed.iter().copied().zip(changes.before.lines()) {
+            let (key, after) = rate(at);
+            log.add(What::Rates, &key, before, &after).await?;
+        }
+        for Rate { prefix, rate } in &changes.deleted {
+            log.add(What::Rates, &text::key(prefix, rate), &text::image(rate), "").await?;
+        }
+        for at in changes.names.iter().copied() {
+            let old = changes.old_names.binary_search_by_key(&at, |(at, _)| *at);
+            let before = old.map_or("", |index| &changes.old_names[index].1);
+            log.add(What::Names, self.lines.prefix(at), before, self.lines.name(at)).await?;
+        }
+        log.finish().await
     }
 }
 
@@ -313,12 +404,16 @@ impl Deck {
 struct Changes {
     added: Vec<usize>,
     changed: Vec<usize>,
+    /// What the rates that change are like now, a line of text each, in their order.
+    before: String,
     deleted: Vec<Rate>,
     /// Those whose destinations get another name, or their first.
     names: Vec<usize>,
     /// How many destinations have another name, and keep it.
     names_kept: i64,
     prices: pb::RateChanges,
+    /// The other names, sorted by the lines.
+    old_names: Vec<(usize, Box<str>)>,
 }
 
 impl Changes {

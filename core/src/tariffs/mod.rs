@@ -2,6 +2,7 @@
 
 mod comparison;
 mod import;
+mod imports;
 mod line;
 mod lines;
 mod names;

@@ -9,7 +9,7 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
-use super::{Purpose, Tariff, import, store};
+use super::{Purpose, Tariff, import, imports, store};
 use crate::{
     access::{Principal, principal},
     changes::{self, Change},
@@ -249,17 +249,40 @@ impl TariffsService for Service {
         snapshot.tariffs.by_id(tariff)?;
         let mut import = import::Import::new(tariff, options, snapshot.settings.time_zone.clone());
         while let Some(part) = parts.message().await? {
-            let Some(Part::Lines(lines)) = part.part else {
-                return Err(Error::invalid("part", "must be lines after the first message").into());
-            };
-            import.begin_file(&lines.file);
-            for line in &lines.lines {
-                import.add(line);
-            }
-            for line in lines.refused {
-                import.add_refused(line);
+            match part.part {
+                Some(Part::Lines(lines)) => import.add_lines(lines),
+                Some(Part::File(file)) => import.name_file(file)?,
+                _ => {
+                    let problem = "must be lines or the file after the first message";
+                    return Err(Error::invalid("part", problem).into());
+                }
             }
         }
         Ok(Response::new(import.finish(&self.0, caller.origin()).await?))
+    }
+
+    async fn list_rate_imports(
+        &self,
+        request: Request<pb::ListRateImportsRequest>,
+    ) -> Result<Response<pb::ListRateImportsResponse>, Status> {
+        let caller = principal(&request)?;
+        Ok(Response::new(imports::list(&self.0, &caller, request.get_ref()).await?))
+    }
+
+    async fn get_rate_import(
+        &self,
+        request: Request<pb::GetRateImportRequest>,
+    ) -> Result<Response<pb::GetRateImportResponse>, Status> {
+        let rate_import = Some(imports::get(&self.0, request.get_ref()).await?);
+        Ok(Response::new(pb::GetRateImportResponse { rate_import }))
+    }
+
+    async fn undo_rate_import(
+        &self,
+        request: Request<pb::UndoRateImportRequest>,
+    ) -> Result<Response<pb::UndoRateImportResponse>, Status> {
+        let caller = principal(&request)?;
+        let answer = imports::undo(&self.0, caller.origin(), request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 }

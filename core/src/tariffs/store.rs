@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of};
+use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of, imports};
 use crate::{
     error::{Error, Result},
     ids::{CurrencyId, TariffId},
@@ -56,6 +56,7 @@ pub(super) async fn update(tx: &mut Tx, tariff: &Tariff) -> Result<()> {
 }
 
 pub(super) async fn delete(tx: &mut Tx, id: TariffId) -> Result<()> {
+    imports::forget(tx, id).await?;
     tx.execute(Query::new("DELETE FROM rates WHERE tariff_id = ").value(id)).await?;
     tx.execute(Query::new("DELETE FROM tariffs WHERE id = ").value(id)).await?;
     Ok(())
@@ -245,8 +246,12 @@ pub(super) async fn delete_rates(tx: &mut Tx, tariff: TariffId, rates: &[Rate]) 
                 days.into(),
             ]
         });
+        // The prefixes once more: SQLite would not look for the rows by its index, but go through
+        // the whole tariff.
         let query = Query::new("DELETE FROM rates WHERE tariff_id = ")
             .value(tariff)
+            .and(" AND prefix IN ")
+            .list(chunk.iter().map(|rate| rate.prefix.as_str()))
             .and(" AND (prefix, effective_from, start_time, day_type) IN (VALUES ")
             .rows(rows)
             .and(")");
@@ -287,6 +292,31 @@ pub(super) async fn name_destinations<'a>(
         on_conflict: " ON CONFLICT (prefix) DO UPDATE SET name = excluded.name",
     };
     insert_in_chunks(tx, insert, rows).await
+}
+
+/// Removes the names of destinations.
+pub(super) async fn forget_destinations<'a>(
+    tx: &mut Tx,
+    prefixes: impl Iterator<Item = &'a str> + Send,
+) -> Result<()> {
+    let query = Query::new("DELETE FROM destinations WHERE prefix IN ").list(prefixes);
+    tx.execute(query).await.map(drop)
+}
+
+/// Which of some prefixes have rates in another tariff.
+pub(super) async fn used_elsewhere<'a>(
+    tx: &mut Tx,
+    tariff: TariffId,
+    prefixes: impl Iterator<Item = &'a str> + Send,
+) -> Result<Vec<String>> {
+    // CROSS: SQLite takes the tables in this order, and does not go through all rates.
+    let query = Query::new(
+        "SELECT DISTINCT r.prefix FROM tariffs t CROSS JOIN rates r WHERE r.tariff_id = t.id AND t.id <> ",
+    )
+    .value(tariff)
+    .and(" AND r.prefix IN ")
+    .list(prefixes);
+    tx.fetch_all(query).await?.iter().map(|row| row.get(0)).collect()
 }
 
 /// The name of the destination of a prefix; empty: none.

@@ -88,16 +88,19 @@ impl Source {
         }
     }
 
-    /// The tables in it: one, or each file of a zip archive. Gzip is unpacked.
-    pub fn parts(&self, limits: Limits) -> Result<Parts, Error> {
-        let name = self.name();
-        let reader: Box<dyn Read + Send> = match self {
+    /// Its bytes as they are.
+    pub fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
+        Ok(match self {
             Self::File(path) => {
                 Box::new(File::open(path).map_err(|source| io_error(path, source))?)
             }
             Self::Stdin => Box::new(io::stdin()),
-        };
-        Parts::new(name, reader, limits)
+        })
+    }
+
+    /// The tables in it: one, or each file of a zip archive. Gzip is unpacked.
+    pub fn parts(&self, limits: Limits) -> Result<Parts, Error> {
+        Parts::new(self.name(), self.open()?, limits)
     }
 }
 

@@ -13,9 +13,10 @@ use tollbook_proto::v1::{
     EndSessionsRequest, FinishCallRequest, ImportRatesOptions, ImportRatesRequest,
     ListChangesRequest, ManagerGroup, RateLine, RateLines, RecordPaymentRequest,
     RerateCallsRequest, RevokeAccessTokenRequest, RotateUniquehashRequest, RoutingGroup,
-    SetExchangeRateRequest, Settings, Tariff, UpdateConnectionPointRequest, UpdateCurrencyRequest,
-    UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateSettingsRequest, UpdateTariffRequest,
-    UpdateUserRequest, User, access_tokens_service_client::AccessTokensServiceClient,
+    SetExchangeRateRequest, Settings, Tariff, UndoRateImportRequest, UpdateConnectionPointRequest,
+    UpdateCurrencyRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
+    UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest, User,
+    access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -163,11 +164,13 @@ async fn change_everything(books: &Books) {
         Part::Lines(RateLines { lines: vec![line], ..Default::default() }),
     ]
     .map(|part| ImportRatesRequest { part: Some(part) });
-    tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap();
+    let imported = tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap().into_inner();
     let request =
         RerateCallsRequest { from: at(START - 500_000), till: at(START), ..Default::default() };
     let rerated = CallsServiceClient::new(admin.clone()).rerate_calls(request).await.unwrap();
     assert!(rerated.into_inner().changed > 0);
+    let request = UndoRateImportRequest { id: imported.import_id, ..Default::default() };
+    assert!(tariffs.undo_rate_import(request).await.unwrap().into_inner().applied);
     let request = RecordPaymentRequest {
         user_id: Some(4),
         amount: decimal("10"),

@@ -22,6 +22,7 @@ mod live_calls;
 mod observe;
 mod points;
 mod rate_changes;
+mod rate_imports;
 mod rates;
 mod sealed;
 mod secrets;

@@ -1,0 +1,155 @@
+//! `tollbook import list` and `undo`: the imports of rates, and how one is taken back.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::bail;
+use jiff::{Timestamp, ToSpan};
+use tollbook_proto::v1::{
+    GetRateImportRequest, ListRateImportsRequest, RateImport, UndoRateImportRequest,
+    UndoRateImportResponse, tariffs_service_client::TariffsServiceClient,
+};
+
+use crate::{
+    client::{connect, said},
+    config::Config,
+    out::{say, written},
+};
+
+#[derive(clap::Args)]
+pub(crate) struct ListArgs {
+    /// Only imports into the tariff with this id
+    #[arg(long)]
+    tariff: Option<i64>,
+    /// How many, newest first
+    #[arg(long, default_value_t = 20)]
+    limit: i32,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct UndoArgs {
+    /// The import's id
+    id: i64,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave rates that have been changed otherwise since as they are, and take back the rest
+    #[arg(long)]
+    keep_later_changes: bool,
+}
+
+pub(crate) async fn list(config: &Config, args: &ListArgs) -> anyhow::Result<()> {
+    let mut core = TariffsServiceClient::new(connect(config).await?);
+    let request = ListRateImportsRequest {
+        page_size: args.limit,
+        tariff_id: args.tariff,
+        ..Default::default()
+    };
+    let answer = core.list_rate_imports(request).await.map_err(said)?.into_inner();
+    let mut out = io::stdout().lock();
+    for import in answer.rate_imports {
+        written(print(&mut out, &import))?;
+    }
+    Ok(())
+}
+
+/// When an import was made.
+pub(super) fn on(import: &RateImport) -> Timestamp {
+    time(import.created_at.as_ref())
+}
+
+fn time(time: Option<&prost_types::Timestamp>) -> Timestamp {
+    Timestamp::from_second(time.map_or(0, |time| time.seconds)).unwrap_or_default()
+}
+
+fn print(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
+    let user = |id: Option<i64>| id.map_or("nobody".to_owned(), |id| format!("user {id}"));
+    let RateImport { id, tariff_id, credential, address, .. } = import;
+    let (who, when) = (user(import.actor_id), on(import));
+    let from = if address.is_empty() { "this machine" } else { address };
+    writeln!(out, "{id} {when} tariff {tariff_id} by {who} ({credential}) from {from}")?;
+    let RateImport { lines, added, changed, unchanged, deleted, rejected, kept, .. } = import;
+    let Some(undoes) = import.undoes_id else {
+        let outcome = if import.applied { "" } else { " - nothing was changed" };
+        writeln!(
+            out,
+            "  {lines} lines: {added} added, {changed} changed, {unchanged} unchanged, {deleted} deleted, \
+             {rejected} rejected{outcome}"
+        )?;
+        print_file(out, import)?;
+        return print_undone(out, import);
+    };
+    writeln!(
+        out,
+        "  import {undoes} taken back: {added} added, {changed} changed, {deleted} deleted, {kept} kept"
+    )?;
+    print_undone(out, import)
+}
+
+fn print_file(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
+    let Some(file) = import.file.as_ref().filter(|file| !file.sha256.is_empty()) else {
+        return Ok(());
+    };
+    let name = if file.name.is_empty() { "standard input" } else { &file.name };
+    let size = file.size.map(|size| format!(", {size} bytes")).unwrap_or_default();
+    writeln!(out, "  {name}{size}, SHA-256 {}", file.sha256)
+}
+
+fn print_undone(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
+    let Some(undone) = &import.undone else { return Ok(()) };
+    let when = time(undone.created_at.as_ref());
+    writeln!(out, "  taken back on {when} by import {}", undone.import_id)
+}
+
+pub(crate) async fn undo(config: &Config, args: &UndoArgs) -> anyhow::Result<ExitCode> {
+    let mut core = TariffsServiceClient::new(connect(config).await?);
+    let request = GetRateImportRequest { id: Some(args.id) };
+    let import = core.get_rate_import(request).await.map_err(said)?.into_inner();
+    let import = import.rate_import.unwrap_or_default();
+    let request = UndoRateImportRequest {
+        id: Some(args.id),
+        dry_run: args.dry_run,
+        keep_later_changes: args.keep_later_changes,
+    };
+    let answer = core.undo_rate_import(request).await.map_err(said)?.into_inner();
+    if answer.later_changes > 0 {
+        let more = if answer.later_changes > 1 { "rates" } else { "rate" };
+        say!(
+            "{} {more} changed since by something else: {}{}",
+            answer.later_changes,
+            answer.later_prefixes.join(", "),
+            if answer.later_prefixes.len() < 20 { "" } else { ", …" }
+        )?;
+    }
+    say!(
+        "import {} into tariff {}: {} added, {} changed, {} deleted{}{}",
+        args.id,
+        import.tariff_id,
+        answer.added,
+        answer.changed,
+        answer.deleted,
+        if answer.applied { "" } else { " - nothing was changed" },
+        answer.rate_import.as_ref().map(|new| format!("; import {}", new.id)).unwrap_or_default()
+    )?;
+    hint(&import, &answer)?;
+    if answer.later_changes > 0 && !args.keep_later_changes {
+        bail!("rates have been changed since: take back the rest with --keep-later-changes");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what becomes of calls that were rated while the import was in effect.
+fn hint(import: &RateImport, answer: &UndoRateImportResponse) -> anyhow::Result<()> {
+    if !answer.applied || answer.added + answer.changed + answer.deleted == 0 {
+        return Ok(());
+    }
+    let undone = answer.rate_import.as_ref().map(on).unwrap_or_default();
+    // Calls of the last second, too.
+    let till = undone.checked_add(1.second()).unwrap_or(undone);
+    say!(
+        "calls that were rated meanwhile keep their prices: tollbook rerate --from {} --till {till}",
+        on(import)
+    )
+}
