@@ -41,6 +41,8 @@ pub(crate) enum Sequence {
     Changes,
     /// Of `api_keys`.
     ApiKeys,
+    /// Of `import_profiles`.
+    ImportProfiles,
 }
 
 impl Sequence {
@@ -62,6 +64,7 @@ impl Sequence {
             Self::ActiveCalls => "active_calls",
             Self::Changes => "changes",
             Self::ApiKeys => "api_keys",
+            Self::ImportProfiles => "import_profiles",
         }
     }
 }
