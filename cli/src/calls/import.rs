@@ -11,23 +11,22 @@ use futures_util::stream;
 use tokio::sync::mpsc;
 use tollbook_import::{
     Part, Source,
-    calls::{
-        At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Disposition, Format,
-        National, Numbers, Unit, Whose,
-    },
+    calls::{Call, CallFile, CallItem, CallOptions, Dialogs, Disposition, Format},
     sources,
     table::{Limits, Table, TableOptions},
 };
 use tollbook_proto::v1::{
     self as pb, CallRecord, IngestCallsRequest, IngestCallsResponse,
-    calls_service_client::CallsServiceClient,
+    calls_service_client::CallsServiceClient, import_profile,
 };
 
+use super::flags::Flags;
 use crate::{
     client::{connect, said},
     config::Config,
     out::say,
-    values::{decimal, time_zone, timestamp},
+    profiles,
+    values::{decimal, timestamp},
 };
 
 #[derive(clap::Args)]
@@ -36,182 +35,10 @@ pub(crate) struct Args {
     /// for standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    #[arg(long, value_name = "NAME", help = formats())]
-    format: Option<Format>,
-    /// The template of FreeSWITCH's `mod_cdr_csv`, where it is one of your own
-    #[arg(long)]
-    template: Option<String>,
-    /// What a column is, by its name or by its number from 1, for example billsec=Seconds or
-    /// originator=3; may be repeated
-    #[arg(long = "column", value_name = "WHAT=COLUMN", value_parser = column)]
-    columns: Vec<(Column, At)>,
-    /// The column separator [default: detected]
-    #[arg(long)]
-    delimiter: Option<char>,
-    /// So many lines at the beginning of each file are not read
-    #[arg(long, default_value_t = 0)]
-    skip_lines: u64,
-    /// A column that may stay unused; may be repeated
-    #[arg(long = "ignore-column", value_name = "NAME")]
-    ignored_columns: Vec<String>,
-    /// All columns that are not known may stay unused
-    #[arg(long)]
-    ignore_unknown_columns: bool,
-    /// The form of times, as strptime has it, for example %d/%m/%Y %H:%M:%S
-    #[arg(long, value_name = "FORMAT")]
-    date_format: Option<String>,
-    /// The time zone of times that say none
-    #[arg(long, default_value = "UTC")]
-    time_zone: String,
-    /// The unit of durations that are plain numbers
-    #[arg(long, value_enum, default_value_t = DurationUnit::Seconds)]
-    duration_unit: DurationUnit,
-    /// The encoding of text that is not UTF-8, for example windows-1251 [default: windows-1252]
-    #[arg(long, value_name = "NAME", value_parser = encoding)]
-    encoding: Option<&'static encoding_rs::Encoding>,
-    /// Take a last line without its end, too: nobody writes to the file any more
-    #[arg(long)]
-    take_unfinished_line: bool,
-    /// Take records of outgoing legs (FreeSWITCH's B legs) for calls of their own
-    #[arg(long)]
-    take_b_legs: bool,
     #[command(flatten)]
-    whose: WhoseArgs,
+    profile: profiles::UseArgs,
     #[command(flatten)]
-    numbers: NumberArgs,
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "Whose calls they are")]
-struct WhoseArgs {
-    /// Login name of who pays for calls that name nobody
-    #[arg(long, default_value = "")]
-    originator: String,
-    /// What names who pays, the first that says something: the account code, the peer in the name of
-    /// the channel, the id of the origination point
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "account,point")]
-    originator_from: Vec<NamedBy>,
-    /// Login name of the terminator of calls that name none
-    #[arg(long, default_value = "")]
-    terminator: String,
-    /// What names the terminator, likewise, of the channel that the call went out on
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "account,point")]
-    terminator_from: Vec<NamedBy>,
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "How numbers are read")]
-struct NumberArgs {
-    /// A prefix that routes a call and is no part of the number; may be repeated
-    #[arg(long = "tech-prefix", value_name = "PREFIX")]
-    tech_prefixes: Vec<String>,
-    /// What stands for + [default: 00]
-    #[arg(long = "international-prefix", value_name = "PREFIX")]
-    international_prefixes: Vec<String>,
-    /// What numbers within the country begin with, for example 0
-    #[arg(long, value_name = "PREFIX", requires = "country_code")]
-    national_prefix: Option<String>,
-    /// The digits that take the place of the national prefix; without one, they go before every
-    /// number that is not international
-    #[arg(long, value_name = "DIGITS")]
-    country_code: Option<String>,
-}
-
-/// By what a party is named.
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum NamedBy {
-    Account,
-    Peer,
-    Point,
-}
-
-impl NamedBy {
-    fn by(self) -> By {
-        match self {
-            Self::Account => By::Account,
-            Self::Peer => By::Peer,
-            Self::Point => By::Point,
-        }
-    }
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum DurationUnit {
-    Seconds,
-    Milliseconds,
-    Minutes,
-}
-
-impl DurationUnit {
-    fn unit(self) -> Unit {
-        match self {
-            Self::Seconds => Unit::Seconds,
-            Self::Milliseconds => Unit::Milliseconds,
-            Self::Minutes => Unit::Minutes,
-        }
-    }
-}
-
-fn formats() -> String {
-    let names = Format::NAMES.map(|(_, name)| name).join(", ");
-    format!("Who wrote them [default: detected]: {names}")
-}
-
-fn column(text: &str) -> Result<(Column, At), String> {
-    let (what, column) = text.split_once('=').ok_or("a column is given as WHAT=COLUMN")?;
-    let what = what.parse::<Column>().map_err(|unknown| unknown.to_string())?;
-    let Ok(at) = column.parse::<At>();
-    Ok((what, at))
-}
-
-fn encoding(name: &str) -> Result<&'static encoding_rs::Encoding, String> {
-    encoding_rs::Encoding::for_label(name.as_bytes())
-        .ok_or_else(|| format!("{name:?} is no encoding that the web knows"))
-}
-
-impl Args {
-    fn options(&self) -> anyhow::Result<CallOptions> {
-        let whose = |otherwise: &str, by: &[NamedBy]| Whose {
-            by: by.iter().map(|by| by.by()).collect(),
-            otherwise: otherwise.to_owned(),
-        };
-        Ok(CallOptions {
-            format: self.format,
-            template: self.template.clone(),
-            columns: self.columns.clone(),
-            separator: self.delimiter,
-            skip_lines: self.skip_lines,
-            ignore_columns: self.ignored_columns.clone(),
-            ignore_unknown_columns: self.ignore_unknown_columns,
-            date_format: self.date_format.clone(),
-            zone: time_zone(&self.time_zone)?,
-            duration_unit: self.duration_unit.unit(),
-            numbers: self.numbers.numbers(),
-            originator: whose(&self.whose.originator, &self.whose.originator_from),
-            terminator: whose(&self.whose.terminator, &self.whose.terminator_from),
-            take_unfinished_line: self.take_unfinished_line,
-            take_b_legs: self.take_b_legs,
-            encoding: self.encoding,
-            ..CallOptions::default()
-        })
-    }
-}
-
-impl NumberArgs {
-    fn numbers(&self) -> Numbers {
-        let usual = Numbers::default();
-        Numbers {
-            tech_prefixes: self.tech_prefixes.clone(),
-            international_prefixes: match self.international_prefixes.as_slice() {
-                [] => usual.international_prefixes,
-                given => given.to_vec(),
-            },
-            national: self.country_code.clone().map(|country_code| National {
-                prefix: self.national_prefix.clone().unwrap_or_default(),
-                country_code,
-            }),
-        }
-    }
+    flags: Flags,
 }
 
 /// Calls per message.
@@ -220,7 +47,12 @@ const CHUNK: usize = 500;
 const MAX_BAD_LINES: usize = 1_000;
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
-    let options = args.options()?;
+    let core = connect(config).await?;
+    let flags = match &args.profile.profile {
+        Some(name) => args.flags.clone().over(profiles::of_calls(&core, name).await?),
+        None => args.flags.clone(),
+    };
+    let options = flags.options()?;
     let files = sources(&args.files)?;
     // Nothing counts before every file is known to be understood.
     for file in files.iter().filter(|file| **file != Source::Stdin) {
@@ -228,7 +60,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
             open(part?, &options)?;
         }
     }
-    let mut core = CallsServiceClient::new(connect(config).await?);
+    let mut service = CallsServiceClient::new(core.clone());
     let (sender, receiver) = mpsc::channel(4);
     let reading = tokio::task::spawn_blocking(move || {
         let mut reader = Reader::new(files, options);
@@ -237,13 +69,18 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     });
     let calls =
         stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    let taken = core.ingest_calls(calls).await;
+    let taken = service.ingest_calls(calls).await;
     let (reader, broken) = reading.await?;
     let report = taken.map_err(said)?.into_inner();
     if std::io::stderr().is_terminal() {
         eprintln!();
     }
     let rejected = reader.print(&report)?;
+    let understood = broken.is_none() && report.stored + report.duplicates + report.merged > 0;
+    if let Some(name) = args.profile.save_profile.as_ref().filter(|_| understood) {
+        let contents = import_profile::Contents::Calls(flags.to_proto()?);
+        profiles::save(&core, name, contents).await?;
+    }
     match broken {
         Some(error) => Err(error.context("the calls before the fault are in the books")),
         None if rejected => Ok(ExitCode::FAILURE),

@@ -1,7 +1,7 @@
 //! `tollbook import rates`: a rate deck into a tariff, all or nothing.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     hash::{BuildHasher, RandomState},
     io::{IsTerminal, Write},
     path::PathBuf,
@@ -13,23 +13,25 @@ use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
 use tollbook_import::{
-    Profile,
     deck::{Deck, DeckItem, DeckLine, DeckOptions},
-    profile::{NotOffered, Steps},
+    profile::Steps,
     sources,
-    table::{ColumnRef, Limits, Selection, SheetRef},
-    values::{Days, Hours, NumberFormat},
+    table::Limits,
+    values::{Days, Hours},
 };
 use tollbook_proto::v1::{
     GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ImportRatesResponse,
-    ListTariffsRequest, RateLine, RateLines, RefusedLine, import_rates_request::Part,
-    settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
+    ListTariffsRequest, RateLine, RateLines, RefusedLine, import_profile,
+    import_rates_request::Part, settings_service_client::SettingsServiceClient,
+    tariffs_service_client::TariffsServiceClient,
 };
 
+use super::flags::Flags;
 use crate::{
     client::{Core, connect, said},
     config::Config,
     out::say,
+    profiles,
     values::time_zone,
 };
 
@@ -43,9 +45,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     what: WhatArgs,
     #[command(flatten)]
-    table: TableArgs,
+    profile: profiles::UseArgs,
     #[command(flatten)]
-    values: ValueArgs,
+    flags: Flags,
 }
 
 #[derive(clap::Args)]
@@ -65,126 +67,18 @@ struct WhatArgs {
     keep_destinations: bool,
 }
 
-#[derive(clap::Args)]
-#[command(next_help_heading = "How the table is read")]
-struct TableArgs {
-    /// What a column is, by its name or by its number from 1, for example prefix=Breakout or rate=3;
-    /// may be repeated
-    #[arg(long = "column", value_name = "WHAT=COLUMN", value_parser = column)]
-    columns: Vec<(String, ColumnRef)>,
-    /// A column that is passed over; may be repeated
-    #[arg(long = "ignore-column", value_name = "COLUMN")]
-    ignored_columns: Vec<String>,
-    /// All columns that are not known are passed over, but those on which a price depends
-    #[arg(long)]
-    ignore_unknown_columns: bool,
-    /// The line that names the columns [default: found]
-    #[arg(long, value_name = "LINE")]
-    header_line: Option<u64>,
-    /// No line names the columns: --column gives them all by number
-    #[arg(long)]
-    no_header: bool,
-    /// So many lines at the beginning are not read
-    #[arg(long, default_value_t = 0)]
-    skip_lines: u64,
-    /// The column separator [default: detected]
-    #[arg(long)]
-    delimiter: Option<char>,
-    /// The encoding, for example windows-1251 [default: detected]
-    #[arg(long, value_name = "NAME")]
-    encoding: Option<String>,
-    /// The sheet of a workbook, by its name or its number
-    #[arg(long, value_name = "SHEET")]
-    sheet: Option<String>,
-    /// Take a last line without its end, too
-    #[arg(long)]
-    take_unfinished_line: bool,
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "How cells are read")]
-struct ValueArgs {
-    /// The decimal separator, . or , [default: detected]
-    #[arg(long)]
-    decimal: Option<char>,
-    /// What separates thousands [default: detected]
-    #[arg(long)]
-    thousands: Option<char>,
-    /// What dates begin with, for example DD/MM/YYYY or MM/DD/YYYY, where both could be
-    #[arg(long, value_name = "FORMAT")]
-    date_format: Option<String>,
-    /// The time zone of dates [default: that of the settings]
-    #[arg(long)]
-    time_zone: Option<String>,
-    /// From when rates are valid whose line does not say it
-    #[arg(long, value_name = "DATE")]
-    effective_from: Option<String>,
-    /// What rates and fees are multiplied by, for example 0.01 where they are in cents
-    #[arg(long, value_name = "NUMBER")]
-    factor: Option<String>,
-    /// Whether billing steps count from the beginning of a call or from the end of the minimum time
-    /// [default: as the columns' names say]
-    #[arg(long, value_enum)]
-    steps: Option<StepsFrom>,
-    /// Block prefixes whose rate is empty or n/a; else such lines are refused
-    #[arg(long)]
-    block_not_offered: bool,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum StepsFrom {
-    Zero,
-    Minimum,
-}
-
-fn column(text: &str) -> Result<(String, ColumnRef), String> {
-    let (what, column) = text.split_once('=').ok_or("a column is given as WHAT=COLUMN")?;
-    Ok((what.to_owned(), ColumnRef::parse(column)))
-}
-
-impl Args {
-    fn profile(&self) -> Profile {
-        let (table, values) = (&self.table, &self.values);
-        Profile {
-            columns: Selection {
-                columns: table.columns.iter().cloned().collect::<BTreeMap<_, _>>(),
-                ignore_columns: table
-                    .ignored_columns
-                    .iter()
-                    .map(|column| ColumnRef::parse(column))
-                    .collect(),
-                ignore_unknown_columns: table.ignore_unknown_columns,
-                header_line: table.header_line,
-                no_header: table.no_header,
-            },
-            encoding: table.encoding.clone(),
-            separator: table.delimiter,
-            skip_lines: table.skip_lines,
-            unfinished_line: table.take_unfinished_line,
-            sheet: table.sheet.as_ref().map(|sheet| match sheet.parse() {
-                Ok(number) => SheetRef::Number(number),
-                Err(_) => SheetRef::Name(sheet.clone()),
-            }),
-            numbers: NumberFormat { decimal: values.decimal, thousands: values.thousands },
-            date_format: values.date_format.clone(),
-            time_zone: values.time_zone.clone(),
-            factor: values.factor.clone(),
-            steps: values.steps.map(|steps| match steps {
-                StepsFrom::Zero => Steps::FromZero,
-                StepsFrom::Minimum => Steps::AfterMinimum,
-            }),
-            not_offered: values.block_not_offered.then_some(NotOffered::Block),
-            effective_from: values.effective_from.clone(),
-            ..Profile::default()
-        }
-    }
-}
-
 /// Lines per message.
 const CHUNK: usize = 1_000;
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+    if args.what.dry_run && args.profile.save_profile.is_some() {
+        bail!("--save-profile saves what a deck was imported with: leave --dry-run out");
+    }
     let core = connect(config).await?;
+    let flags = match &args.profile.profile {
+        Some(name) => args.flags.clone().over(profiles::of_rates(&core, name).await?),
+        None => args.flags.clone(),
+    };
     let options = DeckOptions {
         currency: Some(currency(&core, args.tariff).await?),
         time_zone: zone(&core).await?,
@@ -200,7 +94,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
             source.name()
         );
     }
-    let deck = Deck::open(part, &args.profile(), options)?;
+    let deck = Deck::open(part, &flags.profile(), options)?;
     let options = ImportRatesOptions {
         tariff_id: Some(args.tariff),
         dry_run: args.what.dry_run,
@@ -208,18 +102,23 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         skip_bad_lines: args.what.skip_bad_lines,
         use_destination_names: !args.what.keep_destinations,
     };
-    let mut core = TariffsServiceClient::new(core);
+    let mut tariffs = TariffsServiceClient::new(core.clone());
     let (sender, receiver) = mpsc::channel(4);
     let reading = tokio::task::spawn_blocking(move || Reader::new(sender).run(deck));
     let first = ImportRatesRequest { part: Some(Part::Options(options)) };
     let lines =
         stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    let imported = core.import_rates(stream::iter([first]).chain(lines)).await;
+    let imported = tariffs.import_rates(stream::iter([first]).chain(lines)).await;
     // A file that cannot be read to its end must not be imported up to there: the reader
     // sends a part that the core refuses.
     let remarks = reading.await??;
     let report = imported.map_err(said)?.into_inner();
-    print(&report, &remarks, args)
+    let done = print(&report, &remarks, args);
+    if let Some(name) = args.profile.save_profile.as_ref().filter(|_| report.applied) {
+        let contents = import_profile::Contents::Rates(flags.to_proto()?);
+        profiles::save(&core, name, contents).await?;
+    }
+    done
 }
 
 /// The code of a tariff's currency.

@@ -1,6 +1,7 @@
 //! Rate decks as files.
 
 pub(crate) mod export;
+pub(crate) mod flags;
 pub(crate) mod import;
 
 /// The columns of a deck, by the names that a header has for them.
