@@ -241,8 +241,9 @@ async fn a_wrong_profile_is_refused_in_words() {
         }
         let (ok, text) = office.run(&["profiles", "save", "calls", "asterisk"]);
         assert!(!ok && text.contains("is that of a format"), "{text}");
-        let all = office.profiles().list_import_profiles(ListImportProfilesRequest::default());
-        assert!(all.await.unwrap().into_inner().import_profiles.is_empty());
+        let mut profiles = office.profiles();
+        let all = profiles.list_import_profiles(ListImportProfilesRequest::default()).await;
+        assert!(all.unwrap().into_inner().import_profiles.is_empty());
     })
     .await;
 }
