@@ -1,7 +1,7 @@
 //! `tollbook import calls`: the calls of switches' files into the books.
 
 use std::{
-    io::{BufReader, IsTerminal, Write},
+    io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -54,16 +54,11 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     };
     let options = flags.options()?;
     let files = sources(&args.files)?;
-    // Nothing counts before every file is known to be understood.
-    for file in files.iter().filter(|file| **file != Source::Stdin) {
-        for part in file.parts(Limits::default())? {
-            open(part?, &options)?;
-        }
-    }
+    let inputs = look_at(files, &options)?;
     let mut service = CallsServiceClient::new(core.clone());
     let (sender, receiver) = mpsc::channel(4);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut reader = Reader::new(files, options);
+        let mut reader = Reader::new(inputs, options);
         let broken = reader.run(&sender).err();
         (reader, broken)
     });
@@ -88,6 +83,43 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     }
 }
 
+/// How many files are kept open between the look at them and their turn.
+const KEPT_OPEN: usize = 64;
+
+/// What calls are read from.
+enum Input {
+    /// A file that was opened, with its name.
+    Open(String, Box<CallFile>),
+    /// One that is opened again: of an archive there may be many, and of a folder.
+    Again(Source),
+}
+
+/// Opens every file: nothing counts before all are known to be understood. What cannot be opened
+/// again, such as a pipe, stays open, and so do the first files.
+fn look_at(sources: Vec<Source>, options: &CallOptions) -> anyhow::Result<Vec<Input>> {
+    let (mut inputs, mut kept) = (Vec::new(), 0);
+    for source in sources {
+        let again = source.can_be_opened_again();
+        let mut parts = source.parts(Limits::default())?;
+        let mut files = Vec::new();
+        let mut count = 0;
+        while let Some(part) = parts.next() {
+            let (name, file) = open(part?, options)?;
+            count += 1;
+            if !again || count == 1 && kept < KEPT_OPEN {
+                files.push(Input::Open(name, Box::new(file)));
+            }
+        }
+        if again && files.len() < count {
+            inputs.push(Input::Again(source));
+        } else {
+            kept += files.len();
+            inputs.extend(files);
+        }
+    }
+    Ok(inputs)
+}
+
 /// Opens a file of calls. Returns its name as well.
 fn open(part: Part, options: &CallOptions) -> anyhow::Result<(String, CallFile)> {
     let name = part.name().to_owned();
@@ -95,14 +127,14 @@ fn open(part: Part, options: &CallOptions) -> anyhow::Result<(String, CallFile)>
         let table = Table::open(part, &TableOptions::default(), &|_| false)?;
         CallFile::rows(Box::new(table.into_cells()), options)
     } else {
-        CallFile::read(Box::new(BufReader::new(part.into_reader())), options)
+        CallFile::read(part.into_reader(), options)
     };
     Ok((name.clone(), file.context(name)?))
 }
 
 /// Reads files one after the other, and keeps whence each call came.
 struct Reader {
-    sources: Vec<Source>,
+    inputs: Vec<Input>,
     options: CallOptions,
     /// The names of the files that were read, of which an archive has several.
     files: Vec<String>,
@@ -114,10 +146,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(sources: Vec<Source>, options: CallOptions) -> Self {
+    fn new(inputs: Vec<Input>, options: CallOptions) -> Self {
         let (files, sent, bad) = (Vec::new(), Vec::new(), Vec::new());
         let chunk = Vec::with_capacity(CHUNK);
-        Self { sources, options, files, sent, bad, bad_count: 0, chunk }
+        Self { inputs, options, files, sent, bad, bad_count: 0, chunk }
     }
 
     /// Sends all calls, those before a fault as well, and shows on a terminal how far it is.
@@ -131,27 +163,46 @@ impl Reader {
         let mut dialogs = Dialogs::default();
         // Which files are among those whose dialogs go on.
         let mut with_dialogs = Vec::new();
-        for source in std::mem::take(&mut self.sources) {
-            for part in source.parts(Limits::default())? {
-                let (name, file) = open(part?, &self.options)?;
-                let number = self.files.len();
-                self.files.push(name.clone());
+        for input in std::mem::take(&mut self.inputs) {
+            let (opened, source) = match input {
+                Input::Open(name, file) => (Some(Ok((name, *file))), None),
+                Input::Again(source) => (None, Some(source)),
+            };
+            let parts = source.map(|source| source.parts(Limits::default())).transpose()?;
+            let options = self.options.clone();
+            let opened_again = parts.into_iter().flatten().map(|part| open(part?, &options));
+            for file in opened.into_iter().chain(opened_again) {
+                let (name, file) = file?;
                 if file.format() == Format::KamailioAcc {
-                    with_dialogs.push(number);
+                    with_dialogs.push(self.files.len());
                 }
-                let mut file = file.with_dialogs(dialogs);
-                while let Some(item) = file.next_item().with_context(|| name.clone())? {
-                    if !self.take(number, item, sender) {
-                        return Ok(());
-                    }
-                }
-                dialogs = file.into_dialogs();
+                let Some(open) = self.read_file(name, file.with_dialogs(dialogs), sender)? else {
+                    return Ok(());
+                };
+                dialogs = open;
             }
         }
         for (number, item) in dialogs.refused() {
             self.take(with_dialogs.get(number).copied().unwrap_or_default(), item, sender);
         }
         Ok(())
+    }
+
+    /// Returns the dialogs that are left open; `None` where the core does not listen any more.
+    fn read_file(
+        &mut self,
+        name: String,
+        mut file: CallFile,
+        sender: &mpsc::Sender<IngestCallsRequest>,
+    ) -> anyhow::Result<Option<Dialogs>> {
+        let number = self.files.len();
+        self.files.push(name.clone());
+        while let Some(item) = file.next_item().with_context(|| name.clone())? {
+            if !self.take(number, item, sender) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(file.into_dialogs()))
     }
 
     /// Returns whether the core still listens.
