@@ -66,11 +66,12 @@ fn shown(call: &Call) -> String {
         format!("{name:?} (peer {peer:?}, point {point:?} {point_id:?})")
     };
     format!(
-        "{}{}: {:?} {} answer {} end {}\n   duration {:?} billsec {:?} {} cause {}\n   {:?} -> {:?}\n   \
+        "{}{}: {:?}{} {} answer {} end {}\n   duration {:?} billsec {:?} {} cause {}\n   {:?} -> {:?}\n   \
          originator {}\n   terminator {}",
         call.span.first,
         call.bye_line.map(|line| format!("+{line}")).unwrap_or_default(),
         call.ids.key().unwrap(),
+        call.ids.record_key().map(|key| format!(" ({key:?})")).unwrap_or_default(),
         call.start_time,
         call.answer_time.map_or("-".to_owned(), |time| time.to_string()),
         call.end_time.map_or("-".to_owned(), |time| time.to_string()),

@@ -286,6 +286,7 @@ fn record(call: Call) -> CallRecord {
     };
     CallRecord {
         call_id: call.ids.key().unwrap_or_default(),
+        record_id: call.ids.record_key().unwrap_or_default(),
         start_time: Some(time(call.start_time)),
         // Durations decide, where there are any.
         answer_time: call.answer_time.filter(|_| call.billsec_ms.is_none()).map(time),

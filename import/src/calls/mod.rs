@@ -62,7 +62,7 @@ pub struct Call {
     pub bye_line: Option<u64>,
     /// Whether the switch writes a record for each attempt under one id.
     pub attempts: bool,
-    /// What identifies it; [`CallIds::key`] is the id that it is stored under, and is there.
+    /// What identifies it; [`CallIds::key`] is the id of the call, and is there.
     pub ids: CallIds,
     /// When it began.
     pub start_time: Timestamp,
