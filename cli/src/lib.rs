@@ -15,6 +15,7 @@ mod lock;
 mod methods;
 mod observe;
 mod out;
+mod profiles;
 mod rate;
 mod rates;
 mod serve;
@@ -67,6 +68,9 @@ enum Command {
     /// Import a file into a running core, or take an import back
     #[command(subcommand)]
     Import(Import),
+    /// List, show, save and delete what is kept of how files are read
+    #[command(subcommand)]
+    Profiles(Box<profiles::Command>),
     /// Export from a running core to standard output
     #[command(subcommand)]
     Export(Export),
@@ -152,6 +156,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(Import::Calls(args)) => return calls::import::run(&config, &args).await,
         Command::Import(Import::List(args)) => rates::imports::list(&config, &args).await,
         Command::Import(Import::Undo(args)) => return rates::imports::undo(&config, &args).await,
+        Command::Profiles(command) => profiles::run(&config, *command).await,
         Command::Generate(Generate::Calls(args)) => calls::generate::run(&config, args).await,
         Command::Rerate(args) => calls::rerate::run(&config, &args).await,
         Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,

@@ -194,6 +194,12 @@ pub enum Error {
     /// A point has it.
     #[error("a connection point has the routing group")]
     RoutingGroupInUse,
+    /// No such import profile, or not for this caller to use.
+    #[error("no such import profile")]
+    ImportProfileNotFound,
+    /// Another import profile has this name.
+    #[error("another import profile has this name")]
+    ImportProfileTaken,
     /// No such call under way.
     #[error("no such call is under way")]
     CallNotFound,
@@ -309,6 +315,8 @@ impl Error {
             Self::RoutingGroupNotFound => ErrorReason::RoutingGroupNotFound,
             Self::RoutingGroupInUse => ErrorReason::RoutingGroupInUse,
             Self::ConnectionPointNotFound => ErrorReason::ConnectionPointNotFound,
+            Self::ImportProfileNotFound => ErrorReason::ImportProfileNotFound,
+            Self::ImportProfileTaken => ErrorReason::ImportProfileTaken,
             Self::CallFinished => ErrorReason::CallFinished,
             Self::CallRejected(_) => ErrorReason::CallRejected,
             Self::UsernameTaken => ErrorReason::UsernameTaken,
@@ -383,10 +391,12 @@ impl Error {
             | Self::RoutingGroupNotFound
             | Self::ConnectionPointNotFound
             | Self::RateImportNotFound
+            | Self::ImportProfileNotFound
             | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused
             | Self::UsernameTaken
             | Self::CurrencyTaken
+            | Self::ImportProfileTaken
             | Self::CallFinished => Code::AlreadyExists,
             Self::OutOfRange => Code::OutOfRange,
             Self::Unavailable

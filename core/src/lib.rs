@@ -36,6 +36,7 @@ mod paging;
 mod payments;
 mod points;
 mod pools;
+mod profiles;
 pub mod rating;
 mod routing_groups;
 mod server;

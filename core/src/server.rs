@@ -12,8 +12,9 @@ use tollbook_proto::v1::{
     calls_service_server::CallsServiceServer, changes_service_server::ChangesServiceServer,
     connection_points_service_server::ConnectionPointsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
-    directions_service_server::DirectionsServiceServer, legacy_service_server::LegacyServiceServer,
-    live_calls_service_server::LiveCallsServiceServer,
+    directions_service_server::DirectionsServiceServer,
+    import_profiles_service_server::ImportProfilesServiceServer,
+    legacy_service_server::LegacyServiceServer, live_calls_service_server::LiveCallsServiceServer,
     manager_groups_service_server::ManagerGroupsServiceServer,
     number_pools_service_server::NumberPoolsServiceServer,
     payments_service_server::PaymentsServiceServer, rating_service_server::RatingServiceServer,
@@ -35,8 +36,8 @@ use crate::{
     currencies, directions,
     error::{Error, Result},
     incoming::Incoming,
-    ledger, live, managers, payments, points, pools, rating, routing_groups, settings, stats,
-    tariffs, users, warnings,
+    ledger, live, managers, payments, points, pools, profiles, rating, routing_groups, settings,
+    stats, tariffs, users, warnings,
 };
 
 /// How many connections there are at once, and how patient the server is with each.
@@ -149,6 +150,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
         .add_service(RoutingGroupsServiceServer::new(routing_groups::Service(context.clone())))
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
+        .add_service(ImportProfilesServiceServer::new(profiles::Service(context.clone())))
         .add_service(CallsServiceServer::new(calls::Service(context.clone())))
         .add_service(LiveCallsServiceServer::new(live::Service(context.clone())))
         .add_service(StatisticsServiceServer::new(stats::Service(context.clone())))

@@ -29,6 +29,7 @@ pub mod deck;
 mod error;
 pub mod profile;
 pub mod table;
+mod text;
 pub mod values;
 
 pub use error::Error;

@@ -11,7 +11,6 @@ use std::{
 use proptest::{collection::vec, prelude::*, sample::select};
 use tollbook_import::calls::{
     By, Call, CallFile, CallItem, CallOptions, Format, Problem, Span, Whose,
-    legs::{self, Leg},
 };
 
 fn options(format: Option<Format>) -> CallOptions {
@@ -269,50 +268,6 @@ proptest! {
             prop_assert!(!first || number.bytes().all(|byte| byte.is_ascii_digit()));
         }
     }
-
-    #[test]
-    fn attempts_are_merged_in_any_order(
-        attempts in vec((0..4_u32, 0..3_u32, select(vec!["NO ANSWER", "FAILED", "BUSY"])), 0..5),
-        answered in proptest::option::of(0..4_u32),
-        turns in vec(any::<proptest::sample::Index>(), 6),
-    ) {
-        let line = |start: u32, trunk: u32, seconds: u32, word: &str| format!(
-            "\"globex\",\"3705\",\"37061\",\"c\",\"n\",\"SIP/a-00000001\",\"SIP/t{trunk}-00000002\",\"Dial\",\"x\",\"2026-11-20 10:00:0{start}\",\"\",\"2026-11-20 10:02:0{start}\",120,{seconds},\"{word}\",\"3\",\"1795161600.1\",\"\"\n"
-        );
-        let mut lines: Vec<String> =
-            attempts.iter().map(|(start, trunk, word)| line(*start, *trunk, 0, word)).collect();
-        lines.extend(answered.map(|start| line(start, 9, 60, "ANSWERED")));
-        let merge = |lines: &[String]| -> Option<Call> {
-            let mut known: Option<Call> = None;
-            for item in items(&lines.concat(), Some(Format::AsteriskCsv)) {
-                let CallItem::Call(call) = item else { panic!("{item:?}") };
-                match known.as_ref().map(|known| legs::compare(known, &call)) {
-                    None | Some(Leg::Replaces) => known = Some(*call),
-                    Some(Leg::Duplicate | Leg::Absorbed) => {}
-                    Some(Leg::Conflict) => panic!("{lines:?}"),
-                }
-            }
-            known
-        };
-        let first = merge(&lines);
-        let mut turned = lines.clone();
-        for (at, turn) in turns.iter().enumerate() {
-            if !turned.is_empty() {
-                let (one, other) = (at % turned.len(), turn.index(turned.len()));
-                turned.swap(one, other);
-            }
-        }
-        // Twice, as from two files.
-        turned.extend(lines.clone());
-        let second = merge(&turned);
-        match (&first, &second) {
-            (Some(first), Some(second)) => {
-                prop_assert!(legs::same_contents(first, second), "{:?}\n{:?}", first, second);
-                prop_assert_eq!(first.billsec_ms, Some(if answered.is_some() { 60_000 } else { 0 }));
-            }
-            (first, second) => prop_assert!(first.is_none() && second.is_none()),
-        }
-    }
 }
 
 fn header_of(format: Format) -> &'static str {
@@ -358,31 +313,6 @@ fn any_line() -> impl Strategy<Value = String> {
         let chars: Vec<char> = line.chars().collect();
         chars[..at.index(chars.len() + 1)].iter().collect()
     })]
-}
-
-#[test]
-fn two_answered_legs_are_a_conflict() {
-    let line = |seconds: u32| {
-        format!(
-            "\"globex\",\"3705\",\"37061\",\"c\",\"n\",\"SIP/a-00000001\",\"SIP/t-00000002\",\"Dial\",\"x\",\"2026-11-20 10:00:00\",\"2026-11-20 10:00:00\",\"2026-11-20 10:02:00\",120,{seconds},\"ANSWERED\",\"3\",\"1795161600.1\",\"\"\n"
-        )
-    };
-    let calls = items(&(line(60) + &line(61) + &line(60)), None);
-    let call = |at: usize| match &calls[at] {
-        CallItem::Call(call) => call.clone(),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(legs::compare(&call(0), &call(1)), Leg::Conflict);
-    assert_eq!(legs::compare(&call(1), &call(0)), Leg::Conflict);
-    assert_eq!(legs::compare(&call(0), &call(2)), Leg::Duplicate);
-    // What is not of one number, or not of one customer, is no attempt of the same call.
-    for (from, to) in [("37061", "37062"), ("globex", "initech"), ("3705", "3706")] {
-        let other = line(0).replace("ANSWERED", "NO ANSWER").replace(from, to);
-        let calls = items(&(line(60) + &other), None);
-        let [CallItem::Call(one), CallItem::Call(other)] = calls.as_slice() else { panic!() };
-        assert_eq!(legs::compare(one, other), Leg::Conflict, "{from} {to}");
-        assert_eq!(legs::compare(other, one), Leg::Conflict, "{from} {to}");
-    }
 }
 
 /// A caller whose name and number are names of columns makes no header of their record.

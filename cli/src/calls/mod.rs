@@ -1,6 +1,7 @@
 //! Calls: importing the files that switches write, rating stored ones again, and making up
 //! traffic to try things with.
 
+pub(crate) mod flags;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod rerate;

@@ -1,7 +1,7 @@
 //! `tollbook import rates`: a rate deck into a tariff, all or nothing.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     hash::{BuildHasher, RandomState},
     io::{IsTerminal, Write},
     path::PathBuf,
@@ -15,19 +15,20 @@ use tokio::sync::mpsc;
 use tollbook_import::{
     Error, Profile, Source,
     deck::{Deck, DeckItem, DeckLine, DeckOptions},
-    profile::{NotOffered, Steps},
+    profile::Steps,
     sources,
-    table::{ColumnRef, Limits, Parts, Selection, SheetRef},
-    values::{Days, Hours, NumberFormat},
+    table::{Limits, Parts},
+    values::{Days, Hours},
 };
 use tollbook_proto::v1::{
     GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ListTariffsRequest, RateFile,
-    RateLine, RateLines, RefusedLine, import_rates_request::Part,
+    RateLine, RateLines, RefusedLine, import_profile, import_rates_request::Part,
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
 };
 
 use super::{
     file::{Digest, names_of},
+    flags::Flags,
     imports::on,
     report::{Report, ReportFile},
 };
@@ -35,6 +36,7 @@ use crate::{
     client::{Core, connect, said},
     config::Config,
     out::say,
+    profiles,
     values::time_zone,
 };
 
@@ -50,9 +52,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     what: WhatArgs,
     #[command(flatten)]
-    table: TableArgs,
+    profile: profiles::UseArgs,
     #[command(flatten)]
-    values: ValueArgs,
+    flags: Flags,
 }
 
 #[derive(clap::Args)]
@@ -79,126 +81,18 @@ struct WhatArgs {
     largest: i32,
 }
 
-#[derive(clap::Args)]
-#[command(next_help_heading = "How the table is read")]
-struct TableArgs {
-    /// What a column is, by its name or by its number from 1, for example prefix=Breakout or rate=3;
-    /// may be repeated
-    #[arg(long = "column", value_name = "WHAT=COLUMN", value_parser = column)]
-    columns: Vec<(String, ColumnRef)>,
-    /// A column that is passed over; may be repeated
-    #[arg(long = "ignore-column", value_name = "COLUMN")]
-    ignored_columns: Vec<String>,
-    /// All columns that are not known are passed over, but those on which a price depends
-    #[arg(long)]
-    ignore_unknown_columns: bool,
-    /// The line that names the columns [default: found]
-    #[arg(long, value_name = "LINE")]
-    header_line: Option<u64>,
-    /// No line names the columns: --column gives them all by number
-    #[arg(long)]
-    no_header: bool,
-    /// So many lines at the beginning are not read
-    #[arg(long, default_value_t = 0)]
-    skip_lines: u64,
-    /// The column separator [default: detected]
-    #[arg(long)]
-    delimiter: Option<char>,
-    /// The encoding, for example windows-1251 [default: detected]
-    #[arg(long, value_name = "NAME")]
-    encoding: Option<String>,
-    /// The sheet of a workbook, by its name or its number
-    #[arg(long, value_name = "SHEET")]
-    sheet: Option<String>,
-    /// Take a last line without its end, too
-    #[arg(long)]
-    take_unfinished_line: bool,
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "How cells are read")]
-struct ValueArgs {
-    /// The decimal separator, . or , [default: detected]
-    #[arg(long)]
-    decimal: Option<char>,
-    /// What separates thousands [default: detected]
-    #[arg(long)]
-    thousands: Option<char>,
-    /// What dates begin with, for example DD/MM/YYYY or MM/DD/YYYY, where both could be
-    #[arg(long, value_name = "FORMAT")]
-    date_format: Option<String>,
-    /// The time zone of dates [default: that of the settings]
-    #[arg(long)]
-    time_zone: Option<String>,
-    /// From when rates are valid whose line does not say it
-    #[arg(long, value_name = "DATE")]
-    effective_from: Option<String>,
-    /// What rates and fees are multiplied by, for example 0.01 where they are in cents
-    #[arg(long, value_name = "NUMBER")]
-    factor: Option<String>,
-    /// Whether billing steps count from the beginning of a call or from the end of the minimum time
-    /// [default: as the columns' names say]; a column `steps` goes first
-    #[arg(long, value_enum)]
-    steps: Option<StepsFrom>,
-    /// Block prefixes whose rate is empty or n/a; else such lines are refused
-    #[arg(long)]
-    block_not_offered: bool,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum StepsFrom {
-    Zero,
-    Minimum,
-}
-
-fn column(text: &str) -> Result<(String, ColumnRef), String> {
-    let (what, column) = text.split_once('=').ok_or("a column is given as WHAT=COLUMN")?;
-    Ok((what.to_owned(), ColumnRef::parse(column)))
-}
-
-impl Args {
-    fn profile(&self) -> Profile {
-        let (table, values) = (&self.table, &self.values);
-        Profile {
-            columns: Selection {
-                columns: table.columns.iter().cloned().collect::<BTreeMap<_, _>>(),
-                ignore_columns: table
-                    .ignored_columns
-                    .iter()
-                    .map(|column| ColumnRef::parse(column))
-                    .collect(),
-                ignore_unknown_columns: table.ignore_unknown_columns,
-                header_line: table.header_line,
-                no_header: table.no_header,
-            },
-            encoding: table.encoding.clone(),
-            separator: table.delimiter,
-            skip_lines: table.skip_lines,
-            unfinished_line: table.take_unfinished_line,
-            sheet: table.sheet.as_ref().map(|sheet| match sheet.parse() {
-                Ok(number) => SheetRef::Number(number),
-                Err(_) => SheetRef::Name(sheet.clone()),
-            }),
-            numbers: NumberFormat { decimal: values.decimal, thousands: values.thousands },
-            date_format: values.date_format.clone(),
-            time_zone: values.time_zone.clone(),
-            factor: values.factor.clone(),
-            steps: values.steps.map(|steps| match steps {
-                StepsFrom::Zero => Steps::FromZero,
-                StepsFrom::Minimum => Steps::AfterMinimum,
-            }),
-            not_offered: values.block_not_offered.then_some(NotOffered::Block),
-            effective_from: values.effective_from.clone(),
-            ..Profile::default()
-        }
-    }
-}
-
 /// Lines per message.
 const CHUNK: usize = 1_000;
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+    if args.what.dry_run && args.profile.save_profile.is_some() {
+        bail!("--save-profile saves what a deck was imported with: leave --dry-run out");
+    }
     let core = connect(config).await?;
+    let flags = match &args.profile.profile {
+        Some(name) => args.flags.clone().over(profiles::of_rates(&core, name).await?),
+        None => args.flags.clone(),
+    };
     let currency = currency(&core, args.tariff).await?;
     let zone = zone(&core).await?;
     let deck_options = DeckOptions {
@@ -220,16 +114,16 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         use_destination_names: args.what.rename_destinations,
         largest_changes: Some(if shows_changes { args.what.largest } else { 0 }),
     };
-    let mut core = TariffsServiceClient::new(core);
+    let mut tariffs = TariffsServiceClient::new(core.clone());
     let (sender, receiver) = mpsc::channel(4);
-    let profile = args.profile();
+    let profile = flags.profile();
     let reading = tokio::task::spawn_blocking(move || {
         Reader::new(sender).run(&sources, &profile, &deck_options)
     });
     let first = ImportRatesRequest { part: Some(Part::Options(options)) };
     let lines =
         stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    let imported = core.import_rates(stream::iter([first]).chain(lines)).await;
+    let imported = tariffs.import_rates(stream::iter([first]).chain(lines)).await;
     // A file that cannot be read to its end must not be imported up to there: the reader
     // sends a part that the core refuses.
     let read = reading.await??;
@@ -242,7 +136,12 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     if let Some(file) = report_file {
         file.finish(&report.html())?;
     }
-    print(&report, &read.remarks, args)
+    let done = print(&report, &read.remarks, args);
+    if let Some(name) = args.profile.save_profile.as_ref().filter(|_| imported.applied) {
+        let contents = import_profile::Contents::Rates(flags.to_proto()?);
+        profiles::save(&core, name, contents).await?;
+    }
+    done
 }
 
 /// The code of a tariff's currency.

@@ -2,6 +2,7 @@
 
 pub(crate) mod export;
 mod file;
+pub(crate) mod flags;
 pub(crate) mod import;
 pub(crate) mod imports;
 mod report;

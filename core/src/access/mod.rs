@@ -87,7 +87,8 @@ impl Principal {
         self.replay.as_ref()
     }
 
-    fn has(&self, permission: Permission) -> bool {
+    /// Whether the caller may do what managers need a permission for.
+    pub(crate) fn has(&self, permission: Permission) -> bool {
         match &self.caller {
             Caller::User(identity, permissions) => {
                 identity.role != Role::Manager || permissions.contains(permission)

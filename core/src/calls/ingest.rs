@@ -46,20 +46,31 @@ pub(crate) struct Rated {
 }
 
 impl Rated {
-    fn reject(&mut self, position: i64, call_id: String, rejection: Rejection) {
-        self.rejected.push(Numbered { position, call: Refused { call_id, rejection, call: None } });
+    fn reject(&mut self, position: i64, ids: Ids, rejection: Rejection) {
+        self.rejected.push(Numbered { position, call: Refused { ids, rejection, call: None } });
     }
+}
+
+/// The ids that a record has.
+#[derive(Clone)]
+pub(super) struct Ids {
+    /// Of the call.
+    pub(super) call: String,
+    /// Of the record alone; empty: none.
+    pub(super) record: String,
 }
 
 /// A call that may go into the books.
 pub(super) struct Incoming {
     pub(super) call: Call,
+    /// Under which it is a call of its own where another call has its id; empty: it has none.
+    pub(super) record_id: String,
     pub(super) said: Said,
 }
 
 /// A record that may not.
 pub(super) struct Refused {
-    pub(super) call_id: String,
+    pub(super) ids: Ids,
     pub(super) rejection: Rejection,
     /// The call, where only its price is missing.
     pub(super) call: Option<Box<Incoming>>,
@@ -89,8 +100,8 @@ pub(crate) async fn rate_authorized(
     let mut places = Places::new(&snapshot.points);
     let latest = clock::now() + live::CLOCK_SKEW;
     for Numbered { position, call } in batch {
-        let call_id = call.call_id.clone();
-        let authorized = authorized.get(&call_id);
+        let ids = Ids { call: call.call_id.clone(), record: call.record_id.clone() };
+        let authorized = authorized.get(&call.call_id);
         let record = record::read(call).and_then(|mut record| {
             places.settle(&mut record, authorized)?;
             // What was authorised began by our clock, of which the switch's durations know nothing.
@@ -104,7 +115,7 @@ pub(crate) async fn rate_authorized(
         });
         match record {
             Ok(call) => records.push(Numbered { position, call }),
-            Err(rejection) => rated.reject(position, call_id, rejection),
+            Err(rejection) => rated.reject(position, ids, rejection),
         }
     }
     let parties = Parties::of(context, &snapshot, scope, &records, authorized).await?;
@@ -121,20 +132,20 @@ pub(crate) async fn rate_authorized(
                 }
                 calls.push(Numbered { position, call });
             }
-            Err((call_id, rejection)) => rated.reject(position, call_id, rejection),
+            Err((ids, rejection)) => rated.reject(position, ids, rejection),
         }
     }
     let decks = Rater::load(&context.db, &context.decks, &snapshot, tariffs).await?;
     for Numbered { position, call } in calls {
-        let call_id = call.reported.call_id.clone();
-        let said = call.said;
+        let ids = Ids { call: call.reported.call_id.clone(), record: call.record_id.clone() };
+        let (record_id, said) = (call.record_id.clone(), call.said);
         match call.price(&decks, &snapshot) {
             Ok(call) => {
-                rated.calls.push(Numbered { position, call: Incoming { call, said } });
+                rated.calls.push(Numbered { position, call: Incoming { call, record_id, said } });
             }
             Err((call, rejection)) => {
-                let call = Some(Box::new(Incoming { call, said }));
-                let call = Refused { call_id, rejection, call };
+                let call = Some(Box::new(Incoming { call, record_id, said }));
+                let call = Refused { ids, rejection, call };
                 rated.rejected.push(Numbered { position, call });
             }
         }
@@ -145,6 +156,7 @@ pub(crate) async fn rate_authorized(
 /// A call whose two sides are known.
 struct Sided {
     reported: Reported,
+    record_id: String,
     originator: Party,
     terminator: Option<Party>,
     said: Said,
@@ -155,13 +167,16 @@ impl Sided {
         mut record: Record,
         parties: &Parties<'_>,
         authorized: Option<&ActiveCall>,
-    ) -> Result<Self, (String, Rejection)> {
+    ) -> Result<Self, (Ids, Rejection)> {
         match parties.sides(&mut record, authorized) {
             Ok((originator, terminator)) => {
-                let said = record.said;
-                Ok(Self { reported: record.reported, originator, terminator, said })
+                let Record { reported, record_id, said, .. } = record;
+                Ok(Self { reported, record_id, originator, terminator, said })
             }
-            Err(rejection) => Err((record.reported.call_id, rejection)),
+            Err(rejection) => {
+                let ids = Ids { call: record.reported.call_id, record: record.record_id };
+                Err((ids, rejection))
+            }
         }
     }
 
@@ -242,10 +257,16 @@ impl Delivery {
         self.rated.calls.len() + self.rated.rejected.len()
     }
 
-    /// The switch's ids of all calls.
+    /// The switch's ids of all calls, and of the records that have one of their own.
     pub(crate) fn call_ids(&self) -> impl Iterator<Item = &str> {
-        let fine = self.rated.calls.iter().map(|call| call.call.call.reported.call_id.as_str());
-        fine.chain(self.rated.rejected.iter().map(|rejected| rejected.call.call_id.as_str()))
+        let fine = self.rated.calls.iter().map(|Numbered { call, .. }| {
+            [call.call.reported.call_id.as_str(), call.record_id.as_str()]
+        });
+        let rejected = self.rated.rejected.iter();
+        let rejected = rejected.map(|Numbered { call: Refused { ids, .. }, .. }| {
+            [ids.call.as_str(), ids.record.as_str()]
+        });
+        fine.chain(rejected).flatten().filter(|id| !id.is_empty())
     }
 
     /// How many calls may go into the books.

@@ -88,7 +88,7 @@ impl<'a> Intake<'a> {
             }
             for Numbered { position, call } in &rated.rejected {
                 if let Err(rejection) = books.refuse(place, call) {
-                    books.taken[place].reject(*position, call.call_id.clone(), rejection);
+                    books.taken[place].reject(*position, call.ids.call.clone(), rejection);
                 }
             }
             books.taken[place].rejected.sort_by_key(|rejected| rejected.position);
@@ -170,12 +170,26 @@ struct Books<'a, 'b> {
 }
 
 impl<'a> Books<'a, '_> {
-    /// What a record is to the call that has its id; none: no call has.
-    fn relation(&self, incoming: &Incoming) -> Option<Relation> {
-        let call_id = incoming.call.reported.call_id.as_str();
-        let coming =
-            self.coming.get(call_id).map(|(place, index)| &self.taken[*place].stored[*index]);
-        let known = coming.or_else(|| self.known.get(call_id))?;
+    /// What a record is to the call that has its id, with that id; none: no call has. A record with
+    /// an id of its own has that one where it is known under it, or where another call has the
+    /// first.
+    fn relation(&self, incoming: &'a Incoming) -> (&'a str, Option<Relation>) {
+        let (call_id, record_id) =
+            (incoming.call.reported.call_id.as_str(), incoming.record_id.as_str());
+        if !record_id.is_empty()
+            && let Some(relation) = self.relation_under(record_id, incoming)
+        {
+            return (record_id, Some(relation));
+        }
+        match self.relation_under(call_id, incoming) {
+            Some(Relation::Differs(_)) if !record_id.is_empty() => (record_id, None),
+            relation => (call_id, relation),
+        }
+    }
+
+    fn relation_under(&self, id: &str, incoming: &Incoming) -> Option<Relation> {
+        let coming = self.coming.get(id).map(|(place, index)| &self.taken[*place].stored[*index]);
+        let known = coming.or_else(|| self.known.get(id))?;
         let from_there = places::as_from_point_of(known, &incoming.call, self.points);
         let call = from_there.as_ref().unwrap_or(&incoming.call);
         Some(known::relation(known, call, incoming.said))
@@ -183,14 +197,15 @@ impl<'a> Books<'a, '_> {
 
     /// Takes a call in, or says why it cannot be.
     fn take(&mut self, place: usize, incoming: &'a Incoming) -> Result<(), Rejection> {
-        let relation = self.relation(incoming);
+        let (call_id, relation) = self.relation(incoming);
         match relation {
             Some(Relation::Same) => self.taken[place].duplicates += 1,
             Some(Relation::Absorbed) => self.taken[place].merged += 1,
             Some(Relation::Differs(what)) => return Err(Rejection::Conflict(what)),
             Some(Relation::Replaces) | None => {
-                let call_id = incoming.call.reported.call_id.as_str();
-                let call = as_authorized(incoming.call.clone(), self.active.get(call_id))?;
+                let mut call = incoming.call.clone();
+                call_id.clone_into(&mut call.reported.call_id);
+                let call = as_authorized(call, self.active.get(call_id))?;
                 self.charges.add(&call)?;
                 self.active.remove(call_id);
                 if relation.is_some() {
@@ -218,12 +233,16 @@ impl<'a> Books<'a, '_> {
     }
 
     /// Counts a record that cannot be taken as a duplicate, or says why it cannot.
-    fn refuse(&mut self, place: usize, refused: &Refused) -> Result<(), Rejection> {
-        let call_id = refused.call_id.as_str();
-        let is_there = self.coming.contains_key(call_id) || self.known.contains_key(call_id);
+    fn refuse(&mut self, place: usize, refused: &'a Refused) -> Result<(), Rejection> {
+        // Of one that has an id of its own, the call under the other may be another one.
+        let id = match refused.ids.record.as_str() {
+            "" => refused.ids.call.as_str(),
+            record_id => record_id,
+        };
+        let is_there = self.coming.contains_key(id) || self.known.contains_key(id);
         // What is in the books needs no rate any more, nor users who are gone since.
         let relation = match refused.call.as_deref() {
-            Some(incoming) => self.relation(incoming),
+            Some(incoming) => self.relation(incoming).1,
             None => is_there.then_some(Relation::Same),
         };
         match relation {

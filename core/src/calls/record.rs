@@ -39,6 +39,8 @@ impl UserRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) reported: Reported,
+    /// Under which it is a call of its own where another call has its id; empty: it has none.
+    pub(crate) record_id: String,
     /// None: whose the origination point is.
     pub(crate) originator: Option<UserRef>,
     pub(crate) terminator: Option<UserRef>,
@@ -97,6 +99,7 @@ pub(crate) fn check_call_id(call_id: &str) -> Result<(), Rejection> {
 /// Checks a record, and completes it.
 pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
     check_call_id(&record.call_id)?;
+    text("record_id", &record.record_id)?;
     text("source", &record.source)?;
     if record.destination.is_empty() {
         return Err(invalid("destination", "is required"));
@@ -140,6 +143,7 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
         return Err(invalid("originator_id", "is required"));
     }
     Ok(Record {
+        record_id: record.record_id,
         originator,
         terminator: UserRef::new(record.terminator_id, record.terminator),
         origination_name: record.origination_point,

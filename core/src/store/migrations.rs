@@ -39,6 +39,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0008" "what_expires",
     "0009" "authorised_rates",
     "0012" "uniquehashes",
+    "0016" "import_profiles",
     "0017" "rate_imports",
     "0018" "billing_steps",
 );
@@ -56,6 +57,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0009" "authorised_rates",
     "0012" "uniquehashes",
     "0014" "no_statistics_of_secrets",
+    "0016" "import_profiles",
     "0017" "rate_imports",
     "0018" "billing_steps",
 );

@@ -43,6 +43,8 @@ pub(crate) enum Sequence {
     ApiKeys,
     /// Of `rate_imports`.
     RateImports,
+    /// Of `import_profiles`.
+    ImportProfiles,
 }
 
 impl Sequence {
@@ -65,6 +67,7 @@ impl Sequence {
             Self::Changes => "changes",
             Self::ApiKeys => "api_keys",
             Self::RateImports => "rate_imports",
+            Self::ImportProfiles => "import_profiles",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead, Cursor},
 };
 
-use tollbook_import::calls::{By, Call, CallFile, CallItem, CallOptions, Format, Whose, legs};
+use tollbook_import::calls::{By, CallFile, CallItem, CallOptions, Format, Whose};
 
 /// Reads bytes in each of the formats, and as a file of whom nobody knows.
 pub fn read(bytes: &[u8], formats: &[Format]) {
@@ -23,7 +23,6 @@ pub fn read(bytes: &[u8], formats: &[Format]) {
             continue;
         };
         let mut seen = HashSet::new();
-        let mut last: Option<Box<Call>> = None;
         while let Ok(Some(item)) = file.next_item() {
             let (span, more) = match &item {
                 CallItem::Call(call) => (call.span, call.bye_line),
@@ -38,11 +37,6 @@ pub fn read(bytes: &[u8], formats: &[Format]) {
                 );
                 assert!(call.source.len() <= 255 && (0..=999).contains(&call.hangup_cause));
                 assert!(call.billsec_ms.is_some_and(|billsec| billsec >= 0));
-                assert_eq!(legs::compare(&call, &call), legs::Leg::Duplicate);
-                if let Some(last) = &last {
-                    let _ = legs::compare(last, &call);
-                }
-                last = Some(call);
             }
         }
         let is_tree = matches!(file.format(), Format::FreeswitchJson | Format::FreeswitchXml);

@@ -1,15 +1,13 @@
 //! Who wrote a file, from its first lines.
 
-use std::borrow::Cow;
-
 use super::{
     At, CallOptions, Format, OpenError, Unused, cause,
-    csv::{Dialect, split},
     layout::Layout,
-    lines::Line,
     names::{self, SIGNS, plain},
+    strict::split,
     template::{Template, is_broken, is_stamp},
 };
+use crate::text::{Cells, Dialect, Line};
 
 /// How many lines are looked at for a header.
 pub(crate) const LOOK: usize = 50;
@@ -49,7 +47,7 @@ fn said(format: Format, lines: &[&Line], options: &CallOptions) -> Result<Detect
     if let Some(template) = Template::shipped(format) {
         return Ok(Detected::Template(format, Box::new(template)));
     }
-    let comma = Dialect { separator: options.separator.unwrap_or(','), quotes: true };
+    let comma = Dialect::quoted(options.separator.unwrap_or(','));
     match format {
         Format::FreeswitchJson => Ok(Detected::Json),
         Format::FreeswitchXml => Ok(Detected::Xml),
@@ -109,7 +107,7 @@ fn dialects(options: &CallOptions) -> Vec<Dialect> {
         Some(separator) => vec![separator],
         None => vec!['|', '\t', ';', ','],
     };
-    separators.into_iter().map(|separator| Dialect { separator, quotes: true }).collect()
+    separators.into_iter().map(Dialect::quoted).collect()
 }
 
 /// The first line that names columns.
@@ -129,14 +127,14 @@ fn header(lines: &[&Line], options: &CallOptions, said: Option<Format>) -> Optio
         for mut dialect in dialects(options).into_iter().rev() {
             let Ok(names) = split(&line.text, dialect) else { continue };
             // A caller may have the name of a column, but a record has times and numbers as well.
-            if names.iter().any(|name| is_data(name)) {
+            if names.iter().any(is_data) {
                 continue;
             }
-            let plain: Vec<String> = names.iter().map(|name| plain(name)).collect();
+            let plain: Vec<String> = names.iter().map(plain).collect();
             let Some(format) = format_of(&plain, &by_name, options, said) else { continue };
             // What a database client separates by tabs is not in quotes, unless the header is.
             dialect.quotes = dialect.separator != '\t' || line.text.contains('"');
-            let names = names.into_iter().map(Cow::into_owned).collect();
+            let names = names.iter().map(str::to_owned).collect();
             return Some(Detected::Header { at, format, dialect, names });
         }
     }
@@ -182,7 +180,7 @@ fn format_of(
 
 /// Formats without a header, by what stands where.
 fn by_places(lines: &[&Line], options: &CallOptions) -> Result<Detected, OpenError> {
-    let comma = Dialect { separator: options.separator.unwrap_or(','), quotes: true };
+    let comma = Dialect::quoted(options.separator.unwrap_or(','));
     let mut cells =
         [(Format::AsteriskCsv, 0_usize), (Format::AsteriskCustom, 0), (Format::ThreeCx, 0)];
     for line in lines {
@@ -223,8 +221,8 @@ fn by_places(lines: &[&Line], options: &CallOptions) -> Result<Detected, OpenErr
     }
 }
 
-fn fits(format: Format, cells: &[Cow<'_, str>]) -> bool {
-    let cell = |at: usize| cells.get(at).map_or("", AsRef::as_ref);
+fn fits(format: Format, cells: &Cells) -> bool {
+    let cell = |at: usize| cells.get(at).unwrap_or_default();
     let seconds = |at| {
         let cell = cell(at);
         !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')

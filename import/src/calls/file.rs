@@ -1,24 +1,31 @@
 //! A file of calls being read.
 
 use std::{
-    borrow::Cow,
     collections::VecDeque,
-    io::{self, BufRead},
+    io::{self, Read},
 };
+
+use encoding_rs::WINDOWS_1252;
 
 use super::{
     Call, CallOptions, Format, OpenError, Problem, Span, Unused,
     acc::{Dialogs, Pairs},
-    csv::{Dialect, split},
     detect::{Detected, LOOK, LOOK_FAR, detect},
     json,
     layout::{self, Layout},
-    lines::{Line, Lines},
     number::cut,
     record::{Reading, Values},
+    strict::{split, split_into},
     template::{Template, is_broken},
     xml,
 };
+use crate::text::{Cells, Dialect, Encodings, Line, Lines};
+
+/// The longest line that is read, in bytes: a record of a call has a few hundred.
+const LONGEST: usize = 1 << 20;
+
+/// The same of JSON and XML, which may have all calls on one line.
+const LONGEST_OF_TREES: usize = 64 << 20;
 
 /// How much of a refused record is kept, in bytes.
 const KEPT: usize = 4_096;
@@ -77,13 +84,25 @@ enum Body {
     Json(json::Records),
     Xml(xml::Records),
     Template(Lines, Box<Template>),
-    Cells(Lines, Dialect, Option<(Layout, usize)>),
+    Cells(Box<Places>),
     Header(Box<Header>, Rows),
+}
+
+/// A file whose cells are told by their places.
+struct Places {
+    lines: Lines,
+    dialect: Dialect,
+    /// The layout that positions give, and how many cells go with it; `None`: the format's.
+    by_position: Option<(Layout, usize)>,
+    /// Of the record being read.
+    cells: Cells,
 }
 
 struct Header {
     names: Vec<String>,
     layout: Layout,
+    /// Of the row being read.
+    cells: Cells,
     /// Kamailio's transactions.
     pairs: Option<Pairs>,
 }
@@ -103,8 +122,8 @@ impl CallFile {
     ///
     /// # Errors
     /// It cannot be read, its format is not known, or it has columns that are not understood.
-    pub fn read(reader: Box<dyn BufRead + Send>, options: &CallOptions) -> Result<Self, OpenError> {
-        let mut lines = Lines::new(reader, options.encoding)?;
+    pub fn read(reader: Box<dyn Read + Send>, options: &CallOptions) -> Result<Self, OpenError> {
+        let mut lines = lines(reader, options)?;
         for _ in 0..options.skip_lines {
             lines.next()?;
         }
@@ -131,7 +150,7 @@ impl CallFile {
             {
                 let item =
                     CallItem::refused(Span::line(line.number), Problem::Unfinished, &line.text);
-                let nothing = Lines::new(Box::new(io::empty()), None)?;
+                let nothing = lines_of_nothing()?;
                 let body = Body::Json(json::Records::new(nothing));
                 let mut file = Self::new(Format::Columns, options, body);
                 file.due.push_back(item);
@@ -157,7 +176,8 @@ impl CallFile {
                 } else {
                     None
                 };
-                (format, Body::Cells(lines, dialect, by_position))
+                let cells = Cells::default();
+                (format, Body::Cells(Box::new(Places { lines, dialect, by_position, cells })))
             }
             Detected::Header { .. } => return Err(OpenError::UnknownFormat),
         };
@@ -200,7 +220,7 @@ impl CallFile {
             }
         }
         let pairs = (format == Format::KamailioAcc).then(Pairs::default);
-        let header = Box::new(Header { names, layout, pairs });
+        let header = Box::new(Header { names, layout, cells: Cells::default(), pairs });
         let mut file =
             Self::new(format, options, Body::Header(header, Rows::Lines(lines, dialect)));
         file.header_line = Some(header_line);
@@ -216,7 +236,7 @@ impl CallFile {
     /// As [`Self::read`].
     pub fn rows(mut rows: SheetRows, options: &CallOptions) -> Result<Self, OpenError> {
         // As a line of text, so that a header is found in one way; a tab is in no cell's name.
-        let dialect = Dialect { separator: '\t', quotes: false };
+        let dialect = Dialect { quotes: false, ..Dialect::quoted('\t') };
         let tabs = CallOptions { separator: Some('\t'), ..options.clone() };
         let mut skipped = options.skip_lines;
         for _ in 0..LOOK {
@@ -231,7 +251,7 @@ impl CallFile {
             let Ok(Detected::Header { format, names, .. }) = detect(&[&line], &tabs) else {
                 continue;
             };
-            let empty = Lines::new(Box::new(io::empty()), None)?;
+            let empty = lines_of_nothing()?;
             let mut file = Self::with_header(empty, number, format, dialect, names, options)?;
             if let Body::Header(_, source) = &mut file.body {
                 *source = Rows::Cells(rows);
@@ -303,11 +323,11 @@ impl CallFile {
                 };
                 next_line(lines, reading.options, read)
             }
-            Body::Cells(lines, dialect, by_position) => {
-                let dialect = *dialect;
+            Body::Cells(places) => {
+                let Places { lines, dialect, by_position, cells } = &mut **places;
                 let read = |text: &str, span| {
-                    let cells = split(text, dialect)?;
-                    let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+                    split_into(text, *dialect, cells)?;
+                    let cells: Vec<&str> = cells.iter().collect();
                     let layout = match (by_position.as_ref(), reading.format) {
                         (Some((layout, width)), _) if cells.len() == *width => layout.clone(),
                         (Some((_, width)), _) => return Err(Problem::cells(cells.len(), *width)),
@@ -324,6 +344,21 @@ impl CallFile {
     }
 }
 
+/// The lines of a file. A mark at its beginning says the encoding; else text is UTF-8, and a line
+/// that is not is of the encoding that is said.
+fn lines(reader: Box<dyn Read + Send>, options: &CallOptions) -> io::Result<Lines> {
+    let encodings = Encodings::Beside(options.encoding.unwrap_or(WINDOWS_1252));
+    Lines::new(reader, encodings, |head| {
+        let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
+        let tree = matches!(first, Some(b'{' | b'[' | b'<'));
+        if tree { LONGEST_OF_TREES } else { LONGEST }
+    })
+}
+
+fn lines_of_nothing() -> io::Result<Lines> {
+    Lines::new(Box::new(io::empty()), Encodings::Found, |_| LONGEST)
+}
+
 fn filled(lines: &VecDeque<Line>) -> Vec<Line> {
     lines.iter().filter(|line| !line.text.trim().is_empty()).cloned().collect()
 }
@@ -332,16 +367,19 @@ fn filled(lines: &VecDeque<Line>) -> Vec<Line> {
 fn next_line(
     lines: &mut Lines,
     options: &CallOptions,
-    read: impl Fn(&str, Span) -> Result<Call, Problem>,
+    mut read: impl FnMut(&str, Span) -> Result<Call, Problem>,
 ) -> Result<Option<CallItem>, OpenError> {
     for _ in 0..IDLE {
         let Some(line) = lines.next()? else { return Ok(None) };
         if line.text.trim().is_empty() && !line.too_long {
+            lines.reuse(line);
             continue;
         }
         let span = Span::line(line.number);
         let result = whole(&line, lines.longest(), options).and_then(|()| read(&line.text, span));
-        return Ok(Some(CallItem::of(result, span, &line.text)));
+        let item = CallItem::of(result, span, &line.text);
+        lines.reuse(line);
+        return Ok(Some(item));
     }
     Ok(Some(CallItem::Idle))
 }
@@ -357,10 +395,10 @@ fn whole(line: &Line, longest: usize, options: &CallOptions) -> Result<(), Probl
     Ok(())
 }
 
-/// A row with the lines that it was read from.
+/// A row with the lines that it was read from. Its cells are in [`Header::cells`].
 struct Row {
     span: Span,
-    cells: Result<Vec<String>, Problem>,
+    result: Result<(), Problem>,
     text: String,
 }
 
@@ -373,50 +411,64 @@ fn next_row(
         if let Some(item) = header.pairs.as_mut().and_then(Pairs::due) {
             return Ok(Some(item));
         }
-        let row = match rows {
-            Rows::Lines(lines, dialect) => next_joined(lines, *dialect, header, reading.options)?,
-            Rows::Cells(rows) => match rows.next() {
-                Some(row) => {
-                    let (number, cells) = row?;
-                    let text = cells.join("\t");
-                    Some(Row { span: Span::line(number), cells: Ok(cells), text })
-                }
-                None => None,
-            },
-        };
-        let Some(Row { span, cells, text }) = row else {
+        let Some(Row { span, result, text }) = rows.next(header, reading.options)? else {
             return Ok(header.pairs.as_mut().and_then(Pairs::left));
         };
-        let cells = match cells {
+        let Header { names, layout, cells, pairs } = &mut *header;
+        let item = match result {
+            Err(problem) => CallItem::refused(span, problem, &text),
             // The same header again, where files were put together.
-            Ok(cells) if cells == header.names || is_blank(&cells) => continue,
-            Ok(cells) if reading.format == Format::Cisco && are_types(&cells) => continue,
-            Ok(cells) if cells.len() != header.names.len() => {
-                let problem = Problem::cells(cells.len(), header.names.len());
-                return Ok(Some(CallItem::refused(span, problem, &text)));
+            Ok(()) if is_blank(cells) || cells.iter().eq(names.iter()) => continue,
+            Ok(()) if reading.format == Format::Cisco && are_types(cells) => continue,
+            Ok(()) if cells.len() != names.len() => {
+                CallItem::refused(span, Problem::cells(cells.len(), names.len()), &text)
             }
-            Ok(cells) => cells,
-            Err(problem) => return Ok(Some(CallItem::refused(span, problem, &text))),
+            Ok(()) => {
+                let cells: Vec<&str> = cells.iter().collect();
+                let values: Values<'_> = layout.values(&cells);
+                if let Some(pairs) = pairs {
+                    pairs.take(&values, span.first, &text, reading);
+                    continue;
+                }
+                CallItem::of(reading.call(&values, span), span, &text)
+            }
         };
-        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-        let values: Values<'_> = header.layout.values(&cells);
-        if let Some(pairs) = &mut header.pairs {
-            pairs.take(&values, span.first, &text, reading);
-        } else {
-            return Ok(Some(CallItem::of(reading.call(&values, span), span, &text)));
-        }
+        rows.reuse(text);
+        return Ok(Some(item));
     }
     Ok(Some(CallItem::Idle))
 }
 
-fn is_blank(cells: &[String]) -> bool {
+impl Rows {
+    /// The next row, with its cells in the header's.
+    fn next(&mut self, header: &mut Header, options: &CallOptions) -> io::Result<Option<Row>> {
+        match self {
+            Self::Lines(lines, dialect) => next_joined(lines, *dialect, header, options),
+            Self::Cells(rows) => {
+                let Some(row) = rows.next() else { return Ok(None) };
+                let (number, cells) = row?;
+                header.cells = cells.iter().collect();
+                let text = cells.join("\t");
+                Ok(Some(Row { span: Span::line(number), result: Ok(()), text }))
+            }
+        }
+    }
+
+    fn reuse(&mut self, text: String) {
+        if let Self::Lines(lines, _) = self {
+            lines.reuse(Line { text, ..Line::default() });
+        }
+    }
+}
+
+fn is_blank(cells: &Cells) -> bool {
     cells.iter().all(|cell| cell.trim().is_empty())
 }
 
 /// Below its header a file of Cisco's has the types of the columns.
-fn are_types(cells: &[String]) -> bool {
-    let is_type = |cell: &String| {
-        matches!(cell.as_str(), "INTEGER" | "UNIQUEIDENTIFIER")
+fn are_types(cells: &Cells) -> bool {
+    let is_type = |cell: &str| {
+        matches!(cell, "INTEGER" | "UNIQUEIDENTIFIER")
             || (cell.starts_with("VARCHAR(") && cell.ends_with(')'))
     };
     cells.iter().all(is_type)
@@ -428,22 +480,20 @@ fn are_types(cells: &[String]) -> bool {
 fn next_joined(
     lines: &mut Lines,
     dialect: Dialect,
-    header: &Header,
+    header: &mut Header,
     options: &CallOptions,
-) -> Result<Option<Row>, OpenError> {
+) -> io::Result<Option<Row>> {
     let Some(line) = lines.next()? else { return Ok(None) };
     let span = Span::line(line.number);
     if line.text.trim().is_empty() && !line.too_long {
-        return Ok(Some(Row { span, cells: Ok(Vec::new()), text: line.text }));
+        header.cells.clear();
+        return Ok(Some(Row { span, result: Ok(()), text: line.text }));
     }
-    let width = header.names.len();
-    let longest = lines.longest();
-    if let Err(problem) = whole(&line, longest, options) {
-        return Ok(Some(Row { span, cells: Err(problem), text: line.text }));
-    }
-    let cells = owned(split(&line.text, dialect));
-    if cells != Err(Problem::OpenQuote) {
-        return Ok(Some(Row { span, cells, text: line.text }));
+    let (width, longest) = (header.names.len(), lines.longest());
+    let result = whole(&line, longest, options)
+        .and_then(|()| split_into(&line.text, dialect, &mut header.cells));
+    if result != Err(Problem::OpenQuote) {
+        return Ok(Some(Row { span, result, text: line.text }));
     }
     let mut text = line.text.clone();
     let ahead = lines.peek(JOINED)?;
@@ -458,25 +508,19 @@ fn next_joined(
         if !next.text.contains('"') {
             continue;
         }
-        match split(&text, dialect) {
+        match split_into(&text, dialect, &mut header.cells) {
             Err(Problem::OpenQuote) => {}
-            Ok(cells) if cells.len() == width => {
-                let last = next.number;
+            Ok(()) if header.cells.len() == width => {
+                let span = Span { first: line.number, last: next.number };
                 for _ in 0..=index {
                     lines.next()?;
                 }
-                let span = Span { first: line.number, last };
-                let cells = owned(Ok(cells));
-                return Ok(Some(Row { span, cells, text }));
+                return Ok(Some(Row { span, result: Ok(()), text }));
             }
             _ => break,
         }
     }
-    Ok(Some(Row { span, cells: Err(Problem::OpenQuote), text: line.text }))
-}
-
-fn owned(cells: Result<Vec<Cow<'_, str>>, Problem>) -> Result<Vec<String>, Problem> {
-    Ok(cells?.into_iter().map(Cow::into_owned).collect())
+    Ok(Some(Row { span, result: Err(Problem::OpenQuote), text: line.text }))
 }
 
 impl std::fmt::Debug for CallFile {

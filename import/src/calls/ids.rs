@@ -18,55 +18,64 @@ pub struct CallIds {
 }
 
 impl CallIds {
-    /// The id under which the call is stored; `None` if the file gives none.
+    /// The id of the call; `None` if the file gives none: the uniqueid, or without one
+    /// (`loguniqueid = no`) linkedid and channel.
     ///
-    /// - uniqueid and sequence: Asterisk writes several records under one uniqueid (a call that
-    ///   is sent on, a second `Dial`), each with a sequence of its own, and each is a call;
-    /// - uniqueid alone: records under it are legs of one call, see [`super::legs::compare`];
-    /// - without a uniqueid (`loguniqueid = no`) linkedid, channel, and sequence if there is one.
+    /// It is the same in files that have sequences and in those that have none, so that a call
+    /// that is in both is billed once. Asterisk writes several records under one uniqueid: of
+    /// attempts, of which one is answered, and of further calls (one that is sent on, a second
+    /// `Dial`), for which see [`Self::record_key`].
     ///
-    /// A `%` or `#` in a part is written `%25` or `%23`, so that no part can be mistaken for two.
+    /// A `%` or `#` in one of several parts is written `%25` or `%23`, so that no part can be
+    /// mistaken for two.
     #[must_use]
     pub fn key(&self) -> Option<String> {
-        let parts: &[&str] = match (&*self.unique, &*self.linked, &*self.sequence, &*self.channel) {
-            ("", "", _, _) | ("", _, _, "") => return None,
-            ("", linked, "", channel) => &[linked, channel],
-            ("", linked, sequence, channel) => &[linked, channel, sequence],
+        match (&*self.unique, &*self.linked, &*self.channel) {
+            ("", "", _) | ("", _, "") => None,
+            ("", linked, channel) => Some(joined(&[linked, channel])),
             // As it is: also what earlier imports stored.
-            (unique, _, "", _) => return Some(unique.to_owned()),
-            (unique, _, sequence, _) => &[unique, sequence],
-        };
-        let escaped = parts.iter().map(|part| part.replace('%', "%25").replace('#', "%23"));
-        Some(escaped.collect::<Vec<_>>().join("#"))
+            (unique, ..) => Some(unique.to_owned()),
+        }
     }
 
-    /// The id that all records of the caller's channel share: a call that is known under it came
-    /// from a file without sequences. Empty: there is none.
+    /// The id of this record among those of [`Self::key`], under which it is a call of its own
+    /// where another call has that: with the sequence; `None` if the file gives none.
     #[must_use]
-    pub fn group(&self) -> &str {
-        if self.unique.is_empty() { &self.linked } else { &self.unique }
+    pub fn record_key(&self) -> Option<String> {
+        match (&*self.unique, &*self.linked, &*self.channel, &*self.sequence) {
+            (.., "") | ("", "", ..) | ("", _, "", _) => None,
+            ("", linked, channel, sequence) => Some(joined(&[linked, channel, sequence])),
+            (unique, .., sequence) => Some(joined(&[unique, sequence])),
+        }
     }
+}
+
+fn joined(parts: &[&str]) -> String {
+    let escaped = parts.iter().map(|part| part.replace('%', "%25").replace('#', "%23"));
+    escaped.collect::<Vec<_>>().join("#")
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn key(unique: &str, linked: &str, sequence: &str, channel: &str) -> Option<String> {
+    fn keys(unique: &str, linked: &str, sequence: &str, channel: &str) -> [Option<String>; 2] {
         let [unique, linked, sequence, channel] =
             [unique, linked, sequence, channel].map(str::to_owned);
-        CallIds { unique, linked, sequence, channel }.key()
+        let ids = CallIds { unique, linked, sequence, channel };
+        [ids.key(), ids.record_key()]
     }
 
     #[test]
-    fn keys() {
-        assert_eq!(key("1.1", "1.1", "0", "SIP/a-1").unwrap(), "1.1#0");
-        assert_eq!(key("1.1", "1.1", "", "SIP/a-1").unwrap(), "1.1");
-        assert_eq!(key("", "1.1", "", "SIP/a-1").unwrap(), "1.1#SIP/a-1");
-        assert_eq!(key("", "1.1", "7", "SIP/a-1").unwrap(), "1.1#SIP/a-1#7");
-        assert_eq!(key("", "1.1", "7", ""), None);
-        assert_eq!(key("", "", "7", "SIP/a-1"), None);
-        assert_eq!(key("a#1", "", "2", "").unwrap(), "a%231#2");
+    fn the_id_of_a_call_does_not_depend_on_its_sequence() {
+        let some = |call: &str, record: &str| [Some(call.to_owned()), Some(record.to_owned())];
+        let alone = |call: &str| [Some(call.to_owned()), None];
+        assert_eq!(keys("1.1", "1.1", "0", "SIP/a-1"), some("1.1", "1.1#0"));
+        assert_eq!(keys("1.1", "1.1", "", "SIP/a-1"), alone("1.1"));
+        assert_eq!(keys("", "1.1", "", "SIP/a-1"), alone("1.1#SIP/a-1"));
+        assert_eq!(keys("", "1.1", "7", "SIP/a-1"), some("1.1#SIP/a-1", "1.1#SIP/a-1#7"));
+        assert_eq!(keys("a#1", "", "2", ""), some("a#1", "a%231#2"));
+        assert_eq!(keys("", "1.1", "7", ""), [None, None]);
+        assert_eq!(keys("", "", "7", "SIP/a-1"), [None, None]);
     }
 }

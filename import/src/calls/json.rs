@@ -13,11 +13,11 @@ use super::{
     Problem, Span,
     columns::Column,
     file::CallItem,
-    lines::Lines,
     names::FREESWITCH,
     number::shown,
     record::{Reading, Values},
 };
+use crate::text::Lines;
 
 /// The longest record, in bytes.
 const LONGEST_RECORD: usize = 4 << 20;

@@ -12,8 +12,8 @@
 //! | --- | --- | --- |
 //! | [`Format::AsteriskCsv`], [`Format::AsteriskCustom`], [`Format::ThreeCx`] | what stands where | `layout.rs` |
 //! | the templates of FreeSWITCH's `mod_cdr_csv` | their cells | `template.rs` |
-//! | tables with a header | the names in it | `names.rs` |
-//! | [`Format::KamailioAcc`] | its header | `acc.rs`, `names.rs` |
+//! | tables with a header | the names in it | `names` |
+//! | [`Format::KamailioAcc`] | its header | `acc.rs`, `names` |
 //! | [`Format::FreeswitchJson`], [`Format::FreeswitchXml`] | their first sign | `json.rs`, `xml.rs` |
 //!
 //! Whose a call is, the options say ([`Whose`]). By default the account code does, and nothing
@@ -25,19 +25,17 @@ mod acc;
 mod cause;
 pub mod channel;
 mod columns;
-mod csv;
 mod detect;
 mod file;
 mod ids;
 mod json;
 mod layout;
-pub mod legs;
-mod lines;
 mod names;
 mod number;
 mod options;
 mod problem;
 mod record;
+mod strict;
 mod template;
 mod time;
 mod xml;
@@ -62,9 +60,9 @@ pub struct Call {
     pub span: Span,
     /// Kamailio's `acc`: the line of its BYE.
     pub bye_line: Option<u64>,
-    /// Whether the switch writes a record for each attempt under one id, see [`legs`].
+    /// Whether the switch writes a record for each attempt under one id.
     pub attempts: bool,
-    /// What identifies it; [`CallIds::key`] is the id that it is stored under, and is there.
+    /// What identifies it; [`CallIds::key`] is the id of the call, and is there.
     pub ids: CallIds,
     /// When it began.
     pub start_time: Timestamp,

@@ -84,6 +84,49 @@ impl Format {
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(format, _)| *format == self).map_or("", |(_, name)| name)
     }
+
+    /// Where its layout comes from.
+    #[must_use]
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::Tollbook => "Tollbook's own columns, as `tollbook generate calls` writes them",
+            Self::AsteriskCsv => "Asterisk's cdr/cdr_csv.c and the documentation of cdr.conf",
+            Self::AsteriskCustom => "Asterisk's configs/samples/cdr_custom.conf.sample",
+            Self::AsteriskTable => {
+                "Asterisk's \"CDR Variables\" and \"CDR Storage Backends\", and the dumps that FreePBX, \
+                 Issabel and others ship (asteriskcdrdb)"
+            }
+            Self::FreeswitchSql
+            | Self::FreeswitchExample
+            | Self::FreeswitchSnom
+            | Self::FreeswitchLinksys
+            | Self::FreeswitchAsterisk
+            | Self::FreeswitchOpencdrrate => {
+                "the template of FreeSWITCH's conf/vanilla/autoload_configs/cdr_csv.conf.xml"
+            }
+            Self::FreeswitchCustom => {
+                "FreeSWITCH's \"Channel Variables\" and mod_cdr_csv, with a template of your own"
+            }
+            Self::FreeswitchTable => {
+                "FreeSWITCH's \"Channel Variables\", and the schemas of mod_cdr_pg_csv"
+            }
+            Self::FreeswitchJson => "FreeSWITCH's \"mod_json_cdr - JSON CDR over HTTP\"",
+            Self::FreeswitchXml => "FreeSWITCH's documentation of mod_xml_cdr, with its example",
+            Self::KamailioAcc => {
+                "the documentation of Kamailio's module acc, its acc-create.sql, and its default \
+                 configuration"
+            }
+            Self::Yeti => "app/models/cdr/cdr.rb of yeti-switch/yeti-web, and its \"CDR History\"",
+            Self::Vos3000 => {
+                "the public script earlruby/extract_vos3000_data, and public copies of the schema"
+            }
+            Self::ThreeCx => "3CX's manual, \"CDR - Call Data Records\", and lines in public code",
+            Self::Cisco => {
+                "Cisco's \"Call Detail Records Administration Guide\", and a public example"
+            }
+            Self::Columns => "the names that headers use, and the columns that you name",
+        }
+    }
 }
 
 impl fmt::Display for Format {

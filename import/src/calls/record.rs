@@ -124,8 +124,10 @@ impl Reading<'_> {
         };
         let none = if self.is_asterisk() { Problem::NoUniqueId } else { Problem::NoCallId };
         let key = ids.key().ok_or(none)?;
-        if key.len() > LONGEST_KEY || key.chars().any(char::is_control) {
-            return Err(Problem::CallId(shown(&key)));
+        for key in std::iter::once(key).chain(ids.record_key()) {
+            if key.len() > LONGEST_KEY || key.chars().any(char::is_control) {
+                return Err(Problem::CallId(shown(&key)));
+            }
         }
         Ok(ids)
     }

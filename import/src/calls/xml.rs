@@ -3,13 +3,8 @@
 
 use std::io;
 
-use super::{
-    Call, Problem, Span,
-    file::CallItem,
-    json::of_variables,
-    lines::{Line, Lines},
-    record::Reading,
-};
+use super::{Call, Problem, Span, file::CallItem, json::of_variables, record::Reading};
+use crate::text::{Line, Lines};
 
 /// The longest record, in bytes.
 const LONGEST_RECORD: usize = 4 << 20;

@@ -7,7 +7,6 @@
 
 mod columns;
 mod detect;
-mod lines;
 mod sheet;
 mod source;
 mod split;
@@ -21,10 +20,12 @@ pub use sheet::SheetRef;
 pub(crate) use source::limit_reached;
 pub use source::{Limits, Part, Parts, Source, sources};
 
-use crate::Error;
-use lines::{Line, Lines};
+use crate::{
+    Error,
+    text::{Cells, Dialect, Encodings, Lines},
+};
 use sheet::SheetRows;
-use split::{Dialect, Splitter};
+use split::Splitter;
 
 /// How a table is to be read. The default finds out everything.
 #[derive(Debug, Clone)]
@@ -88,8 +89,7 @@ pub enum RowProblem {
 pub struct Row {
     line: u64,
     last_line: u64,
-    text: String,
-    ends: Vec<usize>,
+    cells: Cells,
     raw: String,
     problem: Option<RowProblem>,
 }
@@ -110,27 +110,25 @@ impl Row {
     /// How many cells it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.cells.len()
     }
 
     /// Whether it has no cells.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.cells.is_empty()
     }
 
     /// A cell by its position, from 0, without spaces around it; `None` if there is none.
     #[must_use]
     pub fn get(&self, position: usize) -> Option<&str> {
-        let end = *self.ends.get(position)?;
-        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Some(self.text[start..end].trim())
+        self.cells.get(position).map(str::trim)
     }
 
     /// Its cells, without spaces around them.
     #[must_use]
     pub fn cells(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
-        (0..self.len()).map(|position| self.get(position).unwrap_or_default())
+        self.cells.iter().map(str::trim)
     }
 
     /// Its lines as they are in the file, decoded; of a sheet its cells with tabs between them.
@@ -146,18 +144,9 @@ impl Row {
     }
 
     fn clear(&mut self) {
-        self.clear_cells();
+        self.cells.clear();
         self.raw.clear();
         self.problem = None;
-    }
-
-    fn clear_cells(&mut self) {
-        self.text.clear();
-        self.ends.clear();
-    }
-
-    fn end_cell(&mut self) {
-        self.ends.push(self.text.len());
     }
 }
 
@@ -219,7 +208,7 @@ impl Table {
     #[must_use]
     pub fn separator(&self) -> Option<char> {
         match &self.rows {
-            Rows::Text(splitter) => Some(char::from(splitter.dialect.separator)),
+            Rows::Text(splitter) => Some(splitter.dialect.separator),
             Rows::Sheet(_) => None,
         }
     }
@@ -310,38 +299,28 @@ fn splitter(
     let name = part.name.clone();
     let failed = |source| Error::io(&name, source);
     let encoding = options.encoding.as_deref().map(encoding).transpose()?;
-    let mut lines = Lines::new(part, encoding, options.limits.line);
-    let mut line = Line::default();
+    let encodings = encoding.map_or(Encodings::Found, Encodings::Said);
+    let longest = options.limits.line;
+    let mut lines = Lines::new(part.into_reader(), encodings, |_| longest).map_err(failed)?;
     for _ in 0..options.skip_lines {
-        if !lines.read(&mut line).map_err(failed)? {
-            break;
-        }
-    }
-    let mut sample = VecDeque::new();
-    let mut size = 0;
-    while sample.len() < SAMPLE_LINES && size < SAMPLE_BYTES {
-        let mut line = Line::default();
-        if !lines.read(&mut line).map_err(failed)? {
-            break;
-        }
-        size += line.text.len();
-        sample.push_back(line);
+        let Some(line) = lines.next().map_err(failed)? else { break };
+        lines.reuse(line);
     }
     let said = match options.separator {
         Some(separator) => Some(one_byte(separator)?),
-        None => sep_line(&mut sample),
+        None => sep_line(&mut lines).map_err(failed)?,
     };
-    let separator = said.unwrap_or_else(|| {
-        let texts: Vec<&str> = sample.iter().map(|line: &Line| line.text.as_str()).collect();
-        detect::separator(&texts, known)
-    });
-    let dialect = Dialect {
-        separator,
-        quotes: options.quotes,
-        backslash: options.backslash,
-        several_lines: options.several_lines,
+    let separator = match said {
+        Some(separator) => separator,
+        None => {
+            let sample = lines.peek_within(SAMPLE_LINES, SAMPLE_BYTES).map_err(failed)?;
+            let texts: Vec<&str> = sample.iter().map(|line| line.text.as_str()).collect();
+            detect::separator(&texts, known)
+        }
     };
-    Ok(Splitter::new(lines, dialect, sample))
+    let separator = char::from(separator);
+    let dialect = Dialect { separator, quotes: options.quotes, backslash: options.backslash };
+    Ok(Splitter { lines, dialect, several_lines: options.several_lines })
 }
 
 fn encoding(label: &str) -> Result<&'static Encoding, Error> {
@@ -355,12 +334,13 @@ fn one_byte(separator: char) -> Result<u8, Error> {
 }
 
 /// `sep=;`, which Excel writes before the first row.
-fn sep_line(sample: &mut VecDeque<Line>) -> Option<u8> {
-    let text = sample.front()?.text.trim_matches('"');
-    let [separator] = text.strip_prefix("sep=")?.as_bytes() else { return None };
-    let separator = *separator;
-    sample.pop_front();
-    one_byte(char::from(separator)).ok()
+fn sep_line(lines: &mut Lines) -> io::Result<Option<u8>> {
+    let Some(first) = lines.peek(1)?.front() else { return Ok(None) };
+    let text = first.text.trim_matches('"');
+    let Some([separator]) = text.strip_prefix("sep=").map(str::as_bytes) else { return Ok(None) };
+    let separator = one_byte(char::from(*separator)).ok();
+    lines.next()?;
+    Ok(separator)
 }
 
 /// What a file is that people take for a table.

@@ -151,14 +151,14 @@ impl SheetRows {
         while let Some(cell) = self.cells.get(self.next).filter(|cell| cell.row == first.row) {
             // Columns count from the sheet's first one, used or not.
             while row.len() < cell.column as usize {
-                row.end_cell();
+                row.cells.end_cell();
             }
-            row.text.push_str(&self.text[cell.start..cell.end]);
-            row.end_cell();
+            row.cells.push_str(&self.text[cell.start..cell.end]);
+            row.cells.end_cell();
             self.next += 1;
         }
         while row.len() < self.width as usize {
-            row.end_cell();
+            row.cells.end_cell();
         }
         let raw: Vec<&str> = row.cells().collect();
         row.raw.push_str(raw.join("\t").trim_end());

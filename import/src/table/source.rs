@@ -88,6 +88,15 @@ impl Source {
         }
     }
 
+    /// Whether it gives the same when it is opened again: a pipe does not.
+    #[must_use]
+    pub fn can_be_opened_again(&self) -> bool {
+        match self {
+            Self::File(path) => fs::metadata(path).is_ok_and(|metadata| metadata.is_file()),
+            Self::Stdin => false,
+        }
+    }
+
     /// Its bytes as they are.
     pub fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
         Ok(match self {

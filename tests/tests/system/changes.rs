@@ -6,21 +6,23 @@ use prost::Message;
 use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyLevel};
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, AdjustBalanceRequest, ApiKey, Change, ConnectionPoint,
-    CreateAccessTokenRequest, CreateApiKeyRequest, CreateNumberPoolRequest,
-    CreateRoutingGroupRequest, CreateTariffRequest, DeleteApiKeyRequest,
-    DeleteConnectionPointRequest, DeleteManagerGroupRequest, DeleteNumberPoolRequest,
-    DeletePoolNumbersRequest, DeleteRoutingGroupRequest, DeleteTariffRequest, DeleteUserRequest,
-    EndSessionsRequest, FinishCallRequest, ImportRatesOptions, ImportRatesRequest,
-    ListChangesRequest, ManagerGroup, RateLine, RateLines, RecordPaymentRequest,
-    RerateCallsRequest, RevokeAccessTokenRequest, RotateUniquehashRequest, RoutingGroup,
-    SetExchangeRateRequest, Settings, Tariff, UndoRateImportRequest, UpdateConnectionPointRequest,
-    UpdateCurrencyRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
+    CreateAccessTokenRequest, CreateApiKeyRequest, CreateImportProfileRequest,
+    CreateNumberPoolRequest, CreateRoutingGroupRequest, CreateTariffRequest, DeleteApiKeyRequest,
+    DeleteConnectionPointRequest, DeleteImportProfileRequest, DeleteManagerGroupRequest,
+    DeleteNumberPoolRequest, DeletePoolNumbersRequest, DeleteRoutingGroupRequest,
+    DeleteTariffRequest, DeleteUserRequest, EndSessionsRequest, FinishCallRequest, ImportProfile,
+    ImportRatesOptions, ImportRatesRequest, ListChangesRequest, ManagerGroup, RateFileProfile,
+    RateLine, RateLines, RecordPaymentRequest, RerateCallsRequest, RevokeAccessTokenRequest,
+    RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest, Settings, Tariff,
+    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateCurrencyRequest,
+    UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
     UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest, User,
     access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
-    currencies_service_client::CurrenciesServiceClient, import_rates_request::Part,
+    currencies_service_client::CurrenciesServiceClient, import_profile,
+    import_profiles_service_client::ImportProfilesServiceClient, import_rates_request::Part,
     live_calls_service_client::LiveCallsServiceClient,
     manager_groups_service_client::ManagerGroupsServiceClient,
     number_pools_service_client::NumberPoolsServiceClient,
@@ -124,6 +126,17 @@ async fn change_everything(books: &Books) {
     let created = routing.create_routing_group(CreateRoutingGroupRequest { routing_group }).await;
     let id = created.unwrap().into_inner().routing_group.unwrap().id;
     routing.delete_routing_group(DeleteRoutingGroupRequest { id: Some(id) }).await.unwrap();
+
+    let mut profiles = ImportProfilesServiceClient::new(admin.clone());
+    let contents = Some(import_profile::Contents::Rates(RateFileProfile::default()));
+    let import_profile = ImportProfile { name: "deck".to_owned(), contents, ..Default::default() };
+    let request = CreateImportProfileRequest { import_profile: Some(import_profile) };
+    let created = profiles.create_import_profile(request).await.unwrap().into_inner();
+    let id = Some(created.import_profile.unwrap().id);
+    let request =
+        UpdateImportProfileRequest { id, name: Some("decks".to_owned()), ..Default::default() };
+    profiles.update_import_profile(request).await.unwrap();
+    profiles.delete_import_profile(DeleteImportProfileRequest { id }).await.unwrap();
 
     let mut points = ConnectionPointsServiceClient::new(admin.clone());
     let point = ConnectionPoint { id: Some(4), user_id: Some(5), ..Default::default() };

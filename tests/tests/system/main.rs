@@ -21,6 +21,7 @@ mod listings;
 mod live_calls;
 mod observe;
 mod points;
+mod profiles;
 mod rate_changes;
 mod rate_imports;
 mod rates;

@@ -107,6 +107,7 @@ fn f10_ids_of_requests_have_presence() {
         // Assigned by the server and ignored in the requests that create these.
         "ApiKey.id",
         "Currency.id",
+        "ImportProfile.id",
         "RoutingGroup.id",
         "Tariff.id",
     ];
@@ -154,6 +155,11 @@ const ANSWERS: &[(&str, Answer)] = &[
     ("CurrenciesService/UpdateCurrency", Missing("id")),
     ("DirectionsService/ListDirections", Fine),
     // What a shim has, and the admin has not, is a legacy signature.
+    ("ImportProfilesService/CreateImportProfile", Missing("name")),
+    ("ImportProfilesService/DeleteImportProfile", Missing("id")),
+    ("ImportProfilesService/GetImportProfile", Missing("id")),
+    ("ImportProfilesService/ListImportProfiles", Fine),
+    ("ImportProfilesService/UpdateImportProfile", Missing("id")),
     ("LegacyService/CheckAccess", Refused(Code::PermissionDenied)),
     ("LiveCallsService/AuthorizeCall", Missing("call_id")),
     ("LiveCallsService/FinishCall", Missing("call_id")),
