@@ -10,11 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use tollbook_proto::v1::CallRecord;
-
 use super::{
     Call, Leg, Rejection, Reported, Side,
-    parties::{Parties, Party, Pricing},
+    parties::{Parties, Party, Payer, Pricing},
     places::Places,
     record::{self, Record, Said},
 };
@@ -29,6 +27,7 @@ use crate::{
     live::{self, ActiveCall},
     points::SideTariffs,
     rating::{CallTime, Offer, Rater},
+    unrated::Brought,
 };
 
 /// A call on its way in, with its position among those that were sent.
@@ -45,33 +44,32 @@ pub(crate) struct Rated {
     pub(super) rejected: Vec<Numbered<Refused>>,
 }
 
-impl Rated {
-    fn reject(&mut self, position: i64, call_id: String, rejection: Rejection) {
-        self.rejected.push(Numbered { position, call: Refused { call_id, rejection, call: None } });
-    }
-}
-
 /// A call that may go into the books.
 pub(super) struct Incoming {
     pub(super) call: Call,
     pub(super) said: Said,
+    pub(super) brought: Brought,
 }
 
 /// A record that may not.
 pub(super) struct Refused {
-    pub(super) call_id: String,
+    pub(super) brought: Brought,
     pub(super) rejection: Rejection,
     /// The call, where only its price is missing.
-    pub(super) call: Option<Box<Incoming>>,
+    pub(super) call: Option<Box<(Call, Said)>>,
+    /// Who would pay, if it is somebody whose calls the sender may bring.
+    pub(super) payer: Option<UserId>,
+    /// Whether it is kept as an unrated call. A manager of assigned users has no say about others.
+    pub(super) is_kept: bool,
 }
 
 /// Checks and rates a batch. `scope` says whose calls the sender may bring.
 pub(crate) async fn rate(
     context: &Context,
     scope: Scope,
-    batch: Vec<Numbered<CallRecord>>,
+    batch: Vec<Numbered<Brought>>,
 ) -> Result<Rated> {
-    let ids: Vec<&str> = batch.iter().map(|record| record.call.call_id.as_str()).collect();
+    let ids: Vec<&str> = batch.iter().map(|brought| brought.call.record.call_id.as_str()).collect();
     let authorized = live::store::under_way(&context.db, &ids).await?;
     rate_authorized(context, scope, batch, &authorized).await
 }
@@ -80,18 +78,17 @@ pub(crate) async fn rate(
 pub(crate) async fn rate_authorized(
     context: &Context,
     scope: Scope,
-    batch: Vec<Numbered<CallRecord>>,
+    batch: Vec<Numbered<Brought>>,
     authorized: &HashMap<String, ActiveCall>,
 ) -> Result<Rated> {
     let snapshot = context.catalog.load_full();
-    let mut rated = Rated::default();
     let mut records = Vec::with_capacity(batch.len());
+    let mut malformed = Vec::new();
     let mut places = Places::new(&snapshot.points);
     let latest = clock::now() + live::CLOCK_SKEW;
-    for Numbered { position, call } in batch {
-        let call_id = call.call_id.clone();
-        let authorized = authorized.get(&call_id);
-        let record = record::read(call).and_then(|mut record| {
+    for Numbered { position, call: brought } in batch {
+        let authorized = authorized.get(&brought.record.call_id);
+        let record = record::read(&brought.record).and_then(|mut record| {
             places.settle(&mut record, authorized)?;
             // What was authorised began by our clock, of which the switch's durations know nothing.
             if authorized.is_none() && record.reported.ends_after(latest) {
@@ -103,43 +100,66 @@ pub(crate) async fn rate_authorized(
             Ok(record)
         });
         match record {
-            Ok(call) => records.push(Numbered { position, call }),
-            Err(rejection) => rated.reject(position, call_id, rejection),
+            Ok(record) => records.push(Numbered { position, call: (record, brought) }),
+            Err(rejection) => {
+                let from = Payer::of(&brought.record, &mut places);
+                malformed.push(Numbered { position, call: (brought, rejection, from) });
+            }
         }
     }
-    let parties = Parties::of(context, &snapshot, scope, &records, authorized).await?;
+    let payers = malformed.iter().map(|malformed| &malformed.call.2);
+    let parties = Parties::of(context, &snapshot, scope, &records, payers, authorized).await?;
+    let mut rated = Rated::default();
+    for Numbered { position, call: (brought, rejection, payer) } in malformed {
+        let call = refused(brought, rejection, &parties, &payer);
+        rated.rejected.push(Numbered { position, call });
+    }
     let mut calls = Vec::with_capacity(records.len());
     let mut tariffs = HashSet::new();
-    for Numbered { position, call: record } in records {
-        let authorized = authorized.get(&record.reported.call_id);
-        match Sided::of(record, &parties, authorized) {
+    for Numbered { position, call: (record, brought) } in records {
+        match Sided::of(record, &parties, authorized.get(&brought.record.call_id)) {
             Ok(call) => {
                 for party in std::iter::once(call.originator).chain(call.terminator) {
                     if let Pricing::Tariffs(of_party) = party.pricing {
                         tariffs.insert(of_party);
                     }
                 }
-                calls.push(Numbered { position, call });
+                calls.push(Numbered { position, call: (call, brought) });
             }
-            Err((call_id, rejection)) => rated.reject(position, call_id, rejection),
+            Err((rejection, payer)) => {
+                let call = refused(brought, rejection, &parties, &payer);
+                rated.rejected.push(Numbered { position, call });
+            }
         }
     }
     let decks = Rater::load(&context.db, &context.decks, &snapshot, tariffs).await?;
-    for Numbered { position, call } in calls {
-        let call_id = call.reported.call_id.clone();
+    for Numbered { position, call: (call, brought) } in calls {
         let said = call.said;
         match call.price(&decks, &snapshot) {
             Ok(call) => {
-                rated.calls.push(Numbered { position, call: Incoming { call, said } });
+                rated.calls.push(Numbered { position, call: Incoming { call, said, brought } });
             }
             Err((call, rejection)) => {
-                let call = Some(Box::new(Incoming { call, said }));
-                let call = Refused { call_id, rejection, call };
+                let payer = Some(call.originator);
+                let call = Some(Box::new((call, said)));
+                let call = Refused { brought, rejection, call, payer, is_kept: true };
                 rated.rejected.push(Numbered { position, call });
             }
         }
     }
     Ok(rated)
+}
+
+/// A record that cannot be made a call of.
+fn refused(
+    brought: Brought,
+    rejection: Rejection,
+    parties: &Parties<'_>,
+    payer: &Payer,
+) -> Refused {
+    let payer = parties.payer(payer);
+    let is_kept = payer.is_some() || parties.may_bring_anybodys();
+    Refused { brought, rejection, call: None, payer, is_kept }
 }
 
 /// A call whose two sides are known.
@@ -155,13 +175,13 @@ impl Sided {
         mut record: Record,
         parties: &Parties<'_>,
         authorized: Option<&ActiveCall>,
-    ) -> Result<Self, (String, Rejection)> {
+    ) -> Result<Self, (Rejection, Payer)> {
         match parties.sides(&mut record, authorized) {
             Ok((originator, terminator)) => {
                 let said = record.said;
                 Ok(Self { reported: record.reported, originator, terminator, said })
             }
-            Err(rejection) => Err((record.reported.call_id, rejection)),
+            Err(rejection) => Err((rejection, Payer::of_record(record))),
         }
     }
 
@@ -244,8 +264,17 @@ impl Delivery {
 
     /// The switch's ids of all calls.
     pub(crate) fn call_ids(&self) -> impl Iterator<Item = &str> {
-        let fine = self.rated.calls.iter().map(|call| call.call.call.reported.call_id.as_str());
-        fine.chain(self.rated.rejected.iter().map(|rejected| rejected.call.call_id.as_str()))
+        self.brought().map(|brought| brought.record.call_id.as_str())
+    }
+
+    /// What is brought again of the unrated calls, by their ids.
+    pub(crate) fn brought_again(&self) -> impl Iterator<Item = i64> {
+        self.brought().filter_map(|brought| brought.kept_as)
+    }
+
+    fn brought(&self) -> impl Iterator<Item = &Brought> {
+        let fine = self.rated.calls.iter().map(|call| &call.call.brought);
+        fine.chain(self.rated.rejected.iter().map(|rejected| &rejected.call.brought))
     }
 
     /// How many calls may go into the books.

@@ -39,6 +39,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0008" "what_expires",
     "0009" "authorised_rates",
     "0012" "uniquehashes",
+    "0015" "unrated_calls",
 );
 
 /// Those of PostgreSQL, ascending.
@@ -54,6 +55,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0009" "authorised_rates",
     "0012" "uniquehashes",
     "0014" "no_statistics_of_secrets",
+    "0015" "unrated_calls",
 );
 
 /// The number that some digits write.

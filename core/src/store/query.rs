@@ -41,6 +41,8 @@ pub(crate) enum Sequence {
     Changes,
     /// Of `api_keys`.
     ApiKeys,
+    /// Of `unrated_calls`.
+    UnratedCalls,
 }
 
 impl Sequence {
@@ -62,6 +64,7 @@ impl Sequence {
             Self::ActiveCalls => "active_calls",
             Self::Changes => "changes",
             Self::ApiKeys => "api_keys",
+            Self::UnratedCalls => "unrated_calls",
         }
     }
 }
@@ -77,6 +80,8 @@ pub(crate) enum Value {
     Text(String),
     /// `NUMERIC`, or canonical text where there is none.
     Decimal(Decimal),
+    /// `BYTEA`, or `BLOB`.
+    Bytes(Vec<u8>),
 }
 
 impl From<bool> for Value {
@@ -102,6 +107,11 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(value: String) -> Self {
         Self::Text(value)
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(value)
     }
 }
 impl From<Decimal> for Value {
