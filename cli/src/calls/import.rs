@@ -23,6 +23,7 @@ use tollbook_proto::v1::{
     calls_service_client::CallsServiceClient,
 };
 
+use super::unrated;
 use crate::{
     client::{connect, said},
     config::Config,
@@ -382,6 +383,9 @@ impl Reader {
             decimal(report.price.as_ref()),
             decimal(report.self_cost.as_ref()),
         )?;
+        if report.unrated > 0 {
+            unrated::advice(report.unrated)?;
+        }
         Ok(count > 0)
     }
 }

@@ -149,7 +149,10 @@ impl Service {
         let authorized = store::under_way(&self.0.db, &[&record.call_id]).await?;
         let call_id = record.call_id.clone();
         let brought = match authorized.get(&call_id) {
-            Some(active) => Brought::completed(&record, completed(record.clone(), active.clone())),
+            Some(active) => {
+                let record_as_sent = record.clone();
+                Brought::completed(record_as_sent, completed(record, active.clone()))
+            }
             None => record.into(),
         };
         let batch = vec![Numbered { position: 1, call: brought }];

@@ -26,36 +26,45 @@ pub(crate) struct Brought {
     pub(crate) record: CallRecord,
     /// The unrated call that is brought again by somebody; `None` if a switch brings it.
     pub(crate) kept_as: Option<i64>,
-    /// What tells it from other records of its call id, where the record alone does not.
-    fingerprint: Option<String>,
+    identity: Identity,
+}
+
+/// What tells a record from others of its call id.
+#[derive(Clone)]
+enum Identity {
+    /// What it says.
+    Record,
+    /// What the switch sent, before that was completed: it is the same however often it is sent.
+    Sent(Box<CallRecord>),
+    /// As an unrated call it has been told from them already.
+    Known(String),
 }
 
 impl From<CallRecord> for Brought {
     fn from(record: CallRecord) -> Self {
-        Self { record, kept_as: None, fingerprint: None }
+        Self { record, kept_as: None, identity: Identity::Record }
     }
 }
 
 impl Brought {
-    /// A record that says more than what the switch sent, which is the same however often it is sent.
-    pub(crate) fn completed(sent: &CallRecord, record: CallRecord) -> Self {
-        Self { record, kept_as: None, fingerprint: Some(fingerprint(sent)) }
+    /// A record that says more than what the switch sent.
+    pub(crate) fn completed(sent: CallRecord, record: CallRecord) -> Self {
+        Self { record, kept_as: None, identity: Identity::Sent(Box::new(sent)) }
     }
 
     /// An unrated call, brought again.
     fn again(id: i64, fingerprint: String, record: CallRecord) -> Self {
-        Self { record, kept_as: Some(id), fingerprint: Some(fingerprint) }
+        Self { record, kept_as: Some(id), identity: Identity::Known(fingerprint) }
     }
 
     fn fingerprint(&self) -> String {
-        self.fingerprint.clone().unwrap_or_else(|| fingerprint(&self.record))
+        let record = match &self.identity {
+            Identity::Record => &self.record,
+            Identity::Sent(sent) => sent,
+            Identity::Known(fingerprint) => return fingerprint.clone(),
+        };
+        hex::encode(&Sha256::digest(record.encode_to_vec())[..16])
     }
-}
-
-/// What tells a record from others under its call id.
-fn fingerprint(record: &CallRecord) -> String {
-    let digest = Sha256::digest(record.encode_to_vec());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Unrated calls that are in the table, with the reasons that they have there.
