@@ -163,6 +163,34 @@ mod tests {
         assert_eq!(unsaid, Relation::Differs("disposition"));
     }
 
+    #[test]
+    fn a_record_says_no_more_than_a_call_that_was_answered_for_as_long() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let record = |seconds: i64| CallRecord {
+            call_id: "1700000000.7".to_owned(),
+            start_time: at(1_700_000_000),
+            billsec_ms: Some(seconds * 1_000),
+            destination: "061234567".to_owned(),
+            originator: "nobody".to_owned(),
+            ..CallRecord::default()
+        };
+        let (answered, busy) = (call(60, |_| {}), call(0, |_| {}));
+        for new in [
+            record(60),
+            record(61),
+            record(0),
+            // The time zone was another one.
+            CallRecord { start_time: at(1_700_000_000 - 7_200), ..record(60) },
+            // Nobody can tell what it says.
+            CallRecord { start_time: None, ..record(90) },
+        ] {
+            assert!(covers(&answered, &new), "{new:?}");
+        }
+        let next_week = CallRecord { start_time: at(1_700_604_800), ..record(60) };
+        assert!(!covers(&answered, &record(90)) && !covers(&answered, &next_week));
+        assert!(covers(&busy, &record(0)) && !covers(&busy, &record(60)));
+    }
+
     /// The repeat of a call's end, which was completed by its authorisation when it came first.
     #[test]
     fn what_a_record_leaves_out_is_no_difference() {
