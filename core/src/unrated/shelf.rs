@@ -77,6 +77,8 @@ impl Shelf {
         for reason in reasons {
             measure::unrated(reason_name(reason), counts.get(&reason).copied().unwrap_or_default());
         }
+        // So that the first one that is lost is seen to be one more.
+        measure::unrated_dropped(0);
     }
 }
 
