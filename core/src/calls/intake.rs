@@ -320,13 +320,12 @@ impl<'a> Books<'a, '_> {
     /// Counts a record that cannot be taken as a duplicate, or says why it cannot.
     fn refuse(&mut self, place: usize, refused: &Refused) -> Result<(), Rejection> {
         // What is in the books needs no rate any more, nor users who are gone since.
-        let relation = match refused.call.as_deref() {
-            Some((call, said)) => self.relation(call, *said),
-            None => {
-                let record = &refused.brought.record;
-                let known = self.present(&record.call_id);
-                known.filter(|known| known::covers(known, record)).map(|_| Relation::Same)
-            }
+        let relation = if let Some((call, said)) = refused.call.as_deref() {
+            self.relation(call, *said)
+        } else {
+            let record = &refused.brought.record;
+            let known = self.present(&record.call_id);
+            known.filter(|known| known::covers(known, record)).map(|_| Relation::Same)
         };
         match relation {
             Some(Relation::Same) => {

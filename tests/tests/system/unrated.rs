@@ -379,13 +379,13 @@ async fn lists_and_sums_have_filters() {
 async fn there_is_room_for_so_many_and_the_rest_is_counted() {
     on_both(|data| async move {
         let books = Books::open(&data).await;
-        let token = books.token.clone();
+        let secret = books.token.clone();
         drop(books);
         let environment =
             [("TOLLBOOK_METRICS_ADDR", "127.0.0.1:0"), ("TOLLBOOK_UNRATED_CALLS", "3")];
         let server = Server::start_part(&data, "serve", &environment);
-        let admin = bearer(server.channel().await, &token);
-        let books = Books { server, admin, token };
+        let admin = bearer(server.channel().await, &secret);
+        let books = Books { server, admin, token: secret };
 
         let calls = |ids: std::ops::Range<i32>| {
             vec![ids.map(|n| minute(&format!("x-{n}"), "99912345")).collect()]
