@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// period, all of them
     #[arg(long, conflicts_with = "side")]
     unrated: bool,
-    /// Only those that could not be billed for this reason, for example NO_RATE
+    /// Only those that could not be billed for this reason, for example `NO_RATE`
     #[arg(long, requires = "unrated", value_parser = reason)]
     reason: Option<CallRejection>,
     /// Say what would change, and change nothing

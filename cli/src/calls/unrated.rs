@@ -42,7 +42,7 @@ pub(crate) struct Args {
 /// Which unrated calls are meant.
 #[derive(clap::Args)]
 struct FilterArgs {
-    /// Only those with this reason, for example NO_RATE
+    /// Only those with this reason, for example `NO_RATE`
     #[arg(long, value_parser = reason)]
     reason: Option<CallRejection>,
     /// Only calls of the user with this id

@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn summary(record: &CallRecord) -> (i64, i64, Disposition) {
-        let reported = read(&record).unwrap().reported;
+        let reported = read(record).unwrap().reported;
         (reported.duration, reported.billsec, reported.disposition)
     }
 
