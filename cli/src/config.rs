@@ -192,6 +192,8 @@ pub(crate) struct Config {
     pub(crate) statement_timeout: u32,
     /// How long what is under way may take once the server was asked to stop, in seconds.
     pub(crate) stop_timeout: u32,
+    /// How many calls that cannot be billed are kept.
+    pub(crate) unrated_calls: u32,
     /// How often balances are looked at for warnings, in seconds.
     pub(crate) warning_interval: u32,
     /// What is to be said once there is a log.
@@ -232,6 +234,7 @@ impl Default for Config {
             mail_from: None,
             statement_timeout: 30,
             stop_timeout: 30,
+            unrated_calls: 1_000_000,
             warning_interval: 15,
             remarks: Vec::new(),
         }

@@ -79,7 +79,10 @@ enum Command {
     Generate(Generate),
     /// Rate a call, and explain its price
     Rate(rate::Args),
-    /// Price stored calls again, by the tariffs of today
+    /// Show calls that could not be billed, or delete some
+    #[command(subcommand)]
+    Calls(calls::Command),
+    /// Price calls again, by the tariffs of today: stored ones, or those that could not be billed
     Rerate(calls::rerate::Args),
     /// Print the legacy methods of the dialect, as Markdown
     Methods,
@@ -157,6 +160,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(Import::List(args)) => rates::imports::list(&config, &args).await,
         Command::Import(Import::Undo(args)) => return rates::imports::undo(&config, &args).await,
         Command::Profiles(command) => profiles::run(&config, *command).await,
+        Command::Calls(command) => return calls::run(&config, command).await,
         Command::Generate(Generate::Calls(args)) => calls::generate::run(&config, args).await,
         Command::Rerate(args) => calls::rerate::run(&config, &args).await,
         Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,

@@ -91,6 +91,7 @@ async fn open(config: &Config) -> anyhow::Result<Core> {
         set_up,
         vault: config.vault()?,
         statement_timeout: Duration::from_secs(config.statement_timeout.into()),
+        unrated_calls: config.unrated_calls.into(),
         stop_timeout: Duration::from_secs(config.stop_timeout.into()),
     };
     let core =

@@ -11,6 +11,7 @@ use crate::{
     store::{Db, Tx},
     tariffs::{self, Names},
     tasks::Tasks,
+    unrated::Shelf,
     users::directory::Directory,
     writer::Writer,
 };
@@ -28,6 +29,7 @@ pub(crate) struct Context {
     /// What changes something, until it is done.
     pub(crate) tasks: Tasks,
     pub(crate) sorted_calls: SortedLists,
+    pub(crate) unrated: Arc<Shelf>,
 }
 
 impl Context {

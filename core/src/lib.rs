@@ -50,6 +50,7 @@ mod tasks;
 mod text;
 mod tidy;
 mod trace;
+mod unrated;
 mod users;
 mod vault;
 mod warnings;
@@ -81,6 +82,7 @@ use changes::{Change, Credential, Origin};
 use context::Context;
 use server::Server;
 use tasks::Tasks;
+use unrated::Shelf;
 use users::directory::Directory;
 use writer::Writer;
 
@@ -94,6 +96,8 @@ pub struct Options {
     /// How long a statement may take on PostgreSQL; those that work through a whole table may
     /// take longer.
     pub statement_timeout: Duration,
+    /// How many calls that cannot be billed are kept.
+    pub unrated_calls: i64,
     /// How long calls that are under way may take once the server was asked to stop.
     pub stop_timeout: Duration,
 }
@@ -104,6 +108,7 @@ impl Default for Options {
             set_up: SetUp::default(),
             vault: Vault::default(),
             statement_timeout: Duration::from_secs(30),
+            unrated_calls: 1_000_000,
             stop_timeout: tollbook_net::DRAIN_TIMEOUT,
         }
     }
@@ -144,6 +149,8 @@ impl Core {
         }
         let directory = Arc::new(Directory::new(db.clone()));
         let decks = Arc::default();
+        let unrated = Arc::new(Shelf::new(options.unrated_calls));
+        unrated.count(&db).await?;
         let writer = Writer::start(writer::Resources {
             db: db.clone(),
             catalog: Arc::clone(&catalog),
@@ -151,6 +158,7 @@ impl Core {
             decks: Arc::clone(&decks),
             pools: Arc::default(),
             held: Arc::default(),
+            unrated: Arc::clone(&unrated),
         })?;
         let context = Arc::new(Context {
             catalog,
@@ -162,6 +170,7 @@ impl Core {
             destinations: tariffs::Names::default(),
             tasks: Tasks::default(),
             sorted_calls: calls::sorted::SortedLists::default(),
+            unrated,
             db,
         });
         context.prepare_decks().await?;
@@ -169,6 +178,7 @@ impl Core {
             tokio::spawn(live::watch(Arc::downgrade(&context)));
             tokio::spawn(tidy::watch(Arc::downgrade(&context)));
         }
+        tokio::spawn(unrated::watch(Arc::downgrade(&context)));
         tokio::spawn(measure::watch(Arc::downgrade(&context)));
         let server = server::build(&context)?;
         if let Some(token) = credentials.as_ref().and_then(|credentials| credentials.token) {

@@ -65,6 +65,17 @@ pub(crate) fn calls(taken: &Taken) {
     }
 }
 
+/// There are so many unrated calls of a reason, in the database and not by this core alone.
+pub(crate) fn unrated(reason: &'static str, calls: i64) {
+    let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+    gauge!("tollbook_unrated_calls", "reason" => reason).set(calls);
+}
+
+/// There was no room for so many more.
+pub(crate) fn unrated_dropped(calls: u64) {
+    counter!("tollbook_unrated_calls_dropped_total").increment(calls);
+}
+
 /// A call was authorised, or refused.
 pub(crate) fn authorization(code: RejectCode) {
     let code = i32::from(code).to_string();
@@ -82,6 +93,7 @@ pub(crate) async fn watch(context: Weak<Context>) {
         let (open, idle) = context.db.connections();
         gauge!("tollbook_database_connections", "state" => "open").set(open);
         gauge!("tollbook_database_connections", "state" => "idle").set(idle);
+        context.unrated.show();
         drop(context);
         tokio::time::sleep(GAUGE_INTERVAL).await;
     }

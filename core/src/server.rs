@@ -21,7 +21,9 @@ use tollbook_proto::v1::{
     routing_groups_service_server::RoutingGroupsServiceServer,
     sessions_service_server::SessionsServiceServer, settings_service_server::SettingsServiceServer,
     statistics_service_server::StatisticsServiceServer,
-    tariffs_service_server::TariffsServiceServer, users_service_server::UsersServiceServer,
+    tariffs_service_server::TariffsServiceServer,
+    unrated_calls_service_server::UnratedCallsServiceServer,
+    users_service_server::UsersServiceServer,
 };
 use tonic::{service::Routes, transport::ServerTlsConfig};
 use tower::Layer;
@@ -37,7 +39,7 @@ use crate::{
     error::{Error, Result},
     incoming::Incoming,
     ledger, live, managers, payments, points, pools, profiles, rating, routing_groups, settings,
-    stats, tariffs, users, warnings,
+    stats, tariffs, unrated, users, warnings,
 };
 
 /// How many connections there are at once, and how patient the server is with each.
@@ -152,6 +154,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
         .add_service(ImportProfilesServiceServer::new(profiles::Service(context.clone())))
         .add_service(CallsServiceServer::new(calls::Service(context.clone())))
+        .add_service(UnratedCallsServiceServer::new(unrated::Service(context.clone())))
         .add_service(LiveCallsServiceServer::new(live::Service(context.clone())))
         .add_service(StatisticsServiceServer::new(stats::Service(context.clone())))
         .add_service(BalanceWarningsServiceServer::new(warnings::Service(context.clone())))

@@ -20,7 +20,7 @@ use tollbook_proto::v1::{
     calls_service_client::CallsServiceClient, import_profile,
 };
 
-use super::flags::Flags;
+use super::{flags::Flags, unrated};
 use crate::{
     client::{connect, said},
     config::Config,
@@ -270,6 +270,9 @@ impl Reader {
             decimal(report.price.as_ref()),
             decimal(report.self_cost.as_ref()),
         )?;
+        if report.unrated > 0 {
+            unrated::advice(report.unrated)?;
+        }
         Ok(count > 0)
     }
 }

@@ -1,11 +1,31 @@
-//! Calls: importing the files that switches write, rating stored ones again, and making up
-//! traffic to try things with.
+//! Calls: importing the files that switches write, rating stored ones again, those that could not be
+//! billed, and making up traffic to try things with.
 
 pub(crate) mod flags;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod rerate;
 pub(crate) mod traffic;
+mod unrated;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::config::Config;
+
+/// `tollbook calls …`.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Calls that could not be billed: list them, count them, delete some
+    Unrated(unrated::Args),
+}
+
+pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Unrated(args) => unrated::run(config, args).await,
+    }
+}
 
 /// The columns of Tollbook's own files, and the names that a header may use. Times are in
 /// RFC 3339 or as `2026-11-24 21:34:51`, durations in seconds.

@@ -1,12 +1,16 @@
-//! `tollbook rerate`: prices stored calls again, by the tariffs of today.
+//! `tollbook rerate`: prices calls again, by the tariffs of today: stored ones, or with `--unrated`
+//! those that could not be billed.
 
 use anyhow::Context;
 use clap::ValueEnum;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use tollbook_proto::v1::{
-    RerateCallsRequest, RerateSide, calls_service_client::CallsServiceClient,
+    CallRejection, RateUnratedCallsRequest, RerateCallsRequest, RerateSide, UnratedCallFilter,
+    calls_service_client::CallsServiceClient,
+    unrated_calls_service_client::UnratedCallsServiceClient,
 };
 
+use super::unrated::{reason, reason_name};
 use crate::{
     client::{connect, said},
     config::Config,
@@ -17,11 +21,11 @@ use crate::{
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Calls that began then or later, for example 2026-11-01 or 2026-11-01T08:00:00
-    #[arg(long)]
-    from: String,
+    #[arg(long, required_unless_present = "unrated")]
+    from: Option<String>,
     /// Calls that began before or in this second; a day alone counts to its end
-    #[arg(long)]
-    till: String,
+    #[arg(long, required_unless_present = "unrated")]
+    till: Option<String>,
     /// The time zone of both
     #[arg(long, default_value = "UTC")]
     time_zone: String,
@@ -31,6 +35,13 @@ pub(crate) struct Args {
     /// Only what originators pay, or what terminators earn [default: both]
     #[arg(long, value_enum)]
     side: Option<Side>,
+    /// Bring those into the books that could not be billed, as far as they can be now; without a
+    /// period, all of them
+    #[arg(long, conflicts_with = "side")]
+    unrated: bool,
+    /// Only those that could not be billed for this reason, for example `NO_RATE`
+    #[arg(long, requires = "unrated", value_parser = reason)]
+    reason: Option<CallRejection>,
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -44,9 +55,15 @@ enum Side {
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let zone = time_zone(&args.time_zone)?;
+    let at =
+        |text: &Option<String>, end| text.as_deref().map(|text| time(text, &zone, end)).transpose();
+    let (from, till) = (at(&args.from, false)?, at(&args.till, true)?);
+    if args.unrated {
+        return rate_unrated(config, args, from, till).await;
+    }
     let request = RerateCallsRequest {
-        from: Some(time(&args.from, &zone, false)?),
-        till: Some(time(&args.till, &zone, true)?),
+        from,
+        till,
         user_id: args.user,
         side: match args.side {
             None => RerateSide::Unspecified,
@@ -70,13 +87,48 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Says what became of calls that could not be billed.
+async fn rate_unrated(
+    config: &Config,
+    args: &Args,
+    from: Option<prost_types::Timestamp>,
+    till: Option<prost_types::Timestamp>,
+) -> anyhow::Result<()> {
+    let reason = args.reason.unwrap_or_default().into();
+    let filter = UnratedCallFilter { reason, user_id: args.user, from, till };
+    let request = RateUnratedCallsRequest { filter: Some(filter), dry_run: args.dry_run };
+    let mut core = UnratedCallsServiceClient::new(connect(config).await?);
+    let report = core.rate_unrated_calls(request).await.map_err(said)?.into_inner();
+    let stay: i64 = report.unrated.iter().map(|count| count.calls).sum();
+    let known = match report.known {
+        0 => String::new(),
+        known => format!(" {known} were in the books already,"),
+    };
+    say!(
+        "{} unrated calls: {} rated,{known} {stay} stay unrated; price {}, self-cost {}{}",
+        report.examined,
+        report.rated,
+        decimal(report.price.as_ref()),
+        decimal(report.self_cost.as_ref()),
+        if args.dry_run { " - nothing was changed" } else { "" }
+    )?;
+    for count in &report.unrated {
+        say!("  {} {}", reason_name(count.reason()), count.calls)?;
+    }
+    Ok(())
+}
+
 /// A change with its sign.
 fn signed(change: &str) -> String {
     if change.starts_with('-') { change.to_owned() } else { format!("+{change}") }
 }
 
 /// A time; a day alone is its beginning or its end.
-fn time(text: &str, zone: &TimeZone, end: bool) -> anyhow::Result<prost_types::Timestamp> {
+pub(super) fn time(
+    text: &str,
+    zone: &TimeZone,
+    end: bool,
+) -> anyhow::Result<prost_types::Timestamp> {
     let seconds = if let Ok(time) = text.parse::<Timestamp>() {
         time.as_second()
     } else {

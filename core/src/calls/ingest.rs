@@ -10,11 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use tollbook_proto::v1::CallRecord;
-
 use super::{
     Call, Leg, Rejection, Reported, Side,
-    parties::{Parties, Party, Pricing},
+    parties::{Parties, Party, Payer, Pricing},
     places::Places,
     record::{self, Record, Said},
 };
@@ -29,6 +27,7 @@ use crate::{
     live::{self, ActiveCall},
     points::SideTariffs,
     rating::{CallTime, Offer, Rater},
+    unrated::Brought,
 };
 
 /// A call on its way in, with its position among those that were sent.
@@ -45,44 +44,32 @@ pub(crate) struct Rated {
     pub(super) rejected: Vec<Numbered<Refused>>,
 }
 
-impl Rated {
-    fn reject(&mut self, position: i64, ids: Ids, rejection: Rejection) {
-        self.rejected.push(Numbered { position, call: Refused { ids, rejection, call: None } });
-    }
-}
-
-/// The ids that a record has.
-#[derive(Clone)]
-pub(super) struct Ids {
-    /// Of the call.
-    pub(super) call: String,
-    /// Of the record alone; empty: none.
-    pub(super) record: String,
-}
-
 /// A call that may go into the books.
 pub(super) struct Incoming {
     pub(super) call: Call,
-    /// Under which it is a call of its own where another call has its id; empty: it has none.
-    pub(super) record_id: String,
     pub(super) said: Said,
+    pub(super) brought: Brought,
 }
 
 /// A record that may not.
 pub(super) struct Refused {
-    pub(super) ids: Ids,
+    pub(super) brought: Brought,
     pub(super) rejection: Rejection,
     /// The call, where only its price is missing.
-    pub(super) call: Option<Box<Incoming>>,
+    pub(super) call: Option<Box<(Call, Said)>>,
+    /// Who would pay, if it is somebody whose calls the sender may bring.
+    pub(super) payer: Option<UserId>,
+    /// Whether it is kept as an unrated call. A manager of assigned users has no say about others.
+    pub(super) is_kept: bool,
 }
 
 /// Checks and rates a batch. `scope` says whose calls the sender may bring.
 pub(crate) async fn rate(
     context: &Context,
     scope: Scope,
-    batch: Vec<Numbered<CallRecord>>,
+    batch: Vec<Numbered<Brought>>,
 ) -> Result<Rated> {
-    let ids: Vec<&str> = batch.iter().map(|record| record.call.call_id.as_str()).collect();
+    let ids: Vec<&str> = batch.iter().map(|brought| brought.call.record.call_id.as_str()).collect();
     let authorized = live::store::under_way(&context.db, &ids).await?;
     rate_authorized(context, scope, batch, &authorized).await
 }
@@ -91,18 +78,17 @@ pub(crate) async fn rate(
 pub(crate) async fn rate_authorized(
     context: &Context,
     scope: Scope,
-    batch: Vec<Numbered<CallRecord>>,
+    batch: Vec<Numbered<Brought>>,
     authorized: &HashMap<String, ActiveCall>,
 ) -> Result<Rated> {
     let snapshot = context.catalog.load_full();
-    let mut rated = Rated::default();
     let mut records = Vec::with_capacity(batch.len());
+    let mut malformed = Vec::new();
     let mut places = Places::new(&snapshot.points);
     let latest = clock::now() + live::CLOCK_SKEW;
-    for Numbered { position, call } in batch {
-        let ids = Ids { call: call.call_id.clone(), record: call.record_id.clone() };
-        let authorized = authorized.get(&call.call_id);
-        let record = record::read(call).and_then(|mut record| {
+    for Numbered { position, call: brought } in batch {
+        let authorized = authorized.get(&brought.record.call_id);
+        let record = record::read(&brought.record).and_then(|mut record| {
             places.settle(&mut record, authorized)?;
             // What was authorised began by our clock, of which the switch's durations know nothing.
             if authorized.is_none() && record.reported.ends_after(latest) {
@@ -114,38 +100,49 @@ pub(crate) async fn rate_authorized(
             Ok(record)
         });
         match record {
-            Ok(call) => records.push(Numbered { position, call }),
-            Err(rejection) => rated.reject(position, ids, rejection),
+            Ok(record) => records.push(Numbered { position, call: (record, brought) }),
+            Err(rejection) => {
+                let from = Payer::of(&brought.record, &mut places);
+                malformed.push(Numbered { position, call: (brought, rejection, from) });
+            }
         }
     }
-    let parties = Parties::of(context, &snapshot, scope, &records, authorized).await?;
+    let payers = malformed.iter().map(|malformed| &malformed.call.2);
+    let parties = Parties::of(context, &snapshot, scope, &records, payers, authorized).await?;
+    let mut rated = Rated::default();
+    for Numbered { position, call: (brought, rejection, payer) } in malformed {
+        let call = refused(brought, rejection, &parties, &payer);
+        rated.rejected.push(Numbered { position, call });
+    }
     let mut calls = Vec::with_capacity(records.len());
     let mut tariffs = HashSet::new();
-    for Numbered { position, call: record } in records {
-        let authorized = authorized.get(&record.reported.call_id);
-        match Sided::of(record, &parties, authorized) {
+    for Numbered { position, call: (record, brought) } in records {
+        match Sided::of(record, &parties, authorized.get(&brought.record.call_id)) {
             Ok(call) => {
                 for party in std::iter::once(call.originator).chain(call.terminator) {
                     if let Pricing::Tariffs(of_party) = party.pricing {
                         tariffs.insert(of_party);
                     }
                 }
-                calls.push(Numbered { position, call });
+                calls.push(Numbered { position, call: (call, brought) });
             }
-            Err((ids, rejection)) => rated.reject(position, ids, rejection),
+            Err((rejection, payer)) => {
+                let call = refused(brought, rejection, &parties, &payer);
+                rated.rejected.push(Numbered { position, call });
+            }
         }
     }
     let decks = Rater::load(&context.db, &context.decks, &snapshot, tariffs).await?;
-    for Numbered { position, call } in calls {
-        let ids = Ids { call: call.reported.call_id.clone(), record: call.record_id.clone() };
-        let (record_id, said) = (call.record_id.clone(), call.said);
+    for Numbered { position, call: (call, brought) } in calls {
+        let said = call.said;
         match call.price(&decks, &snapshot) {
             Ok(call) => {
-                rated.calls.push(Numbered { position, call: Incoming { call, record_id, said } });
+                rated.calls.push(Numbered { position, call: Incoming { call, said, brought } });
             }
             Err((call, rejection)) => {
-                let call = Some(Box::new(Incoming { call, record_id, said }));
-                let call = Refused { ids, rejection, call };
+                let payer = Some(call.originator);
+                let call = Some(Box::new((call, said)));
+                let call = Refused { brought, rejection, call, payer, is_kept: true };
                 rated.rejected.push(Numbered { position, call });
             }
         }
@@ -153,10 +150,21 @@ pub(crate) async fn rate_authorized(
     Ok(rated)
 }
 
+/// A record that cannot be made a call of.
+fn refused(
+    brought: Brought,
+    rejection: Rejection,
+    parties: &Parties<'_>,
+    payer: &Payer,
+) -> Refused {
+    let payer = parties.payer(payer);
+    let is_kept = payer.is_some() || parties.may_bring_anybodys();
+    Refused { brought, rejection, call: None, payer, is_kept }
+}
+
 /// A call whose two sides are known.
 struct Sided {
     reported: Reported,
-    record_id: String,
     originator: Party,
     terminator: Option<Party>,
     said: Said,
@@ -167,16 +175,13 @@ impl Sided {
         mut record: Record,
         parties: &Parties<'_>,
         authorized: Option<&ActiveCall>,
-    ) -> Result<Self, (Ids, Rejection)> {
+    ) -> Result<Self, (Rejection, Payer)> {
         match parties.sides(&mut record, authorized) {
             Ok((originator, terminator)) => {
-                let Record { reported, record_id, said, .. } = record;
-                Ok(Self { reported, record_id, originator, terminator, said })
+                let Record { reported, said, .. } = record;
+                Ok(Self { reported, originator, terminator, said })
             }
-            Err(rejection) => {
-                let ids = Ids { call: record.reported.call_id, record: record.record_id };
-                Err((ids, rejection))
-            }
+            Err(rejection) => Err((rejection, Payer::of_record(record))),
         }
     }
 
@@ -259,14 +264,20 @@ impl Delivery {
 
     /// The switch's ids of all calls, and of the records that have one of their own.
     pub(crate) fn call_ids(&self) -> impl Iterator<Item = &str> {
-        let fine = self.rated.calls.iter().map(|Numbered { call, .. }| {
-            [call.call.reported.call_id.as_str(), call.record_id.as_str()]
+        let ids = self.brought().flat_map(|brought| {
+            [brought.record.call_id.as_str(), brought.record.record_id.as_str()]
         });
-        let rejected = self.rated.rejected.iter();
-        let rejected = rejected.map(|Numbered { call: Refused { ids, .. }, .. }| {
-            [ids.call.as_str(), ids.record.as_str()]
-        });
-        fine.chain(rejected).flatten().filter(|id| !id.is_empty())
+        ids.filter(|id| !id.is_empty())
+    }
+
+    /// What is brought again of the unrated calls, by their ids.
+    pub(crate) fn brought_again(&self) -> impl Iterator<Item = i64> {
+        self.brought().filter_map(|brought| brought.kept_as)
+    }
+
+    fn brought(&self) -> impl Iterator<Item = &Brought> {
+        let fine = self.rated.calls.iter().map(|call| &call.call.brought);
+        fine.chain(self.rated.rejected.iter().map(|rejected| &rejected.call.brought))
     }
 
     /// How many calls may go into the books.

@@ -1,30 +1,36 @@
 //! What goes into the books of the calls that are brought: each once, at its price, to the charge of
 //! its users.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::tz::TimeZone;
+
+use tollbook_proto::v1::{CallRecord, CallRejection};
 
 use super::{
     Call, Rejection, Side,
     ingest::{Delivery, Incoming, Numbered, Refused, leg_at},
     known::{self, Relation},
-    places, store,
+    places,
+    record::Said,
+    store,
 };
 use crate::{
     changes::{self, Change, Origin},
+    context::Context,
     error::Result,
     ids::{EntryId, UserId},
     ledger::{
-        Entry, Kind,
+        self, Entry, Kind,
         posting::{self, Posted, Posting},
         store::Accounts,
     },
-    live::{ActiveCall, ActiveCalls},
+    live::{self, ActiveCall, ActiveCalls},
     money::Money,
     points::Points,
     stats::rollup::Rollup,
     store::{Row, Tx},
+    unrated::{self, Kept},
 };
 
 /// What became of a batch.
@@ -38,16 +44,21 @@ pub(crate) struct Taken {
     pub(crate) merged: i64,
     /// By position.
     pub(crate) rejected: Vec<Numbered<(String, Rejection)>>,
+    /// How many of the rejected are kept as unrated calls.
+    pub(crate) kept: i64,
+    /// Of unrated calls that were brought again, why they stay what they are.
+    pub(crate) unrated: Vec<CallRejection>,
 }
 
 impl Taken {
-    fn reject(&mut self, position: i64, call_id: String, rejection: Rejection) {
-        self.rejected.push(Numbered { position, call: (call_id, rejection) });
-    }
-
     /// Whether it changes anything.
     fn is_empty(&self) -> bool {
         self.stored.is_empty() && self.replaced.is_empty()
+    }
+
+    /// The calls that went into the books.
+    pub(crate) fn in_the_books(&self) -> impl Iterator<Item = &Call> {
+        self.stored.iter().chain(self.replaced.iter().map(|(_, call)| call))
     }
 }
 
@@ -58,18 +69,20 @@ pub(crate) struct Intake<'a> {
     taken: Vec<Taken>,
     /// What is posted for the calls that are stored.
     pub(crate) charges: Vec<Posting>,
+    unrated: unrated::Outcome<'a>,
 }
 
 impl<'a> Intake<'a> {
     /// Sorts out which calls go into the books, and what they do to balances. `known` are the calls
     /// of these ids that are there already; `active`, those under way, are over if they go into the
-    /// books.
+    /// books; `kept` are the unrated calls that are brought again.
     pub(crate) fn of(
         deliveries: &[&'a Delivery],
         known: HashMap<String, Call>,
         active: &mut ActiveCalls,
         points: &Points,
         accounts: &Accounts,
+        kept: &Kept,
     ) -> Self {
         let mut books = Books {
             known,
@@ -78,24 +91,20 @@ impl<'a> Intake<'a> {
             active,
             points,
             charges: Charges::new(accounts),
+            unrated: unrated::Outcome::default(),
         };
         for (place, Delivery { rated, .. }) in deliveries.iter().enumerate() {
             for Numbered { position, call } in &rated.calls {
-                if let Err(rejection) = books.take(place, call) {
-                    let call_id = call.call.reported.call_id.clone();
-                    books.taken[place].reject(*position, call_id, rejection);
-                }
+                books.enter(place, *position, &Read::Call(call), kept);
             }
             for Numbered { position, call } in &rated.rejected {
-                if let Err(rejection) = books.refuse(place, call) {
-                    books.taken[place].reject(*position, call.ids.call.clone(), rejection);
-                }
+                books.enter(place, *position, &Read::Refused(call), kept);
             }
             books.taken[place].rejected.sort_by_key(|rejected| rejected.position);
         }
-        let Books { taken, charges, .. } = books;
+        let Books { taken, charges, unrated, .. } = books;
         let origins = deliveries.iter().map(|delivery| &*delivery.origin).collect();
-        Self { origins, taken, charges: charges.into_postings() }
+        Self { origins, taken, charges: charges.into_postings(), unrated }
     }
 
     fn stored(&self) -> usize {
@@ -108,21 +117,52 @@ impl<'a> Intake<'a> {
 
     /// Whether there is nothing to be written.
     pub(crate) fn is_empty(&self) -> bool {
+        self.takes_nothing() && self.unrated.is_empty()
+    }
+
+    fn takes_nothing(&self) -> bool {
         self.taken.iter().all(Taken::is_empty)
     }
 
     /// Writes the calls and counts them, by the days of a time zone, under ids for them and for
-    /// their changes that were asked for. `entries` are those of the charges.
+    /// their changes that were asked for; and what could not be taken. `entries` are those of the
+    /// charges.
     pub(crate) async fn write(
         mut self,
         tx: &mut Tx,
         ids: &[Vec<Row>; 2],
         entries: &[Entry],
         zone: TimeZone,
-    ) -> Result<Vec<Taken>> {
+        unrated: &unrated::Table<'_>,
+    ) -> Result<(Vec<Taken>, unrated::Difference)> {
         if self.is_empty() {
-            return Ok(self.taken);
+            return Ok((self.taken, unrated::Difference::default()));
         }
+        let rollup = match self.takes_nothing() {
+            true => None,
+            false => Some(self.write_calls(tx, ids, entries, zone).await?),
+        };
+        let outcome = std::mem::take(&mut self.unrated);
+        let stored = self.taken.iter().flat_map(Taken::in_the_books);
+        let difference = outcome.write(tx, unrated, &self.origins, stored).await?;
+        for place in &difference.kept {
+            self.taken[*place].kept += 1;
+        }
+        // The sums come last: other cores wait for their rows.
+        if let Some(rollup) = rollup {
+            rollup.write(tx).await?;
+        }
+        Ok((self.taken, difference))
+    }
+
+    /// Writes the calls. Returns what they add up to.
+    async fn write_calls(
+        &mut self,
+        tx: &mut Tx,
+        ids: &[Vec<Row>; 2],
+        entries: &[Entry],
+        zone: TimeZone,
+    ) -> Result<Rollup> {
         let entries = Entries::of(entries);
         let mut call_ids = tx.ids(&ids[0], self.stored())?.into_iter();
         let mut rollup = Rollup::new(zone);
@@ -150,10 +190,29 @@ impl<'a> Intake<'a> {
         store::insert(tx, stored.chain(replaced().map(|(_, call)| call))).await?;
         let change_ids = tx.ids(&ids[1], changes.len())?;
         changes::record_as(tx, change_ids, &changes).await?;
-        // The sums come last: other cores wait for their rows.
-        rollup.write(tx).await?;
-        Ok(self.taken)
+        Ok(rollup)
     }
+}
+
+/// What would become of a delivery now; nothing is changed.
+pub(crate) async fn foresee(context: &Context, delivery: &Delivery) -> Result<Taken> {
+    let ids: Vec<&str> = delivery.call_ids().collect();
+    let users: BTreeSet<UserId> = delivery.parties().map(|(user, _)| user).collect();
+    let snapshot = context.catalog.load_full();
+    let mut tx = context.db.snapshot().await?;
+    let rows = [
+        Some(store::asking_for_known(ids.iter().copied())),
+        Some(live::store::asking(ids.iter().copied())),
+        Some(ledger::store::asking(users)),
+    ];
+    let [known, active, accounts] = tx.fetch_each(rows).await?;
+    let mut active = ActiveCalls::new(live::store::read_calls(&active)?);
+    let accounts = ledger::store::read_accounts(&accounts)?;
+    let again = delivery.brought_again().map(|id| (id, CallRejection::Unspecified)).collect();
+    let known = store::read_known(&known)?;
+    let points = &snapshot.points;
+    let mut intake = Intake::of(&[delivery], known, &mut active, points, &accounts, &again);
+    Ok(intake.taken.pop().unwrap_or_default())
 }
 
 /// The books as the deliveries of a batch leave them, one after the other.
@@ -167,37 +226,85 @@ struct Books<'a, 'b> {
     active: &'b mut ActiveCalls,
     points: &'b Points,
     charges: Charges<'b>,
+    unrated: unrated::Outcome<'a>,
+}
+
+/// A record that was read.
+enum Read<'a> {
+    Call(&'a Incoming),
+    Refused(&'a Refused),
 }
 
 impl<'a> Books<'a, '_> {
-    /// What a record is to the call that has its id, with that id; none: no call has. A record with
+    /// Takes a record in, or keeps it as it is.
+    fn enter(&mut self, place: usize, position: i64, record: &Read<'a>, kept: &Kept) {
+        let (brought, payer, is_kept) = match record {
+            Read::Call(incoming) => (&incoming.brought, Some(incoming.call.originator), true),
+            Read::Refused(refused) => (&refused.brought, refused.payer, refused.is_kept),
+        };
+        // Somebody has deleted it meanwhile, or billed it.
+        if brought.kept_as.is_some_and(|id| !kept.contains_key(&id)) {
+            return;
+        }
+        let done = match record {
+            Read::Call(incoming) => self.take(place, incoming),
+            Read::Refused(refused) => self.refuse(place, refused),
+        };
+        let Err(rejection) = done else {
+            self.unrated.settled.extend(brought.kept_as);
+            return;
+        };
+        if brought.kept_as.is_some() {
+            self.taken[place].unrated.push(rejection.to_proto());
+        } else {
+            let call_id = brought.record.call_id.clone();
+            let rejected = Numbered { position, call: (call_id, rejection.clone()) };
+            self.taken[place].rejected.push(rejected);
+        }
+        if is_kept {
+            self.unrated.refused.push(unrated::Refusal { brought, rejection, payer, place });
+        }
+    }
+
+    /// The call that is in the books under an id, or comes into them.
+    fn present(&self, id: &str) -> Option<&Call> {
+        let coming = self.coming.get(id);
+        let coming = coming.map(|(place, index)| &self.taken[*place].stored[*index]);
+        coming.or_else(|| self.known.get(id))
+    }
+
+    /// What a record is to the call that has its id, with that id; `None`: no call has. A record with
     /// an id of its own has that one where it is known under it, or where another call has the
     /// first.
-    fn relation(&self, incoming: &'a Incoming) -> (&'a str, Option<Relation>) {
-        let (call_id, record_id) =
-            (incoming.call.reported.call_id.as_str(), incoming.record_id.as_str());
+    fn relation<'r>(
+        &self,
+        record: &'r CallRecord,
+        call: &Call,
+        said: Said,
+    ) -> (&'r str, Option<Relation>) {
+        let CallRecord { call_id, record_id, .. } = record;
         if !record_id.is_empty()
-            && let Some(relation) = self.relation_under(record_id, incoming)
+            && let Some(relation) = self.relation_under(record_id, call, said)
         {
             return (record_id, Some(relation));
         }
-        match self.relation_under(call_id, incoming) {
+        match self.relation_under(call_id, call, said) {
             Some(Relation::Differs(_)) if !record_id.is_empty() => (record_id, None),
             relation => (call_id, relation),
         }
     }
 
-    fn relation_under(&self, id: &str, incoming: &Incoming) -> Option<Relation> {
-        let coming = self.coming.get(id).map(|(place, index)| &self.taken[*place].stored[*index]);
-        let known = coming.or_else(|| self.known.get(id))?;
-        let from_there = places::as_from_point_of(known, &incoming.call, self.points);
-        let call = from_there.as_ref().unwrap_or(&incoming.call);
-        Some(known::relation(known, call, incoming.said))
+    fn relation_under(&self, id: &str, call: &Call, said: Said) -> Option<Relation> {
+        let known = self.present(id)?;
+        let from_there = places::as_from_point_of(known, call, self.points);
+        let call = from_there.as_ref().unwrap_or(call);
+        Some(known::relation(known, call, said))
     }
 
     /// Takes a call in, or says why it cannot be.
     fn take(&mut self, place: usize, incoming: &'a Incoming) -> Result<(), Rejection> {
-        let (call_id, relation) = self.relation(incoming);
+        let Incoming { call, said, brought } = incoming;
+        let (call_id, relation) = self.relation(&brought.record, call, *said);
         match relation {
             Some(Relation::Same) => self.taken[place].duplicates += 1,
             Some(Relation::Absorbed) => self.taken[place].merged += 1,
@@ -233,17 +340,16 @@ impl<'a> Books<'a, '_> {
     }
 
     /// Counts a record that cannot be taken as a duplicate, or says why it cannot.
-    fn refuse(&mut self, place: usize, refused: &'a Refused) -> Result<(), Rejection> {
-        // Of one that has an id of its own, the call under the other may be another one.
-        let id = match refused.ids.record.as_str() {
-            "" => refused.ids.call.as_str(),
-            record_id => record_id,
-        };
-        let is_there = self.coming.contains_key(id) || self.known.contains_key(id);
+    fn refuse(&mut self, place: usize, refused: &Refused) -> Result<(), Rejection> {
+        let record = &refused.brought.record;
         // What is in the books needs no rate any more, nor users who are gone since.
-        let relation = match refused.call.as_deref() {
-            Some(incoming) => self.relation(incoming).1,
-            None => is_there.then_some(Relation::Same),
+        let relation = if let Some((call, said)) = refused.call.as_deref() {
+            self.relation(record, call, *said).1
+        } else {
+            // Of one that has an id of its own, the call under the other may be another one.
+            let id = if record.record_id.is_empty() { &record.call_id } else { &record.record_id };
+            let known = self.present(id);
+            known.filter(|known| known::covers(known, record)).map(|_| Relation::Same)
         };
         match relation {
             Some(Relation::Same) => {

@@ -1,7 +1,12 @@
 //! Records under an id that is in the books already: the same call again, another attempt of it,
 //! or something else that must not get lost.
 
-use super::{Call, Disposition, record::Said};
+use tollbook_proto::v1::CallRecord;
+
+use super::{
+    Call, Disposition,
+    record::{self, Record, Said},
+};
 
 /// So far apart two records of one call may be, in microseconds: switches round each for itself,
 /// and so do the files that they write.
@@ -36,6 +41,21 @@ pub(super) fn relation(known: &Call, new: &Call, said: Said) -> Relation {
 
 fn is_answered(call: &Call) -> bool {
     call.reported.disposition == Disposition::Answered
+}
+
+/// So far apart two records of one call may be where the time zone of one was wrong.
+const ANOTHER_ZONE: i64 = 26 * 3_600_000_000;
+
+/// Whether a record says no more than the call that is known under its id: it costs nothing, or was
+/// answered for as long. So much can be told of a record whose users or numbers are wrong.
+pub(crate) fn covers(known: &Call, record: &CallRecord) -> bool {
+    let Ok(Record { reported: new, .. }) = record::read(record) else { return true };
+    let known = &known.reported;
+    let is_near = |one: i64, other: i64, apart: i64| (one - other).abs() <= apart;
+    !new.is_charged()
+        || known.is_charged()
+            && is_near(known.billsec, new.billsec, ROUNDING / 1_000)
+            && is_near(known.start_time, new.start_time, ANOTHER_ZONE)
 }
 
 /// In what a record differs from a call; none: in nothing that matters. One that names no
@@ -141,6 +161,34 @@ mod tests {
         assert_eq!(relation_of(ATTEMPT), Relation::Differs("destination"));
         let unsaid = relation(&call(0, |_| {}), &call(60, |_| {}), ALL);
         assert_eq!(unsaid, Relation::Differs("disposition"));
+    }
+
+    #[test]
+    fn a_record_says_no_more_than_a_call_that_was_answered_for_as_long() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let record = |seconds: i64| CallRecord {
+            call_id: "1700000000.7".to_owned(),
+            start_time: at(1_700_000_000),
+            billsec_ms: Some(seconds * 1_000),
+            destination: "061234567".to_owned(),
+            originator: "nobody".to_owned(),
+            ..CallRecord::default()
+        };
+        let (answered, busy) = (call(60, |_| {}), call(0, |_| {}));
+        for new in [
+            record(60),
+            record(61),
+            record(0),
+            // The time zone was another one.
+            CallRecord { start_time: at(1_700_000_000 - 7_200), ..record(60) },
+            // Nobody can tell what it says.
+            CallRecord { start_time: None, ..record(90) },
+        ] {
+            assert!(covers(&answered, &new), "{new:?}");
+        }
+        let next_week = CallRecord { start_time: at(1_700_604_800), ..record(60) };
+        assert!(!covers(&answered, &record(90)) && !covers(&answered, &next_week));
+        assert!(covers(&busy, &record(0)) && !covers(&busy, &record(60)));
     }
 
     /// The repeat of a call's end, which was completed by its authorisation when it came first.

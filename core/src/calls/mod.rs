@@ -4,7 +4,7 @@
 pub(crate) mod hangup;
 pub(crate) mod ingest;
 pub(crate) mod intake;
-mod known;
+pub(crate) mod known;
 mod parties;
 mod places;
 pub(crate) mod record;
@@ -126,6 +126,11 @@ impl Reported {
         self.start_time + self.duration * 1_000 > moment
     }
 
+    /// Whether it costs anything at all.
+    pub(crate) fn is_charged(&self) -> bool {
+        self.disposition == Disposition::Answered && self.billsec > 0
+    }
+
     /// Seconds from answer to the end; parts of a second count as a whole one.
     pub(crate) fn billsec_seconds(&self) -> u32 {
         // Below a month, as checked.
@@ -183,7 +188,7 @@ pub(crate) struct Call {
 impl Call {
     /// Whether it costs anything at all: calls that were not answered need no rate.
     fn is_charged(&self) -> bool {
-        self.reported.disposition == Disposition::Answered && self.reported.billsec > 0
+        self.reported.is_charged()
     }
 }
 
@@ -247,6 +252,20 @@ impl Listed {
     }
 }
 
+/// What the names of reasons begin with in the contract.
+const REASON: &str = "CALL_REJECTION_";
+
+/// The name of a reason in the contract, without the enum's prefix.
+pub(crate) fn reason_name(reason: CallRejection) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix(REASON).unwrap_or(name)
+}
+
+/// The reason of a name; `None` if this version has none of that name.
+pub(crate) fn reason_of_name(name: &str) -> Option<CallRejection> {
+    CallRejection::from_str_name(&format!("{REASON}{name}"))
+}
+
 /// Why a call cannot be taken into the books.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -300,7 +319,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    fn to_proto(&self) -> CallRejection {
+    pub(crate) fn to_proto(&self) -> CallRejection {
         match self {
             Self::InvalidField { .. } => CallRejection::InvalidField,
             Self::NegativeDuration { .. } => CallRejection::NegativeDuration,
@@ -319,8 +338,7 @@ impl Rejection {
 
     /// Its name in the contract, without the enum's prefix.
     pub(crate) fn reason(&self) -> &'static str {
-        let name = self.to_proto().as_str_name();
-        name.strip_prefix("CALL_REJECTION_").unwrap_or(name)
+        reason_name(self.to_proto())
     }
 
     pub(crate) fn unpriced(why: NoOffer, side: Side) -> Self {

@@ -5,9 +5,12 @@ use std::{
     sync::Arc,
 };
 
+use tollbook_proto::v1::CallRecord;
+
 use super::{
     Call, Rejection, Side,
     ingest::Numbered,
+    places::Places,
     record::{Record, UserRef},
 };
 use crate::{
@@ -19,6 +22,7 @@ use crate::{
     live::ActiveCall,
     points::{Points, SideTariffs},
     rating::Offer,
+    unrated::Brought,
     users::{Identity, Role},
 };
 
@@ -31,6 +35,24 @@ pub(super) struct Parties<'a> {
     points: &'a Points,
     by_id: HashMap<UserId, Arc<Identity>>,
     ids: HashMap<String, UserId>,
+}
+
+/// Who would pay for a call, as its record names them.
+pub(super) struct Payer {
+    named: Option<UserRef>,
+    point: PointId,
+}
+
+impl Payer {
+    pub(super) fn of(record: &CallRecord, places: &mut Places<'_>) -> Self {
+        let named = UserRef::new(record.originator_id, &record.originator);
+        Self { named, point: places.origination_point(record) }
+    }
+
+    /// The same of a record whose points are known.
+    pub(super) fn of_record(record: Record) -> Self {
+        Self { named: record.originator, point: record.reported.origination_point }
+    }
 }
 
 /// One side of a call.
@@ -65,17 +87,19 @@ fn terms(points: &Points, id: PointId, side: Side) -> Option<(UserId, SideTariff
 
 impl<'a> Parties<'a> {
     /// Looks up all users that some records name, by themselves or by a point, and those whom
-    /// calls were authorised for. `scope` says whose calls the sender may bring.
-    pub(super) async fn of(
+    /// calls were authorised for. `scope` says whose calls the sender may bring; `payers` would pay
+    /// for records that are malformed.
+    pub(super) async fn of<'r>(
         context: &Context,
         snapshot: &'a Snapshot,
         scope: Scope,
-        records: &[Numbered<Record>],
+        records: &'r [Numbered<(Record, Brought)>],
+        payers: impl Iterator<Item = &'r Payer>,
         authorized: &HashMap<String, ActiveCall>,
     ) -> Result<Self> {
         let mut wanted: HashSet<UserId> = HashSet::new();
         let mut usernames: HashSet<&str> = HashSet::new();
-        for Numbered { call: record, .. } in records {
+        for Numbered { call: (record, _), .. } in records {
             for user in [&record.originator, &record.terminator].into_iter().flatten() {
                 match user {
                     UserRef::Id(id) => wanted.insert(*id),
@@ -85,6 +109,16 @@ impl<'a> Parties<'a> {
             let reported = &record.reported;
             for point in [reported.origination_point, reported.termination_point] {
                 wanted.extend(snapshot.points.by_id(point).map(|point| point.user));
+            }
+        }
+        for payer in payers {
+            match &payer.named {
+                Some(UserRef::Id(id)) => wanted.extend([*id]),
+                Some(UserRef::Username(name)) => usernames.extend([name.as_str()]),
+                None => {
+                    let point = snapshot.points.by_id(payer.point);
+                    wanted.extend(point.map(|point| point.user));
+                }
             }
         }
         for call in authorized.values() {
@@ -170,6 +204,21 @@ impl<'a> Parties<'a> {
             Some(offer) => Ok(Some(Party { user, pricing: Pricing::Authorized(offer) })),
             None => self.terminator(record),
         }
+    }
+
+    /// Who would pay for a call that cannot be taken: a user whose calls the sender may bring.
+    pub(super) fn payer(&self, payer: &Payer) -> Option<UserId> {
+        let id = match &payer.named {
+            Some(user) => self.id_of(user)?,
+            None => self.points.by_id(payer.point)?.user,
+        };
+        let user = self.by_id.get(&id)?;
+        (user.role == Role::User && self.scope.covers(user)).then_some(id)
+    }
+
+    /// Whether the sender may bring calls of whoever it may be.
+    pub(super) fn may_bring_anybodys(&self) -> bool {
+        matches!(self.scope, Scope::All | Scope::Customers)
     }
 
     fn id_of(&self, user: &UserRef) -> Option<UserId> {

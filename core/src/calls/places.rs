@@ -3,11 +3,14 @@
 
 use std::collections::HashMap;
 
+use tollbook_proto::v1::CallRecord;
+
 use super::{Call, Rejection, Reported, Side, record::Record};
 use crate::{
     ids::PointId,
     live::ActiveCall,
     points::{self, Name, Origination, Point, Points, Source},
+    text::check_text,
 };
 
 /// Finds the points of a batch.
@@ -52,6 +55,15 @@ impl<'a> Places<'a> {
             return Err(Rejection::InvalidField { field: "destination".to_owned(), problem });
         }
         Ok(())
+    }
+
+    /// The origination point that a record names, as far as it can be told.
+    pub(super) fn origination_point(&mut self, record: &CallRecord) -> PointId {
+        let name = &record.origination_point;
+        if record.origination_point_id != 0 || name.is_empty() || check_text("", name).is_err() {
+            return PointId(record.origination_point_id);
+        }
+        self.origination(name, &record.destination).unwrap_or(PointId(0))
     }
 
     fn origination(&mut self, name: &str, number: &str) -> Option<PointId> {
@@ -151,7 +163,7 @@ mod tests {
             point(3, "Twins", "192.0.2.8", ""),
             point(4, "Twins", "192.0.2.8", ""),
         ]);
-        let mut record = record::read(pb::CallRecord {
+        let mut record = record::read(&pb::CallRecord {
             call_id: "a".to_owned(),
             start_time: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }),
             destination: number.to_owned(),

@@ -26,11 +26,11 @@ pub(crate) enum UserRef {
 
 impl UserRef {
     /// None: the record names nobody.
-    pub(crate) fn new(id: Option<i64>, username: String) -> Option<Self> {
+    pub(crate) fn new(id: Option<i64>, username: &str) -> Option<Self> {
         match id {
             Some(id) => Some(Self::Id(UserId(id))),
             None if username.is_empty() => None,
-            None => Some(Self::Username(username)),
+            None => Some(Self::Username(username.to_owned())),
         }
     }
 }
@@ -39,8 +39,6 @@ impl UserRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) reported: Reported,
-    /// Under which it is a call of its own where another call has its id; empty: it has none.
-    pub(crate) record_id: String,
     /// None: whose the origination point is.
     pub(crate) originator: Option<UserRef>,
     pub(crate) terminator: Option<UserRef>,
@@ -97,7 +95,7 @@ pub(crate) fn check_call_id(call_id: &str) -> Result<(), Rejection> {
 }
 
 /// Checks a record, and completes it.
-pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
+pub(crate) fn read(record: &CallRecord) -> Result<Record, Rejection> {
     check_call_id(&record.call_id)?;
     text("record_id", &record.record_id)?;
     text("source", &record.source)?;
@@ -107,8 +105,8 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
     text("destination", &record.destination)?;
     let start_time = time("start_time", record.start_time.as_ref())?
         .ok_or_else(|| invalid("start_time", "is required"))?;
-    let said = Said::of(&record);
-    let (duration, billsec) = durations(&record, start_time)?;
+    let said = Said::of(record);
+    let (duration, billsec) = durations(record, start_time)?;
     let disposition = pb::Disposition::try_from(record.disposition)
         .map_err(|_| invalid("disposition", "is unknown"))?;
     let disposition = match disposition {
@@ -135,7 +133,7 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
             return Err(invalid(field, "must not be negative"));
         }
     }
-    let originator = UserRef::new(record.originator_id, record.originator);
+    let originator = UserRef::new(record.originator_id, &record.originator);
     text("origination_point", &record.origination_point)?;
     text("termination_point", &record.termination_point)?;
     let has_point = record.origination_point_id != 0 || !record.origination_point.is_empty();
@@ -143,21 +141,20 @@ pub(crate) fn read(record: CallRecord) -> Result<Record, Rejection> {
         return Err(invalid("originator_id", "is required"));
     }
     Ok(Record {
-        record_id: record.record_id,
         originator,
-        terminator: UserRef::new(record.terminator_id, record.terminator),
-        origination_name: record.origination_point,
-        termination_name: record.termination_point,
+        terminator: UserRef::new(record.terminator_id, &record.terminator),
+        origination_name: record.origination_point.clone(),
+        termination_name: record.termination_point.clone(),
         said,
         reported: Reported {
-            call_id: record.call_id,
+            call_id: record.call_id.clone(),
             start_time,
             duration,
             billsec,
             disposition,
             hangup_cause,
-            source: record.source,
-            destination: record.destination,
+            source: record.source.clone(),
+            destination: record.destination.clone(),
             origination_point: PointId(record.origination_point_id),
             termination_point: PointId(record.termination_point_id),
         },
@@ -247,7 +244,7 @@ mod tests {
         }
     }
 
-    fn summary(record: CallRecord) -> (i64, i64, Disposition) {
+    fn summary(record: &CallRecord) -> (i64, i64, Disposition) {
         let reported = read(record).unwrap().reported;
         (reported.duration, reported.billsec, reported.disposition)
     }
@@ -255,15 +252,15 @@ mod tests {
     #[test]
     fn what_a_record_leaves_out_follows_from_the_rest() {
         use Disposition::{Answered, Failed};
-        assert_eq!(summary(record()), (0, 0, Failed));
+        assert_eq!(summary(&record()), (0, 0, Failed));
         let times = CallRecord { answer_time: at(1_010), end_time: at(1_070), ..record() };
-        assert_eq!(summary(times), (70_000, 60_000, Answered));
+        assert_eq!(summary(&times), (70_000, 60_000, Answered));
         let durations = CallRecord { duration_ms: Some(9_500), billsec_ms: Some(1), ..record() };
-        assert_eq!(summary(durations), (9_500, 1, Answered));
+        assert_eq!(summary(&durations), (9_500, 1, Answered));
         let mixed = CallRecord { answer_time: at(1_002), duration_ms: Some(5_000), ..record() };
-        assert_eq!(summary(mixed), (5_000, 3_000, Answered));
+        assert_eq!(summary(&mixed), (5_000, 3_000, Answered));
         let billsec = CallRecord { billsec_ms: Some(7), ..record() };
-        assert_eq!(summary(billsec), (7, 7, Answered));
+        assert_eq!(summary(&billsec), (7, 7, Answered));
     }
 
     #[test]
@@ -303,7 +300,7 @@ mod tests {
                 InvalidField,
             ),
         ] {
-            let rejection = read(record.clone()).unwrap_err();
+            let rejection = read(&record).unwrap_err();
             assert_eq!(rejection.to_proto(), reason, "{record:?}: {rejection}");
         }
     }

@@ -4,9 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{self, Either};
 use tokio::sync::mpsc;
-use tollbook_proto::v1::{
-    self as pb, CallOrder, CallRecord, RejectedCall, calls_service_server::CallsService,
-};
+use tollbook_proto::v1::{self as pb, CallOrder, RejectedCall, calls_service_server::CallsService};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
@@ -28,6 +26,7 @@ use crate::{
     stats::Total,
     store::Db,
     text::check_text,
+    unrated::Brought,
     users,
 };
 
@@ -59,6 +58,7 @@ impl Summary {
         self.response.stored += i64::try_from(taken.stored.len()).unwrap_or_default();
         self.response.duplicates += taken.duplicates;
         self.response.merged += taken.merged;
+        self.response.unrated += taken.kept;
         for call in taken.stored.into_iter().chain(taken.replaced.into_iter().map(|(_, new)| new)) {
             self.price += call.price.amount.into();
             self.self_cost += call.self_cost.amount.into();
@@ -119,7 +119,7 @@ impl Ingestion<'_> {
         mut calls: Streaming<pb::IngestCallsRequest>,
         sender: mpsc::Sender<Rated>,
     ) -> Result<i64, Status> {
-        let mut batch: Vec<Numbered<CallRecord>> = Vec::with_capacity(BATCH);
+        let mut batch: Vec<Numbered<Brought>> = Vec::with_capacity(BATCH);
         let mut received = 0;
         loop {
             let waiting = !batch.is_empty();
@@ -134,7 +134,7 @@ impl Ingestion<'_> {
             let Some(message) = message else { break };
             for call in message.calls {
                 received += 1;
-                batch.push(Numbered { position: received, call });
+                batch.push(Numbered { position: received, call: call.into() });
                 if batch.len() == BATCH {
                     self.send(std::mem::take(&mut batch), &sender).await?;
                 }
@@ -148,7 +148,7 @@ impl Ingestion<'_> {
 
     async fn send(
         &self,
-        batch: Vec<Numbered<CallRecord>>,
+        batch: Vec<Numbered<Brought>>,
         sender: &mpsc::Sender<Rated>,
     ) -> Result<()> {
         let rated = ingest::rate(self.context, self.caller.scope(), batch).await?;

@@ -30,6 +30,7 @@ use crate::{
     settings::Settings,
     setup::{self, SetUp},
     store::{DatabaseUrl, Db, crash::Lost},
+    unrated::Shelf,
     users::{self, Role, directory::Directory, taxes::TaxPlan},
     vault::Vault,
     writer::{self, Command, Outcome, Resources},
@@ -67,6 +68,7 @@ async fn resources(db: Db) -> Resources {
         decks: Arc::default(),
         pools: Arc::default(),
         held: Arc::default(),
+        unrated: Arc::new(Shelf::new(0)),
         db,
     }
 }

@@ -22,16 +22,20 @@ pub(crate) type Accounts = HashMap<UserId, LockedAccount>;
 /// Locks the accounts of users, in the order of their ids so that two batches never wait
 /// for one another. Users who do not exist are left out.
 pub(crate) fn locking(tx: &Tx, users: impl IntoIterator<Item = UserId>) -> Query {
+    asking(users).and(tx.lock_clause())
+}
+
+/// Asks for the accounts of users as they are at the moment.
+pub(crate) fn asking(users: impl IntoIterator<Item = UserId>) -> Query {
     Query::new(
         "SELECT a.user_id, u.username, a.balance FROM accounts a JOIN users u ON u.id = a.user_id \
          WHERE u.deleted_at IS NULL AND a.user_id IN ",
     )
     .list(users)
     .and(" ORDER BY a.user_id")
-    .and(tx.lock_clause())
 }
 
-/// What [`locking`] found.
+/// What [`locking`] or [`asking`] found.
 pub(crate) fn read_accounts(rows: &[Row]) -> Result<Accounts> {
     rows.iter()
         .map(|row| {

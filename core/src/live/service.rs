@@ -30,6 +30,7 @@ use crate::{
     measure, paging,
     points::{NotFound, Point, Points, Source},
     text::check_text,
+    unrated::Brought,
     users::Role,
 };
 
@@ -58,7 +59,7 @@ impl Service {
             Ok(point) => point,
             Err(code) => return Ok(refusal(code)),
         };
-        let user = match UserRef::new(request.originator_id, request.originator.clone()) {
+        let user = match UserRef::new(request.originator_id, &request.originator) {
             Some(UserRef::Id(id)) => self.0.directory.lately_by_id(id).await?,
             Some(UserRef::Username(name)) => self.0.directory.by_username(&name).await?,
             None => {
@@ -146,12 +147,15 @@ impl Service {
     ) -> Result<pb::FinishCallResponse> {
         let scope = caller.scope();
         let authorized = store::under_way(&self.0.db, &[&record.call_id]).await?;
-        let record = match authorized.get(&record.call_id) {
-            Some(active) => completed(record, active.clone()),
-            None => record,
-        };
         let call_id = record.call_id.clone();
-        let batch = vec![Numbered { position: 1, call: record }];
+        let brought = match authorized.get(&call_id) {
+            Some(active) => {
+                let record_as_sent = record.clone();
+                Brought::completed(record_as_sent, completed(record, active.clone()))
+            }
+            None => record.into(),
+        };
+        let batch = vec![Numbered { position: 1, call: brought }];
         let rated = ingest::rate_authorized(&self.0, scope, batch, &authorized).await?;
         let mut taken = self.0.writer.take(Delivery::new(caller.origin().clone(), rated)).await?;
         if let Some(rejected) = taken.rejected.into_iter().next() {

@@ -45,6 +45,8 @@ pub(crate) enum Sequence {
     RateImports,
     /// Of `import_profiles`.
     ImportProfiles,
+    /// Of `unrated_calls`.
+    UnratedCalls,
 }
 
 impl Sequence {
@@ -68,6 +70,7 @@ impl Sequence {
             Self::ApiKeys => "api_keys",
             Self::RateImports => "rate_imports",
             Self::ImportProfiles => "import_profiles",
+            Self::UnratedCalls => "unrated_calls",
         }
     }
 }
@@ -83,6 +86,8 @@ pub(crate) enum Value {
     Text(String),
     /// `NUMERIC`, or canonical text where there is none.
     Decimal(Decimal),
+    /// `BYTEA`, or `BLOB`.
+    Bytes(Vec<u8>),
 }
 
 impl From<bool> for Value {
@@ -108,6 +113,11 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(value: String) -> Self {
         Self::Text(value)
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(value)
     }
 }
 impl From<Decimal> for Value {

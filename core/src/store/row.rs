@@ -41,7 +41,7 @@ macro_rules! plain_column {
         }
     )*};
 }
-plain_column!(bool, i64, Option<i64>, String, Option<String>);
+plain_column!(bool, i64, Option<i64>, String, Option<String>, Vec<u8>);
 
 impl Column for Decimal {
     fn read(row: &Row, index: usize) -> Result<Self> {

@@ -30,6 +30,7 @@ use crate::{
     live::{self, ActiveCalls, Board, Concerned},
     measure, settings, stats,
     store::{Query, Row, Sequence, Tx, retrying},
+    unrated::{self, Difference},
 };
 
 /// Does all commands of a batch, or with an error none; the inner errors are of single commands,
@@ -50,6 +51,7 @@ pub(super) async fn commit(
     for taken in &done.taken {
         measure::calls(taken);
     }
+    resources.unrated.changed(&done.unrated);
     Ok(done.in_order_of(commands))
 }
 
@@ -69,6 +71,8 @@ struct Done {
     posted: Vec<Result<Posted>>,
     /// What the calls were charged.
     charged: Vec<Posted>,
+    /// What has changed among the unrated calls.
+    unrated: Difference,
 }
 
 impl Done {
@@ -109,7 +113,7 @@ impl<'a> Sorted<'a> {
     }
 
     /// Reads all that the commands have to know, and locks the accounts of all concerned.
-    async fn read(&self, tx: &mut Tx, resources: &Resources) -> Result<Found> {
+    async fn read<'r>(&self, tx: &mut Tx, resources: &'r Resources) -> Result<Found<'r>> {
         let (snapshot, now) = (resources.catalog.load_full(), clock::now());
         let mut concerned = Concerned::default();
         for command in &self.live {
@@ -123,6 +127,8 @@ impl<'a> Sorted<'a> {
         let call_ids = self.call_ids();
         let ids = || (!call_ids.is_empty()).then(|| call_ids.iter().copied());
         let takes = !self.deliveries.is_empty();
+        let again: Vec<i64> =
+            self.deliveries.iter().flat_map(|delivery| delivery.brought_again()).collect();
         let [users_of_calls, reserved, terminated, points] = concerned.queries(now);
         let [entries, payments, changes, calls, call_changes, active] = self.ids(tx, parties.len());
         let rows = tx.fetch_each([
@@ -139,6 +145,8 @@ impl<'a> Sorted<'a> {
             points,
             // The zone of the stored days, not of a catalog that may be behind.
             takes.then(settings::store::asking_for_time_zone),
+            takes.then(unrated::store::asking_for_any),
+            (!again.is_empty()).then(|| unrated::store::asking_for(tx, again)),
             // So that the ids of a user's entries ascend in the order in which they are made,
             // whichever core makes them.
             entries,
@@ -159,6 +167,8 @@ impl<'a> Sorted<'a> {
             terminated,
             points,
             zone,
+            any_unrated,
+            again,
             entry_ids,
             payment_ids,
             change_ids,
@@ -179,7 +189,12 @@ impl<'a> Sorted<'a> {
             calls: [call_ids, call_change_ids],
             active: active_ids,
         };
-        Ok(Found { board, accounts, keys, zone, ids })
+        let unrated = unrated::Table {
+            shelf: &resources.unrated,
+            is_empty: any_unrated.is_empty(),
+            kept: unrated::store::read_kept(&again)?,
+        };
+        Ok(Found { board, accounts, keys, zone, unrated, ids })
     }
 
     /// Asks for as many ids as may be needed: of entries, payments and their changes; of calls and
@@ -205,13 +220,14 @@ impl<'a> Sorted<'a> {
             tx.wait_for_locks(patience);
         }
         let found = self.read(&mut tx, resources).await?;
-        let Found { mut board, mut accounts, keys, zone, ids } = found;
+        let Found { mut board, mut accounts, keys, zone, unrated, ids } = found;
 
         let live = self.live.iter().map(|command| command.run(&mut board)).collect();
         let snapshot = board.snapshot.clone();
         let (mut active, known) = board.into_calls();
         let points = &snapshot.points;
-        let mut intake = Intake::of(&self.deliveries, known, &mut active, points, &accounts);
+        let mut intake =
+            Intake::of(&self.deliveries, known, &mut active, points, &accounts, &unrated.kept);
         let of_calls = std::mem::take(&mut intake.charges);
         let postings = of_calls.iter().chain(self.postings.iter().copied());
         let judgement = Judgement::of(postings, &mut accounts, &keys);
@@ -220,7 +236,7 @@ impl<'a> Sorted<'a> {
         let written = judgement.write(&mut tx, keys, ids.postings).await?;
         active.write(&mut tx, &ids.active).await?;
         let entries = written.entries.get(..of_calls.len()).unwrap_or_default();
-        let taken = intake.write(&mut tx, &ids.calls, entries, zone).await?;
+        let (taken, unrated) = intake.write(&mut tx, &ids.calls, entries, zone, &unrated).await?;
         let mut posted = judgement.results(&mut tx, &accounts, &written).await?;
         if !changes_nothing {
             tx.commit().await?;
@@ -228,16 +244,17 @@ impl<'a> Sorted<'a> {
         let own = posted.split_off(of_calls.len());
         // They were found to be in range before.
         let charged = posted.into_iter().collect::<Result<_>>()?;
-        Ok(Done { live, taken, posted: own, charged })
+        Ok(Done { live, taken, posted: own, charged, unrated })
     }
 }
 
 /// What a batch has to know.
-struct Found {
+struct Found<'r> {
     board: Board,
     accounts: Accounts,
     keys: Keys,
     zone: TimeZone,
+    unrated: unrated::Table<'r>,
     ids: Ids,
 }
 

@@ -33,6 +33,7 @@ use crate::{
     pools::cache::Pools,
     rating::{Rater, decks::Decks},
     store::{self, DatabaseError, Db},
+    unrated::Shelf,
     users::directory::Directory,
 };
 
@@ -53,6 +54,7 @@ pub(crate) struct Resources {
     pub(crate) decks: Arc<Decks>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) held: Arc<Held>,
+    pub(crate) unrated: Arc<Shelf>,
 }
 
 /// What can be asked of the writer.

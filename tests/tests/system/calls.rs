@@ -24,7 +24,7 @@ use AggregateGrouping::{
 };
 
 /// An amount as a count of 10^-15, to be added up.
-fn units(amount: &str) -> i128 {
+pub(crate) fn units(amount: &str) -> i128 {
     let (whole, places) = amount.split_once('.').unwrap_or((amount, ""));
     format!("{whole}{places:0<15}").parse().unwrap()
 }

@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 use prost::Message;
 use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyLevel};
 use tollbook_proto::v1::{
-    AddPoolNumbersRequest, AdjustBalanceRequest, ApiKey, Change, ConnectionPoint,
+    AddPoolNumbersRequest, AdjustBalanceRequest, ApiKey, CallRecord, Change, ConnectionPoint,
     CreateAccessTokenRequest, CreateApiKeyRequest, CreateImportProfileRequest,
     CreateNumberPoolRequest, CreateRoutingGroupRequest, CreateTariffRequest, DeleteApiKeyRequest,
     DeleteConnectionPointRequest, DeleteImportProfileRequest, DeleteManagerGroupRequest,
     DeleteNumberPoolRequest, DeletePoolNumbersRequest, DeleteRoutingGroupRequest,
-    DeleteTariffRequest, DeleteUserRequest, EndSessionsRequest, FinishCallRequest, ImportProfile,
-    ImportRatesOptions, ImportRatesRequest, ListChangesRequest, ManagerGroup, RateFileProfile,
-    RateLine, RateLines, RecordPaymentRequest, RerateCallsRequest, RevokeAccessTokenRequest,
-    RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest, Settings, Tariff,
-    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateCurrencyRequest,
-    UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
-    UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest, User,
-    access_tokens_service_client::AccessTokensServiceClient,
+    DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest, EndSessionsRequest,
+    FinishCallRequest, ImportProfile, ImportRatesOptions, ImportRatesRequest, ListChangesRequest,
+    ManagerGroup, RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest,
+    RecordPaymentRequest, RerateCallsRequest, RevokeAccessTokenRequest, RotateUniquehashRequest,
+    RoutingGroup, SetExchangeRateRequest, Settings, Tariff, UndoRateImportRequest,
+    UpdateConnectionPointRequest, UpdateCurrencyRequest, UpdateImportProfileRequest,
+    UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateSettingsRequest, UpdateTariffRequest,
+    UpdateUserRequest, User, access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -29,7 +29,9 @@ use tollbook_proto::v1::{
     payments_service_client::PaymentsServiceClient,
     routing_groups_service_client::RoutingGroupsServiceClient,
     sessions_service_client::SessionsServiceClient, settings_service_client::SettingsServiceClient,
-    tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
+    tariffs_service_client::TariffsServiceClient,
+    unrated_calls_service_client::UnratedCallsServiceClient,
+    users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{
     books::{Books, START, at, call},
@@ -104,6 +106,15 @@ async fn change_everything(books: &Books) {
     let admin = &books.admin;
     let request = FinishCallRequest { call: Some(call(1)) };
     LiveCallsServiceClient::new(admin.clone()).finish_call(request).await.unwrap();
+    // Of these the price is not known yet.
+    let unrated = ["unrated-1", "unrated-2"].map(|id| CallRecord {
+        call_id: id.to_owned(),
+        destination: "999".to_owned(),
+        billsec_ms: Some(1_000),
+        termination_point_id: 0,
+        ..call(1)
+    });
+    assert_eq!(books.send(vec![unrated.to_vec()]).await.unwrap().unrated, 2);
 
     let mut groups = ManagerGroupsServiceClient::new(admin.clone());
     let group = ManagerGroup { id: Some(2), name: "renamed".to_owned(), ..Default::default() };
@@ -170,14 +181,22 @@ async fn change_everything(books: &Books) {
     let created = tariffs.create_tariff(CreateTariffRequest { tariff }).await;
     let id = created.unwrap().into_inner().tariff.unwrap().id;
     tariffs.delete_tariff(DeleteTariffRequest { id: Some(id) }).await.unwrap();
-    let line = RateLine { prefix: "370".into(), rate: "1".into(), ..Default::default() };
+    let mut unrated = UnratedCallsServiceClient::new(admin.clone());
+    unrated.delete_unrated_calls(DeleteUnratedCallsRequest { ids: vec![1] }).await.unwrap();
+    let lines = ["370", "999"].map(|prefix| RateLine {
+        prefix: prefix.into(),
+        rate: "1".into(),
+        ..Default::default()
+    });
     let options = ImportRatesOptions { tariff_id: Some(1), ..Default::default() };
     let parts = [
         Part::Options(options),
-        Part::Lines(RateLines { lines: vec![line], ..Default::default() }),
+        Part::Lines(RateLines { lines: lines.to_vec(), ..Default::default() }),
     ]
     .map(|part| ImportRatesRequest { part: Some(part) });
     let imported = tariffs.import_rates(tokio_stream::iter(parts)).await.unwrap().into_inner();
+    let rated = unrated.rate_unrated_calls(RateUnratedCallsRequest::default()).await.unwrap();
+    assert_eq!(rated.into_inner().rated, 1);
     let request =
         RerateCallsRequest { from: at(START - 500_000), till: at(START), ..Default::default() };
     let rerated = CallsServiceClient::new(admin.clone()).rerate_calls(request).await.unwrap();

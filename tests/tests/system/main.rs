@@ -32,6 +32,7 @@ mod tls;
 mod torture;
 mod traces;
 mod two_cores;
+mod unrated;
 mod warnings;
 
 use tollbook_tests::server::{Backend, Data};

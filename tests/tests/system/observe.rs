@@ -42,6 +42,7 @@ async fn what_is_done_is_counted() {
             r#"tollbook_calls_total{outcome="stored"} 1"#,
             r#"tollbook_calls_total{outcome="duplicate"} 1"#,
             r#"tollbook_calls_total{outcome="NO_RATE"} 1"#,
+            r#"tollbook_unrated_calls{reason="CONFLICT"} 0"#,
             r#"tollbook_xml_seconds_count{method="users_get"} 2"#,
             r#"tollbook_database_connections{state="open"}"#,
         ] {

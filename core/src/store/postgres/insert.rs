@@ -43,6 +43,7 @@ fn array_of(value: &Value) -> Parameter {
         Value::Int(_) => Parameter::Ints(Vec::new()),
         Value::Text(_) => Parameter::Texts(Vec::new()),
         Value::Decimal(_) => Parameter::Decimals(Vec::new()),
+        Value::Bytes(_) => Parameter::ManyBytes(Vec::new()),
     }
 }
 
@@ -52,6 +53,7 @@ fn push(array: &mut Parameter, value: Value) -> Result<()> {
         (Parameter::Ints(values), Value::Int(value)) => values.push(value),
         (Parameter::Texts(values), Value::Text(value)) => values.push(value),
         (Parameter::Decimals(values), Value::Decimal(value)) => values.push(value),
+        (Parameter::ManyBytes(values), Value::Bytes(value)) => values.push(value),
         _ => return Err(Error::internal("the values of a column are of several kinds")),
     }
     Ok(())

@@ -38,10 +38,12 @@ pub(super) enum Parameter {
     Int(Option<i64>),
     Text(String),
     Decimal(Decimal),
+    Bytes(Vec<u8>),
     Bools(Vec<bool>),
     Ints(Vec<Option<i64>>),
     Texts(Vec<String>),
     Decimals(Vec<Decimal>),
+    ManyBytes(Vec<Vec<u8>>),
 }
 
 impl Parameter {
@@ -51,6 +53,7 @@ impl Parameter {
             Value::Int(value) => Self::Int(value),
             Value::Text(value) => Self::Text(storable(value)),
             Value::Decimal(value) => Self::Decimal(value),
+            Value::Bytes(value) => Self::Bytes(value),
         }
     }
 
@@ -60,10 +63,12 @@ impl Parameter {
             Self::Int(_) => Type::INT8,
             Self::Text(_) => Type::TEXT,
             Self::Decimal(_) => Type::NUMERIC,
+            Self::Bytes(_) => Type::BYTEA,
             Self::Bools(_) => Type::BOOL_ARRAY,
             Self::Ints(_) => Type::INT8_ARRAY,
             Self::Texts(_) => Type::TEXT_ARRAY,
             Self::Decimals(_) => Type::NUMERIC_ARRAY,
+            Self::ManyBytes(_) => Type::BYTEA_ARRAY,
         }
     }
 }
@@ -86,10 +91,12 @@ impl ToSql for Parameter {
             Self::Int(value) => value.to_sql(ty, out),
             Self::Text(value) => value.to_sql(ty, out),
             Self::Decimal(value) => value.to_sql(ty, out),
+            Self::Bytes(value) => value.to_sql(ty, out),
             Self::Bools(values) => values.to_sql(ty, out),
             Self::Ints(values) => values.to_sql(ty, out),
             Self::Texts(values) => values.to_sql(ty, out),
             Self::Decimals(values) => values.to_sql(ty, out),
+            Self::ManyBytes(values) => values.to_sql(ty, out),
         }
     }
 

@@ -477,6 +477,7 @@ fn bind(statement: &mut rusqlite::Statement, values: Vec<Value>) -> rusqlite::Re
             Value::Bool(value) => value,
             Value::Int(value) => value,
             Value::Text(value) => value,
+            Value::Bytes(value) => value,
             // The shortest text of the exact value.
             Value::Decimal(value) => &value.normalize().to_string(),
         };

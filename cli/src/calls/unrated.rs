@@ -1,0 +1,232 @@
+//! `tollbook calls unrated`: what was brought and could not be billed.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use jiff::Timestamp;
+use tollbook_proto::v1::{
+    AggregateUnratedCallsRequest, CallRejection, DeleteUnratedCallsRequest,
+    ListUnratedCallsRequest, UnratedCall, UnratedCallFilter, UnratedCallGroup,
+    unrated_calls_service_client::UnratedCallsServiceClient,
+};
+
+use super::rerate::time;
+use crate::{
+    client::{Core, connect, said},
+    config::Config,
+    out::{say, written},
+    values::time_zone,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// How many, the newest first
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Count them by reason, account and the beginning of the number called
+    #[arg(long)]
+    summary: bool,
+    /// How many digits of the number called a line of the summary shares
+    #[arg(long, value_name = "DIGITS", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=20))]
+    prefix_length: i32,
+    /// Delete those with these ids, which will never be billed
+    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', conflicts_with = "summary")]
+    delete: Vec<i64>,
+}
+
+/// Which unrated calls are meant.
+#[derive(clap::Args)]
+struct FilterArgs {
+    /// Only those with this reason, for example `NO_RATE`
+    #[arg(long, value_parser = reason)]
+    reason: Option<CallRejection>,
+    /// Only calls of the user with this id
+    #[arg(long)]
+    user: Option<i64>,
+    /// Calls that began then or later, for example 2026-11-01 or 2026-11-01T08:00:00
+    #[arg(long)]
+    from: Option<String>,
+    /// Calls that began before or in this second; a day alone counts to its end
+    #[arg(long)]
+    till: Option<String>,
+    /// The time zone of both, and of the times in the list
+    #[arg(long, default_value = "UTC")]
+    time_zone: String,
+}
+
+impl FilterArgs {
+    fn filter(&self) -> anyhow::Result<UnratedCallFilter> {
+        let zone = time_zone(&self.time_zone)?;
+        let at = |text: &Option<String>, end| {
+            text.as_deref().map(|text| time(text, &zone, end)).transpose()
+        };
+        Ok(UnratedCallFilter {
+            reason: self.reason.unwrap_or_default().into(),
+            user_id: self.user,
+            from: at(&self.from, false)?,
+            till: at(&self.till, true)?,
+        })
+    }
+}
+
+/// What the names of reasons begin with in the contract.
+const REASON: &str = "CALL_REJECTION_";
+
+/// A reason by its name, in any case.
+pub(super) fn reason(name: &str) -> Result<CallRejection, String> {
+    let name = name.to_ascii_uppercase().replace('-', "_");
+    CallRejection::from_str_name(&format!("{REASON}{name}"))
+        .filter(|reason| *reason != CallRejection::Unspecified)
+        .ok_or_else(|| {
+            let known = (1..).map_while(|number| CallRejection::try_from(number).ok());
+            let known: Vec<&str> = known.map(reason_name).collect();
+            format!("there is no such reason; reasons are {}", known.join(", "))
+        })
+}
+
+/// The name of a reason.
+pub(super) fn reason_name(reason: CallRejection) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix(REASON).unwrap_or(name)
+}
+
+pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
+    let mut core = UnratedCallsServiceClient::new(connect(config).await?);
+    if !args.delete.is_empty() {
+        return delete(&mut core, args.delete).await;
+    }
+    match args.summary {
+        true => summarise(&mut core, &args).await?,
+        false => list(&mut core, &args).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn delete(
+    core: &mut UnratedCallsServiceClient<Core>,
+    mut ids: Vec<i64>,
+) -> anyhow::Result<ExitCode> {
+    ids.sort_unstable();
+    ids.dedup();
+    let mut deleted = 0;
+    for ids in ids.chunks(1_000) {
+        let request = DeleteUnratedCallsRequest { ids: ids.to_vec() };
+        deleted += core.delete_unrated_calls(request).await.map_err(said)?.into_inner().deleted;
+    }
+    say!("{deleted} deleted")?;
+    let missing = i64::try_from(ids.len())? - deleted;
+    if missing > 0 {
+        say!("{missing} were not there")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> anyhow::Result<()> {
+    let zone = time_zone(&args.filter.time_zone)?;
+    let filter = Some(args.filter.filter()?);
+    let mut left = args.limit;
+    let mut request = ListUnratedCallsRequest { filter, ..Default::default() };
+    while left > 0 {
+        request.page_size = i32::try_from(left.min(1_000))?;
+        let page = core.list_unrated_calls(request.clone()).await.map_err(said)?.into_inner();
+        let mut out = io::stdout().lock();
+        for call in &page.calls {
+            written(print(&mut out, call, &zone))?;
+        }
+        drop(out);
+        left = left.saturating_sub(u32::try_from(page.calls.len())?);
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(());
+        }
+    }
+    // The list has an end that is not shown.
+    say!("… and more: --limit says how many are shown, --summary counts them")
+}
+
+fn print(out: &mut impl Write, call: &UnratedCall, zone: &jiff::tz::TimeZone) -> io::Result<()> {
+    let time = |time: Option<&prost_types::Timestamp>| {
+        let time = time.and_then(|time| Timestamp::from_second(time.seconds).ok());
+        time.map_or_else(
+            || "?".to_owned(),
+            |time| time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        )
+    };
+    let record = call.record.clone().unwrap_or_default();
+    let account = match (&*call.username, &*record.originator, record.originator_id) {
+        ("", "", Some(id)) => format!("user {id}"),
+        ("", "", None) if record.origination_point_id != 0 => {
+            format!("point {}", record.origination_point_id)
+        }
+        ("", "", None) if !record.origination_point.is_empty() => {
+            format!("point {}", shown(&record.origination_point))
+        }
+        ("", named, _) => format!("{named:?}"),
+        (username, ..) => username.to_owned(),
+    };
+    writeln!(
+        out,
+        "{} {} {} -> {} of {account}, call {}",
+        call.id,
+        time(record.start_time.as_ref()),
+        shown(&record.source),
+        shown(&record.destination),
+        shown(&record.call_id),
+    )?;
+    let brought = match call.deliveries {
+        1 => format!("brought {}", time(call.first_seen.as_ref())),
+        times => format!(
+            "brought {times} times, {} to {}",
+            time(call.first_seen.as_ref()),
+            time(call.last_seen.as_ref())
+        ),
+    };
+    writeln!(out, "  {}: {}; {brought}", reason_name(call.reason()), call.message)
+}
+
+/// A text of a record, which a terminal may be shown.
+fn shown(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(255).collect()
+}
+
+async fn summarise(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> anyhow::Result<()> {
+    let request = AggregateUnratedCallsRequest {
+        filter: Some(args.filter.filter()?),
+        prefix_length: args.prefix_length,
+    };
+    let answer = core.aggregate_unrated_calls(request).await.map_err(said)?.into_inner();
+    let mut by_reason: BTreeMap<CallRejection, Vec<&UnratedCallGroup>> = BTreeMap::new();
+    for group in &answer.groups {
+        by_reason.entry(group.reason()).or_default().push(group);
+    }
+    for (reason, groups) in by_reason {
+        let calls: i64 = groups.iter().map(|group| group.calls).sum();
+        say!("{} {calls}", reason_name(reason))?;
+        for group in groups {
+            let account = if group.account.is_empty() { "nobody" } else { &group.account };
+            let minutes = group.billsec_ms.unsigned_abs().div_ceil(60_000);
+            let prefix = &group.destination_prefix;
+            say!("  {} of {account} to {prefix}…, {minutes} minutes", group.calls)?;
+        }
+    }
+    let shown: i64 = answer.groups.iter().map(|group| group.calls).sum();
+    if shown < answer.calls {
+        say!("… and {} in smaller groups", answer.calls - shown)?;
+    }
+    say!("{} unrated calls", answer.calls)
+}
+
+/// What may be done about unrated calls, for those who have just seen that there are some.
+pub(super) fn advice(count: i64) -> anyhow::Result<()> {
+    let kept = if count == 1 { "1 is".to_owned() } else { format!("{count} are") };
+    say!(
+        "{kept} kept as unrated: `tollbook calls unrated --summary` says what is missing, `tollbook \
+         rerate --unrated` bills them once it is there"
+    )
+}

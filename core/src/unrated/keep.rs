@@ -1,0 +1,171 @@
+//! What a batch of calls does to the table of unrated calls.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use prost::Message;
+use tollbook_proto::v1::CallRejection;
+
+use super::{Brought, Kept, LONGEST, Shelf, store};
+use crate::{
+    calls::{Call, Rejection, known, record},
+    changes::Origin,
+    clock,
+    error::Result,
+    ids::UserId,
+    store::{Sequence, Tx},
+};
+
+/// What a batch has to know of the table.
+pub(crate) struct Table<'a> {
+    pub(crate) shelf: &'a Shelf,
+    /// Whether there is no unrated call at all: hardly anything is to be done then.
+    pub(crate) is_empty: bool,
+    /// What is brought again, and still there.
+    pub(crate) kept: Kept,
+}
+
+/// A record that could not be taken.
+pub(crate) struct Refusal<'a> {
+    pub(crate) brought: &'a Brought,
+    pub(crate) rejection: Rejection,
+    pub(crate) payer: Option<UserId>,
+    /// The delivery that brought it, by its place in the batch.
+    pub(crate) place: usize,
+}
+
+/// What became of records that were not taken, and of unrated calls that were.
+#[derive(Default)]
+pub(crate) struct Outcome<'a> {
+    pub(crate) refused: Vec<Refusal<'a>>,
+    /// Unrated calls that are in the books now.
+    pub(crate) settled: Vec<i64>,
+}
+
+/// What a transaction changes in the table.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    /// By how many calls of each reason there are more.
+    pub(super) counts: BTreeMap<CallRejection, i64>,
+    /// For how many there was no room.
+    pub(super) dropped: u64,
+    /// The places of the deliveries of records that are kept, one for each.
+    pub(crate) kept: Vec<usize>,
+}
+
+impl Difference {
+    pub(super) fn count(&mut self, reason: CallRejection, change: i64) {
+        *self.counts.entry(reason).or_default() += change;
+    }
+}
+
+/// The records that a batch keeps, by call id and fingerprint: in this order all batches lock them.
+type Keeping<'a> = BTreeMap<(&'a str, String), Deliveries<'a>>;
+
+/// A record that was refused, and how often in this batch.
+struct Deliveries<'a> {
+    last: &'a Refusal<'a>,
+    count: i64,
+}
+
+impl Outcome<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.refused.is_empty() && self.settled.is_empty()
+    }
+
+    /// Keeps what was refused, and takes out what is in the books now: of the calls that were stored
+    /// all records that say no more than they do. `origins` are those of the deliveries.
+    pub(crate) async fn write<'c>(
+        self,
+        tx: &mut Tx,
+        table: &Table<'_>,
+        origins: &[&Origin],
+        stored: impl Iterator<Item = &'c Call>,
+    ) -> Result<Difference> {
+        let mut difference = Difference::default();
+        if self.is_empty() && table.is_empty {
+            return Ok(difference);
+        }
+        let stored: HashMap<&str, &Call> =
+            stored.map(|call| (call.reported.call_id.as_str(), call)).collect();
+        let refused = self.refused.iter().map(|refusal| refusal.brought.record.call_id.as_str());
+        let ids: BTreeSet<&str> = stored.keys().copied().chain(refused).collect();
+        let found = match table.is_empty || ids.is_empty() {
+            true => Vec::new(),
+            false => store::of_calls(tx, ids).await?,
+        };
+        let there: HashMap<(&str, &str), CallRejection> =
+            found.iter().map(|row| (row.key(), row.reason)).collect();
+        let keeping = self.keeping(table.shelf.room(), &there, &mut difference);
+
+        let mut gone: HashSet<i64> = self.settled.iter().copied().collect();
+        gone.retain(|id| table.kept.contains_key(id));
+        for id in &gone {
+            difference.count(table.kept[id], -1);
+        }
+        for row in &found {
+            let is_kept = keeping.contains_key(&(row.call_id.as_str(), row.fingerprint.clone()));
+            let call = stored.get(row.call_id.as_str()).filter(|_| !is_kept);
+            if call.is_some_and(|call| known::covers(call, &row.record)) && gone.insert(row.id) {
+                difference.count(row.reason, -1);
+            }
+        }
+        store::delete(tx, gone).await?;
+        write(tx, &keeping, origins).await?;
+        Ok(difference)
+    }
+
+    /// Which of the refused records are kept, as far as there is room.
+    fn keeping<'s>(
+        &'s self,
+        mut room: i64,
+        there: &HashMap<(&str, &str), CallRejection>,
+        difference: &mut Difference,
+    ) -> Keeping<'s> {
+        let mut keeping = Keeping::new();
+        for refusal in &self.refused {
+            let Refusal { brought, rejection, place, .. } = refusal;
+            let record = &brought.record;
+            let is_keepable = record::check_call_id(&record.call_id).is_ok();
+            if !is_keepable || record.encoded_len() > LONGEST {
+                continue;
+            }
+            let key = (record.call_id.as_str(), brought.fingerprint());
+            let count = i64::from(brought.kept_as.is_none());
+            let reason = rejection.to_proto();
+            if let Some(deliveries) = keeping.get_mut(&key) {
+                difference.count(deliveries.last.rejection.to_proto(), -1);
+                difference.count(reason, 1);
+                *deliveries = Deliveries { last: refusal, count: deliveries.count + count };
+            } else {
+                match there.get(&(key.0, key.1.as_str())) {
+                    Some(before) => difference.count(*before, -1),
+                    None if room <= 0 => {
+                        difference.dropped += 1;
+                        continue;
+                    }
+                    None => room -= 1,
+                }
+                difference.count(reason, 1);
+                keeping.insert(key, Deliveries { last: refusal, count });
+            }
+            difference.kept.push(*place);
+        }
+        keeping
+    }
+}
+
+/// Stores the records, or says of those that are there how often they came.
+async fn write(tx: &mut Tx, keeping: &Keeping<'_>, origins: &[&Origin]) -> Result<()> {
+    // Those that are there keep their own; but another core may take them out meanwhile.
+    let ids = tx.next_ids(Sequence::UnratedCalls, keeping.len()).await?;
+    let now = clock::now();
+    let rows = keeping.iter().zip(ids).map(|((key, Deliveries { last, count }), id)| store::Row {
+        id,
+        fingerprint: key.1.as_str(),
+        refusal: last,
+        deliveries: *count,
+        now,
+        brought_by: origins.get(last.place).and_then(|origin| origin.actor),
+    });
+    store::keep(tx, rows.collect()).await
+}

@@ -1,0 +1,335 @@
+//! Unrated calls in the database.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+use tollbook_proto::v1::{self as pb, CallRecord, CallRejection};
+
+use super::{Brought, Kept, Refusal};
+use crate::{
+    access::Scope,
+    calls::{Rejection, reason_name, reason_of_name, record},
+    clock,
+    error::{Error, Result},
+    ids::UserId,
+    store::{self, Db, Insert, Query, Tx, Value},
+};
+
+/// A record to be kept, or counted where it is kept already.
+pub(super) struct Row<'a> {
+    pub(super) id: i64,
+    pub(super) fingerprint: &'a str,
+    pub(super) refusal: &'a Refusal<'a>,
+    /// In this transaction; 0: it was only tried again.
+    pub(super) deliveries: i64,
+    pub(super) now: i64,
+    pub(super) brought_by: Option<UserId>,
+}
+
+const COLUMNS: &[&str] = &[
+    "id",
+    "call_id",
+    "fingerprint",
+    "record",
+    "reason",
+    "message",
+    "user_id",
+    "account",
+    "source",
+    "destination",
+    "start_time",
+    "billsec",
+    "first_seen",
+    "last_seen",
+    "deliveries",
+    "brought_by",
+];
+
+/// What was kept first stays as it is; only why, when last and how often is told anew.
+const AGAIN: &str = " ON CONFLICT (call_id, fingerprint) DO UPDATE SET reason = excluded.reason, \
+     message = excluded.message, user_id = COALESCE(excluded.user_id, unrated_calls.user_id), \
+     last_seen = CASE WHEN excluded.deliveries > 0 THEN excluded.last_seen \
+     ELSE unrated_calls.last_seen END, \
+     deliveries = unrated_calls.deliveries + excluded.deliveries";
+
+/// Keeps records, each with another call id or fingerprint.
+pub(super) async fn keep(tx: &mut Tx, rows: Vec<Row<'_>>) -> Result<()> {
+    let rows = rows.into_iter().map(|row| {
+        let Refusal { brought: Brought { record, .. }, rejection, payer, .. } = row.refusal;
+        let start_time = record.start_time.as_ref();
+        let start_time = start_time.and_then(|time| clock::from_proto("start_time", time).ok());
+        let read = record::read(record);
+        vec![
+            Value::from(row.id),
+            record.call_id.as_str().into(),
+            row.fingerprint.into(),
+            record.encode_to_vec().into(),
+            rejection.reason().into(),
+            rejection.to_string().into(),
+            payer.map(|user| user.0).into(),
+            account(record).into(),
+            readable(&record.source).into(),
+            readable(&record.destination).into(),
+            start_time.into(),
+            read.map_or(0, |read| read.reported.billsec).into(),
+            row.now.into(),
+            row.now.into(),
+            row.deliveries.into(),
+            row.brought_by.map(|user| user.0).into(),
+        ]
+    });
+    let rows = rows.collect();
+    tx.queue(Insert { table: "unrated_calls", columns: COLUMNS, rows, on_conflict: AGAIN }).await
+}
+
+/// Who would pay, as a record names them.
+fn account(record: &CallRecord) -> String {
+    match (record.originator_id, record.originator.as_str(), record.origination_point_id) {
+        (Some(id), ..) => format!("id {id}"),
+        (None, "", 0) if record.origination_point.is_empty() => String::new(),
+        (None, "", 0) => format!("point {}", readable(&record.origination_point)),
+        (None, "", point) => format!("point {point}"),
+        (None, name, _) => readable(name),
+    }
+}
+
+/// A text without what no field may hold.
+fn readable(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(255).collect()
+}
+
+fn reason(row: &store::Row, column: usize) -> Result<CallRejection> {
+    // A later version may have had more reasons.
+    Ok(reason_of_name(&row.get::<String>(column)?).unwrap_or(CallRejection::Unspecified))
+}
+
+fn decoded(bytes: &[u8]) -> Result<CallRecord> {
+    CallRecord::decode(bytes).map_err(|_| Error::internal("an unrated call cannot be read"))
+}
+
+/// Asks whether there is any.
+pub(crate) fn asking_for_any() -> Query {
+    Query::new("SELECT id FROM unrated_calls ORDER BY id LIMIT 1")
+}
+
+/// Asks which of some are there, and keeps them as they are until the commit.
+pub(crate) fn asking_for(tx: &Tx, ids: impl IntoIterator<Item = i64>) -> Query {
+    Query::new("SELECT id, reason FROM unrated_calls WHERE id IN ")
+        .list(ids)
+        .and(" ORDER BY id")
+        .and(tx.lock_clause())
+}
+
+/// What [`asking_for`] found.
+pub(crate) fn read_kept(rows: &[store::Row]) -> Result<Kept> {
+    rows.iter().map(|row| Ok((row.get(0)?, reason(row, 1)?))).collect()
+}
+
+/// An unrated call, as a batch has to know it.
+pub(super) struct Found {
+    pub(super) id: i64,
+    pub(super) call_id: String,
+    pub(super) fingerprint: String,
+    pub(super) reason: CallRejection,
+    pub(super) record: CallRecord,
+}
+
+impl Found {
+    pub(super) fn key(&self) -> (&str, &str) {
+        (&self.call_id, &self.fingerprint)
+    }
+}
+
+/// The unrated calls of some ids of switches.
+pub(super) async fn of_calls<'a>(
+    tx: &mut Tx,
+    call_ids: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<Found>> {
+    let query = Query::new(
+        "SELECT id, call_id, fingerprint, reason, record FROM unrated_calls WHERE call_id IN ",
+    );
+    let rows = tx.fetch_all(query.list(call_ids)).await?;
+    let read = |row: &store::Row| {
+        Ok(Found {
+            id: row.get(0)?,
+            call_id: row.get(1)?,
+            fingerprint: row.get(2)?,
+            reason: reason(row, 3)?,
+            record: decoded(&row.get::<Vec<u8>>(4)?)?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+pub(super) async fn delete(tx: &mut Tx, ids: impl IntoIterator<Item = i64>) -> Result<()> {
+    let mut ids = ids.into_iter().peekable();
+    if ids.peek().is_none() {
+        return Ok(());
+    }
+    tx.queue(Query::new("DELETE FROM unrated_calls WHERE id IN ").list(ids)).await
+}
+
+/// How many there are of each reason.
+pub(super) async fn counts(db: &Db) -> Result<BTreeMap<CallRejection, i64>> {
+    let query = Query::new("SELECT reason, COUNT(*) FROM unrated_calls GROUP BY reason");
+    let rows = db.fetch_all(query).await?;
+    rows.iter().map(|row| Ok((reason(row, 0)?, row.get(1)?))).collect()
+}
+
+/// Which unrated calls are meant.
+pub(super) struct Filter {
+    pub(super) scope: Scope,
+    pub(super) reason: Option<CallRejection>,
+    pub(super) user: Option<UserId>,
+    /// Of the beginning; `None` if it does not matter, and may be unknown.
+    pub(super) period: Option<(i64, i64)>,
+}
+
+impl Filter {
+    /// What is appended to a selection of `unrated_calls c LEFT JOIN users u`.
+    fn conditions(&self, query: Query) -> Query {
+        let mut query = match self.scope {
+            Scope::All => query,
+            Scope::Customers => query.and(" AND u.role = 'user'"),
+            Scope::AssignedTo(manager) => {
+                query.and(" AND u.responsible_manager_id = ").value(manager)
+            }
+            Scope::Only(user) => query.and(" AND c.user_id = ").value(user),
+        };
+        if let Some(reason) = self.reason {
+            query = query.and(" AND c.reason = ").value(reason_name(reason));
+        }
+        if let Some(user) = self.user {
+            query = query.and(" AND c.user_id = ").value(user);
+        }
+        match self.period {
+            Some((from, till)) => query
+                .and(" AND c.start_time >= ")
+                .value(from)
+                .and(" AND c.start_time <= ")
+                .value(till),
+            None => query,
+        }
+    }
+}
+
+/// A page of unrated calls, the newest first.
+pub(super) async fn list(
+    db: &Db,
+    filter: &Filter,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<pb::UnratedCall>> {
+    let query = Query::new(
+        "SELECT c.id, c.record, c.reason, c.message, c.user_id, u.username, c.first_seen, \
+         c.last_seen, c.deliveries, c.brought_by \
+         FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE c.id < ",
+    );
+    let query = filter.conditions(query.value(before.unwrap_or(i64::MAX)));
+    let query = query.and(" ORDER BY c.id DESC LIMIT ").value(limit);
+    let rows = db.fetch_all(query).await?;
+    let read = |row: &store::Row| {
+        Ok(pb::UnratedCall {
+            id: row.get(0)?,
+            record: Some(decoded(&row.get::<Vec<u8>>(1)?)?),
+            reason: reason(row, 2)?.into(),
+            message: row.get(3)?,
+            user_id: row.get(4)?,
+            username: row.get::<Option<String>>(5)?.unwrap_or_default(),
+            first_seen: Some(clock::to_proto(row.get(6)?)),
+            last_seen: Some(clock::to_proto(row.get(7)?)),
+            deliveries: row.get(8)?,
+            brought_by: row.get(9)?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Groups of unrated calls, those with the most calls first.
+pub(super) async fn groups(
+    db: &Db,
+    filter: &Filter,
+    prefix_length: i64,
+    limit: i64,
+) -> Result<Vec<pb::UnratedCallGroup>> {
+    let query = Query::new("SELECT c.reason, c.account, SUBSTR(c.destination, 1, CAST(")
+        .value(prefix_length)
+        .and(
+            " AS INTEGER)), COUNT(*), CAST(SUM(c.billsec) AS BIGINT) \
+             FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE TRUE",
+        );
+    let query = filter.conditions(query);
+    let query = query.and(" GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT ").value(limit);
+    let rows = db.fetch_all(query).await?;
+    let read = |row: &store::Row| {
+        Ok(pb::UnratedCallGroup {
+            reason: reason(row, 0)?.into(),
+            account: row.get(1)?,
+            destination_prefix: row.get(2)?,
+            calls: row.get(3)?,
+            billsec_ms: row.get(4)?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// How many unrated calls a filter lets through.
+pub(super) async fn count(db: &Db, filter: &Filter) -> Result<i64> {
+    let query = Query::new(
+        "SELECT COUNT(*) FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE TRUE",
+    );
+    let row = db.fetch_optional(filter.conditions(query)).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
+/// The highest id; 0 if there is none.
+pub(super) async fn last_id(db: &Db) -> Result<i64> {
+    let query = Query::new("SELECT id FROM unrated_calls ORDER BY id DESC LIMIT 1");
+    db.fetch_optional(query).await?.map_or(Ok(0), |row| row.get(0))
+}
+
+/// Unrated calls to be brought again, by ascending ids between two: no conflicts, which only a
+/// person can decide.
+pub(super) async fn page(
+    db: &Db,
+    filter: &Filter,
+    after: i64,
+    till: i64,
+    limit: i64,
+) -> Result<Vec<Brought>> {
+    let query = Query::new(
+        "SELECT c.id, c.fingerprint, c.record \
+         FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE c.id > ",
+    )
+    .value(after)
+    .and(" AND c.id <= ")
+    .value(till)
+    .and(" AND c.reason <> ")
+    .value(Rejection::Conflict("").reason());
+    let query = filter.conditions(query).and(" ORDER BY c.id LIMIT ").value(limit);
+    let rows = db.fetch_all(query).await?;
+    let read = |row: &store::Row| {
+        Ok(Brought::again(row.get(0)?, row.get(1)?, decoded(&row.get::<Vec<u8>>(2)?)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Which of some ids a scope covers, with their reasons; they stay as they are until the commit.
+pub(super) async fn lock(tx: &mut Tx, scope: Scope, ids: &[i64]) -> Result<Kept> {
+    let filter = Filter { scope, reason: None, user: None, period: None };
+    let query = Query::new(
+        "SELECT c.id FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE c.id IN ",
+    );
+    let rows = tx.fetch_all(filter.conditions(query.list(ids.iter().copied()))).await?;
+    let covered = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
+    read_kept(&tx.fetch_all(asking_for(tx, covered)).await?)
+}
+
+/// The records of some, by ascending ids.
+pub(super) async fn records(tx: &mut Tx, ids: &[i64]) -> Result<Vec<(i64, CallRecord)>> {
+    let query = Query::new("SELECT id, record FROM unrated_calls WHERE id IN ")
+        .list(ids.iter().copied())
+        .and(" ORDER BY id");
+    let rows = tx.fetch_all(query).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, decoded(&row.get::<Vec<u8>>(1)?)?))).collect()
+}
