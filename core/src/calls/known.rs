@@ -78,6 +78,8 @@ fn difference(known: &Call, new: &Call, said: Said) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, option, prelude::*};
+
     use super::*;
     use crate::{
         calls::{Leg, Reported},
@@ -152,6 +154,34 @@ mod tests {
         assert_eq!(relation(&call(0, |_| {}), &call(0, later), ATTEMPT), Relation::Absorbed);
         let answered_twice = relation(&call(60, |_| {}), &call(70, later), ATTEMPT);
         assert_eq!(answered_twice, Relation::Differs("billsec"));
+    }
+
+    proptest! {
+        /// Whatever the order of the records, and in however many files they are.
+        #[test]
+        fn attempts_are_merged_in_any_order(
+            (records, again) in (vec(0_i64..20, 0..5), option::of(0_i64..20)).prop_flat_map(
+                |(unanswered, answered)| {
+                    let unanswered = unanswered.into_iter().map(|start| (start, 0));
+                    let records: Vec<_> =
+                        unanswered.chain(answered.map(|start| (start, 60))).collect();
+                    (Just(records.clone()).prop_shuffle(), Just(records).prop_shuffle())
+                },
+            ),
+        ) {
+            let mut known: Option<Call> = None;
+            for (start, seconds) in records.iter().chain(&again) {
+                let later = |call: &mut Call| call.reported.start_time += start * 1_000_000;
+                let new = call(*seconds, later);
+                match known.as_ref().map(|known| relation(known, &new, ATTEMPT)) {
+                    None | Some(Relation::Replaces) => known = Some(new),
+                    Some(Relation::Same | Relation::Absorbed) => {}
+                    Some(Relation::Differs(what)) => prop_assert!(false, "{what}"),
+                }
+            }
+            let billed = known.map(|call| call.reported.billsec / 1_000);
+            prop_assert_eq!(billed, records.iter().map(|(_, seconds)| *seconds).max());
+        }
     }
 
     #[test]

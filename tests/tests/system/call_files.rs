@@ -121,6 +121,79 @@ async fn of_several_attempts_under_one_id_the_answered_one_is_billed() {
     .await;
 }
 
+/// The same in the table `cdr`, where each record has a sequence.
+fn row(minute: u32, billsec: u32, disposition: &str, id: &str, sequence: u32) -> String {
+    format!(
+        "2026-01-20 12:{minute:02}:00,37060000001,37061234567,SIP/alice-00000001,SIP/bob-00000002,{billsec},\
+         {billsec},{disposition},alice,{id},{sequence}\n"
+    )
+}
+
+const TABLE: &str = "calldate,src,dst,channel,dstchannel,duration,billsec,disposition,accountcode,uniqueid,sequence\n";
+
+/// What `Master.csv` has, without sequences, is in the table as well. It is billed once, and so is
+/// each further call under its uniqueid, which only a sequence tells from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_two_files_of_asterisk_is_billed_once() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let args = ["--terminator-from", "peer"];
+        let master = |id| {
+            [attempt(1, "bob", 0, "NO ANSWER", id), attempt(2, "bob", 30, "ANSWERED", id)].concat()
+        };
+        let rows = |id| {
+            [
+                row(1, 0, "NO ANSWER", id, 10),
+                row(2, 30, "ANSWERED", id, 11),
+                row(5, 20, "ANSWERED", id, 12),
+            ]
+        };
+        let table = |rows: &[String]| [TABLE, &rows.concat()].concat();
+        let (ok, said) = import(&books, &data, &master("5.1"), &args);
+        assert!(ok && said.contains("1 stored, 0 duplicates, 1 further attempts"), "{said}");
+        let (ok, said) = import(&books, &data, &table(&rows("5.1")), &args);
+        assert!(ok && said.contains("1 stored, 1 duplicates, 1 further attempts"), "{said}");
+        let (ok, said) = import(&books, &data, &table(&rows("5.1")), &args);
+        assert!(ok && said.contains("0 stored, 2 duplicates, 1 further attempts"), "{said}");
+
+        // The other way round, whatever the order of the rows.
+        let mut turned = rows("6.1");
+        turned.reverse();
+        let (ok, said) = import(&books, &data, &table(&turned), &args);
+        assert!(ok && said.contains("2 stored, 0 duplicates, 1 further attempts"), "{said}");
+        let (ok, said) = import(&books, &data, &table(&rows("6.1")), &args);
+        assert!(ok && said.contains("0 stored, 2 duplicates, 1 further attempts"), "{said}");
+        // Which of the two this is cannot be told: it is not billed again.
+        let (ok, said) = import(&books, &data, &master("6.1"), &args);
+        assert!(!ok && said.contains("0 stored, 0 duplicates, 1 further attempts"), "{said}");
+        assert!(said.contains("a call with this id is in the books"), "{said}");
+
+        let calls = books.calls().await;
+        let billed: Vec<_> =
+            calls.iter().map(|call| (&*call.call_id, call.billsec_ms / 1_000)).collect();
+        assert_eq!(billed, [("5.1", 30), ("6.1#11", 30), ("5.1#12", 20), ("6.1", 20)]);
+        books.check(8 + 4).await;
+    })
+    .await;
+}
+
+/// A pipe gives what is in it once.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_come_through_a_pipe() {
+    let Some(data) = Data::new(tollbook_tests::server::Backend::Sqlite) else { return };
+    let books = Books::open(&data).await;
+    let pipe = data.directory().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let text = attempt(1, "bob", 10, "ANSWERED", "1.1");
+    let writing = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, text).unwrap()
+    });
+    let (ok, said) = command(&books, &data, &["import", "calls", pipe.to_str().unwrap()]);
+    assert!(ok && said.contains("1 calls: 1 stored"), "{said}");
+    writing.join().unwrap();
+}
+
 /// Another call under a known id is no duplicate: it is told of, and changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_differs_under_a_known_id_is_a_conflict() {
