@@ -117,7 +117,7 @@ impl Decks {
             true => Ok(()),
             false => Err(Error::internal("the database does not sort prefixes by their bytes")),
         };
-        store::for_each_rate(&mut tx, id, add).await?;
+        store::for_each_rate(&mut tx, id, None, add).await?;
         drop(tx);
         let deck = tokio::task::spawn_blocking(move || deck.build());
         deck.await.map(Arc::new).map_err(|error| Error::internal(error.to_string()))

@@ -157,14 +157,20 @@ pub(crate) async fn count_rates(tx: &mut Tx, tariff: TariffId) -> Result<usize> 
     usize::try_from(count).map_err(|_| Error::internal("a count is below zero"))
 }
 
-/// Gives all rates of a tariff to `take`, in the order that a deck wants.
+/// Gives the rates of a tariff to `take`, in the order that a deck wants: all, or those of some
+/// prefixes.
 pub(crate) async fn for_each_rate(
     tx: &mut Tx,
     tariff: TariffId,
+    prefixes: Option<&[&str]>,
     mut take: impl FnMut(Rate) -> Result<()> + Send,
 ) -> Result<()> {
-    let query = Query::new(concat!(rate!(), " FROM rates r WHERE r.tariff_id = "))
-        .value(tariff)
+    let mut query =
+        Query::new(concat!(rate!(), " FROM rates r WHERE r.tariff_id = ")).value(tariff);
+    if let Some(prefixes) = prefixes {
+        query = query.and(" AND r.prefix IN ").list(prefixes.iter().copied());
+    }
+    let query = query
         .and(" ORDER BY r.prefix")
         .and(tx.by_bytes())
         .and(", r.effective_from DESC, r.day_type DESC, r.start_time DESC");
@@ -260,12 +266,16 @@ pub(super) async fn delete_rates(tx: &mut Tx, tariff: TariffId, rates: &[Rate]) 
     Ok(())
 }
 
-/// Gives all prefixes with the names of their destinations to `take`.
+/// Gives prefixes with the names of their destinations to `take`: all, or some.
 pub(super) async fn for_each_destination(
     tx: &mut Tx,
+    prefixes: Option<&[&str]>,
     mut take: impl FnMut(String, String) -> Result<()> + Send,
 ) -> Result<()> {
-    let query = Query::new("SELECT prefix, name FROM destinations");
+    let mut query = Query::new("SELECT prefix, name FROM destinations");
+    if let Some(prefixes) = prefixes {
+        query = query.and(" WHERE prefix IN ").list(prefixes.iter().copied());
+    }
     tx.for_each(query, |row| take(row.get(0)?, row.get(1)?)).await
 }
 

@@ -110,7 +110,7 @@ impl Plan {
     async fn judge_rates(&mut self, tx: &mut Tx) -> Result<()> {
         let Self { rates, fates_of_rates: fates, .. } = self;
         *fates = (0..rates.len()).map(|at| fate(rates, at, "")).collect();
-        tariffs::for_each_rate(tx, TariffId(self.tariff), |rate| {
+        tariffs::for_each_rate(tx, TariffId(self.tariff), None, |rate| {
             if let Some(at) = rates.find(rate.key()) {
                 fates[at] = fate(rates, at, &text::image(&rate.rate));
             }
@@ -125,7 +125,7 @@ impl Plan {
             return Ok(());
         }
         *fates = (0..names.len()).map(|at| fate(names, at, "")).collect();
-        tariffs::for_each_destination(tx, |prefix, name| {
+        tariffs::for_each_destination(tx, None, |prefix, name| {
             if let Some(at) = names.find_prefix(&prefix) {
                 fates[at] = fate(names, at, &name);
             }
