@@ -100,10 +100,9 @@ fn look_at(sources: Vec<Source>, options: &CallOptions) -> anyhow::Result<Vec<In
     let (mut inputs, mut kept) = (Vec::new(), 0);
     for source in sources {
         let again = source.can_be_opened_again();
-        let mut parts = source.parts(Limits::default())?;
         let mut files = Vec::new();
         let mut count = 0;
-        while let Some(part) = parts.next() {
+        for part in source.parts(Limits::default())? {
             let (name, file) = open(part?, options)?;
             count += 1;
             if !again || count == 1 && kept < KEPT_OPEN {
@@ -176,7 +175,7 @@ impl Reader {
                 if file.format() == Format::KamailioAcc {
                     with_dialogs.push(self.files.len());
                 }
-                let Some(open) = self.read_file(name, file.with_dialogs(dialogs), sender)? else {
+                let Some(open) = self.read_file(&name, file.with_dialogs(dialogs), sender)? else {
                     return Ok(());
                 };
                 dialogs = open;
@@ -191,13 +190,13 @@ impl Reader {
     /// Returns the dialogs that are left open; `None` where the core does not listen any more.
     fn read_file(
         &mut self,
-        name: String,
+        name: &str,
         mut file: CallFile,
         sender: &mpsc::Sender<IngestCallsRequest>,
     ) -> anyhow::Result<Option<Dialogs>> {
         let number = self.files.len();
-        self.files.push(name.clone());
-        while let Some(item) = file.next_item().with_context(|| name.clone())? {
+        self.files.push(name.to_owned());
+        while let Some(item) = file.next_item().with_context(|| name.to_owned())? {
             if !self.take(number, item, sender) {
                 return Ok(None);
             }

@@ -85,12 +85,13 @@ pub(crate) async fn rate_authorized(
     let mut records = Vec::with_capacity(batch.len());
     let mut malformed = Vec::new();
     let mut places = Places::new(&snapshot.points);
-    let latest = clock::now() + live::CLOCK_SKEW;
+    let now = clock::now();
     for Numbered { position, call: brought } in batch {
         let authorized = authorized.get(&brought.record.call_id);
         let record = record::read(&brought.record).and_then(|mut record| {
             places.settle(&mut record, authorized)?;
             // What was authorised began by our clock, of which the switch's durations know nothing.
+            let latest = brought.first_seen.unwrap_or(now) + live::CLOCK_SKEW;
             if authorized.is_none() && record.reported.ends_after(latest) {
                 return Err(Rejection::InvalidField {
                     field: "duration_ms".to_owned(),
@@ -118,6 +119,12 @@ pub(crate) async fn rate_authorized(
     let mut tariffs = HashSet::new();
     for Numbered { position, call: (record, brought) } in records {
         match Sided::of(record, &parties, authorized.get(&brought.record.call_id)) {
+            Ok(call) if brought.payer.is_some_and(|payer| payer != call.originator.user) => {
+                let payer = brought.payer;
+                let rejection = Rejection::UnknownOriginator;
+                let call = Refused { brought, rejection, call: None, payer, is_kept: true };
+                rated.rejected.push(Numbered { position, call });
+            }
             Ok(call) => {
                 for party in std::iter::once(call.originator).chain(call.terminator) {
                     if let Pricing::Tariffs(of_party) = party.pricing {
@@ -157,7 +164,8 @@ fn refused(
     parties: &Parties<'_>,
     payer: &Payer,
 ) -> Refused {
-    let payer = parties.payer(payer);
+    // Who was to pay for what is brought again does not become another by a name that is given anew.
+    let payer = brought.payer.or_else(|| parties.payer(payer));
     let is_kept = payer.is_some() || parties.may_bring_anybodys();
     Refused { brought, rejection, call: None, payer, is_kept }
 }

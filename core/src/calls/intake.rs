@@ -284,21 +284,46 @@ impl<'a> Books<'a, '_> {
     ) -> (&'r str, Option<Relation>) {
         let CallRecord { call_id, record_id, .. } = record;
         if !record_id.is_empty()
-            && let Some(relation) = self.relation_under(record_id, call, said)
+            && let Some(relation) = self.relation_under(record_id, record, call, said)
         {
             return (record_id, Some(relation));
         }
-        match self.relation_under(call_id, call, said) {
-            Some(Relation::Differs(_)) if !record_id.is_empty() => (record_id, None),
+        match self.relation_under(call_id, record, call, said) {
+            Some(Relation::Differs(what)) if self.is_another(record, what) => (record_id, None),
             relation => (call_id, relation),
         }
     }
 
-    fn relation_under(&self, id: &str, call: &Call, said: Said) -> Option<Relation> {
+    /// Whether a record with an id of its own is of another call than the one under its call id,
+    /// from which it differs. Where that one came without an id of its own, only other parties or
+    /// numbers tell: other times may be those of a mistake.
+    fn is_another(&self, record: &CallRecord, what: &'static str) -> bool {
+        let known = self.present(&record.call_id).map(|known| known.reported.record_id.as_str());
+        match known {
+            _ if record.record_id.is_empty() => false,
+            None | Some("") => matches!(what, "originator" | "destination"),
+            Some(known) => known != record.record_id,
+        }
+    }
+
+    fn relation_under(
+        &self,
+        id: &str,
+        record: &CallRecord,
+        call: &Call,
+        said: Said,
+    ) -> Option<Relation> {
         let known = self.present(id)?;
-        let from_there = places::as_from_point_of(known, call, self.points);
-        let call = from_there.as_ref().unwrap_or(call);
-        Some(known::relation(known, call, said))
+        let relation = known::relation(known, call, said);
+        if !matches!(relation, Relation::Differs(_)) {
+            return Some(relation);
+        }
+        // A switch may say the number that was called, or the one that came of it, with the point
+        // or without.
+        let others =
+            [places::as_sent(record, call), places::as_from_point_of(known, call, self.points)];
+        let mut others = others.iter().flatten().map(|call| known::relation(known, call, said));
+        others.find(|other| !matches!(other, Relation::Differs(_))).or(Some(relation))
     }
 
     /// Takes a call in, or says why it cannot be.
@@ -349,7 +374,8 @@ impl<'a> Books<'a, '_> {
             // Of one that has an id of its own, the call under the other may be another one.
             let id = if record.record_id.is_empty() { &record.call_id } else { &record.record_id };
             let known = self.present(id);
-            known.filter(|known| known::covers(known, record)).map(|_| Relation::Same)
+            let known = known.filter(|known| known::agrees(known, record, self.points));
+            known.map(|_| Relation::Same)
         };
         match relation {
             Some(Relation::Same) => {

@@ -1,12 +1,13 @@
 //! Records under an id that is in the books already: the same call again, another attempt of it,
 //! or something else that must not get lost.
 
-use tollbook_proto::v1::CallRecord;
+use tollbook_proto::v1::{self as pb, CallRecord};
 
 use super::{
     Call, Disposition,
     record::{self, Record, Said},
 };
+use crate::{clock, points::Points};
 
 /// So far apart two records of one call may be, in microseconds: switches round each for itself,
 /// and so do the files that they write.
@@ -47,15 +48,47 @@ fn is_answered(call: &Call) -> bool {
 const ANOTHER_ZONE: i64 = 26 * 3_600_000_000;
 
 /// Whether a record says no more than the call that is known under its id: it costs nothing, or was
-/// answered for as long. So much can be told of a record whose users or numbers are wrong.
+/// answered for as long. So much can be told of a record whose users or numbers are wrong; nothing
+/// of one that cannot be read, or that has another id of its own.
 pub(crate) fn covers(known: &Call, record: &CallRecord) -> bool {
-    let Ok(Record { reported: new, .. }) = record::read(record) else { return true };
+    let Ok(Record { reported: new, .. }) = record::read(record) else { return false };
+    if !new.record_id.is_empty() && new.record_id != known.reported.record_id {
+        return false;
+    }
     let known = &known.reported;
     let is_near = |one: i64, other: i64, apart: i64| (one - other).abs() <= apart;
     !new.is_charged()
         || known.is_charged()
             && is_near(known.billsec, new.billsec, ROUNDING / 1_000)
             && is_near(known.start_time, new.start_time, ANOTHER_ZONE)
+}
+
+/// Whether a record, which for itself may say too little to be a call, says nothing that is
+/// otherwise in the call that is known under its id: it is the same call, told again.
+pub(super) fn agrees(known: &Call, record: &CallRecord, points: &Points) -> bool {
+    let near = |one: i64, other: i64, rounding: i64| (one - other).abs() <= rounding;
+    let call = &known.reported;
+    let is_at = |time: &Option<prost_types::Timestamp>, known: i64| match time {
+        None => true,
+        Some(time) => clock::from_proto("time", time).is_ok_and(|time| near(time, known, ROUNDING)),
+    };
+    let lasts = |duration: Option<i64>, known: i64| {
+        duration.is_none_or(|duration| near(duration, known, ROUNDING / 1_000))
+    };
+    let disposition = record.disposition();
+    let is_answered_too = (disposition == pb::Disposition::Answered) == is_answered(known);
+    let is_there = |number: &str| number.is_empty() || number == call.destination;
+    let mut rewritten = record.destination.clone();
+    if let Some((_, rules)) = points.origination(call.origination_point) {
+        rules.destination.apply(&mut rewritten);
+    }
+    (is_there(&record.destination) || is_there(&rewritten))
+        && record.originator_id.is_none_or(|id| id == known.originator.0)
+        && (disposition == pb::Disposition::Unspecified || is_answered_too)
+        && is_at(&record.start_time, call.start_time)
+        && is_at(&record.end_time, call.start_time + call.duration * 1_000)
+        && lasts(record.duration_ms, call.duration)
+        && lasts(record.billsec_ms, call.billsec)
 }
 
 /// In what a record differs from a call; none: in nothing that matters. One that names no
@@ -97,6 +130,7 @@ mod tests {
             self_cost: Leg::NONE,
             reported: Reported {
                 call_id: "1700000000.7".to_owned(),
+                record_id: String::new(),
                 start_time: 1_700_000_000_000_000,
                 duration: seconds * 1_000 + 5_000,
                 billsec: seconds * 1_000,
@@ -211,11 +245,11 @@ mod tests {
             record(0),
             // The time zone was another one.
             CallRecord { start_time: at(1_700_000_000 - 7_200), ..record(60) },
-            // Nobody can tell what it says.
-            CallRecord { start_time: None, ..record(90) },
         ] {
             assert!(covers(&answered, &new), "{new:?}");
         }
+        // Nobody can tell what it says.
+        assert!(!covers(&answered, &CallRecord { start_time: None, ..record(60) }));
         let next_week = CallRecord { start_time: at(1_700_604_800), ..record(60) };
         assert!(!covers(&answered, &record(90)) && !covers(&answered, &next_week));
         assert!(covers(&busy, &record(0)) && !covers(&busy, &record(60)));

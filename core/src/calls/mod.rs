@@ -107,6 +107,8 @@ impl std::fmt::Display for Side {
 pub(crate) struct Reported {
     /// The switch's own id.
     pub(crate) call_id: String,
+    /// That of the record alone, where several records may have the same; empty: it has none.
+    pub(crate) record_id: String,
     pub(crate) start_time: i64,
     /// From INVITE to the end, milliseconds.
     pub(crate) duration: i64,

@@ -116,6 +116,18 @@ fn rewrite(reported: &mut Reported, rules: &Origination, authorized: Option<&Act
     }
 }
 
+/// A call with the numbers as its record has them; `None`: they are the same.
+pub(super) fn as_sent(record: &CallRecord, call: &Call) -> Option<Call> {
+    let is_same =
+        call.reported.destination == record.destination && call.reported.source == record.source;
+    (!is_same).then(|| {
+        let mut call = call.clone();
+        call.reported.destination.clone_from(&record.destination);
+        call.reported.source.clone_from(&record.source);
+        call
+    })
+}
+
 /// A record as the origination point of the call that is known under its id would have it, where
 /// the record does not say by which point it came: so that the end of a call that was authorised is
 /// known again.

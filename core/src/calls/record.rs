@@ -148,6 +148,7 @@ pub(crate) fn read(record: &CallRecord) -> Result<Record, Rejection> {
         said,
         reported: Reported {
             call_id: record.call_id.clone(),
+            record_id: record.record_id.clone(),
             start_time,
             duration,
             billsec,

@@ -10,7 +10,7 @@ use crate::{
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
-const COLUMNS: [&str; 24] = [
+const COLUMNS: [&str; 25] = [
     "id",
     "call_id",
     "start_time",
@@ -35,6 +35,7 @@ const COLUMNS: [&str; 24] = [
     "self_cost_billed_seconds",
     "self_cost",
     "self_cost_entry_id",
+    "record_id",
 ];
 
 /// Stores new calls.
@@ -67,6 +68,7 @@ pub(super) async fn insert<'a>(tx: &mut Tx, calls: impl Iterator<Item = &'a Call
             self_cost.billed_seconds.into(),
             self_cost.amount.into(),
             self_cost.entry.into(),
+            reported.record_id.as_str().into(),
         ]
     });
     let rows = rows.collect();
@@ -81,7 +83,7 @@ macro_rules! select_calls {
              c.hangup_cause, c.source, c.destination, c.originator_id, c.origination_point_id, \
              c.terminator_id, c.termination_point_id, c.prefix, c.tariff_id, c.rate, \
              c.billed_seconds, c.price, c.entry_id, c.self_cost_tariff_id, c.self_cost_rate, \
-             c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id",
+             c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id, c.record_id",
             $rest
         )
     };
@@ -137,6 +139,7 @@ fn read(row: &Row) -> Result<Call> {
         id: row.get(0)?,
         reported: Reported {
             call_id: row.get(1)?,
+            record_id: row.get(24)?,
             start_time: row.get(2)?,
             duration: row.get(3)?,
             billsec: row.get(4)?,
@@ -213,9 +216,9 @@ pub(super) async fn these(db: &Db, calls: &[(i64, i64)]) -> Result<Vec<Listed>> 
 fn read_listed(row: &Row) -> Result<Listed> {
     Ok(Listed {
         call: read(row)?,
-        originator: row.get(24)?,
-        terminator: row.get::<Option<String>>(25)?.unwrap_or_default(),
-        destination_name: row.get::<Option<String>>(26)?.unwrap_or_default(),
+        originator: row.get(25)?,
+        terminator: row.get::<Option<String>>(26)?.unwrap_or_default(),
+        destination_name: row.get::<Option<String>>(27)?.unwrap_or_default(),
     })
 }
 

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use store::lock_for_change;
+pub(crate) use store::{lock_for_change, revision_in};
 
 use arc_swap::ArcSwap;
 use tokio::time::timeout;

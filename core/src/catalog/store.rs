@@ -15,7 +15,7 @@ pub(super) async fn revision(db: &Db) -> Result<i64> {
     read(db.fetch_optional(Query::new(REVISION)).await?)
 }
 
-pub(super) async fn revision_in(tx: &mut Tx) -> Result<i64> {
+pub(crate) async fn revision_in(tx: &mut Tx) -> Result<i64> {
     read(tx.fetch_optional(Query::new(REVISION)).await?)
 }
 

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Contents, Kind, Profile, check, store};
 use crate::{
-    access::{Principal, principal},
+    access::{Principal, Scope, principal},
     changes::{self, Change},
     clock,
     context::Context,
@@ -60,6 +60,7 @@ impl Service {
         if !caller.has(contents.kind().permission()) {
             return Err(Error::PermissionMissing);
         }
+        check_may_change(caller)?;
         check::contents(&contents)?;
         let now = clock::now();
         let mut tx = self.0.db.begin().await?;
@@ -80,6 +81,7 @@ impl Service {
         let id = ids::required::<ImportProfileId>("id", request.id)?;
         let mut tx = self.0.db.begin().await?;
         let before = visible(caller, store::lock(&mut tx, id).await?)?;
+        check_may_change(caller)?;
         let mut profile = Profile { changed_at: clock::now(), ..before.clone() };
         if let Some(name) = request.name {
             check::name(&name)?;
@@ -103,6 +105,7 @@ impl Service {
     async fn delete(&self, caller: &Principal, id: ImportProfileId) -> Result<()> {
         let mut tx = self.0.db.begin().await?;
         let profile = visible(caller, store::lock(&mut tx, id).await?)?;
+        check_may_change(caller)?;
         store::delete(&mut tx, id).await?;
         let change = Change::deletion(resource(id), &profile.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
@@ -114,6 +117,15 @@ impl Service {
 fn visible(caller: &Principal, found: Option<Profile>) -> Result<Profile> {
     let may = |profile: &Profile| caller.has(profile.contents.kind().permission());
     found.filter(may).ok_or(Error::ImportProfileNotFound)
+}
+
+/// Whoever changes a profile changes what others bill by it: that is not for managers who see a part
+/// of the users alone.
+fn check_may_change(caller: &Principal) -> Result<()> {
+    match caller.scope() {
+        Scope::All | Scope::Customers => Ok(()),
+        Scope::AssignedTo(_) | Scope::Only(_) => Err(Error::PermissionMissing),
+    }
 }
 
 /// What a profile is called in the audit log.

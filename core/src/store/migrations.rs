@@ -43,6 +43,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0016" "import_profiles",
     "0017" "rate_imports",
     "0018" "billing_steps",
+    "0019" "records_of_calls",
 );
 
 /// Those of PostgreSQL, ascending.
@@ -62,6 +63,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0016" "import_profiles",
     "0017" "rate_imports",
     "0018" "billing_steps",
+    "0019" "records_of_calls",
 );
 
 /// The number that some digits write.

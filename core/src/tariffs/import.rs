@@ -11,6 +11,7 @@ use super::{
     imports::{self, Log, What, text},
     line,
     lines::Lines,
+    seen::Seen,
     service::resource,
     store,
 };
@@ -28,6 +29,8 @@ const MAX_REJECTED: usize = 1_000;
 const FEW: usize = 500;
 /// How many characters of a sender's reason are kept.
 const MAX_REASON: usize = 1_000;
+/// How many files a deck may consist of.
+const MAX_FILES: usize = 1_000;
 /// How many characters of the name of a file are kept.
 const MAX_FILE: usize = 1_000;
 
@@ -75,21 +78,26 @@ impl Import {
         Ok(())
     }
 
-    pub(super) fn add_lines(&mut self, lines: pb::RateLines) {
-        self.begin_file(&lines.file);
+    pub(super) fn add_lines(&mut self, lines: pb::RateLines) -> Result<()> {
+        self.begin_file(&lines.file)?;
         for line in &lines.lines {
             self.add(line);
         }
         for line in lines.refused {
             self.add_refused(line);
         }
+        Ok(())
     }
 
     /// What follows is of a file of this name.
-    fn begin_file(&mut self, name: &str) {
+    fn begin_file(&mut self, name: &str) -> Result<()> {
         if self.lines.current_file() != name {
+            if self.lines.files() >= MAX_FILES {
+                return Err(Error::invalid("lines.file", "is one more than the 1000 that may be"));
+            }
             self.lines.begin_file(name.chars().take(MAX_FILE).collect());
         }
+        Ok(())
     }
 
     /// Takes in a line, or says in the report why not.
@@ -148,7 +156,8 @@ impl Import {
         }
         loop {
             let mut snapshot = db.snapshot().await?;
-            let revision = store::all(&mut snapshot).await?.by_id(id)?.revision;
+            let tariffs = store::all(&mut snapshot).await?;
+            let seen = Seen::of(&mut snapshot, tariffs.by_id(id)?).await?;
             report.earlier = imports::earlier(&mut snapshot, id, file.as_ref()).await?;
             let mut changes = deck.compare(&mut snapshot, id, &options).await?;
             drop(snapshot);
@@ -166,7 +175,7 @@ impl Import {
             let record = record(id, &options, file.clone(), &report);
             report.import_id = match refused || changes.is_empty() {
                 true => Some(imports::record_alone(&context.db, origin, &record).await?),
-                false => deck.write(&changes, context, origin, &record, revision).await?,
+                false => deck.write(&changes, context, origin, &record, seen).await?,
             };
             if report.import_id.is_some() {
                 return Ok(report);
@@ -352,12 +361,12 @@ impl Deck {
         context: &Context,
         origin: &Origin,
         record: &pb::RateImport,
-        revision: i64,
+        seen: Seen,
     ) -> Result<Option<i64>> {
         let id = TariffId(record.tariff_id);
         let mut tx = context.begin_catalog_change().await?;
         let mut tariff = store::all(&mut tx).await?.by_id(id)?.clone();
-        if tariff.revision != revision {
+        if !seen.stands(&mut tx, &tariff, !changes.names.is_empty()).await? {
             return Ok(None);
         }
         let rate = |at: &usize| (self.lines.prefix(*at), self.lines.rate(*at));

@@ -64,6 +64,11 @@ impl Lines {
         Piece { start, length: u32::try_from(text.len()).unwrap_or(u32::MAX) }
     }
 
+    /// How many files there have been.
+    pub(super) fn files(&self) -> usize {
+        self.files.len()
+    }
+
     /// The lines that follow are of this file.
     pub(super) fn begin_file(&mut self, name: String) {
         let known = self.files.iter().rposition(|known| *known == name);

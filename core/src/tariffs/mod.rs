@@ -6,6 +6,7 @@ mod imports;
 mod line;
 mod lines;
 mod names;
+mod seen;
 mod service;
 pub(crate) mod store;
 

@@ -250,7 +250,7 @@ impl TariffsService for Service {
         let mut import = import::Import::new(tariff, options, snapshot.settings.time_zone.clone());
         while let Some(part) = parts.message().await? {
             match part.part {
-                Some(Part::Lines(lines)) => import.add_lines(lines),
+                Some(Part::Lines(lines)) => import.add_lines(lines)?,
                 Some(Part::File(file)) => import.name_file(file)?,
                 _ => {
                     let problem = "must be lines or the file after the first message";

@@ -15,6 +15,9 @@ use crate::{
     store::{Sequence, Tx},
 };
 
+/// How many records of one call id are kept: a switch may give all its calls the same.
+const MOST_OF_ONE_ID: usize = 100;
+
 /// What a batch has to know of the table.
 pub(crate) struct Table<'a> {
     pub(crate) shelf: &'a Shelf,
@@ -122,6 +125,10 @@ impl Outcome<'_> {
         difference: &mut Difference,
     ) -> Keeping<'s> {
         let mut keeping = Keeping::new();
+        let mut of_one_id: HashMap<&str, usize> = HashMap::new();
+        for (call_id, _) in there.keys() {
+            *of_one_id.entry(call_id).or_default() += 1;
+        }
         for refusal in &self.refused {
             let Refusal { brought, rejection, place, .. } = refusal;
             let record = &brought.record;
@@ -137,13 +144,16 @@ impl Outcome<'_> {
                 difference.count(reason, 1);
                 *deliveries = Deliveries { last: refusal, count: deliveries.count + count };
             } else {
-                match there.get(&(key.0, key.1.as_str())) {
-                    Some(before) => difference.count(*before, -1),
-                    None if room <= 0 => {
+                if let Some(before) = there.get(&(key.0, key.1.as_str())) {
+                    difference.count(*before, -1);
+                } else {
+                    let of_its_id = of_one_id.entry(key.0).or_default();
+                    if room <= 0 || *of_its_id >= MOST_OF_ONE_ID {
                         difference.dropped += 1;
                         continue;
                     }
-                    None => room -= 1,
+                    room -= 1;
+                    *of_its_id += 1;
                 }
                 difference.count(reason, 1);
                 keeping.insert(key, Deliveries { last: refusal, count });

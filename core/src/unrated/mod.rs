@@ -13,6 +13,8 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tollbook_proto::v1::{CallRecord, CallRejection};
 
+use crate::ids::UserId;
+
 pub(crate) use keep::{Difference, Outcome, Refusal, Table};
 pub(crate) use service::Service;
 pub(crate) use shelf::{Shelf, watch};
@@ -26,6 +28,9 @@ pub(crate) struct Brought {
     pub(crate) record: CallRecord,
     /// The unrated call that is brought again by somebody; `None` if a switch brings it.
     pub(crate) kept_as: Option<i64>,
+    /// Of one that is brought again: who was to pay, if that was known, and when it first came.
+    pub(crate) payer: Option<UserId>,
+    pub(crate) first_seen: Option<i64>,
     identity: Identity,
 }
 
@@ -42,19 +47,20 @@ enum Identity {
 
 impl From<CallRecord> for Brought {
     fn from(record: CallRecord) -> Self {
-        Self { record, kept_as: None, identity: Identity::Record }
+        Self { record, kept_as: None, payer: None, first_seen: None, identity: Identity::Record }
     }
 }
 
 impl Brought {
     /// A record that says more than what the switch sent.
     pub(crate) fn completed(sent: CallRecord, record: CallRecord) -> Self {
-        Self { record, kept_as: None, identity: Identity::Sent(Box::new(sent)) }
+        Self { identity: Identity::Sent(Box::new(sent)), ..record.into() }
     }
 
     /// An unrated call, brought again.
     fn again(id: i64, fingerprint: String, record: CallRecord) -> Self {
-        Self { record, kept_as: Some(id), identity: Identity::Known(fingerprint) }
+        let identity = Identity::Known(fingerprint);
+        Self { kept_as: Some(id), identity, ..record.into() }
     }
 
     fn fingerprint(&self) -> String {

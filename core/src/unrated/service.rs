@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use prost::Message;
 use tollbook_proto::v1::{
     self as pb, CallRejection, unrated_calls_service_server::UnratedCallsService,
 };
@@ -30,7 +31,20 @@ const DELETED: usize = 1_000;
 const PREFIX_LENGTH: i32 = 4;
 const LONGEST_PREFIX: i32 = 20;
 
+/// How many bytes of calls a response has: clients take 4 MiB, if nobody tells them otherwise.
+const MOST_BYTES: usize = 3 << 20;
+
 pub(crate) struct Service(pub(crate) Arc<Context>);
+
+/// How many of a page's calls fit into a response; at least one.
+fn fitting(calls: &[pb::UnratedCall], size: i64) -> i64 {
+    let mut bytes = 0;
+    let fits = calls.iter().take_while(|call| {
+        bytes += call.encoded_len();
+        bytes <= MOST_BYTES
+    });
+    i64::try_from(fits.count().max(1)).unwrap_or(size).min(size)
+}
 
 /// The unrated calls that a request means, of those that its caller may see.
 fn filter(scope: Scope, request: Option<&pb::UnratedCallFilter>) -> Result<Filter> {
@@ -61,7 +75,8 @@ impl Service {
         let before = paging::decode(&request.page_token)?;
         let db = self.0.db.long(caller.origin().actor);
         let rows = store::list(&db, &filter, before, size + 1).await?;
-        let (calls, next_page_token) = paging::cut(rows, size, |call| call.id);
+        let fitting = fitting(&rows, size);
+        let (calls, next_page_token) = paging::cut(rows, fitting, |call| call.id);
         Ok(pb::ListUnratedCallsResponse { calls, next_page_token })
     }
 

@@ -298,7 +298,7 @@ pub(super) async fn page(
     limit: i64,
 ) -> Result<Vec<Brought>> {
     let query = Query::new(
-        "SELECT c.id, c.fingerprint, c.record \
+        "SELECT c.id, c.fingerprint, c.record, c.user_id, c.first_seen \
          FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE c.id > ",
     )
     .value(after)
@@ -309,7 +309,9 @@ pub(super) async fn page(
     let query = filter.conditions(query).and(" ORDER BY c.id LIMIT ").value(limit);
     let rows = db.fetch_all(query).await?;
     let read = |row: &store::Row| {
-        Ok(Brought::again(row.get(0)?, row.get(1)?, decoded(&row.get::<Vec<u8>>(2)?)?))
+        let again = Brought::again(row.get(0)?, row.get(1)?, decoded(&row.get::<Vec<u8>>(2)?)?);
+        let payer = row.get::<Option<i64>>(3)?.map(UserId);
+        Ok(Brought { payer, first_seen: Some(row.get(4)?), ..again })
     };
     rows.iter().map(read).collect()
 }

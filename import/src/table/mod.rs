@@ -310,13 +310,12 @@ fn splitter(
         Some(separator) => Some(one_byte(separator)?),
         None => sep_line(&mut lines).map_err(failed)?,
     };
-    let separator = match said {
-        Some(separator) => separator,
-        None => {
-            let sample = lines.peek_within(SAMPLE_LINES, SAMPLE_BYTES).map_err(failed)?;
-            let texts: Vec<&str> = sample.iter().map(|line| line.text.as_str()).collect();
-            detect::separator(&texts, known)
-        }
+    let separator = if let Some(separator) = said {
+        separator
+    } else {
+        let sample = lines.peek_within(SAMPLE_LINES, SAMPLE_BYTES).map_err(failed)?;
+        let texts: Vec<&str> = sample.iter().map(|line| line.text.as_str()).collect();
+        detect::separator(&texts, known)
     };
     let separator = char::from(separator);
     let dialect = Dialect { separator, quotes: options.quotes, backslash: options.backslash };

@@ -258,6 +258,41 @@ async fn calls_are_known_by_their_addresses_and_billed_by_their_numbers_as_rewri
             assert_eq!(finished.call.unwrap().destination, "37061234567");
         }
 
+        // The number that came of the one that was called is as good, however often it is said.
+        let adds = OriginationPoint {
+            destination_transformation: "370".to_owned(),
+            ..Default::default()
+        };
+        let adds = ConnectionPoint { id: Some(2), origination: Some(adds), ..Default::default() };
+        change(&books, adds, &["origination.destination_transformation"]).await.unwrap();
+        let request = AuthorizeCallRequest {
+            call_id: "adds".to_owned(),
+            destination: "61234567".to_owned(),
+            origination_point_id: Some(2),
+            max_duration: 60,
+            ..Default::default()
+        };
+        let answer = live.authorize_call(request).await.unwrap().into_inner();
+        assert_eq!(answer.destination, "37061234567", "{answer:?}");
+        for (said, point, duplicate) in [
+            ("37061234567", 2, false),
+            ("37061234567", 2, true),
+            ("61234567", 2, true),
+            ("61234567", 0, true),
+            ("37061234567", 0, true),
+        ] {
+            let end = CallRecord {
+                call_id: "adds".to_owned(),
+                destination: said.to_owned(),
+                origination_point_id: point,
+                originator_id: Some(6),
+                ..Default::default()
+            };
+            let finished = live.finish_call(FinishCallRequest { call: Some(end) }).await;
+            let finished = finished.unwrap_or_else(|status| panic!("{said} {point}: {status}"));
+            assert_eq!(finished.into_inner().duplicate, duplicate);
+        }
+
         let file = "call_id;start_time;billsec;source;destination;origination_point;termination_point\n\
             p1;2026-01-20 12:00:00;60;060000001;990037061234567;192.0.2.1:5070;198.51.100.9\n\
             p2;2026-01-20 12:01:00;60;060000001;37061234567;192.0.2.1;198.51.100.9\n\
@@ -285,7 +320,7 @@ async fn calls_are_known_by_their_addresses_and_billed_by_their_numbers_as_rewri
             assert_eq!(call.price.as_ref().unwrap().amount.as_ref().unwrap().value, "0.33");
         }
         assert_eq!(imported.len(), 2);
-        books.check(8 + 3).await;
+        books.check(8 + 4).await;
     })
     .await;
 }

@@ -4,11 +4,11 @@ use std::process::Output;
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
-    AggregateUnratedCallsRequest, CallRecord, CallRejection, DeleteUnratedCallsRequest,
-    FinishCallRequest, IngestCallsRequest, IngestCallsResponse, ListUnratedCallsRequest,
-    RateUnratedCallsRequest, RateUnratedCallsResponse, UnratedCall, UnratedCallFilter,
-    UpdateUserRequest, User, calls_service_client::CallsServiceClient,
-    live_calls_service_client::LiveCallsServiceClient,
+    AggregateUnratedCallsRequest, CallRecord, CallRejection, CreateUserRequest,
+    DeleteUnratedCallsRequest, DeleteUserRequest, Disposition, FinishCallRequest,
+    IngestCallsRequest, IngestCallsResponse, ListUnratedCallsRequest, RateUnratedCallsRequest,
+    RateUnratedCallsResponse, UnratedCall, UnratedCallFilter, UpdateUserRequest, User,
+    calls_service_client::CallsServiceClient, live_calls_service_client::LiveCallsServiceClient,
     unrated_calls_service_client::UnratedCallsServiceClient,
     users_service_client::UsersServiceClient,
 };
@@ -247,8 +247,101 @@ async fn what_is_delivered_with_another_account_or_number_settles_what_was_kept(
         // The file was mended, or read in another way.
         let mended = ["k", "l", "m"].map(|id| minute(id, "37061234567"));
         assert_eq!(books.send(vec![mended.to_vec()]).await.unwrap().stored, 3);
-        assert!(unrated(&books).await.is_empty());
+        // Nobody knows what the one said that could not be read.
+        assert_eq!(summary(&unrated(&books).await), [("m", CallRejection::NegativeDuration)]);
         books.check(FIXTURE + 3).await;
+    })
+    .await;
+}
+
+/// A record that cannot be read, or of which nobody knows whose it is, is the same call only where it
+/// says nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_no_duplicate_of_something_else() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let busy = CallRecord {
+            billsec_ms: Some(0),
+            disposition: Disposition::Busy.into(),
+            attempt: true,
+            ..minute("busy", "37061234567")
+        };
+        books.send(vec![vec![busy, minute("minute", "37061234567")]]).await.unwrap();
+        // Answered for longer than it lasted; another number of somebody unknown; and the same call
+        // of somebody who is not there any more.
+        let longer = CallRecord { billsec_ms: Some(3_600_000), ..minute("busy", "37061234567") };
+        let gone = |number: &str| CallRecord {
+            originator: "nobody".to_owned(),
+            ..minute("minute", number)
+        };
+        let others = vec![longer, gone("37069999999"), gone("37061234567")];
+        let taken = books.send(vec![others]).await.unwrap();
+        assert_eq!((taken.stored, taken.duplicates, taken.unrated), (0, 1, 2));
+        // The busy attempt once more says nothing of what was answered.
+        let busy = CallRecord { originator: "alice".to_owned(), ..minute("busy", "37061234567") };
+        let busy = CallRecord {
+            billsec_ms: Some(0),
+            disposition: Disposition::Busy.into(),
+            attempt: true,
+            ..busy
+        };
+        books.send(vec![vec![busy]]).await.unwrap();
+        assert_eq!(unrated(&books).await.len(), 2);
+        books.check(FIXTURE + 2).await;
+    })
+    .await;
+}
+
+/// Under one id of a switch each record with an id of its own is its own call.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_record_under_the_same_call_id_stays() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let record =
+            |number: &str, id: &str| CallRecord { record_id: id.to_owned(), ..minute("u", number) };
+        books.send(vec![vec![record("999999", "u#1")]]).await.unwrap();
+        let taken = books.send(vec![vec![record("37061234567", "u#2")]]).await.unwrap();
+        assert_eq!(taken.stored, 1);
+        assert_eq!(summary(&unrated(&books).await), [("u", CallRejection::NoRate)]);
+        // The same record with other contents is a conflict, and no third call.
+        let other = CallRecord { start_time: at(START + 7_200), ..record("37061234567", "u#2") };
+        let taken = books.send(vec![vec![other]]).await.unwrap();
+        assert_eq!((taken.stored, taken.rejected), (0, 1));
+        import(&books, 1, &[("999", "0.60")]).await;
+        assert_eq!(counts(&rate(&books.admin, false).await), (1, 1, 0, 0));
+        books.check(FIXTURE + 2).await;
+    })
+    .await;
+}
+
+/// What was kept of a user is not billed to who gets the name after them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_given_anew_does_not_pay() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let mut users = UsersServiceClient::new(books.admin.clone());
+        let mut named = async |name: &str| {
+            let user = User { username: name.to_owned(), tariff_id: 1, ..Default::default() };
+            let request = CreateUserRequest {
+                user: Some(user),
+                password: "correct-horse-7".to_owned(),
+                ..Default::default()
+            };
+            users.create_user(request).await.unwrap().into_inner().user.unwrap().id
+        };
+        let first = named("reused").await;
+        let call = CallRecord { originator: "reused".to_owned(), ..minute("r", "99912345") };
+        books.send(vec![vec![call]]).await.unwrap();
+        let request = DeleteUserRequest { id: first };
+        UsersServiceClient::new(books.admin.clone()).delete_user(request).await.unwrap();
+        let second = named("reused").await;
+        import(&books, 1, &[("999", "0.60")]).await;
+        for _ in 0..2 {
+            assert_eq!(counts(&rate(&books.admin, false).await), (1, 0, 0, 1));
+        }
+        let kept = unrated(&books).await;
+        assert_eq!((kept[0].reason(), kept[0].user_id), (CallRejection::UnknownOriginator, first));
+        assert_eq!(books.balance(second.unwrap()).await, "0");
     })
     .await;
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tollbook_proto::v1 as pb;
 
 use super::{
-    super::{Rate, Tariff, service::resource, store as tariffs},
+    super::{Rate, Tariff, seen::Seen, service::resource, store as tariffs},
     Log, TOGETHER, What, record, store,
     text::{self, Lines},
 };
@@ -35,13 +35,14 @@ pub(in crate::tariffs) async fn undo(
         let mut snapshot = db.snapshot().await?;
         let (import, tariff) = undoable(&mut snapshot, id).await?;
         let plan = Plan::new(&mut snapshot, &import).await?;
+        let seen = Seen::of(&mut snapshot, &tariff).await?;
         drop(snapshot);
         let answer = plan.answer();
         let refused = answer.later_changes > 0 && !request.keep_later_changes;
         if request.dry_run || refused {
             return Ok(answer);
         }
-        if let Some(record) = plan.write(context, origin, &answer, tariff.revision).await? {
+        if let Some(record) = plan.write(context, origin, &answer, seen).await? {
             return Ok(pb::UndoRateImportResponse {
                 applied: true,
                 rate_import: Some(record),
@@ -187,12 +188,12 @@ impl Plan {
         context: &Context,
         origin: &Origin,
         answer: &pb::UndoRateImportResponse,
-        revision: i64,
+        seen: Seen,
     ) -> Result<Option<pb::RateImport>> {
         let mut tx = context.begin_catalog_change().await?;
         // Somebody else may have taken it back meanwhile.
         let (import, mut tariff) = undoable(&mut tx, self.import).await?;
-        if tariff.revision != revision {
+        if !seen.stands(&mut tx, &tariff, answer.names > 0).await? {
             return Ok(None);
         }
         self.write_rates(&mut tx).await?;
