@@ -301,7 +301,7 @@ impl CallsService for Service {
         request: Request<Streaming<pb::IngestCallsRequest>>,
     ) -> Result<Response<pb::IngestCallsResponse>, Status> {
         let ingestion = Ingestion { context: &self.0, caller: principal(&request)? };
-        Ok(Response::new(ingestion.run(request.into_inner()).await?))
+        Ok(Response::new(Box::pin(ingestion.run(request.into_inner())).await?))
     }
 
     async fn list_calls(

@@ -75,8 +75,12 @@ struct File {
 }
 
 impl File {
+    fn has_extension(&self, extension: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|own| own == extension)
+    }
+
     fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
+        self.has_extension("rs")
     }
 
     /// Whether it is code of a crate that is built into the program.
@@ -187,14 +191,11 @@ fn function(line: &str) -> Option<&str> {
 
 /// Functions that are too long, with their lengths.
 fn long_functions(text: &str) -> Vec<(&str, usize)> {
-    let kept = without_tests(text);
-    let lines: Vec<&str> = kept.iter().map(|(_, line)| *line).collect();
-    let of = |(at, line): (usize, &&'_ str)| -> Option<(usize, usize)> {
-        function(line).map(|_| (at, item_length(&lines[at..])))
-    };
-    let long = lines.iter().enumerate().filter_map(of);
-    long.filter(|(_, length)| *length > LONGEST_FUNCTION)
-        .filter_map(|(at, length)| Some((function(kept[at].1)?, length)))
+    let lines: Vec<&str> = without_tests(text).into_iter().map(|(_, line)| line).collect();
+    let functions = lines.iter().enumerate().filter_map(|(at, line)| Some((at, function(line)?)));
+    functions
+        .map(|(at, name)| (name, item_length(&lines[at..])))
+        .filter(|(_, length)| *length > LONGEST_FUNCTION)
         .collect()
 }
 
@@ -205,11 +206,11 @@ fn is_comment(line: &str) -> bool {
 /// Where SQL begins in the text of a program: the numbers of its lines.
 fn sql(text: &str) -> Vec<usize> {
     let has_sql = |line: &str| {
-        let begins = |statement: &&str| {
+        let begins = |statement: &str| {
             let quoted = format!("\"{statement}");
-            line.contains(&quoted) || line.trim_start().starts_with(*statement)
+            line.contains(&quoted) || line.trim_start().starts_with(statement)
         };
-        !is_comment(line) && STATEMENTS.iter().any(|statement| begins(&statement))
+        !is_comment(line) && STATEMENTS.iter().any(|statement| begins(statement))
     };
     without_tests(text)
         .into_iter()
@@ -279,7 +280,7 @@ fn nowhere(name: &str, paths: &BTreeSet<String>, files: &[File]) -> Option<Strin
 }
 
 /// The files of the repository that a document links to, by their paths from the root.
-fn links<'a>(document: &'a File) -> impl Iterator<Item = String> + 'a {
+fn links(document: &File) -> impl Iterator<Item = String> {
     let folder = document.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let targets = document.text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let ours = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
@@ -337,13 +338,11 @@ fn expand<'a>(prefix: &str, tree: &'a str, used: &mut BTreeSet<String>) -> &'a s
     let end = rest.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(rest.len());
     let (name, behind) = rest.split_at(end);
     let path = format!("{prefix}{name}");
-    match behind.strip_prefix("::") {
-        Some(deeper) => expand(&format!("{path}::"), deeper, used),
-        None => {
-            used.insert(path);
-            behind
-        }
+    if let Some(deeper) = behind.strip_prefix("::") {
+        return expand(&format!("{path}::"), deeper, used);
     }
+    used.insert(path);
+    behind
 }
 
 /// What the base uses that is not of it.
@@ -395,7 +394,7 @@ fn what_comments_name_is_there() {
     let (paths, files) = repository();
     let (mut found, mut foreign) = (Vec::new(), BTreeSet::new());
     let is_foreign = |name: &str| FILES_OF_OTHERS.iter().any(|(other, _)| *other == name);
-    for file in files.iter().filter(|file| !file.path.ends_with(".md")) {
+    for file in files.iter().filter(|file| !file.has_extension("md")) {
         // This file makes names up.
         if file.path.ends_with("/tidy.rs") && file.path.starts_with("tests/") {
             continue;
@@ -418,7 +417,7 @@ fn what_comments_name_is_there() {
 fn what_documents_name_is_there() {
     let (paths, files) = repository();
     let mut found = Vec::new();
-    for document in files.iter().filter(|file| file.path.ends_with(".md")) {
+    for document in files.iter().filter(|file| file.has_extension("md")) {
         let named = ["CONTRIBUTING.md", "docs/architecture.md", "docs/api-design.md"];
         let named = named.contains(&document.path.as_str()).then_some(document.text.as_str());
         let mut named: Vec<String> = named.into_iter().flat_map(names).map(str::to_owned).collect();
