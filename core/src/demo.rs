@@ -50,22 +50,7 @@ pub(crate) async fn fill(core: CoreService, token: &str) -> Result<()> {
 async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(), Status> {
     let core = Demo::new(core, AsAdmin(bearer));
     let mut users = UsersServiceClient::new(core.clone());
-    for (code, name, rate, automatic_update) in [
-        ("EUR", "Euro", "0.8621", true),
-        ("GBP", "Pound sterling", "0.7613", true),
-        ("AMD", "Armenian dram", "387.25", false),
-    ] {
-        let currency = pb::Currency {
-            code: code.to_owned(),
-            name: name.to_owned(),
-            exchange_rate: decimal(rate),
-            active: true,
-            automatic_update,
-            ..Default::default()
-        };
-        let request = pb::CreateCurrencyRequest { currency: Some(currency) };
-        CurrenciesServiceClient::new(core.clone()).create_currency(request).await?;
-    }
+    currencies(&core).await?;
 
     let support = pb::ManagerGroup {
         name: "Support".to_owned(),
@@ -122,6 +107,27 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
         AccountsServiceClient::new(core.clone()).adjust_balance(bonus).await?;
     }
     traffic(&core).await
+}
+
+/// The currencies beside the default one.
+async fn currencies(core: &Demo) -> Result<(), Status> {
+    for (code, name, rate, automatic_update) in [
+        ("EUR", "Euro", "0.8621", true),
+        ("GBP", "Pound sterling", "0.7613", true),
+        ("AMD", "Armenian dram", "387.25", false),
+    ] {
+        let currency = pb::Currency {
+            code: code.to_owned(),
+            name: name.to_owned(),
+            exchange_rate: decimal(rate),
+            active: true,
+            automatic_update,
+            ..Default::default()
+        };
+        let request = pb::CreateCurrencyRequest { currency: Some(currency) };
+        CurrenciesServiceClient::new(core.clone()).create_currency(request).await?;
+    }
+    Ok(())
 }
 
 /// What the demo sells and buys: prefix, destination, price and self-cost per minute.

@@ -1,4 +1,4 @@
-//! Addresses, subnets and ranges, as M4 writes them (spec: `domain.md` §10).
+//! Addresses, subnets and ranges, as M4 writes them (`docs/rules/points-and-pools.md#addresses`).
 
 use std::net::{IpAddr, Ipv4Addr};
 

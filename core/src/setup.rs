@@ -41,6 +41,26 @@ const DEMO_PASSWORD: &str = "admin1";
 const DEMO_API_SECRET: &str = "secret";
 const DEMO_TOKEN: &str = "tb_demo";
 
+impl Credentials {
+    /// The credentials of a new database.
+    fn of(set_up: &SetUp) -> Self {
+        Self {
+            username: "admin",
+            password: match set_up.demo {
+                true => DEMO_PASSWORD.to_owned(),
+                false => hex::encode(rand::random::<[u8; 10]>()),
+            },
+            api_secret_key: set_up
+                .api_secret_key
+                .clone()
+                // An empty one is none.
+                .filter(|key| !key.is_empty())
+                .or_else(|| set_up.demo.then(|| DEMO_API_SECRET.to_owned())),
+            token: set_up.demo.then_some(DEMO_TOKEN),
+        }
+    }
+}
+
 /// Creates the admin, the default currency and the settings in a new database. Returns
 /// nothing where the database is not new.
 pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Credentials>> {
@@ -56,20 +76,7 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     if let Some(key) = &set_up.api_secret_key {
         settings::check_api_secret_key(key)?;
     }
-    let credentials = Credentials {
-        username: "admin",
-        password: match set_up.demo {
-            true => DEMO_PASSWORD.to_owned(),
-            false => hex::encode(rand::random::<[u8; 10]>()),
-        },
-        api_secret_key: set_up
-            .api_secret_key
-            .clone()
-            // An empty one is none.
-            .filter(|key| !key.is_empty())
-            .or_else(|| set_up.demo.then(|| DEMO_API_SECRET.to_owned())),
-        token: set_up.demo.then_some(DEMO_TOKEN),
-    };
+    let credentials = Credentials::of(set_up);
     let password = Password::for_new_user(credentials.password.clone(), "").await?;
 
     let mut tx = db.begin().await?;

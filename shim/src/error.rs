@@ -1,5 +1,5 @@
 //! Errors as legacy clients know them: which text, in which wrap
-//! (spec: `m4-general.md`, order of checks and their texts).
+//! (`docs/rules/legacy-requests.md#the-order-of-checks-and-their-texts`).
 
 use serde::Serialize;
 use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};

@@ -1,4 +1,4 @@
-//! Compressed answers (spec: `m4-general.md`, compressed answers).
+//! Compressed answers (`docs/rules/legacy-requests.md#compressed-answers`).
 
 use std::io::Write;
 

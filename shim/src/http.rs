@@ -1,5 +1,5 @@
 //! The HTTP side: `/billing/api/METHOD`, by POST or GET, in the spellings that clients in
-//! the field use (spec: `m4-general.md`).
+//! the field use (`docs/rules/legacy-requests.md#requests`).
 
 use std::{
     collections::HashMap,

@@ -185,22 +185,19 @@ pub(crate) async fn of_calls(core: &Core, name: &str) -> anyhow::Result<calls::f
 /// Saves a profile, in the place of one that has the name.
 pub(crate) async fn save(core: &Core, name: &str, contents: Contents) -> anyhow::Result<()> {
     let mut profiles = ImportProfilesServiceClient::new(core.clone());
-    let saved = match find(core, name).await? {
-        Some(known) => {
-            let contents = Some(match contents {
-                Contents::Rates(rates) => update_import_profile_request::Contents::Rates(rates),
-                Contents::Calls(calls) => update_import_profile_request::Contents::Calls(calls),
-            });
-            let id = Some(known.id);
-            let request = UpdateImportProfileRequest { id, name: None, contents };
-            profiles.update_import_profile(request).await.map(drop)
-        }
-        None => {
-            let name = name.to_owned();
-            let profile = ImportProfile { name, contents: Some(contents), ..Default::default() };
-            let request = CreateImportProfileRequest { import_profile: Some(profile) };
-            profiles.create_import_profile(request).await.map(drop)
-        }
+    let saved = if let Some(known) = find(core, name).await? {
+        let contents = Some(match contents {
+            Contents::Rates(rates) => update_import_profile_request::Contents::Rates(rates),
+            Contents::Calls(calls) => update_import_profile_request::Contents::Calls(calls),
+        });
+        let id = Some(known.id);
+        let request = UpdateImportProfileRequest { id, name: None, contents };
+        profiles.update_import_profile(request).await.map(drop)
+    } else {
+        let name = name.to_owned();
+        let profile = ImportProfile { name, contents: Some(contents), ..Default::default() };
+        let request = CreateImportProfileRequest { import_profile: Some(profile) };
+        profiles.create_import_profile(request).await.map(drop)
     };
     saved.map_err(said).with_context(|| format!("the profile {name:?} is not saved"))?;
     say!("saved as profile {name}")

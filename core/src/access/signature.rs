@@ -1,5 +1,5 @@
 //! The legacy signature: what a client of the XML API proves, and how
-//! (spec: `m4-general.md`, order of checks and hash); and the HMAC signature of clients that
+//! (`docs/rules/legacy-requests.md#hash`); and the HMAC signature of clients that
 //! can do better.
 
 use std::{net::IpAddr, sync::Arc};

@@ -1,5 +1,5 @@
 //! Hangup causes: those of ITU-T Q.850 that switches send, and M4's own
-//! (spec: `domain.md` §9).
+//! (`docs/rules/live-calls.md#hangup-causes`).
 
 /// Codes with what they mean, by ascending code.
 pub(super) const CAUSES: &[(i64, &str)] = &[

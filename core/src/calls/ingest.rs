@@ -88,19 +88,8 @@ pub(crate) async fn rate_authorized(
     let now = clock::now();
     for Numbered { position, call: brought } in batch {
         let authorized = authorized.get(&brought.record.call_id);
-        let record = record::read(&brought.record).and_then(|mut record| {
-            places.settle(&mut record, authorized)?;
-            // What was authorised began by our clock, of which the switch's durations know nothing.
-            let latest = brought.first_seen.unwrap_or(now) + live::CLOCK_SKEW;
-            if authorized.is_none() && record.reported.ends_after(latest) {
-                return Err(Rejection::InvalidField {
-                    field: "duration_ms".to_owned(),
-                    problem: "ends in the future",
-                });
-            }
-            Ok(record)
-        });
-        match record {
+        let latest = brought.first_seen.unwrap_or(now) + live::CLOCK_SKEW;
+        match checked(&brought, authorized, &mut places, latest) {
             Ok(record) => records.push(Numbered { position, call: (record, brought) }),
             Err(rejection) => {
                 let from = Payer::of(&brought.record, &mut places);
@@ -155,6 +144,23 @@ pub(crate) async fn rate_authorized(
         }
     }
     Ok(rated)
+}
+
+/// A record that can be made a call of: readable, from and to known places, and over by `latest`.
+fn checked(
+    brought: &Brought,
+    authorized: Option<&ActiveCall>,
+    places: &mut Places<'_>,
+    latest: i64,
+) -> Result<Record, Rejection> {
+    let mut record = record::read(&brought.record)?;
+    places.settle(&mut record, authorized)?;
+    // What was authorised began by our clock, of which the switch's durations know nothing.
+    if authorized.is_none() && record.reported.ends_after(latest) {
+        let field = "duration_ms".to_owned();
+        return Err(Rejection::InvalidField { field, problem: "ends in the future" });
+    }
+    Ok(record)
 }
 
 /// A record that cannot be made a call of.

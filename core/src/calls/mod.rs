@@ -1,5 +1,5 @@
 //! Calls that have ended: stored, charged and counted once, in one transaction
-//! (spec: `domain.md` §§8, 13, `LESSONS.md` rows 1 to 16).
+//! (`docs/rules/calls.md#one-call-once`, `docs/rules/calls.md#what-a-record-says`).
 
 pub(crate) mod hangup;
 pub(crate) mod ingest;

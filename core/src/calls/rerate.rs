@@ -1,4 +1,4 @@
-//! Pricing stored calls again, by the tariffs of today (spec: `domain.md` §13, rerating).
+//! Pricing stored calls again, by the tariffs of today (`docs/rules/rating.md#pricing-again`).
 //!
 //! What changes is reversed and charged anew: the ledger keeps both, and the balance moves
 //! by the difference. A call is compared with what is stored, so that a second run finds

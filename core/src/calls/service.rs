@@ -4,7 +4,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{self, Either};
 use tokio::sync::mpsc;
-use tollbook_proto::v1::{self as pb, CallOrder, RejectedCall, calls_service_server::CallsService};
+use tollbook_proto::v1::{self as pb, RejectedCall, calls_service_server::CallsService};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
@@ -188,7 +188,6 @@ impl Service {
             Some(id) => Some(caller.see(self.0.directory.by_id(UserId(id)).await?)?.id),
             None => None,
         };
-        // Who terminates his calls, and what that costs, is none of a customer's business.
         let own = matches!(caller.scope(), Scope::Only(_));
         let mut disposition =
             Disposition::from_proto(enums::known("disposition", request.disposition)?);
@@ -200,33 +199,9 @@ impl Service {
             }
             disposition = Some(Disposition::Answered);
         }
-        let order = match order(enums::known("order", request.order)?) {
-            // The order alone would tell a customer what the columns say.
-            Order::By(column) if own && HIDDEN.contains(&column) => Order::Time,
-            order => order,
-        };
-        let size = paging::size(request.page_size);
-        let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
-        let call_id = filled(request.call_id.as_str());
-        let filter = Filter {
-            scope: caller.scope(),
-            period: if call_id.is_some() { clock::ALWAYS } else { period },
-            call_id,
-            originator,
-            terminator: request.terminator_id.map(UserId).filter(|_| !own),
-            origination_point: request.origination_point_id.map(PointId),
-            termination_point: request.termination_point_id.map(PointId).filter(|_| !own),
-            disposition,
-            hangup_cause: request.hangup_cause.map(i64::from).filter(|_| !own),
-            destination_prefix: filled(request.destination_prefix.as_str()),
-            order,
-            // Whoever asks for no period wants to see what has just happened.
-            descending: request.descending || (order == Order::Time && period == clock::ALWAYS),
-            after: if order == Order::Time { after(&request.page_token)? } else { None },
-            limit: size + 1,
-        };
+        let filter = filter(caller.scope(), request, period, originator, disposition)?;
         // One call is found by its id; any other list may go through all of them.
-        let db = match call_id {
+        let db = match filter.call_id {
             Some(_) => self.0.db.clone(),
             None => self.0.db.long(caller.origin().actor),
         };
@@ -234,7 +209,7 @@ impl Service {
             true => store::count(&db, &filter).await?,
             false => 0,
         };
-        let (calls, next_page_token) = self.page(&db, &filter, &request.page_token, size).await?;
+        let (calls, next_page_token) = self.page(&db, &filter, &request.page_token).await?;
         Ok(pb::ListCallsResponse {
             calls: calls
                 .into_iter()
@@ -254,9 +229,9 @@ impl Service {
         db: &Db,
         filter: &Filter<'_>,
         token: &str,
-        size: i64,
     ) -> Result<(Vec<Listed>, String)> {
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        // One more than the page has is asked for: is there a next page?
+        let size = usize::try_from(filter.limit - 1).unwrap_or(usize::MAX);
         if filter.order != Order::Time {
             let position = Position::decode(token)?;
             let (calls, next) = self.0.sorted_calls.page(db, filter, position, size).await?;
@@ -273,28 +248,39 @@ impl Service {
     }
 }
 
-/// What customers do not see of their calls.
-const HIDDEN: [&str; 3] = [TERMINATOR, SELF_COST_RATE, SELF_COST];
-const TERMINATOR: &str = "t.username";
-const SELF_COST_RATE: &str = "CAST(c.self_cost_rate AS REAL)";
-const SELF_COST: &str = "CAST(c.self_cost AS REAL)";
-
-/// What the database sorts by. Money is text in SQLite; as a number it is near enough to be
-/// sorted.
-fn order(order: CallOrder) -> Order {
-    Order::By(match order {
-        CallOrder::Unspecified => return Order::Time,
-        CallOrder::Source => "c.source",
-        CallOrder::Destination => "c.destination",
-        CallOrder::Prefix => "c.prefix",
-        CallOrder::Billsec => "c.billsec",
-        CallOrder::HangupCause => "c.hangup_cause",
-        CallOrder::Terminator => TERMINATOR,
-        CallOrder::SelfCostRate => SELF_COST_RATE,
-        CallOrder::SelfCost => SELF_COST,
-        CallOrder::Originator => "o.username",
-        CallOrder::Rate => "CAST(c.rate AS REAL)",
-        CallOrder::Price => "CAST(c.price AS REAL)",
+/// What a list is made of. Who terminates his calls, and what that costs, is none of a customer's
+/// business.
+fn filter(
+    scope: Scope,
+    request: &pb::ListCallsRequest,
+    period: (i64, i64),
+    originator: Option<UserId>,
+    disposition: Option<Disposition>,
+) -> Result<Filter<'_>> {
+    let own = matches!(scope, Scope::Only(_));
+    let order = match Order::of(enums::known("order", request.order)?) {
+        // The order alone would tell a customer what the columns say.
+        order if own && order.is_hidden_from_customers() => Order::Time,
+        order => order,
+    };
+    let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
+    let call_id = filled(request.call_id.as_str());
+    Ok(Filter {
+        scope,
+        period: if call_id.is_some() { clock::ALWAYS } else { period },
+        call_id,
+        originator,
+        terminator: request.terminator_id.map(UserId).filter(|_| !own),
+        origination_point: request.origination_point_id.map(PointId),
+        termination_point: request.termination_point_id.map(PointId).filter(|_| !own),
+        disposition,
+        hangup_cause: request.hangup_cause.map(i64::from).filter(|_| !own),
+        destination_prefix: filled(request.destination_prefix.as_str()),
+        order,
+        // Whoever asks for no period wants to see what has just happened.
+        descending: request.descending || (order == Order::Time && period == clock::ALWAYS),
+        after: if order == Order::Time { after(&request.page_token)? } else { None },
+        limit: paging::size(request.page_size) + 1,
     })
 }
 

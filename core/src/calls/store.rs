@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use tollbook_proto::v1::CallOrder;
+
 use super::{Call, Disposition, Leg, Listed, Reported};
 use crate::{
     access::Scope,
@@ -185,6 +187,36 @@ pub(super) enum Order {
     Time,
     /// A column, or an expression.
     By(&'static str),
+}
+
+const TERMINATOR: &str = "t.username";
+const SELF_COST_RATE: &str = "CAST(c.self_cost_rate AS REAL)";
+const SELF_COST: &str = "CAST(c.self_cost AS REAL)";
+
+impl Order {
+    /// What the database sorts by. Money is text in SQLite; as a number it is near enough to be
+    /// sorted.
+    pub(super) fn of(order: CallOrder) -> Self {
+        Self::By(match order {
+            CallOrder::Unspecified => return Self::Time,
+            CallOrder::Source => "c.source",
+            CallOrder::Destination => "c.destination",
+            CallOrder::Prefix => "c.prefix",
+            CallOrder::Billsec => "c.billsec",
+            CallOrder::HangupCause => "c.hangup_cause",
+            CallOrder::Terminator => TERMINATOR,
+            CallOrder::SelfCostRate => SELF_COST_RATE,
+            CallOrder::SelfCost => SELF_COST,
+            CallOrder::Originator => "o.username",
+            CallOrder::Rate => "CAST(c.rate AS REAL)",
+            CallOrder::Price => "CAST(c.price AS REAL)",
+        })
+    }
+
+    /// Whether it is an order by what customers do not see of their calls.
+    pub(super) fn is_hidden_from_customers(self) -> bool {
+        matches!(self, Self::By(TERMINATOR | SELF_COST_RATE | SELF_COST))
+    }
 }
 
 /// Calls with the names that go with them, in the order of time.

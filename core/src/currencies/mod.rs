@@ -1,5 +1,5 @@
 //! Currencies. All money is stored in the default one; an amount in another currency is
-//! the amount times that currency's exchange rate (spec: `domain.md` §5).
+//! the amount times that currency's exchange rate (`docs/rules/money-and-rounding.md#currencies`).
 
 mod service;
 pub(crate) mod store;

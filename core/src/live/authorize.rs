@@ -1,4 +1,5 @@
-//! May a call be made, by whom, and for how long (spec: `domain.md` §§3, 7, 9).
+//! May a call be made, by whom, and for how long (`docs/rules/live-calls.md#what-a-user-may-spend`,
+//! `docs/rules/live-calls.md#the-order-of-checks`).
 
 use rust_decimal::Decimal;
 use tollbook_proto::v1::{self as pb, RejectCode};

@@ -1,5 +1,5 @@
 //! Calls under way: authorising them, and reserving what they may cost
-//! (spec: `domain.md` §§3, 9, `LESSONS.md` rows 4 to 8).
+//! (`docs/rules/live-calls.md#reservations`).
 
 mod authorize;
 mod board;

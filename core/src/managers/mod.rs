@@ -1,4 +1,4 @@
-//! Manager groups: which permissions managers have (spec: `domain.md` §1).
+//! Manager groups: which permissions managers have (`docs/rules/users-and-payments.md#managers`).
 
 mod service;
 pub(crate) mod store;

@@ -1,4 +1,4 @@
-//! Payments: money from clients and to providers (spec: `domain.md` §12).
+//! Payments: money from clients and to providers (`docs/rules/users-and-payments.md#payments`).
 
 mod service;
 pub(crate) mod store;

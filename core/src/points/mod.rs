@@ -1,4 +1,5 @@
-//! Connection points: where calls come from and go to (spec: `domain.md` §10).
+//! Connection points: where calls come from and go to
+//! (`docs/rules/points-and-pools.md#connection-points`).
 
 mod pattern;
 mod record;

@@ -1,4 +1,4 @@
-//! Number pools: named sets of numbers and patterns (spec: `domain.md` §11).
+//! Number pools: named sets of numbers and patterns (`docs/rules/points-and-pools.md#number-pools`).
 
 pub(crate) mod cache;
 mod patterns;

@@ -71,11 +71,10 @@ fn rates(profile: &pb::RateFileProfile) -> Result<()> {
     character("rates.separator", &profile.separator, is_separator)?;
     encoding("rates.encoding", &profile.encoding)?;
     match &profile.sheet {
-        None => {}
         Some(Sheet::SheetNumber(..1)) => {
             return Err(Error::invalid("rates.sheet_number", "counts from 1"));
         }
-        Some(Sheet::SheetNumber(_)) => {}
+        None | Some(Sheet::SheetNumber(_)) => {}
         Some(Sheet::SheetName(name)) => required_text("rates.sheet_name", name)?,
     }
     let decimal = character("rates.decimal_separator", &profile.decimal_separator, |char| {
@@ -296,10 +295,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "the column of a place is optional")]
     fn at(position: i32) -> Option<pb::FileColumn> {
         Some(pb::FileColumn { column: Some(Column::Position(position)) })
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "the column of a place is optional")]
     fn called(name: &str) -> Option<pb::FileColumn> {
         Some(pb::FileColumn { column: Some(Column::Name(name.to_owned())) })
     }
@@ -309,12 +310,14 @@ mod tests {
     }
 
     /// What is wrong with a profile, in words.
-    fn problem(contents: Contents) -> String {
-        super::contents(&contents).unwrap_err().to_string()
+    fn problem(contents: &Contents) -> String {
+        super::contents(contents).unwrap_err().to_string()
     }
 
     #[test]
     fn profiles_of_decks() {
+        type Change = fn(&mut pb::RateFileProfile);
+
         let good = pb::RateFileProfile {
             columns: vec![rate(RateColumn::Prefix, at(1)), rate(RateColumn::Rate, at(3))],
             ignored_columns: vec![called("Region").unwrap()],
@@ -333,7 +336,6 @@ mod tests {
         };
         contents(&Contents::Rates(good.clone())).unwrap();
         contents(&Contents::Rates(pb::RateFileProfile::default())).unwrap();
-        type Change = fn(&mut pb::RateFileProfile);
         let cases: [(Change, &str); 22] = [
             (|p| p.columns[0].meaning = 99, "rates.columns is unknown"),
             (|p| p.columns[0].meaning = 0, "rates.columns have each a meaning"),
@@ -367,13 +369,15 @@ mod tests {
         for (change, said) in cases {
             let mut bad = good.clone();
             change(&mut bad);
-            let problem = problem(Contents::Rates(bad));
+            let problem = problem(&Contents::Rates(bad));
             assert!(problem.starts_with(said), "{problem}");
         }
     }
 
     #[test]
     fn profiles_of_files_of_calls() {
+        type Change = fn(&mut pb::CallFileProfile);
+
         let place =
             |meaning: CallColumn, column| pb::CallColumnPlace { meaning: meaning.into(), column };
         let good = pb::CallFileProfile {
@@ -391,7 +395,6 @@ mod tests {
             ..Default::default()
         };
         contents(&Contents::Calls(good.clone())).unwrap();
-        type Change = fn(&mut pb::CallFileProfile);
         let cases: [(Change, &str); 11] = [
             (|p| p.format = 99, "calls.format is unknown"),
             (|p| p.format = CallFileFormat::FreeswitchCustom.into(), "calls.template is required"),
@@ -414,7 +417,7 @@ mod tests {
         for (change, said) in cases {
             let mut bad = good.clone();
             change(&mut bad);
-            let problem = problem(Contents::Calls(bad));
+            let problem = problem(&Contents::Calls(bad));
             assert!(problem.starts_with(said), "{problem}");
         }
     }

@@ -1,4 +1,5 @@
-//! What a call costs (spec: `billing-rules.md`, `domain.md` §8).
+//! What a call costs (`docs/rules/rating.md#billed-seconds`,
+//! `docs/rules/rating.md#the-price-of-a-call`).
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -78,7 +79,7 @@ pub fn whole_seconds(duration: Decimal) -> Option<u32> {
 }
 
 /// The profit in percent of the price, rounded half up to an integer; 0 where there is no
-/// price (spec: quick stats' margin).
+/// price (`docs/rules/statistics.md#profit-and-margin`).
 #[must_use]
 pub fn margin_percent(price: Decimal, self_cost: Decimal) -> i64 {
     use rust_decimal::prelude::ToPrimitive;
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(after.billed_seconds(6, 5), 65);
     }
 
-    /// The table of `billing-rules.md`, line by line.
+    /// The table of `docs/rules/rating.md#the-price-of-a-call`, line by line.
     #[test]
     fn the_documented_table() {
         for (increment, min_time, call, billed, price) in [

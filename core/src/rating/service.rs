@@ -7,7 +7,7 @@ use tollbook_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{CallTime, Found, Steps, deck::deciding, margin_percent, whole_seconds};
+use super::{CallTime, Found, Steps, Terms, deck::deciding, margin_percent, whole_seconds};
 use crate::{
     access::principal,
     catalog::Snapshot,
@@ -74,16 +74,15 @@ impl Service {
         })
     }
 
-    /// Rates a call by a tariff, or by a custom one where its prefix is as long or longer.
-    async fn leg(
+    /// What a tariff and a custom one have for a call. Each of them is a step of the explanation.
+    async fn candidates<'t>(
         &self,
-        snapshot: &Snapshot,
         call: &Call<'_>,
-        tariff: &Tariff,
-        custom: Option<&Tariff>,
-    ) -> Result<RatedLeg> {
-        let mut steps = Vec::new();
-        let mut candidates: Vec<(Found, &Tariff)> = Vec::new();
+        tariff: &'t Tariff,
+        custom: Option<&'t Tariff>,
+        steps: &mut Vec<String>,
+    ) -> Result<Vec<(Found, &'t Tariff)>> {
+        let mut candidates: Vec<(Found, &'t Tariff)> = Vec::new();
         for tariff in std::iter::once(tariff).chain(custom) {
             let deck = self.0.decks.get(&self.0.db, tariff).await?;
             let found = deck.find(call.number, call.time);
@@ -98,6 +97,19 @@ impl Service {
             });
             candidates.extend(found.map(|found| (found, tariff)));
         }
+        Ok(candidates)
+    }
+
+    /// Rates a call by a tariff, or by a custom one where its prefix is as long or longer.
+    async fn leg(
+        &self,
+        snapshot: &Snapshot,
+        call: &Call<'_>,
+        tariff: &Tariff,
+        custom: Option<&Tariff>,
+    ) -> Result<RatedLeg> {
+        let mut steps = Vec::new();
+        let candidates = self.candidates(call, tariff, custom, &mut steps).await?;
         let Some((found, tariff)) = deciding(candidates) else {
             return Ok(RatedLeg {
                 outcome: RatingOutcome::NoRate.into(),
@@ -130,16 +142,7 @@ impl Service {
             return Ok(RatedLeg { steps, ..leg });
         }
         let billed = terms.billed_seconds(call.duration, call.grace_time);
-        steps.push(format!(
-            "{} s are billed as {billed} s: at least {} s, in steps of {} s{}",
-            call.duration,
-            terms.min_time,
-            terms.increment,
-            match terms.steps {
-                Steps::FromZero => "",
-                Steps::AfterMinimum => " after that",
-            }
-        ));
+        steps.push(billed_as(call.duration, billed, &terms));
         let out_of_range = || Error::OutOfRange.of_field("duration");
         let price = terms.price(billed).and_then(Money::new).ok_or_else(out_of_range)?;
         steps.push(format!(
@@ -166,6 +169,18 @@ impl Service {
         leg.steps = steps;
         Ok(leg)
     }
+}
+
+/// How the billed seconds of a call come about, in words.
+fn billed_as(duration: u32, billed: u64, terms: &Terms) -> String {
+    let Terms { min_time, increment, .. } = terms;
+    let after = match terms.steps {
+        Steps::FromZero => "",
+        Steps::AfterMinimum => " after that",
+    };
+    format!(
+        "{duration} s are billed as {billed} s: at least {min_time} s, in steps of {increment} s{after}"
+    )
 }
 
 /// The tariff that a request names; no tariff has the id 0.

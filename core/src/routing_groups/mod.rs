@@ -1,4 +1,5 @@
-//! Routing groups: names that origination points refer to (spec: `domain.md` §10).
+//! Routing groups: names that origination points refer to
+//! (`docs/rules/points-and-pools.md#routing-groups`).
 
 mod service;
 pub(crate) mod store;

@@ -1,4 +1,4 @@
-//! Statistics: what calls add up to (spec: `domain.md` §13).
+//! Statistics: what calls add up to (`docs/rules/statistics.md#quick-stats`).
 //!
 //! [`rollup`] adds calls to sums in the transaction that stores them; [`aggregate`] answers
 //! questions from the coarsest sums that hold the answer, and from the calls for the rest.

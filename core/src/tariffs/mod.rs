@@ -1,4 +1,4 @@
-//! Tariffs: rate decks in one currency, bought or sold (spec: `domain.md` §7).
+//! Tariffs: rate decks in one currency, bought or sold (`docs/rules/rating.md#tariffs`).
 
 mod comparison;
 mod import;

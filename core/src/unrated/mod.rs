@@ -1,5 +1,5 @@
 //! Calls that could not be taken into the books: kept as they were brought, in the transaction that
-//! refused them, until what was missing is there (`LESSONS.md` row 9).
+//! refused them, until what was missing is there (`docs/rules/calls.md#calls-that-cannot-be-billed`).
 
 mod keep;
 mod rate;

@@ -1,5 +1,5 @@
 //! Users: who they are, what they may see, and the many columns that describe them
-//! (spec: `domain.md` §3).
+//! (`docs/rules/users-and-payments.md#users`).
 
 pub(crate) mod directory;
 mod legacy_columns;

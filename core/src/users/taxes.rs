@@ -1,4 +1,5 @@
-//! Taxes: up to four per user, each on or off, compound or simple (spec: `domain.md` §6).
+//! Taxes: up to four per user, each on or off, compound or simple
+//! (`docs/rules/money-and-rounding.md#taxes`).
 //!
 //! Prices and payments are kept without tax; tax is what the taxes add to a net amount.
 

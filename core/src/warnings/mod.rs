@@ -1,5 +1,5 @@
 //! Warnings of balances that fell below, or rose above, what a user's settings say: who is
-//! warned, when, and by which mail (spec: `domain.md` §4).
+//! warned, when, and by which mail (`docs/rules/users-and-payments.md#warnings`).
 //!
 //! A warning is first written down, in the transaction that marks the user as warned, and then
 //! sent: what was to be sent survives a crash, and is sent by whichever core comes first. A

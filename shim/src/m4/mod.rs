@@ -1,5 +1,5 @@
 //! The M4 dialect: a file per method group. Names, texts and shapes are the original's,
-//! typos included (spec: `m4.yaml`).
+//! typos included (tests/contract/m4, docs/m4.md).
 
 mod balance;
 mod calls;

@@ -28,6 +28,7 @@ mod rates;
 mod sealed;
 mod secrets;
 mod shared_rules;
+mod tidy;
 mod tls;
 mod torture;
 mod traces;

@@ -330,7 +330,7 @@ async fn profiles_over_grpc() {
         }
         let request = ListImportProfilesRequest { page_size: 1, ..Default::default() };
         let page = profiles.list_import_profiles(request).await.unwrap().into_inner();
-        assert_eq!(page.import_profiles, [made.clone()]);
+        assert_eq!(page.import_profiles, std::slice::from_ref(&made));
         let request = ListImportProfilesRequest { page_size: 1, page_token: page.next_page_token };
         let page = profiles.list_import_profiles(request).await.unwrap().into_inner();
         assert_eq!((&page.import_profiles[..], &*page.next_page_token), (&[other.clone()][..], ""));
