@@ -86,7 +86,7 @@ struct ValueArgs {
     #[arg(long, value_name = "NUMBER")]
     factor: Option<String>,
     /// Whether billing steps count from the beginning of a call or from the end of the minimum time
-    /// [default: as the columns' names say]
+    /// [default: as the columns' names say]; a column `steps` goes first
     #[arg(long, value_enum)]
     steps: Option<StepsFrom>,
     /// Block prefixes whose rate is empty or n/a; else such lines are refused

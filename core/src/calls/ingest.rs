@@ -107,13 +107,8 @@ pub(crate) async fn rate_authorized(
     let mut calls = Vec::with_capacity(records.len());
     let mut tariffs = HashSet::new();
     for Numbered { position, call: (record, brought) } in records {
-        match Sided::of(record, &parties, authorized.get(&brought.record.call_id)) {
-            Ok(call) if brought.payer.is_some_and(|payer| payer != call.originator.user) => {
-                let payer = brought.payer;
-                let rejection = Rejection::UnknownOriginator;
-                let call = Refused { brought, rejection, call: None, payer, is_kept: true };
-                rated.rejected.push(Numbered { position, call });
-            }
+        let authorized = authorized.get(&brought.record.call_id);
+        match Sided::of(record, &parties, authorized, brought.payer) {
             Ok(call) => {
                 for party in std::iter::once(call.originator).chain(call.terminator) {
                     if let Pricing::Tariffs(of_party) = party.pricing {
@@ -189,8 +184,12 @@ impl Sided {
         mut record: Record,
         parties: &Parties<'_>,
         authorized: Option<&ActiveCall>,
+        payer: Option<UserId>,
     ) -> Result<Self, (Rejection, Payer)> {
         match parties.sides(&mut record, authorized) {
+            Ok((originator, _)) if payer.is_some_and(|payer| payer != originator.user) => {
+                Err((Rejection::UnknownOriginator, Payer::of_record(record)))
+            }
             Ok((originator, terminator)) => {
                 let Record { reported, said, .. } = record;
                 Ok(Self { reported, originator, terminator, said })

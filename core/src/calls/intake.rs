@@ -320,10 +320,12 @@ impl<'a> Books<'a, '_> {
         }
         // A switch may say the number that was called, or the one that came of it, with the point
         // or without.
-        let others =
-            [places::as_sent(record, call), places::as_from_point_of(known, call, self.points)];
-        let mut others = others.iter().flatten().map(|call| known::relation(known, call, said));
-        others.find(|other| !matches!(other, Relation::Differs(_))).or(Some(relation))
+        let from_there = places::as_from_point_of(known, call, self.points);
+        std::iter::once(places::as_sent(record, call))
+            .chain(from_there)
+            .map(|call| known::relation(known, &call, said))
+            .find(|other| !matches!(other, Relation::Differs(_)))
+            .or(Some(relation))
     }
 
     /// Takes a call in, or says why it cannot be.

@@ -40,6 +40,11 @@ pub(super) fn relation(known: &Call, new: &Call, said: Said) -> Relation {
     }
 }
 
+/// Whether two times, or durations, are at most so far apart.
+fn near(one: i64, other: i64, apart: i64) -> bool {
+    (one - other).abs() <= apart
+}
+
 fn is_answered(call: &Call) -> bool {
     call.reported.disposition == Disposition::Answered
 }
@@ -56,17 +61,15 @@ pub(crate) fn covers(known: &Call, record: &CallRecord) -> bool {
         return false;
     }
     let known = &known.reported;
-    let is_near = |one: i64, other: i64, apart: i64| (one - other).abs() <= apart;
     !new.is_charged()
         || known.is_charged()
-            && is_near(known.billsec, new.billsec, ROUNDING / 1_000)
-            && is_near(known.start_time, new.start_time, ANOTHER_ZONE)
+            && near(known.billsec, new.billsec, ROUNDING / 1_000)
+            && near(known.start_time, new.start_time, ANOTHER_ZONE)
 }
 
 /// Whether a record, which for itself may say too little to be a call, says nothing that is
 /// otherwise in the call that is known under its id: it is the same call, told again.
 pub(super) fn agrees(known: &Call, record: &CallRecord, points: &Points) -> bool {
-    let near = |one: i64, other: i64, rounding: i64| (one - other).abs() <= rounding;
     let call = &known.reported;
     let is_at = |time: &Option<prost_types::Timestamp>, known: i64| match time {
         None => true,
@@ -94,7 +97,6 @@ pub(super) fn agrees(known: &Call, record: &CallRecord, points: &Points) -> bool
 /// In what a record differs from a call; none: in nothing that matters. One that names no
 /// terminator does not say that there was none.
 fn difference(known: &Call, new: &Call, said: Said) -> Option<&'static str> {
-    let near = |one: i64, other: i64, rounding: i64| (one - other).abs() <= rounding;
     let (before, after) = (&known.reported, &new.reported);
     [
         (known.originator == new.originator, "originator"),

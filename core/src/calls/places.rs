@@ -116,30 +116,24 @@ fn rewrite(reported: &mut Reported, rules: &Origination, authorized: Option<&Act
     }
 }
 
-/// A call with the numbers as its record has them; `None`: they are the same.
-pub(super) fn as_sent(record: &CallRecord, call: &Call) -> Option<Call> {
-    let is_same =
-        call.reported.destination == record.destination && call.reported.source == record.source;
-    (!is_same).then(|| {
-        let mut call = call.clone();
-        call.reported.destination.clone_from(&record.destination);
-        call.reported.source.clone_from(&record.source);
-        call
-    })
+/// A call with the numbers as its record has them.
+pub(super) fn as_sent(record: &CallRecord, call: &Call) -> Call {
+    let mut call = call.clone();
+    call.reported.destination.clone_from(&record.destination);
+    call.reported.source.clone_from(&record.source);
+    call
 }
 
 /// A record as the origination point of the call that is known under its id would have it, where
 /// the record does not say by which point it came: so that the end of a call that was authorised is
 /// known again.
 pub(super) fn as_from_point_of(known: &Call, call: &Call, points: &Points) -> Option<Call> {
-    let is_other = call.reported.destination != known.reported.destination
-        || call.reported.source != known.reported.source;
-    if !is_other || call.reported.origination_point != PointId(0) {
+    if call.reported.origination_point != PointId(0) {
         return None;
     }
     let (_, rules) = points.origination(known.reported.origination_point)?;
     let mut call = call.clone();
-    rewrite(&mut call.reported, rules, None);
+    rules.rewrite(&mut call.reported.source, &mut call.reported.destination);
     Some(call)
 }
 

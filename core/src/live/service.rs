@@ -75,8 +75,7 @@ impl Service {
             return Ok(refusal(RejectCode::OriginatorNotFound));
         }
         if let Some(rules) = point.and_then(|point| point.origination.as_ref()) {
-            rules.source.apply(&mut request.source);
-            rules.destination.apply(&mut request.destination);
+            rules.rewrite(&mut request.source, &mut request.destination);
             if request.destination.is_empty() {
                 return Ok(refusal(RejectCode::DestinationEmpty));
             }

@@ -51,6 +51,14 @@ pub(crate) struct Origination {
     pub(crate) source: Rewriting,
 }
 
+impl Origination {
+    /// Makes of the numbers of a call those that are rated.
+    pub(crate) fn rewrite(&self, source: &mut String, destination: &mut String) {
+        self.source.apply(source);
+        self.destination.apply(destination);
+    }
+}
+
 /// A point as calls go to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Termination {

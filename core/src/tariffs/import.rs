@@ -25,8 +25,6 @@ use crate::{
 };
 
 const MAX_REJECTED: usize = 1_000;
-/// Of how many rates or fewer each prefix is looked up by itself.
-const FEW: usize = 500;
 /// How many characters of a sender's reason are kept.
 const MAX_REASON: usize = 1_000;
 /// How many files a deck may consist of.
@@ -268,15 +266,6 @@ impl Deck {
         self.rates.binary_search_by(|at| self.lines.key(*at).cmp(&key)).ok()
     }
 
-    /// The prefixes of the lines, where they are so few that the database is asked for each of
-    /// them rather than for all that it has.
-    fn few_prefixes(&self) -> Option<Vec<&str>> {
-        let mut prefixes: Vec<&str> =
-            self.rates.iter().take(FEW + 1).map(|at| self.lines.prefix(*at)).collect();
-        prefixes.dedup();
-        (self.rates.len() <= FEW).then_some(prefixes)
-    }
-
     /// Whether a line has a prefix, be it one that was refused.
     fn has_prefix(&self, prefix: &str) -> bool {
         self.refused.prefixes.contains(prefix)
@@ -304,7 +293,7 @@ impl Deck {
         let mut stored = vec![false; self.rates.len()];
         let most = comparison::largest_changes(options)?;
         let mut prices = Comparison::new(&self.lines, &self.rates, most);
-        let prefixes = self.few_prefixes();
+        let prefixes = store::few(self.rates.iter().map(|at| self.lines.prefix(*at)));
         // What is not in the deck has to be known only to be deleted.
         let of_rates = prefixes.as_deref().filter(|_| !options.delete_missing);
         store::for_each_rate(tx, id, of_rates, |rate| {

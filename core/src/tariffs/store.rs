@@ -157,6 +157,19 @@ pub(crate) async fn count_rates(tx: &mut Tx, tariff: TariffId) -> Result<usize> 
     usize::try_from(count).map_err(|_| Error::internal("a count is below zero"))
 }
 
+/// Of how many rates or fewer each prefix is looked up by itself.
+const FEW: usize = 500;
+
+/// The prefixes of some changes in their order, where they are so few that the database is asked for
+/// each of them rather than for all that it has.
+pub(super) fn few<'a>(prefixes: impl ExactSizeIterator<Item = &'a str>) -> Option<Vec<&'a str>> {
+    (prefixes.len() <= FEW).then(|| {
+        let mut prefixes: Vec<&str> = prefixes.collect();
+        prefixes.dedup();
+        prefixes
+    })
+}
+
 /// Gives the rates of a tariff to `take`, in the order that a deck wants: all, or those of some
 /// prefixes.
 pub(crate) async fn for_each_rate(

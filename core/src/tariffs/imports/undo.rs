@@ -111,7 +111,8 @@ impl Plan {
     async fn judge_rates(&mut self, tx: &mut Tx) -> Result<()> {
         let Self { rates, fates_of_rates: fates, .. } = self;
         *fates = (0..rates.len()).map(|at| fate(rates, at, "")).collect();
-        tariffs::for_each_rate(tx, TariffId(self.tariff), None, |rate| {
+        let prefixes = tariffs::few((0..rates.len()).map(|at| rates.prefix(at)));
+        tariffs::for_each_rate(tx, TariffId(self.tariff), prefixes.as_deref(), |rate| {
             if let Some(at) = rates.find(rate.key()) {
                 fates[at] = fate(rates, at, &text::image(&rate.rate));
             }
@@ -126,7 +127,8 @@ impl Plan {
             return Ok(());
         }
         *fates = (0..names.len()).map(|at| fate(names, at, "")).collect();
-        tariffs::for_each_destination(tx, None, |prefix, name| {
+        let prefixes = tariffs::few((0..names.len()).map(|at| names.prefix(at)));
+        tariffs::for_each_destination(tx, prefixes.as_deref(), |prefix, name| {
             if let Some(at) = names.find_prefix(&prefix) {
                 fates[at] = fate(names, at, &name);
             }
