@@ -37,7 +37,7 @@ mod payments;
 mod points;
 mod pools;
 mod profiles;
-pub mod rating;
+mod rating;
 mod routing_groups;
 mod server;
 mod settings;

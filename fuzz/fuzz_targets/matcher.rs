@@ -4,7 +4,7 @@
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
 use rust_decimal::Decimal;
-use tollbook_core::rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Steps, Terms, is_prefix};
+use tollbook_rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Steps, Terms, is_prefix};
 
 fuzz_target!(|input: (Vec<&str>, &str)| {
     let (mut prefixes, number) = input;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, hint::black_box, time::Instant};
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use tollbook_core::rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Steps, Terms};
+use tollbook_rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Steps, Terms};
 
 use crate::calls::traffic::Numbers;
 

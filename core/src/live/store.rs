@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     ids::{PointId, TariffId, UserId},
     money::Money,
-    rating::{Offer, Steps, Terms},
+    rating::{Offer, Terms, stored_steps},
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
@@ -48,7 +48,7 @@ fn read_offer(row: &Row, first: usize) -> Result<Option<Offer>> {
             connection_fee: row.get(first + 3)?,
             increment: small(row, first + 4)?,
             min_time: small(row, first + 5)?,
-            steps: Steps::from_number(row.get(first + 8)?)?,
+            steps: stored_steps(row.get(first + 8)?)?,
         },
         grace_time: small(row, first + 6)?,
         exchange_rate: row.get(first + 7)?,

@@ -14,7 +14,8 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Deck, deck::Builder};
+use tollbook_rating::{Builder, Deck};
+
 use crate::{
     error::{Error, Result},
     ids::TariffId,

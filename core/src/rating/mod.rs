@@ -1,20 +1,32 @@
 //! Rating: what a call costs, by which tariff, prefix and rate.
 //!
-//! The engine ([`Deck`], [`Terms`]) knows nothing of databases and is public: whoever has
-//! rates can rate calls. [`decks`] compiles the tariffs of the database and keeps them.
+//! The engine is a crate of its own, which knows of no database (`tollbook_rating`). Here
+//! [`decks`] compiles the tariffs of the database for it and keeps them.
 
-mod deck;
 pub(crate) mod decks;
-mod matcher;
-mod price;
 mod rater;
 mod service;
-mod steps;
 
-pub use deck::{CallTime, Days, Deck, DeckRate, Found, LAST_SECOND};
-pub use matcher::{MAX_PREFIX, is_prefix};
-pub use price::{Terms, margin_percent, whole_seconds};
-pub use steps::Steps;
+use tollbook_proto::v1 as pb;
+pub(crate) use tollbook_rating::{
+    CallTime, Days, DeckRate, LAST_SECOND, Steps, Terms, is_prefix, margin_percent,
+};
 
 pub(crate) use rater::{NoOffer, Offer, Rater};
 pub(crate) use service::Service;
+
+use crate::error::{Error, Result};
+
+/// The steps as the contract has them.
+pub(crate) fn steps_to_proto(steps: Steps) -> pb::BillingSteps {
+    match steps {
+        Steps::FromZero => pb::BillingSteps::Unspecified,
+        Steps::AfterMinimum => pb::BillingSteps::AfterMinimum,
+    }
+}
+
+/// The steps of a stored rate.
+pub(crate) fn stored_steps(number: i64) -> Result<Steps> {
+    let unknown = || Error::internal("a stored rate has unknown billing steps");
+    Steps::from_number(number).ok_or_else(unknown)
+}

@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{CallTime, Deck, Terms, deck::deciding, decks::Decks};
+use tollbook_rating::{CallTime, Deck, Terms, deciding};
+
+use super::decks::Decks;
 use crate::{
     catalog::Snapshot,
     error::{Error, Result},

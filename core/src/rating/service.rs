@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tollbook_proto::v1::{
     self as pb, RatedLeg, RatingOutcome, rating_service_server::RatingService,
 };
+use tollbook_rating::{CallTime, Found, Steps, Terms, deciding, margin_percent, whole_seconds};
 use tonic::{Request, Response, Status};
 
-use super::{CallTime, Found, Steps, Terms, deck::deciding, margin_percent, whole_seconds};
+use super::steps_to_proto;
 use crate::{
     access::principal,
     catalog::Snapshot,
@@ -133,7 +134,7 @@ impl Service {
             connection_fee: Some(money::to_proto(terms.connection_fee)),
             increment: i32::try_from(terms.increment).unwrap_or(i32::MAX),
             min_time: i32::try_from(terms.min_time).unwrap_or(i32::MAX),
-            billing_steps: terms.steps.to_proto().into(),
+            billing_steps: steps_to_proto(terms.steps).into(),
             currency: currency.code.clone(),
             ..Default::default()
         };

@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Result},
     ids::{CurrencyId, TariffId},
     money,
-    rating::{Days, DeckRate, LAST_SECOND},
+    rating::{Days, DeckRate, LAST_SECOND, steps_to_proto},
     users::Role,
 };
 
@@ -135,7 +135,7 @@ impl Rate {
             }
             .into(),
             blocked: rate.blocked,
-            steps: terms.steps.to_proto().into(),
+            steps: steps_to_proto(terms.steps).into(),
         }
     }
 }

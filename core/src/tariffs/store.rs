@@ -6,7 +6,7 @@ use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of, imports};
 use crate::{
     error::{Error, Result},
     ids::{CurrencyId, TariffId},
-    rating::{DeckRate, Steps, Terms},
+    rating::{DeckRate, Terms, stored_steps},
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
@@ -107,7 +107,7 @@ fn read_rate(row: &Row) -> Result<Rate> {
             connection_fee: row.get(6)?,
             increment: number(7)?,
             min_time: number(8)?,
-            steps: Steps::from_number(row.get(10)?)?,
+            steps: stored_steps(row.get(10)?)?,
         },
         effective_from: row.get(1)?,
         hours: (number(2)?, number(3)?),

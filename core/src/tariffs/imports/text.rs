@@ -185,7 +185,7 @@ fn read_rate(line: &Line, image: &str) -> Option<DeckRate> {
     let (increment, min_time) = (field(&mut fields, 1)?, field(&mut fields, 0)?);
     let end_time = field(&mut fields, LAST_SECOND)?;
     let blocked = field(&mut fields, 0)? == 1;
-    let steps = Steps::from_number(field(&mut fields, 0)?).ok()?;
+    let steps = Steps::from_number(field(&mut fields, 0)?)?;
     Some(DeckRate {
         terms: Terms { rate, connection_fee, increment, min_time, steps },
         effective_from: line.effective_from,

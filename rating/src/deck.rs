@@ -93,7 +93,8 @@ impl CallTime {
 
 /// Of what several tariffs have for a call, what decides: the longest prefix, and of equally
 /// long ones the last. The custom tariff comes last.
-pub(super) fn deciding<T>(found: impl IntoIterator<Item = (Found, T)>) -> Option<(Found, T)> {
+#[must_use]
+pub fn deciding<T>(found: impl IntoIterator<Item = (Found, T)>) -> Option<(Found, T)> {
     found.into_iter().max_by_key(|(found, _)| found.prefix_length)
 }
 
@@ -160,19 +161,20 @@ impl Deck {
 }
 
 /// A deck that rates are added to.
-pub(super) struct Builder {
+pub struct Builder {
     prefixes: Prefixes,
     rates: Vec<Packed>,
 }
 
 impl Builder {
     /// With room for so many rates: with more, their memory is copied as it grows.
-    pub(super) fn with_capacity(rates: usize) -> Self {
+    #[must_use]
+    pub fn with_capacity(rates: usize) -> Self {
         Self { prefixes: Prefixes::default(), rates: Vec::with_capacity(rates) }
     }
 
     /// Adds a rate. Returns whether its prefix is where it belongs by the order of bytes.
-    pub(super) fn add(&mut self, prefix: &str, rate: &DeckRate) -> bool {
+    pub fn add(&mut self, prefix: &str, rate: &DeckRate) -> bool {
         let last = self.prefixes.last();
         let in_order = last.is_none_or(|last| last.as_bytes() <= prefix.as_bytes());
         if last != Some(prefix) {
@@ -189,7 +191,9 @@ impl Builder {
         }
     }
 
-    pub(super) fn build(mut self) -> Deck {
+    /// Compiles what was added.
+    #[must_use]
+    pub fn build(mut self) -> Deck {
         self.end_prefix();
         self.rates.shrink_to_fit();
         let matcher = Matcher::new(&self.prefixes);

@@ -47,7 +47,7 @@ impl Terms {
     /// The same terms under the one name that terms have that bill alike: it makes no
     /// difference what steps count from where the minimum time is a whole number of them.
     #[must_use]
-    pub(crate) fn normalised(self) -> Self {
+    pub fn normalised(self) -> Self {
         let alike = self.min_time.is_multiple_of(self.increment.max(1));
         Self { steps: if alike { Steps::FromZero } else { self.steps }, ..self }
     }
