@@ -1,30 +1,17 @@
 //! The way from a command to a running core.
 
 use anyhow::{Context, bail};
+use tollbook_proto::Bearer;
 use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
+    Status,
+    service::interceptor::InterceptedService,
     transport::{Channel, Endpoint},
 };
 
 use crate::{config::Config, tls};
 
 /// A core, called with the token of the configuration.
-pub(crate) type Core = InterceptedService<Channel, Token>;
-
-/// Adds a token to every call, where there is one.
-#[derive(Clone)]
-pub(crate) struct Token(Option<MetadataValue<Ascii>>);
-
-impl Interceptor for Token {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(token) = &self.0 {
-            request.metadata_mut().insert("authorization", token.clone());
-        }
-        Ok(request)
-    }
-}
+pub(crate) type Core = InterceptedService<Channel, Bearer>;
 
 /// Connects to the core.
 pub(crate) async fn connect(config: &Config) -> anyhow::Result<Core> {
@@ -50,27 +37,14 @@ fn at(url: &str) -> anyhow::Result<Endpoint> {
         .with_context(|| format!("{url:?} is not the URL of a core"))
 }
 
-/// Connects to a core at a URL with a token.
-pub(crate) async fn connect_as(url: &str, token: &str) -> anyhow::Result<Core> {
-    connect_at(at(url)?, Some(token)).await
-}
-
 async fn connect_at(endpoint: Endpoint, token: Option<&str>) -> anyhow::Result<Core> {
-    let bearer = match token {
-        None => None,
-        Some(token) => {
-            let mut bearer: MetadataValue<Ascii> =
-                format!("Bearer {token}").parse().context("TOLLBOOK_TOKEN is not a token")?;
-            bearer.set_sensitive(true);
-            Some(bearer)
-        }
-    };
+    let bearer = token.map(Bearer::new).transpose().context("TOLLBOOK_TOKEN is not a token")?;
     let url = endpoint.uri().to_string();
     let channel = endpoint
         .connect()
         .await
         .with_context(|| format!("no core answers at {url}; --core names another"))?;
-    Ok(Core::new(channel, Token(bearer)))
+    Ok(Core::new(channel, bearer.unwrap_or_default()))
 }
 
 /// What the core says, in its words.

@@ -2,7 +2,6 @@
 
 mod audit;
 mod backup;
-mod bench;
 mod calls;
 mod changes;
 mod client;
@@ -87,7 +86,7 @@ enum Command {
     /// Print the legacy methods of the dialect, as Markdown
     Methods,
     /// Measure ratios against bare servers and bare databases on this machine
-    Bench(bench::Args),
+    Bench(tollbook_bench::Args),
 }
 
 #[derive(Subcommand)]
@@ -166,7 +165,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,
         Command::Rate(args) => rate::run(&config, args).await,
         Command::Methods => methods::print(config.dialect),
-        Command::Bench(args) => bench::run(args).await,
+        Command::Bench(args) => tollbook_bench::run(args).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }

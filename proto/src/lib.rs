@@ -1,8 +1,11 @@
 //! Tollbook's gRPC contract: the code generated from `tollbook/v1/*.proto`, the
 //! descriptors for reflection, and the few names that travel outside the messages.
 
+mod bearer;
 mod codec;
 pub mod legacy;
+
+pub use bearer::Bearer;
 
 /// The generated messages, clients and servers of package `tollbook.v1`.
 pub mod v1 {

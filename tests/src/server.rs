@@ -8,13 +8,11 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tollbook_proto::v1::{CreateSessionRequest, sessions_service_client::SessionsServiceClient};
-use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::Channel,
+use tollbook_proto::{
+    Bearer,
+    v1::{CreateSessionRequest, sessions_service_client::SessionsServiceClient},
 };
+use tonic::{service::interceptor::InterceptedService, transport::Channel};
 
 use crate::postgres;
 
@@ -298,19 +296,8 @@ impl Drop for Server {
 /// The gRPC service behind a bearer token.
 pub type Authorized = InterceptedService<Channel, Bearer>;
 
-/// Adds a bearer token to every call.
-#[derive(Clone)]
-pub struct Bearer(MetadataValue<Ascii>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
-        Ok(request)
-    }
-}
-
 /// A channel with a bearer token.
 #[must_use]
 pub fn bearer(channel: Channel, token: &str) -> Authorized {
-    InterceptedService::new(channel, Bearer(format!("Bearer {token}").parse().unwrap()))
+    InterceptedService::new(channel, Bearer::new(token).unwrap())
 }

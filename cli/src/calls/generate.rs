@@ -6,11 +6,12 @@ use jiff::{
     civil::{Date, Time},
     tz::TimeZone,
 };
+use tollbook_bench::traffic::Traffic;
 use tollbook_proto::v1::{
     CallRecord, Disposition, ExportRatesRequest, tariffs_service_client::TariffsServiceClient,
 };
 
-use super::{COLUMNS, traffic::Traffic};
+use super::COLUMNS;
 use crate::{
     client::{connect, said},
     config::Config,

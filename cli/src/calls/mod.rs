@@ -5,7 +5,6 @@ pub(crate) mod flags;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod rerate;
-pub(crate) mod traffic;
 mod unrated;
 
 use std::process::ExitCode;

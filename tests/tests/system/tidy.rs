@@ -11,7 +11,7 @@ use std::{
 };
 
 /// The crates whose functions and SQL are checked.
-const CRATES: [&str; 6] = ["core", "shim", "cli", "import", "net", "proto"];
+const CRATES: [&str; 8] = ["bench", "core", "shim", "cli", "import", "net", "proto", "rating"];
 
 /// The longest that a function may be, in lines, and a file.
 const LONGEST_FUNCTION: usize = 70;
@@ -26,8 +26,8 @@ const LONG_FUNCTIONS: &[(&str, &str)] = &[(
 /// Files with SQL that are not the store of a domain.
 const SQL_OUTSIDE_STORES: &[(&str, &str)] = &[
     ("core/src/stats/aggregate.rs", "a query that is put together by what is asked for"),
-    ("cli/src/bench/calls.rs", "measures the database by itself"),
-    ("cli/src/bench/transactions.rs", "measures the database by itself"),
+    ("bench/src/calls.rs", "measures the database by itself"),
+    ("bench/src/transactions.rs", "measures the database by itself"),
     ("import/src/calls/template.rs", "a line of a call file may be a statement, which is read"),
 ];
 
@@ -240,9 +240,10 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
         let path = name.split('#').next().unwrap_or_default();
         let extension = path.rsplit_once('.').map(|(_, extension)| extension);
         let is_file = extension.is_some_and(|end| EXTENSIONS.contains(&end));
-        let is_folder = ["docs/", "proto/", "core/", "shim/", "cli/", "import/", "tests/"]
-            .iter()
-            .any(|folder| path.starts_with(folder) && path.len() > folder.len());
+        let is_folder =
+            ["docs/", "proto/", "core/", "shim/", "cli/", "import/", "tests/", "bench/", "rating/"]
+                .iter()
+                .any(|folder| path.starts_with(folder) && path.len() > folder.len());
         is_file || is_folder
     };
     text.split(move |char| !is_of_name(char))

@@ -12,16 +12,16 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use super::load::read_answer;
+use crate::load::read_answer;
 
 /// Idle and slow connections, for as long as this is kept.
-pub(super) struct Crowd {
+pub(crate) struct Crowd {
     _connections: JoinSet<()>,
 }
 
 impl Crowd {
     /// Half of the connections say nothing; the others send the head of a request byte by byte.
-    pub(super) async fn gather(address: SocketAddr, connections: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn gather(address: SocketAddr, connections: usize) -> anyhow::Result<Self> {
         let mut crowd = JoinSet::new();
         for number in 0..connections {
             let mut stream = TcpStream::connect(address)
@@ -46,7 +46,7 @@ impl Crowd {
 
 /// The median time of a request, in microseconds, asked by one client again and again.
 #[allow(clippy::cast_precision_loss, reason = "microseconds")]
-pub(super) async fn median_latency(
+pub(crate) async fn median_latency(
     address: SocketAddr,
     request: &[u8],
     duration: Duration,
@@ -70,7 +70,7 @@ pub(super) async fn median_latency(
 /// Offers requests at a rate, over many connections, whether or not the server keeps up.
 /// Returns how many per second were answered with success, and how many were not.
 #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
-pub(super) async fn flood(
+pub(crate) async fn flood(
     address: SocketAddr,
     requests: Vec<Vec<u8>>,
     rate: f64,

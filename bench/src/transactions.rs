@@ -19,7 +19,7 @@ use tollbook_core::DatabaseUrl;
 
 /// A table of its own in the database that the server uses.
 #[derive(Clone)]
-pub(super) enum Bare {
+pub(crate) enum Bare {
     Sqlite(Arc<Mutex<rusqlite::Connection>>),
     /// Where it is: each client has a connection.
     Postgres(String),
@@ -47,14 +47,14 @@ enum Connection {
 }
 
 /// Connects to a PostgreSQL.
-pub(super) async fn connect(url: &str) -> anyhow::Result<Client> {
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
 impl Bare {
-    pub(super) async fn open(database: &DatabaseUrl) -> anyhow::Result<Self> {
+    pub(crate) async fn open(database: &DatabaseUrl) -> anyhow::Result<Self> {
         match database {
             DatabaseUrl::Sqlite(path) => {
                 let connection = rusqlite::Connection::open(path)?;
@@ -98,7 +98,7 @@ impl Bare {
     }
 
     /// Updates for a while; returns updates per second.
-    pub(super) async fn run(&self, clients: usize, duration: Duration) -> anyhow::Result<f64> {
+    pub(crate) async fn run(&self, clients: usize, duration: Duration) -> anyhow::Result<f64> {
         let mut connections = Vec::with_capacity(clients);
         for _ in 0..clients {
             connections.push(self.connect().await?);

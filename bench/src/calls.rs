@@ -7,14 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
+use crate::{
+    client::{self, Core},
+    traffic::{Numbers, Traffic},
+};
+use crate::{
     load::{self, Http},
     process::{Process, legacy_hash},
     transactions::connect,
-};
-use crate::{
-    calls::traffic::{Numbers, Traffic},
-    client::{Core, connect_as},
 };
 use anyhow::{Context, ensure};
 use bytes::Bytes;
@@ -35,7 +35,7 @@ const TERMINATORS: usize = 10;
 const CHUNK: usize = 500;
 
 /// A server with users and tariffs for calls.
-pub(super) struct Books {
+pub(crate) struct Books {
     core: Core,
     prefixes: Vec<String>,
     /// What the names of its users begin with.
@@ -45,9 +45,9 @@ pub(super) struct Books {
 
 impl Books {
     /// Users and tariffs whose names begin with `name`: a database may get several.
-    pub(super) async fn open(address: SocketAddr, name: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(address: SocketAddr, name: &str) -> anyhow::Result<Self> {
         // The token of the demo data set's admin.
-        let core = connect_as(&format!("http://{address}"), "tb_demo").await?;
+        let core = client::connect(address).await?;
         let mut numbers = Numbers::new(815);
         let mut prefixes = BTreeSet::new();
         while prefixes.len() < PREFIXES {
@@ -80,7 +80,7 @@ impl Books {
     }
 
     /// The tariff by which the originators pay.
-    pub(super) fn tariff_of_originators(&self) -> i64 {
+    pub(crate) fn tariff_of_originators(&self) -> i64 {
         self.tariff_of_originators
     }
 
@@ -107,7 +107,7 @@ impl Books {
     }
 
     /// Calls of the day that begins at `start`; of today, those that have begun.
-    pub(super) fn day(
+    pub(crate) fn day(
         &self,
         seed: u64,
         start: i64,
@@ -130,7 +130,7 @@ impl Books {
 
     /// Streams calls in; returns how many were taken per second.
     #[allow(clippy::cast_precision_loss, reason = "millions")]
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         calls: impl Iterator<Item = CallRecord> + Send + 'static,
     ) -> anyhow::Result<f64> {
@@ -145,7 +145,7 @@ impl Books {
 }
 
 /// The calls of a PostgreSQL database, copied into a table without indexes.
-pub(super) struct Copy {
+pub(crate) struct Copy {
     client: Client,
     rows: Bytes,
     count: i64,
@@ -153,7 +153,7 @@ pub(super) struct Copy {
 
 impl Copy {
     /// Reads all calls.
-    pub(super) async fn of(url: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn of(url: &str) -> anyhow::Result<Self> {
         let client = connect(url).await?;
         let count = client.query_one("SELECT COUNT(*) FROM calls", &[]).await?.try_get(0)?;
         let copied = client.copy_out("COPY calls TO STDOUT").await?;
@@ -163,7 +163,7 @@ impl Copy {
 
     /// Copies them in; returns how many rows per second.
     #[allow(clippy::cast_precision_loss, reason = "millions")]
-    pub(super) async fn run(&mut self) -> anyhow::Result<f64> {
+    pub(crate) async fn run(&mut self) -> anyhow::Result<f64> {
         let create = "DROP TABLE IF EXISTS bench_calls; \
                       CREATE TABLE bench_calls AS SELECT * FROM calls WHERE FALSE";
         self.client.batch_execute(create).await?;
@@ -180,14 +180,14 @@ impl Copy {
 }
 
 /// Answers of `quickstats_get` per second, to one client that asks one after the other.
-pub(super) async fn quick_stats(server: &Process, duration: Duration) -> anyhow::Result<f64> {
+pub(crate) async fn quick_stats(server: &Process, duration: Duration) -> anyhow::Result<f64> {
     let form = format!("u=admin&hash={}", legacy_hash(""));
     let request = load::post("/billing/api/quickstats_get", &form);
     Http::connect(server.http()?, 1, request).await?.run(duration).await
 }
 
 /// When the last day began that is over, in UTC.
-pub(super) fn yesterday() -> anyhow::Result<i64> {
+pub(crate) fn yesterday() -> anyhow::Result<i64> {
     let day = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date().yesterday()?;
     Ok(jiff::tz::TimeZone::UTC
         .to_timestamp(day.to_datetime(jiff::civil::Time::midnight()))?
@@ -195,7 +195,7 @@ pub(super) fn yesterday() -> anyhow::Result<i64> {
 }
 
 /// When the days of this month began in UTC, up to today.
-pub(super) fn days_of_month() -> anyhow::Result<Vec<i64>> {
+pub(crate) fn days_of_month() -> anyhow::Result<Vec<i64>> {
     let now = jiff::Timestamp::now();
     let date = jiff::tz::TimeZone::UTC.to_datetime(now).date();
     (1..=date.day())

@@ -8,6 +8,7 @@
 
 mod bare;
 mod calls;
+mod client;
 mod crowd;
 mod delay;
 mod load;
@@ -15,6 +16,7 @@ mod pools;
 mod process;
 mod rating;
 mod switch;
+pub mod traffic;
 mod transactions;
 
 use std::time::Duration;
@@ -27,8 +29,9 @@ use load::{Grpc, Http};
 use process::Process;
 use switch::{Switches, Work};
 
+/// What `tollbook bench` takes.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// What to measure [default: all]
     #[arg(value_enum)]
     what: Vec<What>,
@@ -92,7 +95,11 @@ enum What {
 /// How many clients there are at once.
 const CLIENTS: usize = 64;
 
-pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+/// Measures, and prints what it found.
+///
+/// # Errors
+/// A server could not be started, or answered otherwise than it should.
+pub async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(bare) = args.bare {
         return bare::serve(bare).await;
     }

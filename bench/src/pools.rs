@@ -4,7 +4,7 @@ use std::{hint::black_box, time::Instant};
 
 use tollbook_core::Patterns;
 
-use crate::calls::traffic::Numbers;
+use crate::traffic::Numbers;
 
 /// How many numbers the pool has, and how many patterns beside them.
 const NUMBERS: u64 = 1_000_000;
@@ -13,7 +13,7 @@ const PATTERNS: u64 = 1_000;
 const LOOK_UPS: u64 = 200_000;
 
 /// What is compared.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     patterns: Patterns,
     sorted: Vec<String>,
     asked: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Numbers of eleven digits; beginnings of nine, and numbers with an unknown digit.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut numbers = Numbers::new(4711);
         let mut number = || format!("{:011}", numbers.below(100_000_000_000));
         let mut sorted: Vec<String> = (0..NUMBERS).map(|_| number()).collect();
@@ -39,12 +39,12 @@ impl Pool {
     }
 
     /// Look-ups per second in the pool.
-    pub(super) fn by_patterns(&self) -> f64 {
+    pub(crate) fn by_patterns(&self) -> f64 {
         self.rate(|number| self.patterns.contain(number))
     }
 
     /// Look-ups per second of numbers alone.
-    pub(super) fn by_search(&self) -> f64 {
+    pub(crate) fn by_search(&self) -> f64 {
         self.rate(|number| self.sorted.binary_search_by(|known| known.as_str().cmp(number)).is_ok())
     }
 

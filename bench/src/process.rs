@@ -15,12 +15,12 @@ use tempfile::TempDir;
 const SECRET: &str = "secret";
 
 /// A legacy hash with the key of the demo data set.
-pub(super) fn legacy_hash(signed: &str) -> String {
+pub(crate) fn legacy_hash(signed: &str) -> String {
     hex::encode(Sha1::digest(format!("{signed}{SECRET}")))
 }
 
 /// A running server. It is killed when this goes.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     data: TempDir,
     http: Option<SocketAddr>,
@@ -29,7 +29,7 @@ pub(super) struct Process {
 
 impl Process {
     /// `tollbook serve` with the demo data set, on SQLite or on another database.
-    pub(super) fn serve(database_url: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) fn serve(database_url: Option<&str>) -> anyhow::Result<Self> {
         match database_url {
             Some(url) => Self::part("serve", &[("TOLLBOOK_DATABASE_URL", url)]),
             None => Self::part("serve", &[]),
@@ -37,12 +37,12 @@ impl Process {
     }
 
     /// A part of tollbook with the demo data set.
-    pub(super) fn part(part: &str, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub(crate) fn part(part: &str, environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         Self::start(&[part, "--demo"], environment)
     }
 
     /// A bare server.
-    pub(super) fn bare(kind: &str) -> anyhow::Result<Self> {
+    pub(crate) fn bare(kind: &str) -> anyhow::Result<Self> {
         Self::start(&["bench", "--bare", kind], &[])
     }
 
@@ -74,28 +74,28 @@ impl Process {
     }
 
     /// Where the XML API is.
-    pub(super) fn http(&self) -> anyhow::Result<SocketAddr> {
+    pub(crate) fn http(&self) -> anyhow::Result<SocketAddr> {
         self.http.context("this server has no XML API")
     }
 
     /// Where the gRPC service is.
-    pub(super) fn grpc(&self) -> anyhow::Result<SocketAddr> {
+    pub(crate) fn grpc(&self) -> anyhow::Result<SocketAddr> {
         self.grpc.context("this server has no gRPC service")
     }
 
     /// Where the data is.
-    pub(super) fn data(&self) -> &Path {
+    pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
 
     /// A new token for a shim of this core.
-    pub(super) fn shim_token(&self) -> anyhow::Result<String> {
+    pub(crate) fn shim_token(&self) -> anyhow::Result<String> {
         let output = command(self.data.path())?.args(["token", "--shim", "bench"]).output()?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
     /// Resident memory in KiB.
-    pub(super) fn resident_kib(&self) -> anyhow::Result<u64> {
+    pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|line| line.split_whitespace().next());

@@ -2,15 +2,16 @@
 
 #![allow(clippy::float_arithmetic, reason = "shares and durations, not money")]
 
+use prost_types::Timestamp;
 use tollbook_proto::v1::{CallRecord, Disposition};
 
-use crate::values::timestamp;
-
 /// A generator that gives the same numbers on every run (splitmix64).
-pub(crate) struct Numbers(u64);
+pub struct Numbers(u64);
 
 impl Numbers {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// The numbers of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -22,7 +23,8 @@ impl Numbers {
         number ^ (number >> 31)
     }
 
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+    /// From 0 up to, not including, a limit, which is not 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
@@ -39,7 +41,7 @@ impl Numbers {
         clippy::cast_sign_loss,
         reason = "a position among some hundred thousands"
     )]
-    pub(crate) fn zipf(&mut self, count: usize) -> usize {
+    pub fn zipf(&mut self, count: usize) -> usize {
         let rank = ((count + 1) as f64).powf(self.unit()) as usize;
         // Popular destinations do not stand side by side.
         rank.wrapping_mul(2_654_435_761) % count
@@ -47,7 +49,7 @@ impl Numbers {
 
     /// The billed seconds of a call: four of ten are answered, for a minute in the median.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "capped at hours")]
-    pub(crate) fn seconds(&mut self) -> u32 {
+    pub fn seconds(&mut self) -> u32 {
         if self.unit() >= 0.4 {
             return 0;
         }
@@ -58,7 +60,7 @@ impl Numbers {
 }
 
 /// A day of calls, in the order in which they began.
-pub(crate) struct Traffic {
+pub struct Traffic {
     numbers: Numbers,
     /// When the day begins, and how many microseconds lie between two calls.
     start: i64,
@@ -77,7 +79,8 @@ impl Traffic {
     /// `count` calls of a day that begins at `start`, seconds since 1970. No list may be
     /// empty. Originators and prefixes get shares by their place, the first ones most; each
     /// originator has a terminator or two.
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         seed: u64,
         start: i64,
         count: u64,
@@ -123,9 +126,11 @@ impl Iterator for Traffic {
         let originator = numbers.zipf(self.originators.len());
         let route = usize::try_from(numbers.below(2)).unwrap_or_default();
         let terminator = (originator + route) % self.terminators.len();
+        let nanos = i32::try_from(start.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
+        let timestamp = Timestamp { seconds: start.div_euclid(1_000_000), nanos };
         Some(CallRecord {
             call_id: format!("{:016x}{:016x}", numbers.next(), numbers.next()),
-            start_time: Some(timestamp(start)),
+            start_time: Some(timestamp),
             duration_ms: Some(ringing + billsec),
             billsec_ms: Some(billsec),
             disposition: disposition.into(),

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use tollbook_rating::{CallTime, Days, Deck, DeckRate, LAST_SECOND, Steps, Terms};
 
-use crate::calls::traffic::Numbers;
+use crate::traffic::Numbers;
 
 /// How many prefixes the deck has.
 const PREFIXES: usize = 300_000;
@@ -15,7 +15,7 @@ const PREFIXES: usize = 300_000;
 const CALLS: usize = 1_000_000;
 
 /// What is compared.
-pub(super) struct Rating {
+pub(crate) struct Rating {
     deck: Deck,
     map: HashMap<String, Terms>,
     calls: Vec<(String, u32)>,
@@ -26,7 +26,7 @@ impl Rating {
     /// A deck of distinct prefixes of 1 to 9 digits, most of them long as in real decks, and
     /// calls to numbers behind them, in the
     /// shares of real traffic.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut numbers = Numbers::new(4711);
         let mut map = HashMap::with_capacity(PREFIXES);
         while map.len() < PREFIXES {
@@ -63,12 +63,12 @@ impl Rating {
     }
 
     /// Calls per second by the deck.
-    pub(super) fn by_deck(&self) -> f64 {
+    pub(crate) fn by_deck(&self) -> f64 {
         self.rate(|number| self.deck.find(number, self.time).map(|found| found.terms))
     }
 
     /// Calls per second by the map.
-    pub(super) fn by_map(&self) -> f64 {
+    pub(crate) fn by_map(&self) -> f64 {
         self.rate(|number| {
             (1..=number.len()).rev().find_map(|length| self.map.get(&number[..length]).copied())
         })
@@ -87,7 +87,7 @@ impl Rating {
 
     /// Bytes per prefix.
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
-    pub(super) fn bytes_per_prefix(&self) -> f64 {
+    pub(crate) fn bytes_per_prefix(&self) -> f64 {
         self.deck.bytes() as f64 / self.deck.prefixes() as f64
     }
 }

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 
 /// A bare server.
 #[derive(Clone, Copy, ValueEnum)]
-pub(super) enum Bare {
+pub(crate) enum Bare {
     /// An axum handler that answers a constant.
     Axum,
     /// A tonic service that answers a constant.
@@ -22,7 +22,7 @@ pub(super) enum Bare {
 }
 
 /// Runs a bare server until it is killed.
-pub(super) async fn serve(bare: Bare) -> anyhow::Result<()> {
+pub(crate) async fn serve(bare: Bare) -> anyhow::Result<()> {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();

@@ -14,7 +14,7 @@ use anyhow::Context;
 
 /// The URL of a PostgreSQL database as it is reached through a proxy that adds a delay to each
 /// round trip, half of it on either way. The proxy runs as long as the process.
-pub(super) fn through_proxy(url: &str, round_trip: Duration) -> anyhow::Result<String> {
+pub(crate) fn through_proxy(url: &str, round_trip: Duration) -> anyhow::Result<String> {
     let (scheme, rest) = url.split_once("://").context("a URL of a database")?;
     let (server, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (user, host) = match server.rsplit_once('@') {

@@ -14,12 +14,12 @@ use tollbook_proto::v1::{
     live_calls_service_client::LiveCallsServiceClient, rating_service_client::RatingServiceClient,
 };
 
-use super::{calls::Books, load};
-use crate::client::{Core, connect_as};
+use crate::client::{Core, connect};
+use crate::{calls::Books, load};
 
 /// What each client does over and over.
 #[derive(Clone, Copy)]
-pub(super) enum Work {
+pub(crate) enum Work {
     /// Asks for the price of a call.
     Price,
     /// Delivers one call, and waits until it is charged and durable.
@@ -30,27 +30,26 @@ pub(super) enum Work {
 
 impl Work {
     /// How many kinds there are.
-    pub(super) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 3;
 }
 
 /// Clients with a connection and with calls of their own, each asking one thing at a time.
-pub(super) struct Switches {
+pub(crate) struct Switches {
     clients: Vec<Core>,
 }
 
 impl Switches {
-    pub(super) async fn connect(address: SocketAddr, clients: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(address: SocketAddr, clients: usize) -> anyhow::Result<Self> {
         let mut all = Vec::with_capacity(clients);
         for _ in 0..clients {
-            // The token of the demo data set's admin.
-            all.push(connect_as(&format!("http://{address}"), "tb_demo").await?);
+            all.push(connect(address).await?);
         }
         Ok(Self { clients: all })
     }
 
     /// Works for a while; returns how many calls were done per second. `seed` makes the calls:
     /// each run has others.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         self,
         work: Work,
         books: &Books,
@@ -59,7 +58,7 @@ impl Switches {
     ) -> anyhow::Result<f64> {
         // More than a client can bring.
         const CALLS: u64 = 5_000_000;
-        let day = super::calls::yesterday()?;
+        let day = crate::calls::yesterday()?;
         let start = Instant::now();
         let mut tasks = JoinSet::new();
         for (number, core) in (1_u64..).zip(self.clients) {

@@ -18,7 +18,7 @@ use tollbook_proto::v1::{GetBalanceRequest, accounts_service_client::AccountsSer
 use tonic::{Request, metadata::MetadataValue, transport::Endpoint};
 
 /// The bytes of a POST of a form.
-pub(super) fn post(path: &str, form: &str) -> Vec<u8> {
+pub(crate) fn post(path: &str, form: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nhost: bench\r\n\
          content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
@@ -28,11 +28,11 @@ pub(super) fn post(path: &str, form: &str) -> Vec<u8> {
 }
 
 /// Clients of the XML API, each with a connection and a request.
-pub(super) struct Http(Vec<(TcpStream, Vec<u8>)>);
+pub(crate) struct Http(Vec<(TcpStream, Vec<u8>)>);
 
 impl Http {
     /// Clients that all send the same request.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         address: SocketAddr,
         clients: usize,
         request: Vec<u8>,
@@ -41,7 +41,7 @@ impl Http {
     }
 
     /// A client per request.
-    pub(super) async fn connect_each(
+    pub(crate) async fn connect_each(
         address: SocketAddr,
         requests: Vec<Vec<u8>>,
     ) -> anyhow::Result<Self> {
@@ -55,7 +55,7 @@ impl Http {
     }
 
     /// Asks for a while; returns answers per second.
-    pub(super) async fn run(self, duration: Duration) -> anyhow::Result<f64> {
+    pub(crate) async fn run(self, duration: Duration) -> anyhow::Result<f64> {
         let start = Instant::now();
         let mut clients = JoinSet::new();
         for (mut stream, request) in self.0 {
@@ -75,7 +75,7 @@ impl Http {
 }
 
 /// Reads one answer, and checks that it is one of success.
-pub(super) async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<()> {
+pub(crate) async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<()> {
     let mut read = 0;
     loop {
         let more = stream.read(&mut buffer[read..]).await?;
@@ -103,12 +103,12 @@ pub(super) async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> an
 }
 
 /// Clients of the gRPC service, a few to a connection.
-pub(super) struct Grpc(Vec<AccountsServiceClient<tonic::transport::Channel>>);
+pub(crate) struct Grpc(Vec<AccountsServiceClient<tonic::transport::Channel>>);
 
 impl Grpc {
     const PER_CONNECTION: usize = 16;
 
-    pub(super) async fn connect(address: SocketAddr, clients: usize) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(address: SocketAddr, clients: usize) -> anyhow::Result<Self> {
         let mut all = Vec::with_capacity(clients);
         for _ in 0..clients / Self::PER_CONNECTION {
             let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
@@ -120,7 +120,7 @@ impl Grpc {
     }
 
     /// Asks for the demo user's balance for a while; returns answers per second.
-    pub(super) async fn run(self, duration: Duration) -> anyhow::Result<f64> {
+    pub(crate) async fn run(self, duration: Duration) -> anyhow::Result<f64> {
         let start = Instant::now();
         let mut clients = JoinSet::new();
         for mut client in self.0 {
@@ -142,7 +142,7 @@ impl Grpc {
 }
 
 /// How often something was done per second, by all clients.
-pub(super) async fn rate(
+pub(crate) async fn rate(
     clients: JoinSet<anyhow::Result<u32>>,
     start: Instant,
 ) -> anyhow::Result<f64> {
