@@ -57,6 +57,10 @@ pub(crate) struct Flags {
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     dialect: Option<Dialect>,
+    /// Address of the XML API in the other dialect, beside the first [default: none]
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_dialect_addr: Option<SocketAddr>,
     /// Answer `devices_get` and `tariff_rates_get` with a gzip file, as the original does
     #[arg(long, global = true)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -134,10 +138,18 @@ pub(crate) enum Dialect {
 
 impl Dialect {
     /// The shim's dialect of this name.
-    pub(crate) fn of_shim(self) -> anyhow::Result<tollbook_shim::Dialect> {
+    pub(crate) fn of_shim(self) -> tollbook_shim::Dialect {
         match self {
-            Self::M4 => Ok(tollbook_shim::Dialect::M4),
-            Self::Mor => bail!("the dialect mor is not there yet; m4 is"),
+            Self::M4 => tollbook_shim::Dialect::M4,
+            Self::Mor => tollbook_shim::Dialect::Mor,
+        }
+    }
+
+    /// The other one.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::M4 => Self::Mor,
+            Self::Mor => Self::M4,
         }
     }
 }
@@ -161,6 +173,7 @@ pub(crate) struct Config {
     data_dir: PathBuf,
     pub(crate) demo: bool,
     pub(crate) dialect: Dialect,
+    pub(crate) other_dialect_addr: Option<SocketAddr>,
     pub(crate) gzip_files: bool,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) cors_origins: Vec<String>,
@@ -211,6 +224,7 @@ impl Default for Config {
             data_dir: PathBuf::from("tollbook-data"),
             demo: false,
             dialect: Dialect::M4,
+            other_dialect_addr: None,
             gzip_files: false,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
@@ -280,6 +294,15 @@ pub(crate) fn load(flags: &Flags) -> anyhow::Result<Config> {
 
 impl Config {
     /// The mail server; none: no mails are sent.
+    /// Where the XML API is to be found, in which dialect.
+    pub(crate) fn http_addrs(
+        &self,
+    ) -> impl Iterator<Item = (tollbook_shim::Dialect, SocketAddr)> + use<> {
+        let other = self.other_dialect_addr.map(|address| (self.dialect.other(), address));
+        let first = (self.dialect, self.http_addr);
+        [first].into_iter().chain(other).map(|(dialect, address)| (dialect.of_shim(), address))
+    }
+
     pub(crate) fn mail(&self) -> anyhow::Result<Option<Mail>> {
         let (url, from) = match (&self.smtp_url, &self.mail_from) {
             (None, _) => return Ok(None),

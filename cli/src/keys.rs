@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
-use tollbook_proto::v1::{
-    ApiAccess, ApiKey, CreateApiKeyRequest, DeleteApiKeyRequest, GetUserRequest,
-    ListApiKeysRequest, api_keys_service_client::ApiKeysServiceClient,
-    users_service_client::UsersServiceClient,
+use tollbook_proto::{
+    legacy,
+    v1::{
+        ApiAccess, ApiKey, CreateApiKeyRequest, DeleteApiKeyRequest, GetUserRequest,
+        ListApiKeysRequest, api_keys_service_client::ApiKeysServiceClient,
+        users_service_client::UsersServiceClient,
+    },
 };
 
 use crate::{
@@ -79,7 +82,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
     let mut keys = ApiKeysServiceClient::new(core.clone());
     match command {
         Command::Create(args) => {
-            let key = new_key(core, config, args).await?;
+            let key = new_key(core, args).await?;
             let request = CreateApiKeyRequest { api_key: Some(key) };
             let created = keys.create_api_key(request).await.map_err(said)?.into_inner();
             say!("{}", created.api_key.unwrap_or_default().id)?;
@@ -126,22 +129,18 @@ async fn listed(keys: &mut ApiKeysServiceClient<Core>) -> anyhow::Result<Vec<Api
 }
 
 /// The name under which the core knows a method. A misspelt one would restrict nothing.
-fn method_named(config: &Config, name: &str) -> anyhow::Result<String> {
-    let mut methods = config.dialect.of_shim()?.methods().iter();
-    let found = methods.find(|method| {
-        method.declaration.name == name || method.declaration.aliases.contains(&name)
-    });
-    let method = found.with_context(|| {
+fn method_named(name: &str) -> anyhow::Result<String> {
+    let method = legacy::own_name(name).with_context(|| {
         format!("there is no method {name:?}; `tollbook methods` lists all there are")
     })?;
-    Ok(method.declaration.name.to_owned())
+    Ok(method.to_owned())
 }
 
-async fn new_key(core: Core, config: &Config, args: CreateArgs) -> anyhow::Result<ApiKey> {
+async fn new_key(core: Core, args: CreateArgs) -> anyhow::Result<ApiKey> {
     let CreateArgs { name, user, access, methods, signs_only } = args;
     let methods = methods
         .into_iter()
-        .map(|(name, access)| Ok((method_named(config, &name)?, access.to_proto())))
+        .map(|(name, access)| Ok((method_named(&name)?, access.to_proto())))
         .collect::<anyhow::Result<HashMap<String, i32>>>()?;
     let request = GetUserRequest { username: user, ..Default::default() };
     let found = UsersServiceClient::new(core).get_user(request).await.map_err(said)?;
@@ -163,7 +162,7 @@ mod tests {
 
     #[test]
     fn methods_go_by_any_of_their_names_and_no_other() {
-        let named = |name| method_named(&Config::default(), name);
+        let named = |name| method_named(name);
         assert_eq!(named("payment_create").unwrap(), "payment_create");
         assert_eq!(named("create_payment").unwrap(), "payment_create");
         assert!(named("paymet_create").unwrap_err().to_string().contains("no method"));

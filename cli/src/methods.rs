@@ -8,7 +8,7 @@ use crate::{config::Dialect, out::written};
 
 pub(crate) fn print(dialect: Dialect) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    for method in dialect.of_shim()?.methods() {
+    for method in dialect.of_shim().methods() {
         written(print_method(&mut out, method))?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use tokio::{
     sync::watch,
 };
 use tollbook_core::{Core, Options, SetUp};
-use tollbook_shim::Shim;
+use tollbook_shim::{Dialect, Shim};
 use tonic::transport::ServerTlsConfig;
 
 use crate::{client, config::Config, lock, observe::Observer, tls};
@@ -20,18 +20,17 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// The core and the shim in one process: the shim calls the core's service directly.
 pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
-    let dialect = config.dialect.of_shim()?;
-    check_free(&[config.grpc_addr, config.http_addr]).await?;
+    let http = config.http_addrs();
+    check_free([config.grpc_addr].into_iter().chain(http.map(|(_, address)| address))).await?;
     let core = open(&config).await?;
-    let shim = Shim::new(dialect, core.service(), &core.embedded_shim_token())?;
-    let shim = configured(shim, &config)?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
-    let http = listen("XML API", config.http_addr).await?;
+    let token = core.embedded_shim_token();
+    let apis = open_apis(&config, |dialect| Shim::new(dialect, core.service(), &token)).await?;
     greet(&core, &config)?;
     let stop = stop_signal()?;
     tokio::try_join!(
         serve_grpc(&core, grpc, tls::grpc(&config)?, stop.clone()),
-        serve_http(shim, http, stop)
+        serve_apis(apis, stop)
     )?;
     core.settle(SETTLE.min(Duration::from_secs(config.stop_timeout.into()))).await;
     Ok(())
@@ -40,7 +39,7 @@ pub(crate) async fn both(config: Config) -> anyhow::Result<()> {
 /// The core alone.
 pub(crate) async fn core(config: Config) -> anyhow::Result<()> {
     let _lock = lock::lock(&config.database()?)?;
-    check_free(&[config.grpc_addr]).await?;
+    check_free([config.grpc_addr]).await?;
     let core = open(&config).await?;
     let grpc = listen("gRPC", config.grpc_addr).await?;
     greet(&core, &config)?;
@@ -57,15 +56,33 @@ pub(crate) async fn shim(config: Config) -> anyhow::Result<()> {
         );
     };
     let core = client::endpoint(&config)?.tcp_nodelay(true).connect_lazy();
-    let shim = Shim::new(config.dialect.of_shim()?, core, token)
-        .context("TOLLBOOK_SHIM_TOKEN is not a token")?;
-    let shim = configured(shim, &config)?;
+    let shim = |dialect| Shim::new(dialect, core.clone(), token);
     if let Some(address) = config.metrics_addr {
-        let shim = shim.clone();
+        let shim = shim(config.dialect.of_shim()).context("TOLLBOOK_SHIM_TOKEN is not a token")?;
         Observer::start(address)?.serve(move || shim.is_ready()).await?;
     }
-    let http = listen("XML API", config.http_addr).await?;
-    serve_http(shim, http, stop_signal()?).await
+    let apis = open_apis(&config, shim).await.context("TOLLBOOK_SHIM_TOKEN is not a token")?;
+    serve_apis(apis, stop_signal()?).await
+}
+
+/// A shim, and where it listens.
+type Api = (Shim, TcpListener);
+
+/// Opens the XML API in each dialect that is asked for.
+async fn open_apis<E: Into<anyhow::Error>>(
+    config: &Config,
+    shim: impl Fn(Dialect) -> Result<Shim, E>,
+) -> anyhow::Result<Vec<Api>> {
+    let mut apis = Vec::new();
+    for (dialect, address) in config.http_addrs() {
+        let shim = configured(shim(dialect).map_err(Into::into)?, config)?;
+        let what = match apis.is_empty() {
+            true => "XML API".to_owned(),
+            false => format!("XML API ({})", dialect.name()),
+        };
+        apis.push((shim, listen(&what, address).await?));
+    }
+    Ok(apis)
 }
 
 /// A shim with everything else that the configuration says of it.
@@ -112,7 +129,7 @@ async fn open(config: &Config) -> anyhow::Result<Core> {
 
 /// Fails where somebody listens already: before a first start makes a database, whose password it
 /// would show to nobody.
-async fn check_free(addresses: &[SocketAddr]) -> anyhow::Result<()> {
+async fn check_free(addresses: impl IntoIterator<Item = SocketAddr>) -> anyhow::Result<()> {
     for address in addresses {
         TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     }
@@ -188,11 +205,8 @@ async fn serve_grpc(
     core.serve(listener, tls, stopped(stop)).await.context("gRPC")
 }
 
-async fn serve_http(
-    shim: Shim,
-    listener: TcpListener,
-    stop: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    shim.serve(listener, stopped(stop)).await;
+async fn serve_apis(apis: Vec<Api>, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let serve = |(shim, listener): Api| shim.serve(listener, stopped(stop.clone()));
+    futures_util::future::join_all(apis.into_iter().map(serve)).await;
     Ok(())
 }

@@ -20,6 +20,7 @@ use tollbook_proto::{
         number_pools_service_client::NumberPoolsServiceClient,
         payments_service_client::PaymentsServiceClient,
         sessions_service_client::SessionsServiceClient,
+        settings_service_client::SettingsServiceClient,
         statistics_service_client::StatisticsServiceClient,
         tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
     },
@@ -31,18 +32,33 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::{BoxError, Transport, request::Params, trace};
+use crate::{
+    BoxError, Transport,
+    error::Failure,
+    method::{Input, Method},
+    request::Params,
+    trace,
+};
 
 /// One legacy request.
 pub(crate) struct Call {
+    method: &'static Method,
     /// What it sent.
     pub(crate) params: Params,
     core: Signed,
 }
 
 impl Call {
-    pub(crate) fn new(params: Params, core: Signed) -> Self {
-        Self { params, core }
+    pub(crate) fn new(method: &'static Method, params: Params, core: Signed) -> Self {
+        Self { method, params, core }
+    }
+
+    /// The value of a parameter, under whichever of its spellings it was sent; empty where it was
+    /// not. What cannot be a value of it is refused by its name.
+    pub(crate) fn read<T>(&self, input: &Input<T>) -> Result<T, Failure> {
+        let name = input.param.name;
+        let value = (input.read)(self.params.spelled(self.method.declaration, name));
+        value.ok_or_else(|| Failure::invalid(self.method.wrap, name))
     }
 
     pub(crate) fn accounts(&self) -> AccountsServiceClient<Signed> {
@@ -71,6 +87,10 @@ impl Call {
 
     pub(crate) fn sessions(&self) -> SessionsServiceClient<Signed> {
         SessionsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn settings(&self) -> SettingsServiceClient<Signed> {
+        SettingsServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn statistics(&self) -> StatisticsServiceClient<Signed> {

@@ -45,6 +45,8 @@ pub(crate) enum Wrap {
     Page,
     /// `<page><status><error>TEXT</error></status></page>`
     PageStatus,
+    /// The same, around what is refused before the method runs as well.
+    PageStatusAlways,
     /// The bare text.
     Text,
     /// `<action><name>login</name><status>failed</status><status_message>TEXT</status_message>
@@ -93,7 +95,9 @@ impl Wrap {
         match self {
             Self::Status => Answer::xml("status", &content),
             Self::Page => Answer::xml("page", &content),
-            Self::PageStatus => Answer::xml("page", &PageStatus { status: content }),
+            Self::PageStatus | Self::PageStatusAlways => {
+                Answer::xml("page", &PageStatus { status: content })
+            }
             Self::Text => Answer::Text(text.to_owned()),
             Self::Login => LoginFailed::answer(Some(text)),
         }
@@ -103,7 +107,7 @@ impl Wrap {
     /// do not look for it.
     pub(crate) fn of_checks(self) -> Self {
         match self {
-            Self::Login => Self::Login,
+            Self::Login | Self::PageStatusAlways => self,
             Self::Status | Self::Page | Self::PageStatus | Self::Text => Self::Status,
         }
     }
@@ -137,28 +141,21 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
     let reason = reason(status);
     let checks = method.wrap.of_checks();
     let own = method.errors.iter().find(|(known, _)| *known == reason).map(|(_, text)| *text);
-    let text = match reason {
-        // Of the checks before the method ran: the same everywhere.
-        ErrorReason::ApiDisabled => {
-            return (StatusCode::OK, checks.error("API Requests are disabled"));
-        }
-        ErrorReason::AddressDenied => {
-            return (StatusCode::OK, checks.error("Access Denied"));
-        }
-        ErrorReason::GetDisabled => {
-            return (StatusCode::OK, checks.error("GET Requests are disabled"));
-        }
-        ErrorReason::IncorrectHash => {
-            return (StatusCode::OK, checks.error("Incorrect hash"));
-        }
+    // Of the checks before the method ran: the same nearly everywhere.
+    let check = match reason {
+        ErrorReason::ApiDisabled => Some("API Requests are disabled"),
+        ErrorReason::AddressDenied => Some("Access Denied"),
+        ErrorReason::GetDisabled => Some("GET Requests are disabled"),
+        ErrorReason::IncorrectHash => Some("Incorrect hash"),
+        ErrorReason::ApiKeyRestricted => Some("You are not authorized to use this functionality"),
         // Of signatures that the original has not; its clients never hear of them.
-        ErrorReason::SignatureExpired | ErrorReason::RequestReplayed => {
-            return (StatusCode::OK, checks.error(status.message()));
-        }
-        ErrorReason::ApiKeyRestricted => {
-            let text = "You are not authorized to use this functionality";
-            return (StatusCode::OK, checks.error(text));
-        }
+        ErrorReason::SignatureExpired | ErrorReason::RequestReplayed => Some(status.message()),
+        _ => None,
+    };
+    if let Some(text) = check {
+        return (StatusCode::OK, checks.error(own.unwrap_or(text)));
+    }
+    let text = match reason {
         _ if own.is_some() => own.unwrap_or_default(),
         ErrorReason::BadLogin => "Bad login",
         ErrorReason::RoleDenied => "Access Denied",
@@ -201,13 +198,14 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::m4::METHODS;
+    use crate::Dialect;
 
     /// A core that is killed in the middle of a call is never taken for one that said no.
     #[test]
     fn faults_of_the_way_to_the_core_are_no_answers() {
         for code in [Code::Cancelled, Code::Unavailable, Code::Unknown, Code::Internal] {
-            let (http, answer) = answer(&METHODS[0], &Status::new(code, "operation was canceled"));
+            let (http, answer) =
+                answer(&Dialect::M4.methods()[0], &Status::new(code, "operation was canceled"));
             assert!(http.is_server_error(), "{code:?}");
             assert!(!format!("{answer:?}").contains("canceled"), "{code:?}");
         }

@@ -23,14 +23,15 @@ pub fn request(query: &str, content_type: &str, body: &[u8], header: &str) -> Op
     let runtime = tokio::runtime::Builder::new_current_thread().build().ok()?;
     let body = Bytes::copy_from_slice(body);
     let params = runtime.block_on(Params::read(query, content_type, body.clone())).ok()?;
-    for method in Dialect::M4.methods() {
+    let methods = |dialect: Dialect| dialect.methods().iter().map(move |method| (dialect, method));
+    for (dialect, method) in [Dialect::M4, Dialect::Mor].into_iter().flat_map(methods) {
         let presented = Presented {
             called: method.declaration.name,
             verb: Verb::POST,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             hmac: None,
         };
-        signature::of(Dialect::M4, method.declaration, &params, presented);
+        signature::of(dialect, method.declaration, &params, presented);
     }
     let mut headers = HeaderMap::new();
     if let Ok(value) = header.parse() {

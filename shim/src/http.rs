@@ -27,7 +27,7 @@ use tonic::metadata::{Binary, MetadataValue};
 use tracing::Instrument;
 
 use crate::{
-    BoxError, Shim,
+    BoxError, Dialect, Shim,
     call::{Call, Signed},
     cors,
     error::{self, Failure, Wrap},
@@ -109,38 +109,44 @@ enum Target<'a> {
 impl<'a> Target<'a> {
     /// Reads a path as the original's routes do: clients double slashes and add one at the end,
     /// and whoever wants to may say the format of the answer, of which there is one.
-    fn of(path: &'a str) -> Self {
+    fn of(dialect: Dialect, path: &'a str) -> Self {
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         let mut next = || segments.next();
         let plain = |last: &'a str| last.strip_suffix(".xml").unwrap_or(last);
         match [next(), next(), next(), next(), next()] {
-            [Some("billing"), Some("api"), Some(name), None, _] => Self::Method(plain(name), None),
-            [Some("billing"), Some("api"), Some(name), Some(id), None] => {
-                Self::Method(name, Some(plain(id)))
-            }
-            [Some("billing"), Some("api"), None, ..] => Self::Method("", None),
             [Some("healthz"), None, ..] => Self::Health,
+            [Some(root), Some("api"), method, id, after] if dialect.has_root(root) => {
+                match (method, id, after) {
+                    (None, ..) => Self::Method("", None),
+                    (Some(name), None, _) => Self::Method(plain(name), None),
+                    (Some(name), Some(id), None) => Self::Method(name, Some(plain(id))),
+                    (_, Some(_), Some(_)) => Self::Nothing,
+                }
+            }
             _ => Self::Nothing,
         }
     }
 }
 
 async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> Response {
-    let (name, id) = match Target::of(request.uri().path()) {
+    let dialect = server.shim.dialect;
+    let (name, id) = match Target::of(dialect, request.uri().path()) {
         Target::Method(name, id) => (name, id),
         Target::Health => {
             return respond(StatusCode::OK, Answer::Text("ok\n".to_owned()), false, Gzip::No);
         }
         Target::Nothing => return refuse(StatusCode::NOT_FOUND, Wrap::Status, "Not found"),
     };
-    let Some(method) = server.methods.get(name).copied() else {
-        counter!("tollbook_xml_unknown_method_total").increment(1);
-        return refuse(server.shim.unknown_method, Wrap::Status, "There is no such API");
-    };
-    if ![Verb::GET, Verb::HEAD, Verb::POST].contains(request.method()) {
-        return refuse(StatusCode::METHOD_NOT_ALLOWED, method.wrap, "Use POST or GET");
+    let named_by = dialect.names_method().filter(|_| name.is_empty());
+    let method = server.methods.get(name).copied();
+    if method.is_none() && named_by.is_none() {
+        return unknown_method(server);
     }
-    let called = name.to_owned();
+    let wrap = method.map_or(Wrap::Status, |method| method.wrap);
+    if ![Verb::GET, Verb::HEAD, Verb::POST].contains(request.method()) {
+        return refuse(StatusCode::METHOD_NOT_ALLOWED, wrap, "Use POST or GET");
+    }
+    let mut called = name.to_owned();
     let id = id.map(str::to_owned);
     let gzip = match server.shim.gzip_files {
         true => Gzip::Files,
@@ -151,7 +157,7 @@ async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> 
     // Its part of the memory is given back once the request is answered.
     let received = match receive(&server.bodies, body).await {
         Ok(received) => received,
-        Err((status, text)) => return refuse(status, method.wrap, text),
+        Err((status, text)) => return refuse(status, wrap, text),
     };
     let body = received.bytes.clone();
     let client = client_address(&server.shim.trusted_proxies, client.ip(), &head.headers);
@@ -163,12 +169,17 @@ async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> 
     let params = match params.and_then(|params| params.with_path_argument(id.as_deref())) {
         Ok(params) => params,
         Err(unreadable) => {
-            return refuse(StatusCode::BAD_REQUEST, method.wrap, &unreadable.to_string());
+            return refuse(StatusCode::BAD_REQUEST, wrap, &unreadable.to_string());
         }
+    };
+    if let Some(param) = named_by {
+        called = params.text(param).to_owned();
+    }
+    let Some(method) = method.or_else(|| server.methods.get(called.as_str()).copied()) else {
+        return unknown_method(server);
     };
     let hmac = hmac::of(&head.headers).map(|signature| (signature, Sha256::digest(&sent).to_vec()));
     let presented = Presented { called: &called, verb: head.method.clone(), client, hmac };
-    let dialect = server.shim.dialect;
     let claim = signature::of(dialect, method.declaration, &params, presented);
     let Some(claim) = claim else {
         return refuse(StatusCode::PAYLOAD_TOO_LARGE, method.wrap, "What is signed is too long");
@@ -192,6 +203,11 @@ async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> 
         response.headers_mut().insert(REQUEST_ID_HEADER, id);
     }
     response
+}
+
+fn unknown_method(server: &Server) -> Response {
+    counter!("tollbook_xml_unknown_method_total").increment(1);
+    refuse(server.shim.unknown_method, Wrap::Status, "There is no such API")
 }
 
 /// Reads the body of a request, or says why not.
@@ -227,7 +243,7 @@ async fn answer(
 ) -> (StatusCode, Answer, bool) {
     let shim = &server.shim;
     let core = Signed::new(shim.core.clone(), shim.token.clone(), claim, request_id);
-    let (status, answer) = match (method.handle)(Call::new(params, core.clone())).await {
+    let (status, answer) = match (method.handle)(Call::new(method, params, core.clone())).await {
         Ok(answer) => (StatusCode::OK, answer),
         Err(Failure::Core(status)) => error::answer(method, &status),
         Err(Failure::Parameters(answer)) => match core.check_access().await {
@@ -359,7 +375,7 @@ mod tests {
             ("/healthz/deep", Target::Nothing),
             ("/", Target::Nothing),
         ] {
-            assert_eq!(Target::of(path), target, "{path}");
+            assert_eq!(Target::of(Dialect::M4, path), target, "{path}");
         }
     }
 

@@ -3,12 +3,14 @@
 //!
 //! The shim authenticates nothing on its own and holds no secrets: it passes what a
 //! request claims to the core, which judges it ([`signature`]). Each legacy method is a
-//! declaration and a function in the file of its group, under [`m4`]; what methods share
-//! is here: parameters ([`request`]), errors ([`error`]), XML ([`xml`]), HTTP ([`http`]).
+//! declaration and a function in the file of its group: under [`methods`] where both dialects
+//! ([`Dialect`]) have it, under [`m4`] and [`mor`] what only one has, or declares otherwise. What
+//! methods share is here: parameters ([`request`]), errors ([`error`]), XML ([`xml`]), HTTP ([`http`]).
 
 mod call;
 mod charset;
 mod cors;
+mod dialect;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -22,6 +24,8 @@ mod listing;
 mod m4;
 mod mask;
 mod method;
+mod methods;
+mod mor;
 mod number;
 mod request;
 mod server;
@@ -45,6 +49,7 @@ use tonic_health::pb::{
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
 pub use cors::InvalidOrigin;
+pub use dialect::Dialect;
 pub use method::{Method, Param};
 
 use call::Signed;
@@ -56,23 +61,6 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The way to the core: a channel, or the core's own service in the same process.
 pub(crate) type Transport =
     BoxCloneSyncService<::http::Request<Body>, ::http::Response<Body>, BoxError>;
-
-/// Which legacy API a shim speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// M4, formerly M2.
-    M4,
-}
-
-impl Dialect {
-    /// All methods of the dialect, by group.
-    #[must_use]
-    pub fn methods(self) -> &'static [Method] {
-        match self {
-            Self::M4 => m4::METHODS,
-        }
-    }
-}
 
 /// What a shim is made of.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ use tollbook_proto::{legacy::Declaration, v1::ErrorReason};
 use crate::{
     call::Call,
     error::{Failure, Wrap},
+    request,
     xml::Answer,
 };
 
@@ -33,6 +34,7 @@ pub struct Method {
 }
 
 /// A parameter of a method.
+#[derive(Clone, Copy)]
 pub struct Param {
     /// Its name.
     pub name: &'static str,
@@ -50,4 +52,33 @@ pub(crate) const fn required(name: &'static str, meaning: &'static str) -> Param
 /// A parameter that may be left out.
 pub(crate) const fn optional(name: &'static str, meaning: &'static str) -> Param {
     Param { name, required: false, meaning }
+}
+
+/// A parameter with the type of its values: declared once, and read by that ([`Call::read`]).
+pub(crate) struct Input<T> {
+    /// What the method declares.
+    pub(crate) param: Param,
+    /// Reads a value, which is empty where none was sent; none: it cannot be one.
+    pub(crate) read: fn(&str) -> Option<T>,
+}
+
+impl<T> Input<T> {
+    const fn new(param: Param, read: fn(&str) -> Option<T>) -> Self {
+        Self { param, read }
+    }
+}
+
+/// A text, empty where it was not sent.
+pub(crate) const fn text(param: Param) -> Input<String> {
+    Input::new(param, |value| Some(value.to_owned()))
+}
+
+/// A switch: "1" is on, everything else off.
+pub(crate) const fn switch(param: Param) -> Input<bool> {
+    Input::new(param, |value| Some(value == "1"))
+}
+
+/// The id of something: none where it is none or was not sent, which is for the method to say.
+pub(crate) const fn id(param: Param) -> Input<Option<i64>> {
+    Input::new(param, |value| Some(request::id(value)))
 }

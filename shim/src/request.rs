@@ -26,6 +26,20 @@ pub(crate) const MAX_PARAMS: usize = 1_000;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Params(IndexMap<String, Sent>);
 
+/// The id that a text is: digits only, so that it has one spelling.
+pub(crate) fn id(text: &str) -> Option<i64> {
+    let canonical = text == "0" || !text.starts_with('0');
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if canonical && digits { text.parse().ok() } else { None }
+}
+
+/// The unix time that a text is, in one spelling, as ids have.
+pub(crate) fn time(text: &str) -> Option<prost_types::Timestamp> {
+    let seconds = text.parse::<i64>().ok().filter(|seconds| seconds.to_string() == text)?;
+    Timestamp::from_second(seconds).ok()?;
+    Some(prost_types::Timestamp { seconds, nanos: 0 })
+}
+
 /// Why a request has no readable parameters. The texts are for the client.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
@@ -106,10 +120,7 @@ impl Params {
 
     /// An id: digits only, so that it has one spelling; none where it is anything else.
     pub(crate) fn id(&self, name: &str) -> Option<i64> {
-        let text = self.get(name)?;
-        let canonical = text == "0" || !text.starts_with('0');
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if canonical && digits { text.parse().ok() } else { None }
+        id(self.get(name)?)
     }
 
     /// An id that may be left out; none where it is empty or was not sent. `wrap` is of the
@@ -135,11 +146,7 @@ impl Params {
         let Some(text) = self.filled(name) else {
             return Ok(None);
         };
-        // One spelling, as ids have.
-        let seconds = text.parse::<i64>().ok().filter(|seconds| seconds.to_string() == text);
-        let seconds = seconds.filter(|seconds| Timestamp::from_second(*seconds).is_ok());
-        let seconds = seconds.ok_or_else(|| Failure::invalid(wrap, name))?;
-        Ok(Some(prost_types::Timestamp { seconds, nanos: 0 }))
+        time(text).map(Some).ok_or_else(|| Failure::invalid(wrap, name))
     }
 
     /// A switch: "1" is on, everything else off.

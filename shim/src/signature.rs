@@ -6,7 +6,7 @@ use axum::http::Method as Verb;
 use prost::Message;
 use tollbook_proto::{
     legacy::{Declaration, MAX_CLAIM},
-    v1::{HmacSignature, LegacyDialect, LegacyParameter, LegacySignature},
+    v1::{HmacSignature, LegacyParameter, LegacySignature},
 };
 use tonic::metadata::{Binary, MetadataValue};
 
@@ -31,13 +31,10 @@ pub(crate) fn of(
 ) -> Option<MetadataValue<Binary>> {
     let Presented { called, verb, client, hmac } = presented;
     let (hmac, body_digest) = hmac.unzip();
-    let dialect = match dialect {
-        Dialect::M4 => LegacyDialect::M4,
-    };
     let counts = |name: &str| matches!(name, "u" | "hash") || method.hashes(name);
     let counting = params.sent().filter(|(name, _)| hmac.is_some() || counts(name));
     let signature = LegacySignature {
-        dialect: dialect.into(),
+        dialect: dialect.to_proto().into(),
         method: called.to_owned(),
         client_address: client.to_string(),
         presentation: rand::random(),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use tollbook_proto::{
-    legacy::{Binding, Declaration, Holds, methods},
+    legacy::{Binding, DIALECTS, Holds, methods},
     v1::LegacyDialect,
 };
 use tonic::body::Body;
@@ -30,29 +30,31 @@ pub(super) struct RpcBindings {
     bindings: Vec<(&'static Binding, Vec<FieldDescriptor>)>,
 }
 
-/// The bindings of all legacy methods, by method and path of the rpc.
-pub(super) struct Bindings(HashMap<(&'static str, &'static str), RpcBindings>);
+/// The bindings of all legacy methods, by dialect, method and path of the rpc.
+pub(super) struct Bindings(HashMap<(LegacyDialect, &'static str, &'static str), RpcBindings>);
 
 impl Bindings {
     /// Resolves what the methods declare; an rpc or a field that the contract does not have is
     /// an error.
     pub(super) fn load() -> Result<Self> {
         let mut all = HashMap::new();
-        for method in methods(LegacyDialect::M4) {
+        let declared = |dialect| methods(dialect).iter().map(move |method| (dialect, method));
+        for (dialect, method) in DIALECTS.into_iter().flat_map(declared) {
             for rpc in method.rpcs {
                 let request = request_of(rpc.path)?;
                 let resolved =
                     |binding: &'static Binding| Ok((binding, resolve(&request, binding.field)?));
                 let bindings = rpc.bindings.iter().map(resolved).collect::<Result<Vec<_>>>()?;
-                all.insert((method.name, rpc.path), RpcBindings { request, bindings });
+                all.insert((dialect, method.name, rpc.path), RpcBindings { request, bindings });
             }
         }
         Ok(Self(all))
     }
 
     /// What an rpc must hold for a method; none: the method has no business with it.
-    pub(super) fn of(&self, method: &Declaration, path: &str) -> Option<&RpcBindings> {
-        self.0.get(&(method.name, method.rpc(path)?.path))
+    pub(super) fn of(&self, claim: &Claim, path: &str) -> Option<&RpcBindings> {
+        let Claim { method, dialect, .. } = claim;
+        self.0.get(&(*dialect, method.name, method.rpc(path)?.path))
     }
 }
 
@@ -203,7 +205,7 @@ mod tests {
     ) -> bool {
         let claim = claim(method, sent);
         let bindings = Bindings::load().unwrap();
-        let bindings = bindings.of(claim.method, path).unwrap();
+        let bindings = bindings.of(&claim, path).unwrap();
         bindings.hold(&claim, Lists::ALL, body(message)).await.is_ok()
     }
 
@@ -244,9 +246,7 @@ mod tests {
     fn f06_a_method_has_no_business_with_other_rpcs() {
         let bindings = Bindings::load().unwrap();
         let claim = claim("quickstats_get", &[]);
-        assert!(
-            bindings.of(claim.method, "/tollbook.v1.StatisticsService/GetQuickStats").is_some()
-        );
-        assert!(bindings.of(claim.method, "/tollbook.v1.UsersService/DeleteUser").is_none());
+        assert!(bindings.of(&claim, "/tollbook.v1.StatisticsService/GetQuickStats").is_some());
+        assert!(bindings.of(&claim, "/tollbook.v1.UsersService/DeleteUser").is_none());
     }
 }

@@ -7,7 +7,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use tollbook_proto::{
     legacy::{self, Declaration},
-    v1::{HmacSignature, LegacyParameter, LegacySignature},
+    v1::{HmacSignature, LegacyDialect, LegacyParameter, LegacySignature},
 };
 
 use crate::error::{Error, Result};
@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
     message: LegacySignature,
+    pub(super) dialect: LegacyDialect,
     /// The method that it calls.
     pub(super) method: &'static Declaration,
 }
@@ -64,8 +65,9 @@ impl Claim {
     /// Reads a claim; refuses what names no method.
     pub(super) fn read(bytes: &[u8]) -> Result<Self> {
         let message = LegacySignature::decode(bytes).map_err(|_| Error::SignatureRefused)?;
-        let method = legacy::find(message.dialect(), &message.method);
-        Ok(Self { method: method.ok_or(Error::SignatureRefused)?, message })
+        let dialect = message.dialect();
+        let method = legacy::find(dialect, &message.method).ok_or(Error::SignatureRefused)?;
+        Ok(Self { message, dialect, method })
     }
 
     fn parameter(&self, name: &str) -> Option<&LegacyParameter> {
@@ -117,8 +119,9 @@ impl Claim {
     }
 
     /// What the hash may have been made of: the values of each of the method's lists, and those
-    /// of the documented one in the order in which the request sent them; as they are, and as
-    /// the client's bytes had them.
+    /// of the documented one in the order in which the request sent them and in the one order that
+    /// the dialect has for all methods, if it has one; as they are, and as the client's bytes had
+    /// them.
     pub(super) fn inputs(&self) -> Vec<Input> {
         let mut inputs = self.inputs_of(|parameter| parameter.value.as_bytes());
         if self.message.parameters.iter().any(writes_raw) {
@@ -143,7 +146,9 @@ impl Claim {
             sent.extend(known.filter(|name| !sent.contains(name)));
         }
         let mut inputs: Vec<Input> = Vec::with_capacity(self.method.hash.len() + 1);
-        for (position, text) in listed.enumerate().chain([(0, joined(&sent))]) {
+        let otherwise = [joined(&sent), joined(&self.in_the_order_of_all(documented))];
+        let otherwise = otherwise.into_iter().map(|text| (0, text));
+        for (position, text) in listed.enumerate().chain(otherwise) {
             let lists = Lists::of(position);
             match inputs.iter_mut().find(|input| input.text == text) {
                 Some(input) => input.lists = input.lists | lists,
@@ -151,6 +156,19 @@ impl Claim {
             }
         }
         inputs
+    }
+
+    /// Some parameters in the order that the dialect has for all methods; what it does not name
+    /// stays behind the rest.
+    fn in_the_order_of_all(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let mut names = names.to_vec();
+        if self.dialect == LegacyDialect::Mor {
+            names.sort_by_key(|name| {
+                let known = legacy::mor::GLOBAL_ORDER.iter().position(|known| known == name);
+                known.unwrap_or(usize::MAX)
+            });
+        }
+        names
     }
 
     /// Whether one of some lists has a parameter.
@@ -196,8 +214,6 @@ fn writes_raw(parameter: &LegacyParameter) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
-    use tollbook_proto::v1::LegacyDialect;
-
     use super::*;
 
     /// The claim of a request of M4.

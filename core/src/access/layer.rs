@@ -122,7 +122,7 @@ impl Gate {
             parts.extensions.insert(claim);
             return Ok(Admitted::Known);
         }
-        let bindings = self.bindings.of(claim.method, parts.uri.path());
+        let bindings = self.bindings.of(&claim, parts.uri.path());
         let bindings = bindings.ok_or(Error::SignatureRefused)?;
         let (principal, lists) = self.admit_legacy(rule, &claim, request_id).await?;
         parts.extensions.insert(principal);

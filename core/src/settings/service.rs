@@ -41,6 +41,14 @@ impl SettingsService for Service {
         Ok(Response::new(pb::GetSettingsResponse { settings: Some(self.current()?) }))
     }
 
+    async fn get_version(
+        &self,
+        _request: Request<pb::GetVersionRequest>,
+    ) -> Result<Response<pb::GetVersionResponse>, Status> {
+        let version = concat!("Tollbook ", env!("CARGO_PKG_VERSION")).to_owned();
+        Ok(Response::new(pb::GetVersionResponse { version }))
+    }
+
     async fn update_settings(
         &self,
         request: Request<pb::UpdateSettingsRequest>,

@@ -1,7 +1,7 @@
 //! The methods of the M4 dialect (docs/m4.md).
 
 use super::{
-    Binding, Declaration, EVERYBODY, Holds, NOBODY, Rpc, STAFF, WithoutHash, never, rpc, value,
+    Binding, Declaration, EVERYBODY, Holds, METHOD, NOBODY, Rpc, WithoutHash, never, rpc, value,
 };
 use crate::v1::Disposition;
 
@@ -38,18 +38,6 @@ pub(super) const METHODS: &[&Declaration] = &[
     &USER_DETAILS_UPDATE,
     &USER_DELETE,
 ];
-
-/// What most methods declare; the rest is said per method.
-const METHOD: Declaration = Declaration {
-    name: "",
-    aliases: &[],
-    hash: &[],
-    spellings: &[],
-    only_admin_signs_nothing: false,
-    without_hash: WithoutHash::Never,
-    roles: STAFF,
-    rpcs: &[],
-};
 
 /// The details of the caller.
 const WHO_CALLS: Rpc =

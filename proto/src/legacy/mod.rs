@@ -5,13 +5,12 @@
 //! is declared here. So a shim in the wrong hands cannot use a hash that it saw for another rpc,
 //! or with other values than those that were hashed.
 
-mod m4;
+pub mod m4;
+pub mod mor;
 
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::v1::{LegacyDialect, Role};
-
-pub use m4::*;
 
 /// The most bytes that the claim of one legacy request may have, encoded: it travels as metadata.
 pub const MAX_CLAIM: usize = 40 * 1024;
@@ -141,27 +140,55 @@ impl Declaration {
 pub fn methods(dialect: LegacyDialect) -> &'static [&'static Declaration] {
     match dialect {
         LegacyDialect::M4 => m4::METHODS,
-        // Not there yet.
-        LegacyDialect::Mor | LegacyDialect::Unspecified => &[],
+        LegacyDialect::Mor => mor::METHODS,
+        LegacyDialect::Unspecified => &[],
     }
 }
 
-static BY_NAME: LazyLock<HashMap<&'static str, &'static Declaration>> = LazyLock::new(|| {
+type ByName = HashMap<&'static str, &'static Declaration>;
+
+static M4_BY_NAME: LazyLock<ByName> = LazyLock::new(|| by_name(m4::METHODS));
+static MOR_BY_NAME: LazyLock<ByName> = LazyLock::new(|| by_name(mor::METHODS));
+
+fn by_name(methods: &[&'static Declaration]) -> ByName {
     let named = |method: &&'static Declaration| {
         let names = std::iter::once(method.name).chain(method.aliases.iter().copied());
         names.map(|name| (name, *method)).collect::<Vec<_>>()
     };
-    m4::METHODS.iter().flat_map(named).collect()
-});
+    methods.iter().flat_map(named).collect()
+}
 
 /// The method that a dialect knows by this name, its own or another of its names.
 #[must_use]
 pub fn find(dialect: LegacyDialect, name: &str) -> Option<&'static Declaration> {
     match dialect {
-        LegacyDialect::M4 => BY_NAME.get(name).copied(),
-        LegacyDialect::Mor | LegacyDialect::Unspecified => None,
+        LegacyDialect::M4 => M4_BY_NAME.get(name).copied(),
+        LegacyDialect::Mor => MOR_BY_NAME.get(name).copied(),
+        LegacyDialect::Unspecified => None,
     }
 }
+
+/// The dialects there are.
+pub const DIALECTS: [LegacyDialect; 2] = [LegacyDialect::M4, LegacyDialect::Mor];
+
+/// What a method is called of which any dialect knows this name: what bears one name in both does
+/// the same.
+#[must_use]
+pub fn own_name(name: &str) -> Option<&'static str> {
+    DIALECTS.into_iter().find_map(|dialect| find(dialect, name)).map(|method| method.name)
+}
+
+/// What most methods declare; the rest is said per method.
+const METHOD: Declaration = Declaration {
+    name: "",
+    aliases: &[],
+    hash: &[],
+    spellings: &[],
+    only_admin_signs_nothing: false,
+    without_hash: WithoutHash::Never,
+    roles: STAFF,
+    rpcs: &[],
+};
 
 /// A field that is never set, beside the one that holds the parameter.
 const fn never(param: &'static str, field: &'static str) -> Binding {
@@ -181,6 +208,12 @@ const fn rpc(path: &'static str, bindings: &'static [Binding]) -> Rpc {
 /// The roles of operators' methods.
 const STAFF: &[Role] = &[Role::Admin, Role::Manager];
 
+/// The admin alone.
+const ADMIN: &[Role] = &[Role::Admin];
+
+/// Those who own users.
+const OWNERS: &[Role] = &[Role::Admin];
+
 /// Every role.
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Manager, Role::User];
 
@@ -195,14 +228,14 @@ mod tests {
 
     #[test]
     fn every_name_leads_to_one_method() {
-        let mut seen = HashSet::new();
-        for method in methods(LegacyDialect::M4) {
-            for name in std::iter::once(&method.name).chain(method.aliases) {
-                assert!(seen.insert(*name), "{name} is declared twice");
-                assert_eq!(
-                    find(LegacyDialect::M4, name).map(|found| found.name),
-                    Some(method.name)
-                );
+        for dialect in DIALECTS {
+            let mut seen = HashSet::new();
+            for method in methods(dialect) {
+                for name in std::iter::once(&method.name).chain(method.aliases) {
+                    assert!(seen.insert(*name), "{name} is declared twice");
+                    assert_eq!(find(dialect, name).map(|found| found.name), Some(method.name));
+                    assert_eq!(own_name(name), Some(method.name), "{name}: not in both dialects");
+                }
             }
         }
     }
@@ -210,7 +243,7 @@ mod tests {
     /// A hashed parameter that stands in no field of an rpc could be replaced in it.
     #[test]
     fn f06_every_hashed_parameter_is_bound_in_every_rpc() {
-        for method in methods(LegacyDialect::M4) {
+        for method in DIALECTS.into_iter().flat_map(methods) {
             // Those that tell callers about themselves have the caller alone.
             let of_caller = |rpc: &&Rpc| rpc.bindings.iter().any(|binding| binding.param == "u");
             let is_login = method.name == "user_login";
@@ -219,7 +252,8 @@ mod tests {
                     let bound = rpc.bindings.iter().any(|binding| binding.param == *name);
                     // Who calls is the core's own business.
                     let of_the_caller = !is_login && ["u", "p"].contains(name);
-                    let unbound = m4::UNBOUND.contains(&(method.name, *name));
+                    let unbound = m4::UNBOUND.iter().chain(mor::UNBOUND);
+                    let unbound = unbound.into_iter().any(|known| *known == (method.name, *name));
                     assert!(bound || of_the_caller || unbound, "{} {name}", method.name);
                 }
             }
@@ -228,7 +262,7 @@ mod tests {
 
     #[test]
     fn f07_a_parameter_has_one_value_under_all_its_names() {
-        let payment = &PAYMENT_CREATE;
+        let payment = &m4::PAYMENT_CREATE;
         let name = |sent: &'static [&str]| payment.sent_as("currency", |name| sent.contains(&name));
         assert_eq!(name(&["p_currency"]), Some("p_currency"));
         assert_eq!(name(&["p_currency", "currency"]), Some("currency"));

@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(super) const USER_CALLS_GET: Method = Method {
-    declaration: &legacy::USER_CALLS_GET,
+    declaration: &legacy::m4::USER_CALLS_GET,
     group: "Calls",
     summary: "Calls of a user in a period; a simple user sees his own",
     params: &[

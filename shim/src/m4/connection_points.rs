@@ -25,7 +25,7 @@ const ERRORS: &[(ErrorReason, &str)] = &[
 ];
 
 pub(super) const CP_CREATE: Method = Method {
-    declaration: &legacy::CP_CREATE,
+    declaration: &legacy::m4::CP_CREATE,
     group: "Devices",
     summary: "Creates a connection point of a user",
     params: &[
@@ -71,7 +71,7 @@ async fn cp_create(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const CP_UPDATE: Method = Method {
-    declaration: &legacy::CP_UPDATE,
+    declaration: &legacy::m4::CP_UPDATE,
     group: "Devices",
     summary: "Changes what was sent of a connection point",
     params: &[
@@ -287,7 +287,7 @@ impl<'a> Changes<'a> {
 }
 
 pub(super) const CP_DELETE: Method = Method {
-    declaration: &legacy::CP_DELETE,
+    declaration: &legacy::m4::CP_DELETE,
     group: "Devices",
     summary: "Deletes a connection point",
     params: &[POINT],

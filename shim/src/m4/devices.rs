@@ -49,7 +49,7 @@ pub(super) fn new_termination(acts: bool) -> TerminationPoint {
 }
 
 pub(super) const DEVICES_GET: Method = Method {
-    declaration: &legacy::DEVICES_GET,
+    declaration: &legacy::m4::DEVICES_GET,
     group: "Devices",
     summary: "Lists a user's devices: his connection points",
     params: &[required("user_id", "whose devices")],
@@ -121,7 +121,7 @@ fn port(point: &ConnectionPoint) -> i32 {
 }
 
 pub(super) const DEVICE_DETAILS_GET: Method = Method {
-    declaration: &legacy::DEVICE_DETAILS_GET,
+    declaration: &legacy::m4::DEVICE_DETAILS_GET,
     group: "Devices",
     summary: "All fields of a device",
     params: &[required("device_id", "which device: the id of a connection point")],

@@ -1,13 +1,9 @@
 //! The M4 dialect: a file per method group. Names, texts and shapes are the original's,
 //! typos included (tests/contract/m4, docs/m4.md).
 
-mod balance;
 mod calls;
 mod connection_points;
-mod currencies;
 mod devices;
-mod login;
-mod number_pools;
 mod payments;
 mod rates;
 mod statistics;
@@ -15,7 +11,10 @@ mod user;
 mod user_raw;
 mod user_update;
 
-use crate::method::Method;
+use crate::{
+    method::Method,
+    methods::{balance, currencies, login, number_pools},
+};
 
 /// All methods, by group.
 pub(crate) const METHODS: &[Method] = &[
@@ -50,30 +49,3 @@ pub(crate) const METHODS: &[Method] = &[
     user_update::USER_DETAILS_UPDATE,
     user::USER_DELETE,
 ];
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use tollbook_proto::{legacy, v1::LegacyDialect};
-
-    use super::METHODS;
-
-    #[test]
-    fn every_declared_method_is_there() {
-        let declared = legacy::methods(LegacyDialect::M4).iter().map(|method| method.name);
-        let there: HashSet<_> = METHODS.iter().map(|method| method.declaration.name).collect();
-        assert_eq!(declared.collect::<HashSet<_>>(), there);
-    }
-
-    #[test]
-    fn every_hashed_parameter_is_declared() {
-        for method in METHODS {
-            for name in method.declaration.hash.iter().copied().flatten() {
-                let declared = method.params.iter().any(|param| param.name == *name);
-                let name_of_method = method.declaration.name;
-                assert!(declared || ["u", "p"].contains(name), "{name_of_method}: {name}");
-            }
-        }
-    }
-}

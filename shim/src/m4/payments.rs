@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) const PAYMENT_CREATE: Method = Method {
-    declaration: &legacy::PAYMENT_CREATE,
+    declaration: &legacy::m4::PAYMENT_CREATE,
     group: "Payments",
     summary: "Records a payment and changes the user's balance",
     params: &[
@@ -73,7 +73,7 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
         true => PaymentDirection::ToProvider,
         false => PaymentDirection::FromClient,
     };
-    let spelled = |name| params.spelled(&legacy::PAYMENT_CREATE, name);
+    let spelled = |name| params.spelled(&legacy::m4::PAYMENT_CREATE, name);
     let request = RecordPaymentRequest {
         user_id: Some(user_id),
         amount: Some(Decimal { value: params.text("amount").to_owned() }),
@@ -98,7 +98,7 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const PAYMENTS_GET: Method = Method {
-    declaration: &legacy::PAYMENTS_GET,
+    declaration: &legacy::m4::PAYMENTS_GET,
     group: "Payments",
     summary: "Lists payments",
     params: &[

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) const TARIFF_RATES_GET: Method = Method {
-    declaration: &legacy::TARIFF_RATES_GET,
+    declaration: &legacy::m4::TARIFF_RATES_GET,
     group: "Rates",
     summary: "A tariff with all its rates; a simple user sees his own",
     params: &[
@@ -118,7 +118,7 @@ fn listed(rate: Rate) -> ListedRate {
 }
 
 pub(super) const TARIFF_WHOLESALE_UPDATE: Method = Method {
-    declaration: &legacy::TARIFF_WHOLESALE_UPDATE,
+    declaration: &legacy::m4::TARIFF_WHOLESALE_UPDATE,
     group: "Rates",
     summary: "Changes the name and currency of a tariff, or creates one",
     params: &[

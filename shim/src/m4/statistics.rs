@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) const QUICKSTATS_GET: Method = Method {
-    declaration: &legacy::QUICKSTATS_GET,
+    declaration: &legacy::m4::QUICKSTATS_GET,
     group: "Statistics",
     summary: "Calls and money of today and of this month, and the calls under way",
     params: &[],
@@ -94,7 +94,7 @@ async fn quickstats_get(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const AGGREGATES_GET: Method = Method {
-    declaration: &legacy::AGGREGATES_GET,
+    declaration: &legacy::m4::AGGREGATES_GET,
     group: "Statistics",
     summary: "Calls and money of a period, in groups",
     params: &[

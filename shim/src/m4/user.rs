@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) const USERS_GET: Method = Method {
-    declaration: &legacy::USERS_GET,
+    declaration: &legacy::m4::USERS_GET,
     group: "User",
     summary: "Lists the users that the caller may see, or one of them",
     params: &[required("user_id", "\"all\", or an id")],
@@ -124,7 +124,7 @@ pub(super) fn not_found(wrap: Wrap) -> Failure {
 }
 
 pub(super) const USER_DETAILS_GET: Method = Method {
-    declaration: &legacy::USER_DETAILS_GET,
+    declaration: &legacy::m4::USER_DETAILS_GET,
     group: "User",
     summary: "A user's details; a simple user sees his own",
     params: &[
@@ -258,7 +258,7 @@ pub(super) fn vat_percent(user: &User) -> String {
 }
 
 pub(super) const USER_DELETE: Method = Method {
-    declaration: &legacy::USER_DELETE,
+    declaration: &legacy::m4::USER_DELETE,
     group: "User",
     summary: "Deletes a user",
     params: &[required("user_id", "who")],

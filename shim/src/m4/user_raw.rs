@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(super) const USER_DETAILS_RAW_GET: Method = Method {
-    declaration: &legacy::USER_DETAILS_RAW_GET,
+    declaration: &legacy::m4::USER_DETAILS_RAW_GET,
     group: "User",
     summary: "A user's row of the legacy database; not the caller's own",
     params: &[required("user_id", "whose row")],

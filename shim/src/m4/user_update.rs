@@ -84,7 +84,7 @@ const CREATE_PARAMS: &[Param] = details![
 ];
 
 pub(super) const USER_DETAILS_UPDATE: Method = Method {
-    declaration: &legacy::USER_DETAILS_UPDATE,
+    declaration: &legacy::m4::USER_DETAILS_UPDATE,
     group: "User",
     summary: "Changes a user's details; not the caller's own",
     params: UPDATE_PARAMS,
@@ -118,7 +118,7 @@ async fn user_details_update(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(super) const USER_CREATE: Method = Method {
-    declaration: &legacy::USER_CREATE,
+    declaration: &legacy::m4::USER_CREATE,
     group: "User",
     summary: "Creates a user",
     params: CREATE_PARAMS,

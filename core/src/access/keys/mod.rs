@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tollbook_proto::{
     legacy,
-    v1::{self as pb, ApiAccess, LegacyDialect},
+    v1::{self as pb, ApiAccess},
 };
 
 pub(crate) use service::Service;
@@ -18,11 +18,6 @@ use crate::{
     ids::UserId,
     settings::Secret,
 };
-
-/// The name of a legacy method, given that or an alias; `None` if there is no such method.
-fn method_named(name: &str) -> Option<&'static str> {
-    legacy::find(LegacyDialect::M4, name).map(|method| method.name)
-}
 
 /// An API key.
 #[derive(Clone, Debug)]
@@ -36,7 +31,7 @@ pub(crate) struct ApiKey {
 impl ApiKey {
     pub(super) fn new(mut message: pb::ApiKey, secret: Secret) -> Result<Self> {
         // Keys of before aliases were understood may be restricted by them.
-        let named = |name: String| method_named(&name).map_or(name, str::to_owned);
+        let named = |name: String| legacy::own_name(&name).map_or(name, str::to_owned);
         message.methods =
             message.methods.into_iter().map(|(name, access)| (named(name), access)).collect();
         let expires_at = message.expires_at.as_ref();

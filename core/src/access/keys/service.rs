@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tollbook_proto::v1::{self as pb, ApiAccess, api_keys_service_server::ApiKeysService};
+use tollbook_proto::{
+    legacy,
+    v1::{self as pb, ApiAccess, api_keys_service_server::ApiKeysService},
+};
 use tonic::{Request, Response, Status};
 
 use super::{ApiKey, store};
@@ -40,7 +43,7 @@ fn methods(given: HashMap<String, i32>) -> Result<HashMap<String, i32>> {
     for (name, access) in given {
         check_text("api_key.methods", &name)?;
         let field = || format!("api_key.methods.{name}");
-        let method = super::method_named(&name);
+        let method = legacy::own_name(&name);
         let method = method.ok_or_else(|| Error::invalid(field(), "is no method"))?;
         if methods.insert(method.to_owned(), check_access(access)?).is_some() {
             return Err(Error::invalid(field(), "is named twice, by an alias"));

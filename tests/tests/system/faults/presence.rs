@@ -189,6 +189,7 @@ const ANSWERS: &[(&str, Answer)] = &[
     // Of the caller, whom his token names; he has none.
     ("SessionsService/EndSessions", Fine),
     ("SettingsService/GetSettings", Fine),
+    ("SettingsService/GetVersion", Fine),
     ("SettingsService/UpdateSettings", Missing("update_mask")),
     ("StatisticsService/AggregateCalls", Fine),
     ("StatisticsService/GetQuickStats", Fine),

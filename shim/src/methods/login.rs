@@ -9,15 +9,18 @@ use tonic_types::StatusExt;
 use crate::{
     call::Call,
     error::{Failure, LoginFailed, Wrap, reason},
-    method::{Method, required},
+    method::{Input, Method, required, text},
     xml::Answer,
 };
 
-pub(super) const USER_LOGIN: Method = Method {
-    declaration: &legacy::USER_LOGIN,
+const LOGIN: Input<String> = text(required("u", "his login name"));
+const PASSWORD: Input<String> = text(required("p", "his password"));
+
+pub(crate) const USER_LOGIN: Method = Method {
+    declaration: &legacy::m4::USER_LOGIN,
     group: "Login",
     summary: "Logs a user in; with \"Allow API Login Redirect\" his browser is sent on",
-    params: &[required("p", "his password")],
+    params: &[PASSWORD.param],
     wrap: Wrap::Login,
     errors: &[],
     handle: |call| Box::pin(user_login(call)),
@@ -34,10 +37,8 @@ struct Action {
 }
 
 async fn user_login(call: Call) -> Result<Answer, Failure> {
-    let request = CreateSessionRequest {
-        username: call.params.text("u").to_owned(),
-        password: call.params.text("p").to_owned(),
-    };
+    let request =
+        CreateSessionRequest { username: call.read(&LOGIN)?, password: call.read(&PASSWORD)? };
     let session = match call.sessions().create_session(request).await {
         Ok(response) => response.into_inner(),
         Err(status) => return login_failed(status),
@@ -64,8 +65,8 @@ fn login_failed(status: Status) -> Result<Answer, Failure> {
     Ok(LoginFailed::answer((!redirected).then_some("Login failed")))
 }
 
-pub(super) const USER_LOGOUT: Method = Method {
-    declaration: &legacy::USER_LOGOUT,
+pub(crate) const USER_LOGOUT: Method = Method {
+    declaration: &legacy::m4::USER_LOGOUT,
     group: "Login",
     summary: "Logs a user out",
     params: &[],

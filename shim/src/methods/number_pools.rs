@@ -34,8 +34,8 @@ fn pool_id(params: &Params) -> Result<i64, Failure> {
     params.id("number_pool_id").ok_or_else(|| Failure::Parameters(WRAP.error(NOT_FOUND)))
 }
 
-pub(super) const NUMBER_POOLS_GET: Method = Method {
-    declaration: &legacy::NUMBER_POOLS_GET,
+pub(crate) const NUMBER_POOLS_GET: Method = Method {
+    declaration: &legacy::m4::NUMBER_POOLS_GET,
     group: "Number pools",
     summary: "Lists number pools, with their numbers if asked for",
     params: &[
@@ -183,8 +183,8 @@ async fn numbers(
     }
 }
 
-pub(super) const NUMBER_POOL_CREATE: Method = Method {
-    declaration: &legacy::NUMBER_POOL_CREATE,
+pub(crate) const NUMBER_POOL_CREATE: Method = Method {
+    declaration: &legacy::m4::NUMBER_POOL_CREATE,
     group: "Number pools",
     summary: "Creates a number pool",
     params: &[required("name", "its name"), optional("comment", "free text")],
@@ -202,8 +202,8 @@ async fn number_pool_create(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::success("Number Pool created"))
 }
 
-pub(super) const NUMBER_POOL_UPDATE: Method = Method {
-    declaration: &legacy::NUMBER_POOL_UPDATE,
+pub(crate) const NUMBER_POOL_UPDATE: Method = Method {
+    declaration: &legacy::m4::NUMBER_POOL_UPDATE,
     group: "Number pools",
     summary: "Changes the name and the comment of a number pool",
     params: &[POOL, optional("name", "new name"), optional("comment", "new comment")],
@@ -223,8 +223,8 @@ async fn number_pool_update(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::success("Number Pool updated"))
 }
 
-pub(super) const NUMBER_POOL_DELETE: Method = Method {
-    declaration: &legacy::NUMBER_POOL_DELETE,
+pub(crate) const NUMBER_POOL_DELETE: Method = Method {
+    declaration: &legacy::m4::NUMBER_POOL_DELETE,
     group: "Number pools",
     summary: "Deletes a number pool with its numbers, unless a user has it as a list",
     params: &[POOL],
@@ -239,8 +239,8 @@ async fn number_pool_delete(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::success("Number Pool deleted"))
 }
 
-pub(super) const NUMBER_POOL_NUMBERS_CREATE: Method = Method {
-    declaration: &legacy::NUMBER_POOL_NUMBERS_CREATE,
+pub(crate) const NUMBER_POOL_NUMBERS_CREATE: Method = Method {
+    declaration: &legacy::m4::NUMBER_POOL_NUMBERS_CREATE,
     group: "Number pools",
     summary: "Adds numbers to a pool, all or none",
     params: &[POOL, required("numbers", NUMBERS)],
@@ -260,8 +260,8 @@ async fn number_pool_numbers_create(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::success("Number Pool's Numbers created"))
 }
 
-pub(super) const NUMBER_POOL_NUMBERS_DELETE: Method = Method {
-    declaration: &legacy::NUMBER_POOL_NUMBERS_DELETE,
+pub(crate) const NUMBER_POOL_NUMBERS_DELETE: Method = Method {
+    declaration: &legacy::m4::NUMBER_POOL_NUMBERS_DELETE,
     group: "Number pools",
     summary: "Deletes numbers of a pool",
     params: &[

@@ -9,19 +9,20 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, optional, required},
+    method::{Input, Method, id, optional, required, switch, text},
     number,
     xml::Answer,
 };
 
-pub(super) const USER_BALANCE_UPDATE: Method = Method {
-    declaration: &legacy::USER_BALANCE_UPDATE,
+const USER_ID: Input<Option<i64>> = id(required("user_id", "whose balance"));
+const BALANCE: Input<String> =
+    text(required("balance", "amount to add, default currency; negative takes away"));
+
+pub(crate) const USER_BALANCE_UPDATE: Method = Method {
+    declaration: &legacy::m4::USER_BALANCE_UPDATE,
     group: "Balance",
     summary: "Adds a signed amount to a user's balance",
-    params: &[
-        required("user_id", "whose balance"),
-        required("balance", "amount to add, default currency; negative takes away"),
-    ],
+    params: &[USER_ID.param, BALANCE.param],
     wrap: Wrap::Page,
     errors: &[
         (ErrorReason::InvalidAmount, "User balance not updated"),
@@ -50,10 +51,10 @@ struct UpdatedUser {
 }
 
 async fn user_balance_update(call: Call) -> Result<Answer, Failure> {
-    let Some(user_id) = call.params.id("user_id") else {
+    let Some(user_id) = call.read(&USER_ID)? else {
         return Err(Failure::Parameters(Wrap::Page.error("User was not found")));
     };
-    let amount = Decimal { value: call.params.text("balance").to_owned() };
+    let amount = Decimal { value: call.read(&BALANCE)? };
     let request =
         AdjustBalanceRequest { user_id: Some(user_id), amount: Some(amount), ..Default::default() };
     let response = call.accounts().adjust_balance(request).await?.into_inner();
@@ -67,18 +68,21 @@ async fn user_balance_update(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::xml("page", &Updated { page }))
 }
 
-pub(super) const USER_BALANCE_GET: Method = Method {
-    declaration: &legacy::USER_BALANCE_GET,
+const USERNAME: Input<String> = text(required("username", "whose balance"));
+const CURRENCY: Input<String> = text(optional(
+    "currency",
+    "currency code, or USER for the user's own; default currency otherwise",
+));
+const USER_CURRENCY: Input<bool> = switch(optional(
+    "user_currency",
+    "1: in the user's currency, which is named; wins over currency",
+));
+
+pub(crate) const USER_BALANCE_GET: Method = Method {
+    declaration: &legacy::m4::USER_BALANCE_GET,
     group: "Balance",
     summary: "A user's balance, while checking it over HTTP is allowed",
-    params: &[
-        required("username", "whose balance"),
-        optional(
-            "currency",
-            "currency code, or USER for the user's own; default currency otherwise",
-        ),
-        optional("user_currency", "1: in the user's currency, which is named; wins over currency"),
-    ],
+    params: &[USERNAME.param, CURRENCY.param, USER_CURRENCY.param],
     wrap: Wrap::Page,
     errors: &[(ErrorReason::InvalidField, "User was not found")],
     handle: |call| Box::pin(user_balance_get(call)),
@@ -92,9 +96,10 @@ struct Balance {
 }
 
 async fn user_balance_get(call: Call) -> Result<Answer, Failure> {
-    let names_currency = call.params.switch("user_currency");
-    let currency = if names_currency { "USER" } else { call.params.text("currency") };
-    let response = get_balance(&call, currency, "").await?;
+    let names_currency = call.read(&USER_CURRENCY)?;
+    let currency = if names_currency { "USER".to_owned() } else { call.read(&CURRENCY)? };
+    let username = call.read(&USERNAME)?;
+    let response = get_balance(&call, username, currency, String::new()).await?;
     let page = Balance {
         balance: number::balance(response.balance.as_ref()),
         currency: names_currency.then_some(response.currency),
@@ -102,41 +107,35 @@ async fn user_balance_get(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::xml("page", &page))
 }
 
-pub(super) const USER_SIMPLE_BALANCE_GET: Method = Method {
-    declaration: &legacy::USER_SIMPLE_BALANCE_GET,
+const UNIQUEHASH: Input<String> = text(optional(
+    "id",
+    "the user's uniquehash; also behind the method's name: simple_balance/UNIQUEHASH",
+));
+const USERNAME_INSTEAD: Input<String> =
+    text(optional("username", "whose balance, in the place of id; then a hash is needed"));
+
+pub(crate) const USER_SIMPLE_BALANCE_GET: Method = Method {
+    declaration: &legacy::m4::USER_SIMPLE_BALANCE_GET,
     group: "Balance",
     summary: "The same balance as bare text, for phones, which can only fetch a URL",
-    params: &[
-        optional(
-            "id",
-            "the user's uniquehash; also behind the method's name: simple_balance/UNIQUEHASH",
-        ),
-        optional("username", "whose balance, in the place of id; then a hash is needed"),
-        optional(
-            "currency",
-            "currency code, or USER for the user's own; default currency otherwise",
-        ),
-    ],
+    params: &[UNIQUEHASH.param, USERNAME_INSTEAD.param, CURRENCY.param],
     wrap: Wrap::Text,
     errors: &[(ErrorReason::InvalidField, "User was not found")],
     handle: |call| Box::pin(user_simple_balance_get(call)),
 };
 
 async fn user_simple_balance_get(call: Call) -> Result<Answer, Failure> {
-    let response = get_balance(&call, call.params.text("currency"), call.params.text("id")).await?;
+    let (username, currency) = (call.read(&USERNAME_INSTEAD)?, call.read(&CURRENCY)?);
+    let response = get_balance(&call, username, currency, call.read(&UNIQUEHASH)?).await?;
     Ok(Answer::Text(number::balance(response.balance.as_ref())))
 }
 
 async fn get_balance(
     call: &Call,
-    currency: &str,
-    uniquehash: &str,
+    username: String,
+    currency: String,
+    uniquehash: String,
 ) -> Result<GetBalanceResponse, Failure> {
-    let request = GetBalanceRequest {
-        uniquehash: uniquehash.to_owned(),
-        username: call.params.text("username").to_owned(),
-        currency: currency.to_owned(),
-        ..Default::default()
-    };
+    let request = GetBalanceRequest { uniquehash, username, currency, ..Default::default() };
     Ok(call.accounts().get_balance(request).await?.into_inner())
 }

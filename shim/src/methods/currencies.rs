@@ -6,15 +6,18 @@ use tollbook_proto::v1::{Decimal, ErrorReason, SetExchangeRateRequest};
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, required},
+    method::{Input, Method, required, text},
     xml::Answer,
 };
 
-pub(super) const EXCHANGE_RATE_UPDATE: Method = Method {
-    declaration: &legacy::EXCHANGE_RATE_UPDATE,
+const CURRENCY: Input<String> = text(required("currency", "code, case sensitive"));
+const RATE: Input<String> = text(required("rate", "the new rate"));
+
+pub(crate) const EXCHANGE_RATE_UPDATE: Method = Method {
+    declaration: &legacy::m4::EXCHANGE_RATE_UPDATE,
     group: "Currencies",
     summary: "Sets the exchange rate of a currency that is not updated automatically",
-    params: &[required("currency", "code, case sensitive"), required("rate", "the new rate")],
+    params: &[CURRENCY.param, RATE.param],
     wrap: Wrap::PageStatus,
     errors: &[
         (ErrorReason::InvalidExchangeRate, "Exchange rate is invalid"),
@@ -26,8 +29,8 @@ pub(super) const EXCHANGE_RATE_UPDATE: Method = Method {
 
 async fn exchange_rate_update(call: Call) -> Result<Answer, Failure> {
     let request = SetExchangeRateRequest {
-        code: call.params.text("currency").to_owned(),
-        exchange_rate: Some(Decimal { value: call.params.text("rate").to_owned() }),
+        code: call.read(&CURRENCY)?,
+        exchange_rate: Some(Decimal { value: call.read(&RATE)? }),
     };
     call.currencies().set_exchange_rate(request).await?;
     Ok(Answer::success("Currency successfully updated"))

@@ -1,0 +1,7 @@
+//! Methods that both dialects have: a file per method group. They are declared as M4 has them; what
+//! MOR has otherwise is said in [`crate::mor`].
+
+pub(crate) mod balance;
+pub(crate) mod currencies;
+pub(crate) mod login;
+pub(crate) mod number_pools;

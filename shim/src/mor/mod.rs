@@ -1,0 +1,18 @@
+//! The MOR dialect: what differs from M4 in the methods that both have, and the methods that only
+//! MOR has, a file per method group. Names, texts and shapes are the original's, typos included
+//! (tests/contract/mor, docs/mor.md).
+
+mod balance;
+mod currencies;
+mod system;
+
+use crate::{method::Method, methods};
+
+/// All methods, by group.
+pub(crate) const METHODS: &[Method] = &[
+    system::SYSTEM_VERSION_GET,
+    balance::USER_BALANCE_UPDATE,
+    methods::balance::USER_BALANCE_GET,
+    methods::balance::USER_SIMPLE_BALANCE_GET,
+    currencies::EXCHANGE_RATE_UPDATE,
+];
