@@ -167,6 +167,11 @@ impl Point {
         self.network.is_some_and(|network| network.contains(address))
     }
 
+    /// What people call it; may be empty.
+    pub(crate) fn description(&self) -> &str {
+        &self.message.description
+    }
+
     /// How many addresses it has beyond the first; none: it has none.
     pub(crate) fn network_size(&self) -> Option<u128> {
         self.network.map(Network::size)

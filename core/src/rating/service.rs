@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use tollbook_proto::v1::{
     self as pb, RatedLeg, RatingOutcome, rating_service_server::RatingService,
 };
 use tollbook_rating::{CallTime, Found, Steps, Terms, deciding, margin_percent, whole_seconds};
 use tonic::{Request, Response, Status};
 
-use super::steps_to_proto;
+use super::{Later, steps_to_proto};
 use crate::{
     access::principal,
     catalog::Snapshot,
@@ -79,12 +80,12 @@ impl Service {
     async fn candidates<'t>(
         &self,
         call: &Call<'_>,
-        tariff: &'t Tariff,
-        custom: Option<&'t Tariff>,
+        zone: &TimeZone,
+        [tariff, custom]: [Option<&'t Tariff>; 2],
         steps: &mut Vec<String>,
     ) -> Result<Vec<(Found, &'t Tariff)>> {
         let mut candidates: Vec<(Found, &'t Tariff)> = Vec::new();
-        for tariff in std::iter::once(tariff).chain(custom) {
+        for tariff in tariff.into_iter().chain(custom) {
             let deck = self.0.decks.get(&self.0.db, tariff).await?;
             let found = deck.find(call.number, call.time);
             steps.push(match &found {
@@ -94,7 +95,17 @@ impl Service {
                     tariff.name,
                     &call.number[..found.prefix_length]
                 ),
-                None => format!("tariff {} ({}): no prefix has a rate", tariff.id, tariff.name),
+                None => {
+                    let none =
+                        format!("tariff {} ({}): no prefix has a rate", tariff.id, tariff.name);
+                    match deck.later(call.number, call.time) {
+                        None => none,
+                        Some((prefix_length, from)) => {
+                            let later = Later { tariff: tariff.id, prefix_length, from };
+                            format!("{none}; {}", later.text(call.number, zone))
+                        }
+                    }
+                }
             });
             candidates.extend(found.map(|found| (found, tariff)));
         }
@@ -110,7 +121,9 @@ impl Service {
         custom: Option<&Tariff>,
     ) -> Result<RatedLeg> {
         let mut steps = Vec::new();
-        let candidates = self.candidates(call, tariff, custom, &mut steps).await?;
+        let zone = &snapshot.settings.time_zone;
+        let tariffs = [Some(tariff), custom];
+        let candidates = self.candidates(call, zone, tariffs, &mut steps).await?;
         let Some((found, tariff)) = deciding(candidates) else {
             return Ok(RatedLeg {
                 outcome: RatingOutcome::NoRate.into(),
