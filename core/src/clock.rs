@@ -107,4 +107,3 @@ pub(crate) fn day_or_time(micros: i64, zone: &TimeZone) -> String {
     let text = local(micros, zone, "%Y-%m-%d %H:%M:%S");
     text.strip_suffix(" 00:00:00").map(str::to_owned).unwrap_or(text)
 }
-

@@ -225,16 +225,15 @@ impl Sided {
             Pricing::Tariffs(tariffs) => match offer(&call.reported, time, tariffs, rater) {
                 Ok(offer) => leg_at(&call.reported, &offer),
                 Err(why) => {
-                    let of =
-                        Explanation { call: &call.reported, time, snapshot, parties, rater };
+                    let of = Explanation { call: &call.reported, time, snapshot, parties, rater };
                     Err(of.rejection(why, side, party.user, tariffs))
                 }
             },
             Pricing::Authorized(offer) => leg_at(&call.reported, &offer),
         };
         let price = leg(originator, Side::Originator);
-        let self_cost = terminator
-            .map_or(Ok((Leg::NONE, String::new())), |party| leg(party, Side::Terminator));
+        let self_cost =
+            terminator.map_or(Ok((Leg::NONE, String::new())), |party| leg(party, Side::Terminator));
         match (price, self_cost) {
             (Ok((price, prefix)), Ok((self_cost, _))) => {
                 Ok(Call { prefix, price, self_cost, ..call })

@@ -17,7 +17,7 @@ mod unpriced;
 use tollbook_proto::v1::{self as pb, CallRejection};
 
 pub(crate) use service::Service;
-pub use unpriced::Unpriced;
+pub(crate) use unpriced::Unpriced;
 
 use crate::{
     clock,

@@ -9,7 +9,9 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    Difference, accounts::Accounts, rate,
+    Difference,
+    accounts::Accounts,
+    rate,
     store::{self, Extent, Filter},
 };
 use crate::{
@@ -136,8 +138,10 @@ impl Service {
             false => self.delete_all(caller, &filter, &request.ids).await?,
         };
         let reasons = extent.reasons.iter();
-        let reasons = reasons
-            .map(|(reason, calls)| pb::UnratedCallCount { reason: (*reason).into(), calls: *calls });
+        let reasons = reasons.map(|(reason, calls)| pb::UnratedCallCount {
+            reason: (*reason).into(),
+            calls: *calls,
+        });
         Ok(pb::DeleteUnratedCallsResponse {
             deleted: extent.reasons.values().sum(),
             reasons: reasons.collect(),

@@ -447,11 +447,12 @@ pub(super) async fn lock(
     let rows = tx.fetch_all(query).await?;
     let found = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
     let Some(last) = found.last().copied() else { return Ok(None) };
-    let query =
-        Query::new("SELECT id, reason, record, start_time, billsec FROM unrated_calls WHERE id IN ")
-            .list(found)
-            .and(" ORDER BY id")
-            .and(tx.lock_clause());
+    let query = Query::new(
+        "SELECT id, reason, record, start_time, billsec FROM unrated_calls WHERE id IN ",
+    )
+    .list(found)
+    .and(" ORDER BY id")
+    .and(tx.lock_clause());
     let read = |row: &store::Row| {
         Ok(Doomed {
             id: row.get(0)?,
