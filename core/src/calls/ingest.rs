@@ -43,6 +43,8 @@ pub(crate) struct Numbered<T> {
 pub(crate) struct Rated {
     pub(super) calls: Vec<Numbered<Incoming>>,
     pub(super) rejected: Vec<Numbered<Refused>>,
+    /// What whoever brought it should know beyond that.
+    pub(super) notes: Vec<String>,
 }
 
 /// A call that may go into the books.
@@ -100,7 +102,7 @@ pub(crate) async fn rate_authorized(
     }
     let payers = malformed.iter().map(|malformed| &malformed.call.2);
     let parties = Parties::of(context, &snapshot, scope, &records, payers, authorized).await?;
-    let mut rated = Rated::default();
+    let mut rated = Rated { notes: places.notes().collect(), ..Rated::default() };
     for Numbered { position, call: (brought, rejection, payer) } in malformed {
         let call = refused(brought, rejection, &parties, &payer);
         rated.rejected.push(Numbered { position, call });
