@@ -138,10 +138,10 @@ async fn calls_are_deleted_by_a_filter_after_a_look_and_never_all_by_mistake() {
         let books = Books::open(&data).await;
         let later = |record| CallRecord { start_time: at(START + 3_600), ..record };
         let calls = vec![
-            minute("a", "99912345"),
-            later(minute("b", "99912399")),
-            minute("c", "88812345"),
-            of("nobody", minute("d", "37061234567")),
+            minute("del-a", "99912345"),
+            later(minute("del-b", "99912399")),
+            minute("del-c", "88812345"),
+            of("nobody", minute("del-d", "37061234567")),
         ];
         assert_eq!(books.send(vec![calls]).await.unwrap().unrated, 4);
         let delete = |arguments: &'static [&'static str]| {
@@ -171,8 +171,10 @@ async fn calls_are_deleted_by_a_filter_after_a_look_and_never_all_by_mistake() {
             reason: CallRejection::UnknownOriginator.into(),
             ..Default::default()
         };
-        let request =
-            DeleteUnratedCallsRequest { filter: Some(filter), ..deleting(vec![id("a"), id("d")]) };
+        let request = DeleteUnratedCallsRequest {
+            filter: Some(filter),
+            ..deleting(vec![id("del-a"), id("del-d")])
+        };
         let mut client = UnratedCallsServiceClient::new(books.admin.clone());
         let answer = client.delete_unrated_calls(request).await.unwrap().into_inner();
         assert_eq!((answer.deleted, answer.billsec_ms), (1, 60_000));
@@ -180,9 +182,9 @@ async fn calls_are_deleted_by_a_filter_after_a_look_and_never_all_by_mistake() {
         let (ok, said) =
             delete(&["--delete", "--account", "alice", "--till", "2026-01-20T10:30:00", "--yes"]);
         assert!(ok && said.contains("2 deleted: 2 NO_RATE"), "{said}");
-        assert_eq!(summary(&unrated(&books).await), [("b", CallRejection::NoRate)]);
+        assert_eq!(summary(&unrated(&books).await), [("del-b", CallRejection::NoRate)]);
 
-        let resource = format!("unratedCalls/{}", id("c"));
+        let resource = format!("unratedCalls/{}", id("del-c"));
         let (ok, said) = command(&books, &data, &["changes", &resource]);
         assert!(ok && said.contains("88812345"), "{said}");
         let everything =
@@ -371,7 +373,10 @@ async fn an_import_says_where_two_points_have_one_address() {
             origination_point: "192.0.2.1".to_owned(),
             ..minute(id, "37061234567")
         };
-        let taken = books.send(vec![vec![from("a"), from("b")], vec![from("c")]]).await.unwrap();
+        let taken = books
+            .send(vec![vec![from("twin-a"), from("twin-b")], vec![from("twin-c")]])
+            .await
+            .unwrap();
         assert_eq!((taken.stored, taken.rejected), (3, 0));
         assert_eq!(
             taken.notes,
@@ -380,7 +385,7 @@ async fn an_import_says_where_two_points_have_one_address() {
         );
         // A smaller network is no twin: it wins by itself.
         change(&books, at_address(1, "192.0.2.0/24"), &["address"]).await.unwrap();
-        let taken = books.send(vec![vec![from("d")]]).await.unwrap();
+        let taken = books.send(vec![vec![from("twin-d")]]).await.unwrap();
         assert_eq!((taken.stored, taken.notes.len()), (1, 0));
     })
     .await;
