@@ -88,25 +88,18 @@ impl Service {
         for tariff in tariff.into_iter().chain(custom) {
             let deck = self.0.decks.get(&self.0.db, tariff).await?;
             let found = deck.find(call.number, call.time);
-            steps.push(match &found {
-                Some(found) => format!(
-                    "tariff {} ({}): longest prefix with a rate is {}",
-                    tariff.id,
-                    tariff.name,
-                    &call.number[..found.prefix_length]
-                ),
-                None => {
-                    let none =
-                        format!("tariff {} ({}): no prefix has a rate", tariff.id, tariff.name);
-                    match deck.later(call.number, call.time) {
-                        None => none,
-                        Some((prefix_length, from)) => {
-                            let later = Later { tariff: tariff.id, prefix_length, from };
-                            format!("{none}; {}", later.text(call.number, zone))
-                        }
-                    }
-                }
-            });
+            let said = if let Some(found) = &found {
+                format!("longest prefix with a rate is {}", &call.number[..found.prefix_length])
+            } else {
+                let later = deck.later(call.number, call.time).map(|(prefix_length, from)| {
+                    Later { tariff: tariff.id, prefix_length, from }.text(call.number, zone)
+                });
+                later.map_or_else(
+                    || "no prefix has a rate".to_owned(),
+                    |later| format!("no prefix has a rate; {later}"),
+                )
+            };
+            steps.push(format!("tariff {} ({}): {said}", tariff.id, tariff.name));
             candidates.extend(found.map(|found| (found, tariff)));
         }
         Ok(candidates)

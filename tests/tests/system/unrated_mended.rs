@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use tollbook_proto::v1::{
-    AggregateUnratedCallsRequest, AuthorizeCallRequest, CallRecord, CallRejection, CallSide,
+    AggregateUnratedCallsRequest, AuthorizeCallRequest, CallRecord, CallRejection,
+    CallSide::{Originator, Terminator},
     ConnectionPoint, DeleteUnratedCallsRequest, OriginationPoint, RateLine,
     RateUnratedCallsRequest, RejectCode, UnratedCallFilter,
     live_calls_service_client::LiveCallsServiceClient,
@@ -57,7 +58,6 @@ async fn a_reason_names_the_side_the_party_the_tariff_and_when_there_will_be_a_r
                 kept.iter().find(|call| call.record.as_ref().unwrap().call_id == id).unwrap();
             (call.side(), call.message.as_str())
         };
-        use CallSide::{Originator, Terminator};
         assert_eq!(
             said("carriers"),
             (
@@ -187,8 +187,10 @@ async fn calls_are_deleted_by_a_filter_after_a_look_and_never_all_by_mistake() {
         let resource = format!("unratedCalls/{}", id("del-c"));
         let (ok, said) = command(&books, &data, &["changes", &resource]);
         assert!(ok && said.contains("88812345"), "{said}");
-        let everything =
-            DeleteUnratedCallsRequest { filter: Some(Default::default()), ..deleting(vec![]) };
+        let everything = DeleteUnratedCallsRequest {
+            filter: Some(UnratedCallFilter::default()),
+            ..deleting(vec![])
+        };
         let refused = client.delete_unrated_calls(everything).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert_eq!(unrated(&books).await.len(), 1);

@@ -146,13 +146,13 @@ mod tests {
         let mut read = csv::Reader::from_reader(text.as_bytes());
         let row = read.records().next().unwrap().unwrap();
         let headers = read.headers().unwrap().clone();
-        let cell = |name| &row[headers.iter().position(|column| column == name).unwrap()];
-        assert_eq!(cell("call_id"), "a \"b\", c");
-        assert_eq!(cell("originator"), "two\nlines");
-        assert_eq!(cell("start_time"), "2023-11-15T00:13:20.5+02:00");
-        assert_eq!((cell("duration"), cell("billsec")), ("61.250", "60"));
+        let read_cell = |name| &row[headers.iter().position(|column| column == name).unwrap()];
+        assert_eq!(read_cell("call_id"), "a \"b\", c");
+        assert_eq!(read_cell("originator"), "two\nlines");
+        assert_eq!(read_cell("start_time"), "2023-11-15T00:13:20.5+02:00");
+        assert_eq!((read_cell("duration"), read_cell("billsec")), ("61.250", "60"));
         assert_eq!(
-            (cell("user_id"), cell("end_time"), cell("time_zone")),
+            (read_cell("user_id"), read_cell("end_time"), read_cell("time_zone")),
             ("", "", "Europe/Vilnius")
         );
     }
