@@ -5,10 +5,11 @@ use tollbook_proto::v1::{
 };
 
 use crate::{
+    calls::rerate::time,
     client::{connect, said},
     config::Config,
     out::say,
-    values::decimal,
+    values::{decimal, time_zone},
 };
 
 #[derive(clap::Args)]
@@ -29,16 +30,24 @@ pub(crate) struct Args {
     /// The tariff of the self-cost
     #[arg(long)]
     self_cost: Option<i64>,
+    /// When the call begins, for example 2026-12-01 or 2026-12-01T08:00:00 [default: now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// The time zone of that
+    #[arg(long, default_value = "UTC", requires = "at")]
+    time_zone: String,
     /// A call that is not longer costs nothing, in seconds
     #[arg(long, default_value_t = 0)]
     grace: i32,
 }
 
 pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+    let zone = time_zone(&args.time_zone)?;
+    let start_time = args.at.as_deref().map(|text| time(text, &zone, false)).transpose()?;
     let request = RateCallRequest {
         number: args.number,
         duration: Some(Decimal { value: args.seconds }),
-        start_time: None,
+        start_time,
         tariff_id: args.tariff,
         custom_tariff_id: args.custom,
         self_cost_tariff_id: args.self_cost,

@@ -96,3 +96,14 @@ pub(crate) fn check_day(field: &'static str, day: &str) -> Result<()> {
         .map(drop)
         .ok_or_else(|| Error::invalid(field, "must be a day, as YYYY-MM-DD"))
 }
+/// A moment as the clocks of a time zone show it.
+pub(crate) fn local(micros: i64, zone: &TimeZone, format: &str) -> String {
+    let time = Timestamp::from_microsecond(micros).unwrap_or_default();
+    time.to_zoned_datetime(zone.clone()).strftime(format).to_string()
+}
+
+/// The same for people: a day alone if it begins then.
+pub(crate) fn day_or_time(micros: i64, zone: &TimeZone) -> String {
+    let text = local(micros, zone, "%Y-%m-%d %H:%M:%S");
+    text.strip_suffix(" 00:00:00").map(str::to_owned).unwrap_or(text)
+}

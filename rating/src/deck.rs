@@ -134,6 +134,18 @@ impl Deck {
         })
     }
 
+    /// When a rate for a number begins to count that does not yet: that of the longest prefix which has
+    /// one. Returns the length of the prefix as well.
+    #[must_use]
+    pub fn later(&self, number: &str, time: CallTime) -> Option<(usize, i64)> {
+        self.matcher.matches(number).longest_first().find_map(|(prefix_length, start)| {
+            let rates = &self.rates[start as usize..];
+            let last = rates.iter().position(|rate| rate.till_and_flags & LAST_OF_PREFIX != 0)?;
+            let begins = rates[..=last].iter().map(|rate| rate.effective_from);
+            Some((prefix_length, begins.filter(|begin| *begin > time.micros).min()?))
+        })
+    }
+
     /// The first rate of a prefix that counts: they are sorted so that it is the latest.
     fn rate_at(&self, start: u32, time: CallTime) -> Option<&Packed> {
         for rate in &self.rates[start as usize..] {
@@ -296,6 +308,25 @@ mod tests {
         assert_eq!(found(&deck, "37061", "2026-02-01T00:00:00Z"), Some((2, 3)));
         assert_eq!(found(&deck, "37061", "2026-03-01T00:00:00Z"), Some((9, 4)));
         assert_eq!(found(&deck, "371", "2026-03-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_rate_that_begins_later_is_found_by_the_longest_prefix_that_has_one() {
+        let from = |time: &str| time.parse::<Timestamp>().unwrap().as_microsecond();
+        let begins = |time: &str| DeckRate { effective_from: from(time), ..rate(1) };
+        let deck = Deck::new([
+            ("370", begins("2026-12-01T00:00:00Z")),
+            ("3706", begins("2027-02-01T00:00:00Z")),
+            ("3706", begins("2027-01-01T00:00:00Z")),
+            ("37061", begins("2026-01-01T00:00:00Z")),
+        ]);
+        let later = |number, time| deck.later(number, CallTime::new(from(time), &TimeZone::UTC));
+        let now = "2026-11-26T00:00:00Z";
+        assert_eq!(later("37062", now), Some((4, from("2027-01-01T00:00:00Z"))));
+        assert_eq!(later("37062", "2027-01-01T00:00:00Z"), Some((4, from("2027-02-01T00:00:00Z"))));
+        assert_eq!(later("37052", now), Some((3, from("2026-12-01T00:00:00Z"))));
+        assert_eq!(later("37052", "2026-12-01T00:00:00Z"), None);
+        assert_eq!(later("371", now), None);
     }
 
     #[test]

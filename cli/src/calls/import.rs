@@ -269,6 +269,9 @@ impl Reader {
             decimal(report.price.as_ref()),
             decimal(report.self_cost.as_ref()),
         )?;
+        for note in &report.notes {
+            say!("note: {note}")?;
+        }
         if report.unrated > 0 {
             unrated::advice(report.unrated)?;
         }

@@ -42,6 +42,16 @@ pub(crate) struct Args {
     /// Only those that could not be billed for this reason, for example `NO_RATE`
     #[arg(long, requires = "unrated", value_parser = reason)]
     reason: Option<CallRejection>,
+    /// Only those of this account, as the records name it: a login name, `id 42` or `point 7`
+    #[arg(long, requires = "unrated")]
+    account: Option<String>,
+    /// Only those to numbers that begin with this
+    #[arg(long, value_name = "DIGITS", requires = "unrated")]
+    prefix: Option<String>,
+    /// Rate those that were kept with an account as calls of another, for example alicia=alice; may
+    /// be repeated
+    #[arg(long = "map-account", value_name = "OLD=NEW", requires = "unrated", value_parser = reassignment)]
+    accounts: Vec<(String, String)>,
     /// Say what would change, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -95,8 +105,20 @@ async fn rate_unrated(
     till: Option<prost_types::Timestamp>,
 ) -> anyhow::Result<()> {
     let reason = args.reason.unwrap_or_default().into();
-    let filter = UnratedCallFilter { reason, user_id: args.user, from, till };
-    let request = RateUnratedCallsRequest { filter: Some(filter), dry_run: args.dry_run };
+    let filter = UnratedCallFilter {
+        reason,
+        user_id: args.user,
+        from,
+        till,
+        account: args.account.clone().unwrap_or_default(),
+        destination_prefix: args.prefix.clone().unwrap_or_default(),
+        ..Default::default()
+    };
+    let request = RateUnratedCallsRequest {
+        filter: Some(filter),
+        dry_run: args.dry_run,
+        accounts: args.accounts.iter().cloned().collect(),
+    };
     let mut core = UnratedCallsServiceClient::new(connect(config).await?);
     let report = core.rate_unrated_calls(request).await.map_err(said)?.into_inner();
     let stay: i64 = report.unrated.iter().map(|count| count.calls).sum();
@@ -112,10 +134,23 @@ async fn rate_unrated(
         decimal(report.self_cost.as_ref()),
         if args.dry_run { " - nothing was changed" } else { "" }
     )?;
+    if !args.accounts.is_empty() {
+        say!("  {} were tried as calls of another account", report.reassigned)?;
+    }
     for count in &report.unrated {
         say!("  {} {}", reason_name(count.reason()), count.calls)?;
     }
     Ok(())
+}
+
+/// An account, and the one whose its calls are to be.
+fn reassignment(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => {
+            Ok((old.to_owned(), new.to_owned()))
+        }
+        _ => Err("must be OLD=NEW, two accounts".to_owned()),
+    }
 }
 
 /// A change with its sign.
@@ -124,7 +159,7 @@ fn signed(change: &str) -> String {
 }
 
 /// A time; a day alone is its beginning or its end.
-pub(super) fn time(
+pub(crate) fn time(
     text: &str,
     zone: &TimeZone,
     end: bool,

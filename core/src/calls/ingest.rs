@@ -15,6 +15,7 @@ use super::{
     parties::{Parties, Party, Payer, Pricing},
     places::Places,
     record::{self, Record, Said},
+    unpriced::{self, Explanation},
 };
 use crate::{
     access::Scope,
@@ -26,7 +27,7 @@ use crate::{
     ids::{EntryId, UserId},
     live::{self, ActiveCall},
     points::SideTariffs,
-    rating::{CallTime, Offer, Rater},
+    rating::{CallTime, NoOffer, Offer, Rater},
     unrated::Brought,
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Numbered<T> {
 pub(crate) struct Rated {
     pub(super) calls: Vec<Numbered<Incoming>>,
     pub(super) rejected: Vec<Numbered<Refused>>,
+    /// What whoever brought it should know beyond that.
+    pub(super) notes: Vec<String>,
 }
 
 /// A call that may go into the books.
@@ -99,7 +102,7 @@ pub(crate) async fn rate_authorized(
     }
     let payers = malformed.iter().map(|malformed| &malformed.call.2);
     let parties = Parties::of(context, &snapshot, scope, &records, payers, authorized).await?;
-    let mut rated = Rated::default();
+    let mut rated = Rated { notes: places.notes().collect(), ..Rated::default() };
     for Numbered { position, call: (brought, rejection, payer) } in malformed {
         let call = refused(brought, rejection, &parties, &payer);
         rated.rejected.push(Numbered { position, call });
@@ -126,7 +129,7 @@ pub(crate) async fn rate_authorized(
     let decks = Rater::load(&context.db, &context.decks, &snapshot, tariffs).await?;
     for Numbered { position, call: (call, brought) } in calls {
         let said = call.said;
-        match call.price(&decks, &snapshot) {
+        match call.price(&decks, &snapshot, &parties) {
             Ok(call) => {
                 rated.calls.push(Numbered { position, call: Incoming { call, said, brought } });
             }
@@ -200,7 +203,12 @@ impl Sided {
 
     /// Prices the call by the tariffs of its sides. Calls that were not answered cost
     /// nothing and need no rate. Where there is none, the call comes back without a price.
-    fn price(self, rater: &Rater, snapshot: &Snapshot) -> Result<Call, (Call, Rejection)> {
+    fn price(
+        self,
+        rater: &Rater,
+        snapshot: &Snapshot,
+        parties: &Parties<'_>,
+    ) -> Result<Call, (Call, Rejection)> {
         let Self { reported, originator, terminator, .. } = self;
         let call = Call {
             id: 0,
@@ -215,34 +223,49 @@ impl Sided {
             return Ok(call);
         }
         let time = CallTime::new(call.reported.start_time, &snapshot.settings.time_zone);
-        let leg = |pricing, side| match pricing {
-            Pricing::Tariffs(tariffs) => leg(&call.reported, time, tariffs, side, rater),
+        let leg = |party: Party, side| match party.pricing {
+            Pricing::Tariffs(tariffs) => match offer(&call.reported, time, tariffs, rater) {
+                Ok(offer) => leg_at(&call.reported, &offer),
+                Err(why) => {
+                    let of = Explanation { call: &call.reported, time, snapshot, parties, rater };
+                    Err(of.rejection(why, side, party.user, tariffs))
+                }
+            },
             Pricing::Authorized(offer) => leg_at(&call.reported, &offer),
         };
-        let price = leg(originator.pricing, Side::Originator);
-        let self_cost = terminator
-            .map_or(Ok((Leg::NONE, String::new())), |party| leg(party.pricing, Side::Terminator));
+        let price = leg(originator, Side::Originator);
+        let self_cost =
+            terminator.map_or(Ok((Leg::NONE, String::new())), |party| leg(party, Side::Terminator));
         match (price, self_cost) {
             (Ok((price, prefix)), Ok((self_cost, _))) => {
                 Ok(Call { prefix, price, self_cost, ..call })
             }
-            (Err(rejection), _) | (_, Err(rejection)) => Err((call, rejection)),
+            (Err(price), Err(self_cost)) => Err((call, unpriced::both(price, &self_cost))),
+            (Err(rejection), Ok(_)) | (Ok(_), Err(rejection)) => Err((call, rejection)),
         }
     }
 }
 
-/// Prices one side of an answered call. Returns the prefix as well.
-pub(super) fn leg(
+/// The rate for one side of a call.
+pub(super) fn offer(
     call: &Reported,
     time: CallTime,
     tariffs: SideTariffs,
-    side: Side,
     rater: &Rater,
-) -> Result<(Leg, String), Rejection> {
-    let offer = rater
-        .offer(tariffs, &call.destination, time)
-        .map_err(|why| Rejection::unpriced(why, side))?;
-    leg_at(call, &offer)
+) -> Result<Offer, NoOffer> {
+    let offer = rater.offer(tariffs, &call.destination, time)?;
+    match is_cut_short(&call.destination, offer.prefix_length) {
+        true => Err(NoOffer::NoRate),
+        false => Ok(offer),
+    }
+}
+
+/// Whether a prefix ends within a technical prefix, `1234#37061234567`: what is before the mark routes
+/// the call, and is no beginning of the number.
+fn is_cut_short(number: &str, prefix_length: usize) -> bool {
+    let rest = number.get(prefix_length..).unwrap_or_default();
+    rest.find('#').is_some_and(|mark| mark + 1 < rest.len())
+        && number.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// Prices one side of an answered call at a rate. Returns the prefix as well.

@@ -261,7 +261,8 @@ impl<'a> Books<'a, '_> {
             let rejected = Numbered { position, call: (call_id, rejection.clone()) };
             self.taken[place].rejected.push(rejected);
         }
-        if is_kept {
+        // What cannot be rated as another's either stays as it was.
+        if is_kept && !brought.reassigned {
             self.unrated.refused.push(unrated::Refusal { brought, rejection, payer, place });
         }
     }
@@ -337,6 +338,9 @@ impl<'a> Books<'a, '_> {
             Some(Relation::Absorbed) => self.taken[place].merged += 1,
             Some(Relation::Differs(what)) => return Err(Rejection::Conflict(what)),
             Some(Relation::Replaces) | None => {
+                if call_id != brought.record.call_id {
+                    self.unrated.own_ids.insert(call_id, &brought.record.call_id);
+                }
                 let mut call = incoming.call.clone();
                 call_id.clone_into(&mut call.reported.call_id);
                 let call = as_authorized(call, self.active.get(call_id))?;

@@ -83,7 +83,7 @@ pub(super) fn agrees(known: &Call, record: &CallRecord, points: &Points) -> bool
     let is_there = |number: &str| number.is_empty() || number == call.destination;
     let mut rewritten = record.destination.clone();
     if let Some((_, rules)) = points.origination(call.origination_point) {
-        rules.destination.apply(&mut rewritten);
+        rules.rewrite_destination(&mut rewritten);
     }
     (is_there(&record.destination) || is_there(&rewritten))
         && record.originator_id.is_none_or(|id| id == known.originator.0)

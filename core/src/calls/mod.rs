@@ -12,17 +12,18 @@ mod rerate;
 mod service;
 pub(crate) mod sorted;
 pub(crate) mod store;
+mod unpriced;
 
 use tollbook_proto::v1::{self as pb, CallRejection};
 
 pub(crate) use service::Service;
+pub(crate) use unpriced::Unpriced;
 
 use crate::{
     clock,
     ids::{EntryId, PointId, TariffId, UserId},
     ledger::Kind,
     money::Money,
-    rating::NoOffer,
 };
 
 /// How a call ended.
@@ -84,6 +85,31 @@ impl Side {
         }
     }
 
+    /// As the contract names it.
+    pub(crate) fn to_proto(self) -> pb::CallSide {
+        match self {
+            Self::Originator => pb::CallSide::Originator,
+            Self::Terminator => pb::CallSide::Terminator,
+        }
+    }
+
+    /// `None` if it is unspecified.
+    pub(crate) fn from_proto(side: pb::CallSide) -> Option<Self> {
+        match side {
+            pb::CallSide::Unspecified => None,
+            pb::CallSide::Originator => Some(Self::Originator),
+            pb::CallSide::Terminator => Some(Self::Terminator),
+        }
+    }
+
+    /// As the database names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Originator => "originator",
+            Self::Terminator => "terminator",
+        }
+    }
+
     /// The kind of entries that take that back.
     pub(crate) fn reversed(self) -> Kind {
         match self {
@@ -95,10 +121,7 @@ impl Side {
 
 impl std::fmt::Display for Side {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Originator => "originator",
-            Self::Terminator => "terminator",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -301,14 +324,14 @@ pub enum Rejection {
     #[error("the {0} has no such connection point")]
     UnknownPoint(Side),
     /// No tariff.
-    #[error("the {0} has no tariff")]
-    NoTariff(Side),
+    #[error("{0}")]
+    NoTariff(Box<Unpriced>),
     /// No rate.
-    #[error("the {0}'s tariff has no rate for the number")]
-    NoRate(Side),
+    #[error("{0}")]
+    NoRate(Box<Unpriced>),
     /// Blocked.
-    #[error("the number is blocked in the {0}'s tariff")]
-    Blocked(Side),
+    #[error("{0}")]
+    Blocked(Box<Unpriced>),
     /// The id is that of a call that was authorised for others.
     #[error("the call was authorised for another {0}")]
     NotAuthorized(&'static str),
@@ -343,11 +366,21 @@ impl Rejection {
         reason_name(self.to_proto())
     }
 
-    pub(crate) fn unpriced(why: NoOffer, side: Side) -> Self {
-        match why {
-            NoOffer::NoTariff => Self::NoTariff(side),
-            NoOffer::NoRate => Self::NoRate(side),
-            NoOffer::Blocked => Self::Blocked(side),
+    /// On which side something is missing; `None` if it concerns the call as a whole.
+    pub(crate) fn side(&self) -> Option<Side> {
+        match self {
+            Self::UnknownOriginator => Some(Side::Originator),
+            Self::UnknownTerminator => Some(Side::Terminator),
+            Self::UnknownPoint(side) => Some(*side),
+            Self::NoTariff(unpriced) | Self::NoRate(unpriced) | Self::Blocked(unpriced) => {
+                Some(unpriced.side)
+            }
+            Self::InvalidField { .. }
+            | Self::NegativeDuration { .. }
+            | Self::EndsBeforeStart { .. }
+            | Self::NotAuthorized(_)
+            | Self::Conflict(_)
+            | Self::AmountOutOfRange => None,
         }
     }
 }

@@ -221,6 +221,11 @@ impl<'a> Parties<'a> {
         matches!(self.scope, Scope::All | Scope::Customers)
     }
 
+    /// The login name of one of the users.
+    pub(super) fn username(&self, user: UserId) -> Option<&str> {
+        self.by_id.get(&user).map(|user| user.username.as_str())
+    }
+
     fn id_of(&self, user: &UserRef) -> Option<UserId> {
         match user {
             UserRef::Id(id) => Some(*id),

@@ -1,7 +1,7 @@
 //! Where calls come from and go to: the points that records name by an address or a description,
 //! and what the rules of an origination point make of the numbers of its calls.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tollbook_proto::v1::CallRecord;
 
@@ -18,11 +18,27 @@ pub(super) struct Places<'a> {
     points: &'a Points,
     /// By the names that were asked for, with the points that may be meant.
     named: HashMap<String, (Name, Vec<&'a Point>)>,
+    /// The points that were taken for others that have their address, port and technical prefix too,
+    /// with the address that was said and all of them.
+    twins: BTreeMap<PointId, (String, Vec<PointId>)>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn new(points: &'a Points) -> Self {
-        Self { points, named: HashMap::new() }
+        Self { points, named: HashMap::new(), twins: BTreeMap::new() }
+    }
+
+    /// What whoever brought the calls should know of where they came from.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        self.twins.iter().map(|(taken, (address, twins))| {
+            let others = twins.iter().filter(|id| *id != taken).map(PointId::to_string);
+            format!(
+                "{} points have the address {address}, with the same port and technical prefix: its \
+                 calls are taken as those of point {taken}, the oldest, and none as those of {}",
+                twins.len(),
+                others.collect::<Vec<_>>().join(", ")
+            )
+        })
     }
 
     /// Completes a record with the points that it names, and rewrites its numbers by the rules of
@@ -37,7 +53,10 @@ impl<'a> Places<'a> {
     ) -> Result<(), Rejection> {
         let reported = &mut record.reported;
         if reported.origination_point == PointId(0) && !record.origination_name.is_empty() {
-            let found = self.origination(&record.origination_name, &reported.destination);
+            let name = &record.origination_name;
+            let found = authorized
+                .and_then(|call| self.authorized_point(name, &reported.destination, call))
+                .or_else(|| self.origination(name, &reported.destination));
             reported.origination_point = found.ok_or(Rejection::UnknownPoint(Side::Originator))?;
         }
         if reported.termination_point == PointId(0) && !record.termination_name.is_empty() {
@@ -66,11 +85,27 @@ impl<'a> Places<'a> {
         self.origination(name, &record.destination).unwrap_or(PointId(0))
     }
 
+    /// The point by which a call was authorised, if it is at the address that its record names and the
+    /// number is the one that was made of what was dialled: the technical prefix may be gone from it.
+    fn authorized_point(&mut self, name: &str, number: &str, call: &ActiveCall) -> Option<PointId> {
+        let (name, points) = self.named(name);
+        let is_there = || points.iter().any(|point| point.id == call.origination_point);
+        let is_meant = matches!(name, Name::Address(_)) && call.destination == number;
+        (is_meant && is_there()).then_some(call.origination_point)
+    }
+
     fn origination(&mut self, name: &str, number: &str) -> Option<PointId> {
         match self.named(name) {
             (Name::Address(source), points) => {
-                let found = points::by_source(points.iter().copied(), *source, number);
-                found.ok().map(|point| point.id)
+                let found = points::by_source(points.iter().copied(), *source, number).ok()?;
+                let id = found.id;
+                if points.len() > 1 {
+                    let twins: Vec<PointId> = found.twins(points.iter().copied()).collect();
+                    if twins.len() > 1 {
+                        self.twins.insert(id, (name.to_owned(), twins));
+                    }
+                }
+                Some(id)
             }
             (Name::Description(_), points) => {
                 only(points.iter().filter(|point| point.origination.is_some()))
@@ -109,10 +144,10 @@ fn rewrite(reported: &mut Reported, rules: &Origination, authorized: Option<&Act
         authorized.is_some_and(|call| of(call) == number)
     };
     if !is_authorized(&reported.destination, |call| &call.destination) {
-        rules.destination.apply(&mut reported.destination);
+        rules.rewrite_destination(&mut reported.destination);
     }
     if !is_authorized(&reported.source, |call| &call.source) {
-        rules.source.apply(&mut reported.source);
+        rules.rewrite_source(&mut reported.source);
     }
 }
 

@@ -236,10 +236,9 @@ impl Prices {
         // A deleted user keeps their books as they are.
         let Some(tariffs) = tariffs(call, side, &self.users, &self.snapshot) else { return false };
         let time = CallTime::new(call.reported.start_time, &self.snapshot.settings.time_zone);
-        let Ok((leg, prefix)) = ingest::leg(&call.reported, time, tariffs, side, &self.rater)
-        else {
-            return false;
-        };
+        let offer = ingest::offer(&call.reported, time, tariffs, &self.rater).ok();
+        let leg = offer.and_then(|offer| ingest::leg_at(&call.reported, &offer).ok());
+        let Some((leg, prefix)) = leg else { return false };
         match side {
             Side::Originator => {
                 call.price = Leg { entry: call.price.entry, ..leg };

@@ -1,6 +1,6 @@
 //! `CallsService`.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{self, Either};
 use tokio::sync::mpsc;
@@ -36,6 +36,8 @@ const BATCH: usize = 8_192;
 const WAIT: Duration = Duration::from_millis(100);
 /// How many rejected calls a response describes.
 const MAX_REJECTED: usize = 1_000;
+/// How many notes it has.
+const MAX_NOTES: usize = 100;
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
@@ -51,6 +53,8 @@ struct Summary {
     response: pb::IngestCallsResponse,
     price: Total,
     self_cost: Total,
+    /// Each once, however many batches say it.
+    notes: BTreeSet<String>,
 }
 
 impl Summary {
@@ -80,6 +84,7 @@ impl Summary {
         Ok(pb::IngestCallsResponse {
             price: Some(money::to_proto(self.price.value()?)),
             self_cost: Some(money::to_proto(self.self_cost.value()?)),
+            notes: self.notes.into_iter().take(MAX_NOTES).collect(),
             ..self.response
         })
     }
@@ -157,7 +162,8 @@ impl Ingestion<'_> {
 
     async fn store(&self, mut batches: mpsc::Receiver<Rated>) -> Result<Summary, Status> {
         let mut summary = Summary::default();
-        while let Some(rated) = batches.recv().await {
+        while let Some(mut rated) = batches.recv().await {
+            summary.notes.extend(std::mem::take(&mut rated.notes));
             let delivery = Delivery::new(self.caller.origin().clone(), rated);
             summary.add(self.context.writer.take(delivery).await?);
         }

@@ -245,7 +245,7 @@ impl<'a> Case<'a> {
         let offer = authorize::offer(caller, own, &board.rater, &request.destination, self.time)?;
         let offer = match offer {
             Ok(offer) => offer,
-            Err(code) => return Ok(Verdict::Refused(refusal(code))),
+            Err(code) => return Ok(Verdict::Refused(self.unpriced(code, own))),
         };
         let (chosen, skipped_terminators) = self.choose(caller, &offer)?;
         if chosen.is_none() && !self.candidates.is_empty() {
@@ -277,6 +277,20 @@ impl<'a> Case<'a> {
             self_cost,
         };
         Ok(Verdict::Authorized(skipped_terminators, Box::new(call)))
+    }
+
+    /// The refusal of a call for which the originator may not be charged, with when they may be if
+    /// there will be a rate.
+    fn unpriced(&self, code: RejectCode, tariffs: SideTariffs) -> pb::AuthorizeCallResponse {
+        let number = &self.request.destination;
+        let mut refusal = refusal(code);
+        if code == RejectCode::OriginatorRateNotFound
+            && let Some(later) = self.board.rater.later(tariffs, number, self.time)
+        {
+            let later = later.text(number, &self.board.snapshot.settings.time_zone);
+            refusal.reject_reason = format!("{} ({later})", refusal.reject_reason);
+        }
+        refusal
     }
 
     /// The duration that is asked for, within what the points of both sides allow.

@@ -46,16 +46,33 @@ pub(crate) struct Origination {
     pub(crate) terms: Terms,
     tech_prefix: String,
     /// Of numbers called.
-    pub(crate) destination: Rewriting,
+    destination: Rewriting,
     /// Of calling numbers.
-    pub(crate) source: Rewriting,
+    source: Rewriting,
 }
 
 impl Origination {
     /// Makes of the numbers of a call those that are rated.
     pub(crate) fn rewrite(&self, source: &mut String, destination: &mut String) {
-        self.source.apply(source);
-        self.destination.apply(destination);
+        self.rewrite_source(source);
+        self.rewrite_destination(destination);
+    }
+
+    /// Makes of a calling number the one that is shown.
+    pub(crate) fn rewrite_source(&self, number: &mut String) {
+        self.source.apply(number);
+    }
+
+    /// Makes of a number that was dialled the one that is rated. A technical prefix with a mark at its
+    /// end (`1234#`) is no part of a phone number and goes, unless the rule that fits says what becomes
+    /// of it; one of digits alone may be the beginning of the number and is left to the rules.
+    pub(crate) fn rewrite_destination(&self, number: &mut String) {
+        let prefix = self.tech_prefix.as_str();
+        let is_marked = prefix.ends_with(['#', '*']);
+        if is_marked && number.starts_with(prefix) && !self.destination.decides(number, prefix) {
+            number.replace_range(..prefix.len(), "");
+        }
+        self.destination.apply(number);
     }
 }
 
@@ -165,6 +182,27 @@ impl Name {
 impl Point {
     fn is_at(&self, address: IpAddr) -> bool {
         self.network.is_some_and(|network| network.contains(address))
+    }
+
+    /// What people call it; may be empty.
+    pub(crate) fn description(&self) -> &str {
+        &self.message.description
+    }
+
+    /// Whether calls come from another point by the same address, port and technical prefix.
+    fn is_known_as(&self, other: &Self) -> bool {
+        let prefix = |point: &Self| point.origination.as_ref().map(|op| op.tech_prefix.clone());
+        self.network.is_some()
+            && (self.network, self.port) == (other.network, other.port)
+            && prefix(self).is_some_and(|own| prefix(other) == Some(own))
+    }
+
+    /// Of some points those by whose address calls come from this one as well, it among them.
+    pub(crate) fn twins<'a>(
+        &'a self,
+        points: impl Iterator<Item = &'a Self>,
+    ) -> impl Iterator<Item = PointId> {
+        points.filter(|point| self.is_known_as(point)).map(|point| point.id)
     }
 
     /// How many addresses it has beyond the first; none: it has none.
@@ -331,6 +369,37 @@ mod tests {
         assert_eq!(find("10.0.1.1:5070", "370"), Err(NotFound::TechPrefix));
         assert_eq!(find("10.0.1.2:5060", "370"), Ok(5));
         assert_eq!(find("10.0.2.1:5060", "370"), Err(NotFound::Address));
+    }
+
+    #[test]
+    fn a_marked_technical_prefix_goes_and_one_of_digits_is_left_to_the_rules() {
+        let rated = |tech_prefix: &str, rules: &str, dialled: &str| {
+            let origination = pb::OriginationPoint {
+                tech_prefix: tech_prefix.to_owned(),
+                destination_transformation: rules.to_owned(),
+                ..Default::default()
+            };
+            let message =
+                pb::ConnectionPoint { origination: Some(origination), ..Default::default() };
+            let mut number = dialled.to_owned();
+            Point::new(message).unwrap().origination.unwrap().rewrite_destination(&mut number);
+            number
+        };
+        assert_eq!(rated("1234#", "", "1234#37061234567"), "37061234567");
+        // What is not there is not taken off, nor twice.
+        assert_eq!(rated("1234#", "", "37061234567"), "37061234567");
+        assert_eq!(rated("1234#", "", "1234#1234#370"), "1234#370");
+        // The rules go on with what was dialled after it.
+        assert_eq!(rated("1234#", "-00", "1234#0037061234567"), "37061234567");
+        assert_eq!(rated("1234#", "370", "1234#61234567"), "37061234567");
+        // A rule that takes it off, or keeps it, does that alone.
+        assert_eq!(rated("1234#", "-1234#|370", "1234#37061234567"), "37061234567");
+        assert_eq!(rated("1234#", "-1234#+1234#", "1234#37061234567"), "1234#37061234567");
+        assert_eq!(rated("1234#", "-1234#00", "1234#0037061234567"), "37061234567");
+        // M4's page: 00 is what numbers begin with that are the point's.
+        assert_eq!(rated("00", "", "0037061234567"), "0037061234567");
+        assert_eq!(rated("37", "", "37061234567"), "37061234567");
+        assert_eq!(rated("99", "-99", "9937061234567"), "37061234567");
     }
 
     #[test]

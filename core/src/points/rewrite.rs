@@ -48,10 +48,19 @@ impl Rewriting {
     }
 
     /// Makes of a number what comes of it.
-    pub(crate) fn apply(&self, number: &mut String) {
-        if let Some(Rule { cut, add }) = self.0.iter().find(|rule| number.starts_with(&rule.cut)) {
+    pub(super) fn apply(&self, number: &mut String) {
+        if let Some(Rule { cut, add }) = self.fitting(number) {
             number.replace_range(..cut.len(), add);
         }
+    }
+
+    /// Whether the rule that fits a number says what becomes of a prefix that it begins with.
+    pub(super) fn decides(&self, number: &str, prefix: &str) -> bool {
+        self.fitting(number).is_some_and(|rule| rule.cut.starts_with(prefix))
+    }
+
+    fn fitting(&self, number: &str) -> Option<&Rule> {
+        self.0.iter().find(|rule| number.starts_with(&rule.cut))
     }
 }
 

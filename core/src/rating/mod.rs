@@ -12,7 +12,7 @@ pub(crate) use tollbook_rating::{
     CallTime, Days, DeckRate, LAST_SECOND, Steps, Terms, is_prefix, margin_percent,
 };
 
-pub(crate) use rater::{NoOffer, Offer, Rater};
+pub(crate) use rater::{Later, NoOffer, Offer, Rater};
 pub(crate) use service::Service;
 
 use crate::error::{Error, Result};

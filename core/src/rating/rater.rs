@@ -5,11 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use jiff::tz::TimeZone;
 use tollbook_rating::{CallTime, Deck, Terms, deciding};
 
 use super::decks::Decks;
 use crate::{
     catalog::Snapshot,
+    clock,
     error::{Error, Result},
     ids::TariffId,
     money::{ExchangeRate, Money},
@@ -42,6 +44,24 @@ pub(crate) enum NoOffer {
     NoRate,
     /// The prefix is blocked.
     Blocked,
+}
+
+/// A rate that begins to count only later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Later {
+    pub(crate) tariff: TariffId,
+    pub(crate) prefix_length: usize,
+    /// Microseconds since 1970.
+    pub(crate) from: i64,
+}
+
+impl Later {
+    /// What it is to a number, by the clocks of a time zone.
+    pub(crate) fn text(&self, number: &str, zone: &TimeZone) -> String {
+        let prefix = number.get(..self.prefix_length).unwrap_or_default();
+        let from = clock::day_or_time(self.from, zone);
+        format!("tariff {} has a rate for {prefix} only from {from}", self.tariff)
+    }
 }
 
 impl Rater {
@@ -111,6 +131,20 @@ impl Rater {
             grace_time: tariffs.grace_time,
             exchange_rate,
         })
+    }
+
+    /// Where there is no rate for a call: the one that there will be.
+    pub(crate) fn later(
+        &self,
+        tariffs: SideTariffs,
+        number: &str,
+        time: CallTime,
+    ) -> Option<Later> {
+        let later = [tariffs.tariff, tariffs.custom].into_iter().filter_map(|tariff| {
+            let (prefix_length, from) = self.0.get(&tariff)?.0.later(number, time)?;
+            Some(Later { tariff, prefix_length, from })
+        });
+        later.max_by_key(|later| later.prefix_length)
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use tollbook_proto::v1::{
     self as pb, RatedLeg, RatingOutcome, rating_service_server::RatingService,
 };
 use tollbook_rating::{CallTime, Found, Steps, Terms, deciding, margin_percent, whole_seconds};
 use tonic::{Request, Response, Status};
 
-use super::steps_to_proto;
+use super::{Later, steps_to_proto};
 use crate::{
     access::principal,
     catalog::Snapshot,
@@ -79,23 +80,26 @@ impl Service {
     async fn candidates<'t>(
         &self,
         call: &Call<'_>,
-        tariff: &'t Tariff,
-        custom: Option<&'t Tariff>,
+        zone: &TimeZone,
+        [tariff, custom]: [Option<&'t Tariff>; 2],
         steps: &mut Vec<String>,
     ) -> Result<Vec<(Found, &'t Tariff)>> {
         let mut candidates: Vec<(Found, &'t Tariff)> = Vec::new();
-        for tariff in std::iter::once(tariff).chain(custom) {
+        for tariff in tariff.into_iter().chain(custom) {
             let deck = self.0.decks.get(&self.0.db, tariff).await?;
             let found = deck.find(call.number, call.time);
-            steps.push(match &found {
-                Some(found) => format!(
-                    "tariff {} ({}): longest prefix with a rate is {}",
-                    tariff.id,
-                    tariff.name,
-                    &call.number[..found.prefix_length]
-                ),
-                None => format!("tariff {} ({}): no prefix has a rate", tariff.id, tariff.name),
-            });
+            let said = if let Some(found) = &found {
+                format!("longest prefix with a rate is {}", &call.number[..found.prefix_length])
+            } else {
+                let later = deck.later(call.number, call.time).map(|(prefix_length, from)| {
+                    Later { tariff: tariff.id, prefix_length, from }.text(call.number, zone)
+                });
+                later.map_or_else(
+                    || "no prefix has a rate".to_owned(),
+                    |later| format!("no prefix has a rate; {later}"),
+                )
+            };
+            steps.push(format!("tariff {} ({}): {said}", tariff.id, tariff.name));
             candidates.extend(found.map(|found| (found, tariff)));
         }
         Ok(candidates)
@@ -110,7 +114,9 @@ impl Service {
         custom: Option<&Tariff>,
     ) -> Result<RatedLeg> {
         let mut steps = Vec::new();
-        let candidates = self.candidates(call, tariff, custom, &mut steps).await?;
+        let zone = &snapshot.settings.time_zone;
+        let tariffs = [Some(tariff), custom];
+        let candidates = self.candidates(call, zone, tariffs, &mut steps).await?;
         let Some((found, tariff)) = deciding(candidates) else {
             return Ok(RatedLeg {
                 outcome: RatingOutcome::NoRate.into(),

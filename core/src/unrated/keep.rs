@@ -42,6 +42,9 @@ pub(crate) struct Outcome<'a> {
     pub(crate) refused: Vec<Refusal<'a>>,
     /// Unrated calls that are in the books now.
     pub(crate) settled: Vec<i64>,
+    /// Of calls that are stored under the ids of their records alone: the ids that these share with
+    /// others, under which copies of them may be kept.
+    pub(crate) own_ids: HashMap<&'a str, &'a str>,
 }
 
 /// What a transaction changes in the table.
@@ -91,7 +94,8 @@ impl Outcome<'_> {
         let stored: HashMap<&str, &Call> =
             stored.map(|call| (call.reported.call_id.as_str(), call)).collect();
         let refused = self.refused.iter().map(|refusal| refusal.brought.record.call_id.as_str());
-        let ids: BTreeSet<&str> = stored.keys().copied().chain(refused).collect();
+        let shared = self.own_ids.values().copied();
+        let ids: BTreeSet<&str> = stored.keys().copied().chain(refused).chain(shared).collect();
         let found = match table.is_empty || ids.is_empty() {
             true => Vec::new(),
             false => store::of_calls(tx, ids).await?,
@@ -107,8 +111,11 @@ impl Outcome<'_> {
         }
         for row in &found {
             let is_kept = keeping.contains_key(&(row.call_id.as_str(), row.fingerprint.clone()));
-            let call = stored.get(row.call_id.as_str()).filter(|_| !is_kept);
-            if call.is_some_and(|call| known::covers(call, &row.record)) && gone.insert(row.id) {
+            let own_id = Some(row.record.record_id.as_str());
+            let own_id = own_id.filter(|id| self.own_ids.get(id) == Some(&row.call_id.as_str()));
+            let candidates = [Some(row.call_id.as_str()), own_id].into_iter().flatten();
+            let mut calls = candidates.filter_map(|id| stored.get(id)).filter(|_| !is_kept);
+            if calls.any(|call| known::covers(call, &row.record)) && gone.insert(row.id) {
                 difference.count(row.reason, -1);
             }
         }

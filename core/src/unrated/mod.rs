@@ -1,6 +1,7 @@
 //! Calls that could not be taken into the books: kept as they were brought, in the transaction that
 //! refused them, until what was missing is there (`docs/rules/calls.md#calls-that-cannot-be-billed`).
 
+mod accounts;
 mod keep;
 mod rate;
 mod service;
@@ -31,6 +32,8 @@ pub(crate) struct Brought {
     /// Of one that is brought again: who was to pay, if that was known, and when it first came.
     pub(crate) payer: Option<UserId>,
     pub(crate) first_seen: Option<i64>,
+    /// It is tried as a call of another account than the one that it is kept with.
+    pub(crate) reassigned: bool,
     identity: Identity,
 }
 
@@ -47,7 +50,14 @@ enum Identity {
 
 impl From<CallRecord> for Brought {
     fn from(record: CallRecord) -> Self {
-        Self { record, kept_as: None, payer: None, first_seen: None, identity: Identity::Record }
+        Self {
+            record,
+            kept_as: None,
+            payer: None,
+            first_seen: None,
+            reassigned: false,
+            identity: Identity::Record,
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use tollbook_proto::v1::{self as pb, CallRejection};
 
-use super::store::{self, Filter};
+use super::{
+    accounts::Accounts,
+    store::{self, Filter},
+};
 use crate::{
     access::Principal,
     calls::{
@@ -27,6 +30,7 @@ const PAGE: i64 = 1_000;
 #[derive(Default)]
 struct Done {
     examined: i64,
+    reassigned: i64,
     rated: i64,
     unrated: BTreeMap<CallRejection, i64>,
     price: Total,
@@ -54,6 +58,7 @@ impl Done {
             .map(|(reason, calls)| pb::UnratedCallCount { reason: reason.into(), calls });
         Ok(pb::RateUnratedCallsResponse {
             examined: self.examined,
+            reassigned: self.reassigned,
             rated: self.rated,
             known: self.examined - self.rated - stay,
             unrated: unrated.collect(),
@@ -63,11 +68,12 @@ impl Done {
     }
 }
 
-/// Brings those again that a filter lets through; a dry run says what would become of them.
+/// Brings those again that a filter lets through, some as calls of other accounts; a dry run says what would become of them.
 pub(super) async fn rate(
     context: &Context,
     caller: &Principal,
     filter: &Filter,
+    accounts: &Accounts,
     dry_run: bool,
 ) -> Result<pb::RateUnratedCallsResponse> {
     let mut done = Done::default();
@@ -75,10 +81,13 @@ pub(super) async fn rate(
     let till = store::last_id(&context.db).await?;
     let mut after = 0;
     loop {
-        let page = store::page(&context.db, filter, after, till, PAGE).await?;
+        let mut page = store::page(&context.db, filter, after, till, PAGE).await?;
         let Some(last) = page.last().and_then(|brought| brought.kept_as) else { break };
         after = last;
         let examined = page.len();
+        for brought in &mut page {
+            done.reassigned += i64::from(accounts.reassign(brought));
+        }
         let batch = (1..).zip(page).map(|(position, call)| Numbered { position, call });
         let rated = ingest::rate(context, caller.scope(), batch.collect()).await?;
         let delivery = Delivery::new(caller.origin().clone(), rated);

@@ -9,11 +9,14 @@ use tollbook_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{
-    Difference, rate,
-    store::{self, Filter},
+    Difference,
+    accounts::Accounts,
+    rate,
+    store::{self, Extent, Filter},
 };
 use crate::{
     access::{Principal, Scope, principal},
+    calls::Side,
     changes::{self, Change},
     clock,
     context::Context,
@@ -21,12 +24,15 @@ use crate::{
     error::{Error, Result},
     ids::UserId,
     paging,
+    text::check_text,
 };
 
 /// How many groups a response has.
 const GROUPS: i64 = 1_000;
-/// How many calls are deleted at once.
+/// How many ids of calls to be deleted a request may have.
 const DELETED: usize = 1_000;
+/// How many calls are deleted at once.
+const PAGE: i64 = 1_000;
 /// How many digits the numbers of a group share.
 const PREFIX_LENGTH: i32 = 4;
 const LONGEST_PREFIX: i32 = 20;
@@ -49,8 +55,10 @@ fn fitting(calls: &[pb::UnratedCall], size: i64) -> i64 {
 /// The unrated calls that a request means, of those that its caller may see.
 fn filter(scope: Scope, request: Option<&pb::UnratedCallFilter>) -> Result<Filter> {
     let Some(request) = request else {
-        return Ok(Filter { scope, reason: None, user: None, period: None });
+        return Ok(Filter::of(scope));
     };
+    check_text("account", &request.account)?;
+    check_text("destination_prefix", &request.destination_prefix)?;
     let reason: CallRejection = enums::known("reason", request.reason)?;
     let period = match (request.from.as_ref(), request.till.as_ref()) {
         (None, None) => None,
@@ -61,6 +69,9 @@ fn filter(scope: Scope, request: Option<&pb::UnratedCallFilter>) -> Result<Filte
         reason: Some(reason).filter(|reason| *reason != CallRejection::Unspecified),
         user: request.user_id.map(UserId),
         period,
+        account: request.account.clone(),
+        destination_prefix: request.destination_prefix.clone(),
+        side: Side::from_proto(enums::known("side", request.side)?),
     })
 }
 
@@ -103,7 +114,8 @@ impl Service {
         request: &pb::RateUnratedCallsRequest,
     ) -> Result<pb::RateUnratedCallsResponse> {
         let filter = filter(caller.scope(), request.filter.as_ref())?;
-        rate::rate(&self.0, caller, &filter, request.dry_run).await
+        let accounts = Accounts::of(&self.0, caller, &request.accounts).await?;
+        rate::rate(&self.0, caller, &filter, &accounts, request.dry_run).await
     }
 
     async fn delete(
@@ -111,37 +123,64 @@ impl Service {
         caller: &Principal,
         request: &pb::DeleteUnratedCallsRequest,
     ) -> Result<pb::DeleteUnratedCallsResponse> {
-        if request.ids.is_empty() {
-            return Err(Error::invalid("ids", "is required"));
+        let filter = filter(caller.scope(), request.filter.as_ref())?;
+        if request.ids.is_empty() && !filter.narrows() {
+            return Err(Error::invalid("ids", "or something to filter by is required"));
         }
         if request.ids.len() > DELETED {
             return Err(Error::invalid("ids", "has more than 1000 ids"));
         }
-        let mut tx = self.0.db.begin().await?;
-        let found = store::lock(&mut tx, caller.scope(), &request.ids).await?;
-        let deleted = i64::try_from(found.len()).unwrap_or_default();
-        if deleted == 0 {
-            return Ok(pb::DeleteUnratedCallsResponse { deleted });
+        let extent = match request.validate_only {
+            true => {
+                let db = self.0.db.long(caller.origin().actor);
+                store::extent(&db, &filter, &request.ids).await?
+            }
+            false => self.delete_all(caller, &filter, &request.ids).await?,
+        };
+        let reasons = extent.reasons.iter();
+        let reasons = reasons.map(|(reason, calls)| pb::UnratedCallCount {
+            reason: (*reason).into(),
+            calls: *calls,
+        });
+        Ok(pb::DeleteUnratedCallsResponse {
+            deleted: extent.reasons.values().sum(),
+            reasons: reasons.collect(),
+            first_start_time: extent.start_times.map(|(first, _)| clock::to_proto(first)),
+            last_start_time: extent.start_times.map(|(_, last)| clock::to_proto(last)),
+            billsec_ms: extent.billsec,
+        })
+    }
+
+    /// Deletes what a filter lets through, of some ids if there are any, a page at a time.
+    async fn delete_all(&self, caller: &Principal, filter: &Filter, ids: &[i64]) -> Result<Extent> {
+        // What is refused meanwhile nobody has seen yet.
+        let till = store::last_id(&self.0.db).await?;
+        let mut extent = Extent::default();
+        let mut after = 0;
+        loop {
+            let mut tx = self.0.db.begin().await?;
+            let range = (after, till);
+            let page = store::lock(&mut tx, filter, ids, range, PAGE).await?;
+            let Some((last, page)) = page else { return Ok(extent) };
+            after = last;
+            let changes: Vec<_> = page
+                .iter()
+                .map(|call| {
+                    let resource = format!("unratedCalls/{}", call.id);
+                    Ok((&**caller.origin(), Change::deletion(resource, &call.record)?))
+                })
+                .collect::<Result<_>>()?;
+            let gone: Vec<i64> = page.iter().map(|call| call.id).collect();
+            store::delete(&mut tx, gone).await?;
+            changes::record_all(&mut tx, &changes).await?;
+            tx.commit().await?;
+            let mut difference = Difference::default();
+            for call in &page {
+                extent.count(call);
+                difference.count(call.reason, -1);
+            }
+            self.0.unrated.changed(&difference);
         }
-        let mut ids: Vec<i64> = found.keys().copied().collect();
-        ids.sort_unstable();
-        let changes: Vec<_> = store::records(&mut tx, &ids)
-            .await?
-            .into_iter()
-            .map(|(id, record)| {
-                let change = Change::deletion(format!("unratedCalls/{id}"), &record)?;
-                Ok((&**caller.origin(), change))
-            })
-            .collect::<Result<_>>()?;
-        store::delete(&mut tx, ids).await?;
-        changes::record_all(&mut tx, &changes).await?;
-        tx.commit().await?;
-        let mut difference = Difference::default();
-        for reason in found.into_values() {
-            difference.count(reason, -1);
-        }
-        self.0.unrated.changed(&difference);
-        Ok(pb::DeleteUnratedCallsResponse { deleted })
     }
 }
 

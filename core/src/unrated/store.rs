@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
-use tollbook_proto::v1::{self as pb, CallRecord, CallRejection};
+use tollbook_proto::v1::{self as pb, CallRecord, CallRejection, CallSide};
 
 use super::{Brought, Kept, Refusal};
 use crate::{
     access::Scope,
-    calls::{Rejection, reason_name, reason_of_name, record},
+    calls::{Rejection, Side, reason_name, reason_of_name, record},
     clock,
     error::{Error, Result},
     ids::UserId,
@@ -43,11 +43,12 @@ const COLUMNS: &[&str] = &[
     "last_seen",
     "deliveries",
     "brought_by",
+    "side",
 ];
 
 /// What was kept first stays as it is; only why, when last and how often is told anew.
 const AGAIN: &str = " ON CONFLICT (call_id, fingerprint) DO UPDATE SET reason = excluded.reason, \
-     message = excluded.message, user_id = COALESCE(excluded.user_id, unrated_calls.user_id), \
+     message = excluded.message, side = excluded.side, user_id = COALESCE(excluded.user_id, unrated_calls.user_id), \
      last_seen = CASE WHEN excluded.deliveries > 0 THEN excluded.last_seen \
      ELSE unrated_calls.last_seen END, \
      deliveries = unrated_calls.deliveries + excluded.deliveries";
@@ -76,6 +77,7 @@ pub(super) async fn keep(tx: &mut Tx, rows: Vec<Row<'_>>) -> Result<()> {
             row.now.into(),
             row.deliveries.into(),
             row.brought_by.map(|user| user.0).into(),
+            rejection.side().map_or("", Side::name).into(),
         ]
     });
     let rows = rows.collect();
@@ -83,7 +85,7 @@ pub(super) async fn keep(tx: &mut Tx, rows: Vec<Row<'_>>) -> Result<()> {
 }
 
 /// Who would pay, as a record names them.
-fn account(record: &CallRecord) -> String {
+pub(super) fn account(record: &CallRecord) -> String {
     match (record.originator_id, record.originator.as_str(), record.origination_point_id) {
         (Some(id), ..) => format!("id {id}"),
         (None, "", 0) if record.origination_point.is_empty() => String::new(),
@@ -101,6 +103,12 @@ fn readable(text: &str) -> String {
 fn reason(row: &store::Row, column: usize) -> Result<CallRejection> {
     // A later version may have had more reasons.
     Ok(reason_of_name(&row.get::<String>(column)?).unwrap_or(CallRejection::Unspecified))
+}
+
+fn side(row: &store::Row, column: usize) -> Result<CallSide> {
+    let name = row.get::<String>(column)?;
+    let side = [Side::Originator, Side::Terminator].into_iter().find(|side| side.name() == name);
+    Ok(side.map_or(CallSide::Unspecified, Side::to_proto))
 }
 
 fn decoded(bytes: &[u8]) -> Result<CallRecord> {
@@ -183,9 +191,36 @@ pub(super) struct Filter {
     pub(super) user: Option<UserId>,
     /// Of the beginning; `None` if it does not matter, and may be unknown.
     pub(super) period: Option<(i64, i64)>,
+    /// As the records name it; empty: any.
+    pub(super) account: String,
+    /// Empty: any.
+    pub(super) destination_prefix: String,
+    /// On which something is missing.
+    pub(super) side: Option<Side>,
 }
 
 impl Filter {
+    /// Everything that a scope covers.
+    pub(super) fn of(scope: Scope) -> Self {
+        Self {
+            scope,
+            reason: None,
+            user: None,
+            period: None,
+            account: String::new(),
+            destination_prefix: String::new(),
+            side: None,
+        }
+    }
+
+    /// Whether something is asked for.
+    pub(super) fn narrows(&self) -> bool {
+        let Self { scope: _, reason, user, period, account, destination_prefix, side } = self;
+        let texts = [account, destination_prefix];
+        let has_text = texts.into_iter().any(|text| !text.is_empty());
+        reason.is_some() || user.is_some() || period.is_some() || has_text || side.is_some()
+    }
+
     /// What is appended to a selection of `unrated_calls c LEFT JOIN users u`.
     fn conditions(&self, query: Query) -> Query {
         let mut query = match self.scope {
@@ -201,6 +236,20 @@ impl Filter {
         }
         if let Some(user) = self.user {
             query = query.and(" AND c.user_id = ").value(user);
+        }
+        if !self.account.is_empty() {
+            query = query.and(" AND c.account = ").value(self.account.as_str());
+        }
+        if !self.destination_prefix.is_empty() {
+            let length = self.destination_prefix.chars().count();
+            query = query
+                .and(" AND SUBSTR(c.destination, 1, CAST(")
+                .value(i64::try_from(length).unwrap_or(i64::MAX))
+                .and(" AS INTEGER)) = ")
+                .value(self.destination_prefix.as_str());
+        }
+        if let Some(side) = self.side {
+            query = query.and(" AND c.side = ").value(side.name());
         }
         match self.period {
             Some((from, till)) => query
@@ -222,7 +271,7 @@ pub(super) async fn list(
 ) -> Result<Vec<pb::UnratedCall>> {
     let query = Query::new(
         "SELECT c.id, c.record, c.reason, c.message, c.user_id, u.username, c.first_seen, \
-         c.last_seen, c.deliveries, c.brought_by \
+         c.last_seen, c.deliveries, c.brought_by, c.side \
          FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE c.id < ",
     );
     let query = filter.conditions(query.value(before.unwrap_or(i64::MAX)));
@@ -240,6 +289,7 @@ pub(super) async fn list(
             last_seen: Some(clock::to_proto(row.get(7)?)),
             deliveries: row.get(8)?,
             brought_by: row.get(9)?,
+            side: side(row, 10)?.into(),
         })
     };
     rows.iter().map(read).collect()
@@ -255,11 +305,11 @@ pub(super) async fn groups(
     let query = Query::new("SELECT c.reason, c.account, SUBSTR(c.destination, 1, CAST(")
         .value(prefix_length)
         .and(
-            " AS INTEGER)), COUNT(*), CAST(SUM(c.billsec) AS BIGINT) \
+            " AS INTEGER)), COUNT(*), CAST(SUM(c.billsec) AS BIGINT), c.side, MIN(c.message) \
              FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE TRUE",
         );
     let query = filter.conditions(query);
-    let query = query.and(" GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT ").value(limit);
+    let query = query.and(" GROUP BY 1, 2, 3, 6 ORDER BY 4 DESC, 1, 6, 2, 3 LIMIT ").value(limit);
     let rows = db.fetch_all(query).await?;
     let read = |row: &store::Row| {
         Ok(pb::UnratedCallGroup {
@@ -268,6 +318,8 @@ pub(super) async fn groups(
             destination_prefix: row.get(2)?,
             calls: row.get(3)?,
             billsec_ms: row.get(4)?,
+            side: side(row, 5)?.into(),
+            example: row.get(6)?,
         })
     };
     rows.iter().map(read).collect()
@@ -316,22 +368,100 @@ pub(super) async fn page(
     rows.iter().map(read).collect()
 }
 
-/// Which of some ids a scope covers, with their reasons; they stay as they are until the commit.
-pub(super) async fn lock(tx: &mut Tx, scope: Scope, ids: &[i64]) -> Result<Kept> {
-    let filter = Filter { scope, reason: None, user: None, period: None };
-    let query = Query::new(
-        "SELECT c.id FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE c.id IN ",
-    );
-    let rows = tx.fetch_all(filter.conditions(query.list(ids.iter().copied()))).await?;
-    let covered = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
-    read_kept(&tx.fetch_all(asking_for(tx, covered)).await?)
+/// How many of a reason a deletion concerns, and what they come to.
+#[derive(Default)]
+pub(super) struct Extent {
+    pub(super) reasons: BTreeMap<CallRejection, i64>,
+    /// The beginnings of the first and the last, as far as they are known.
+    pub(super) start_times: Option<(i64, i64)>,
+    /// Milliseconds.
+    pub(super) billsec: i64,
 }
 
-/// The records of some, by ascending ids.
-pub(super) async fn records(tx: &mut Tx, ids: &[i64]) -> Result<Vec<(i64, CallRecord)>> {
-    let query = Query::new("SELECT id, record FROM unrated_calls WHERE id IN ")
-        .list(ids.iter().copied())
-        .and(" ORDER BY id");
+impl Extent {
+    /// Counts a call.
+    pub(super) fn count(&mut self, call: &Doomed) {
+        let times = call.start_time.map(|time| (time, time));
+        self.add(call.reason, 1, times, call.billsec);
+    }
+
+    /// Counts calls of a reason.
+    fn add(&mut self, reason: CallRejection, calls: i64, times: Option<(i64, i64)>, billsec: i64) {
+        *self.reasons.entry(reason).or_default() += calls;
+        self.start_times = match (self.start_times, times) {
+            (Some((first, last)), Some((from, till))) => Some((first.min(from), last.max(till))),
+            (known, new) => known.or(new),
+        };
+        self.billsec += billsec;
+    }
+}
+
+/// What is appended to a selection, so that it has unrated calls of a filter, and of some ids if there
+/// are any.
+fn of_filter(query: Query, filter: &Filter, ids: &[i64]) -> Query {
+    let query = query.and(" FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE TRUE");
+    let query = match ids {
+        [] => query,
+        ids => query.and(" AND c.id IN ").list(ids.iter().copied()),
+    };
+    filter.conditions(query)
+}
+
+/// What there is of a filter, and of some ids if there are any.
+pub(super) async fn extent(db: &Db, filter: &Filter, ids: &[i64]) -> Result<Extent> {
+    let query = Query::new(
+        "SELECT c.reason, COUNT(*), MIN(c.start_time), MAX(c.start_time), \
+         CAST(SUM(c.billsec) AS BIGINT)",
+    );
+    let query = of_filter(query, filter, ids).and(" GROUP BY 1");
+    let mut extent = Extent::default();
+    for row in db.fetch_all(query).await? {
+        let times = row.get::<Option<i64>>(2)?.zip(row.get(3)?);
+        extent.add(reason(&row, 0)?, row.get(1)?, times, row.get(4)?);
+    }
+    Ok(extent)
+}
+
+/// A call that is to be deleted.
+pub(super) struct Doomed {
+    pub(super) id: i64,
+    pub(super) record: CallRecord,
+    pub(super) reason: CallRejection,
+    start_time: Option<i64>,
+    billsec: i64,
+}
+
+/// The first calls of a filter, and of some ids if there are any, after an id and up to another, with
+/// the id up to which they were looked for; `None` if there are none. They stay as they are until the
+/// commit.
+pub(super) async fn lock(
+    tx: &mut Tx,
+    filter: &Filter,
+    ids: &[i64],
+    (after, till): (i64, i64),
+    limit: i64,
+) -> Result<Option<(i64, Vec<Doomed>)>> {
+    let query = of_filter(Query::new("SELECT c.id"), filter, ids);
+    let query = query.and(" AND c.id > ").value(after).and(" AND c.id <= ").value(till);
+    let query = query.and(" ORDER BY c.id LIMIT ").value(limit);
     let rows = tx.fetch_all(query).await?;
-    rows.iter().map(|row| Ok((row.get(0)?, decoded(&row.get::<Vec<u8>>(1)?)?))).collect()
+    let found = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
+    let Some(last) = found.last().copied() else { return Ok(None) };
+    let query = Query::new(
+        "SELECT id, reason, record, start_time, billsec FROM unrated_calls WHERE id IN ",
+    )
+    .list(found)
+    .and(" ORDER BY id")
+    .and(tx.lock_clause());
+    let read = |row: &store::Row| {
+        Ok(Doomed {
+            id: row.get(0)?,
+            reason: reason(row, 1)?,
+            record: decoded(&row.get::<Vec<u8>>(2)?)?,
+            start_time: row.get(3)?,
+            billsec: row.get(4)?,
+        })
+    };
+    let calls = tx.fetch_all(query).await?.iter().map(read).collect::<Result<_>>()?;
+    Ok(Some((last, calls)))
 }

@@ -78,6 +78,29 @@ impl Numbers {
         Ok(number)
     }
 
+    /// The number called, of a call whose connection point says which technical prefix goes before it: what
+    /// is before a `#` (`1234#0037061234567`) stays, and only the rest is read as a number.
+    ///
+    /// # Errors
+    /// As of [`Numbers::destination`].
+    pub fn destination_at_point(&self, text: &str) -> Result<String, Problem> {
+        let dialled = Self::compact(text);
+        match dialled.rsplit_once('#') {
+            Some((prefix, rest))
+                if !rest.is_empty()
+                    && prefix.starts_with(|first: char| first.is_ascii_digit())
+                    && self.tech_prefix(&dialled).is_none() =>
+            {
+                let number = format!("{prefix}#{}", self.destination(rest)?);
+                match number.len() > LONGEST || prefix.chars().any(char::is_control) {
+                    false => Ok(number),
+                    true => self.destination(text),
+                }
+            }
+            _ => self.destination(text),
+        }
+    }
+
     /// The calling number. Nothing is billed by it, so that what is no number stays as it is,
     /// without control characters and cut to 255 bytes.
     #[must_use]
@@ -91,14 +114,22 @@ impl Numbers {
         cut(&number.chars().filter(|c| !c.is_control()).collect::<String>(), LONGEST).to_owned()
     }
 
+    /// What a text has of a number, without what makes it easier to read.
+    fn compact(text: &str) -> String {
+        decoded(user_of(text)).chars().filter(|c| !is_filler(*c)).collect()
+    }
+
+    /// The longest technical prefix that a number begins with.
+    fn tech_prefix(&self, number: &str) -> Option<&str> {
+        let prefixes = self.tech_prefixes.iter().map(String::as_str);
+        let fitting = prefixes.filter(|prefix| !prefix.is_empty() && number.starts_with(prefix));
+        fitting.max_by_key(|prefix| prefix.len())
+    }
+
     fn normalize(&self, text: &str) -> String {
-        let user = decoded(user_of(text));
-        let compact: String = user.chars().filter(|c| !is_filler(*c)).collect();
+        let compact = Self::compact(text);
         let mut number = compact.as_str();
-        let tech = self.tech_prefixes.iter().filter(|prefix| !prefix.is_empty());
-        if let Some(prefix) =
-            tech.filter(|prefix| number.starts_with(prefix.as_str())).max_by_key(|p| p.len())
-        {
+        if let Some(prefix) = self.tech_prefix(number) {
             number = &number[prefix.len()..];
         }
         if let Some(rest) = number.strip_prefix('+') {
@@ -199,6 +230,23 @@ mod tests {
         assert_eq!(numbers.destination("*97").unwrap(), "*97");
         assert_eq!(numbers.destination("s").unwrap(), "s");
         assert_eq!(numbers.source("\"A\" <anonymous@invalid>"), "anonymous");
+    }
+
+    #[test]
+    fn a_prefix_that_a_point_may_know_stays_before_the_number() {
+        let numbers = Numbers::default();
+        let dialled = |text| numbers.destination_at_point(text);
+        for text in ["1234#37061234567", "1234#0037061234567", "sip:1234%23+370-612-34567@host"] {
+            assert_eq!(dialled(text).unwrap(), "1234#37061234567", "{text}");
+        }
+        assert_eq!(dialled("12#34#370").unwrap(), "12#34#370");
+        assert_eq!(dialled("+37061234567").unwrap(), "37061234567");
+        for text in ["1234#", "1234#370x", "370x", "", "1\u{0}#370"] {
+            assert!(dialled(text).is_err(), "{text}");
+        }
+        // One that is named is taken off here.
+        let named = Numbers { tech_prefixes: vec!["1234#".to_owned()], ..Numbers::default() };
+        assert_eq!(named.destination_at_point("1234#37061234567").unwrap(), "37061234567");
     }
 
     #[test]

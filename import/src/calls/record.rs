@@ -79,6 +79,7 @@ impl Reading<'_> {
         let answered = disposition == Some(Disposition::Answered);
         let originator = originator(values, &options.originator)?;
         let numbers = options.numbers_for(&originator);
+        let called = values.get(Column::Destination);
         Ok(Call {
             span,
             bye_line: None,
@@ -94,7 +95,11 @@ impl Reading<'_> {
             disposition,
             hangup_cause,
             source: numbers.source(values.get(Column::Source)),
-            destination: numbers.destination(values.get(Column::Destination))?,
+            destination: if originator.point.is_empty() && originator.point_id.is_none() {
+                numbers.destination(called)?
+            } else {
+                numbers.destination_at_point(called)?
+            },
             originator,
             terminator: terminator(values, &options.terminator)?,
         })

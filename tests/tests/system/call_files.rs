@@ -242,7 +242,10 @@ async fn an_answered_attempt_without_a_rate_is_told_of() {
         let answered = nowhere(attempt(2, "bob", 30, "ANSWERED", "9.1"));
         assert!(import(&books, &data, &failed, &[]).0);
         let (ok, said) = import(&books, &data, &answered, &[]);
-        assert!(!ok && said.contains("0 duplicates") && said.contains("has no rate"), "{said}");
+        assert!(
+            !ok && said.contains("0 duplicates") && said.contains("no rate of tariff"),
+            "{said}"
+        );
     })
     .await;
 }

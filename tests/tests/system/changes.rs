@@ -182,7 +182,10 @@ async fn change_everything(books: &Books) {
     let id = created.unwrap().into_inner().tariff.unwrap().id;
     tariffs.delete_tariff(DeleteTariffRequest { id: Some(id) }).await.unwrap();
     let mut unrated = UnratedCallsServiceClient::new(admin.clone());
-    unrated.delete_unrated_calls(DeleteUnratedCallsRequest { ids: vec![1] }).await.unwrap();
+    unrated
+        .delete_unrated_calls(DeleteUnratedCallsRequest { ids: vec![1], ..Default::default() })
+        .await
+        .unwrap();
     let lines = ["370", "999"].map(|prefix| RateLine {
         prefix: prefix.into(),
         rate: "1".into(),

@@ -34,6 +34,7 @@ mod torture;
 mod traces;
 mod two_cores;
 mod unrated;
+mod unrated_mended;
 mod warnings;
 
 use tollbook_tests::server::{Backend, Data};

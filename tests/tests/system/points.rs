@@ -15,7 +15,7 @@ use tonic::Code;
 
 use crate::on_both;
 
-async fn change(
+pub(crate) async fn change(
     books: &Books,
     point: ConnectionPoint,
     paths: &[&str],

@@ -28,7 +28,7 @@ use crate::{
 const FIXTURE: i64 = 8;
 
 /// An answered minute of `alice`, terminated by nobody.
-fn minute(id: &str, destination: &str) -> CallRecord {
+pub(crate) fn minute(id: &str, destination: &str) -> CallRecord {
     CallRecord {
         call_id: id.to_owned(),
         start_time: at(START),
@@ -41,7 +41,7 @@ fn minute(id: &str, destination: &str) -> CallRecord {
     }
 }
 
-async fn unrated_of(caller: &Authorized, filter: UnratedCallFilter) -> Vec<UnratedCall> {
+pub(crate) async fn unrated_of(caller: &Authorized, filter: UnratedCallFilter) -> Vec<UnratedCall> {
     let mut client = UnratedCallsServiceClient::new(caller.clone());
     let mut request =
         ListUnratedCallsRequest { filter: Some(filter), page_size: 2, ..Default::default() };
@@ -56,12 +56,12 @@ async fn unrated_of(caller: &Authorized, filter: UnratedCallFilter) -> Vec<Unrat
     }
 }
 
-async fn unrated(books: &Books) -> Vec<UnratedCall> {
+pub(crate) async fn unrated(books: &Books) -> Vec<UnratedCall> {
     unrated_of(&books.admin, UnratedCallFilter::default()).await
 }
 
 /// Call ids and reasons, the newest first.
-fn summary(calls: &[UnratedCall]) -> Vec<(&str, CallRejection)> {
+pub(crate) fn summary(calls: &[UnratedCall]) -> Vec<(&str, CallRejection)> {
     calls
         .iter()
         .map(|call| (call.record.as_ref().unwrap().call_id.as_str(), call.reason()))
@@ -69,12 +69,17 @@ fn summary(calls: &[UnratedCall]) -> Vec<(&str, CallRejection)> {
 }
 
 async fn rate(caller: &Authorized, dry_run: bool) -> RateUnratedCallsResponse {
-    let request = RateUnratedCallsRequest { filter: None, dry_run };
+    let request = RateUnratedCallsRequest { dry_run, ..Default::default() };
     let mut client = UnratedCallsServiceClient::new(caller.clone());
     client.rate_unrated_calls(request).await.unwrap().into_inner()
 }
 
-fn counts(report: &RateUnratedCallsResponse) -> (i64, i64, i64, i64) {
+/// Which ids are to be deleted.
+pub(crate) fn deleting(ids: Vec<i64>) -> DeleteUnratedCallsRequest {
+    DeleteUnratedCallsRequest { ids, ..Default::default() }
+}
+
+pub(crate) fn counts(report: &RateUnratedCallsResponse) -> (i64, i64, i64, i64) {
     let stay = report.unrated.iter().map(|count| count.calls).sum();
     (report.examined, report.rated, report.known, stay)
 }
@@ -91,7 +96,11 @@ async fn a_call_without_a_rate_is_kept_and_billed_once_when_the_rate_is_there() 
         let first = kept.last().unwrap();
         assert_eq!(first.record.as_ref(), Some(&calls[0]));
         assert_eq!((first.reason(), first.user_id), (CallRejection::NoRate, Some(4)));
-        assert_eq!(first.message, "the originator's tariff has no rate for the number");
+        assert_eq!(
+            first.message,
+            "no rate of tariff 1 'sell' of the originator alice (id 4) for 99912345 at 2026-01-20 \
+             10:00:00 UTC"
+        );
         assert_eq!((first.username.as_str(), first.deliveries), ("alice", 1));
         assert_eq!(first.brought_by, Some(0));
         books.check(FIXTURE).await;
@@ -176,7 +185,7 @@ async fn a_conflict_is_listed_and_never_billed() {
 
         // It goes when somebody says so, and the log of changes knows what it was.
         let mut client = UnratedCallsServiceClient::new(books.admin.clone());
-        let request = DeleteUnratedCallsRequest { ids: vec![kept[0].id, 999_999] };
+        let request = deleting(vec![kept[0].id, 999_999]);
         let deleted = client.delete_unrated_calls(request).await.unwrap().into_inner().deleted;
         assert_eq!((deleted, unrated(&books).await.len()), (1, 0));
         let resource = format!("unratedCalls/{}", kept[0].id);
@@ -404,7 +413,7 @@ async fn a_manager_sees_and_bills_calls_of_own_users_alone() {
 
         // What is somebody else's is not deleted, and not billed.
         let kept = unrated(&books).await;
-        let request = DeleteUnratedCallsRequest { ids: kept.iter().map(|call| call.id).collect() };
+        let request = deleting(kept.iter().map(|call| call.id).collect());
         import(&books, 1, &[("999", "0.60")]).await;
         assert_eq!(counts(&rate(&own, false).await), (1, 1, 0, 0));
         let mut client = UnratedCallsServiceClient::new(own.clone());
@@ -461,7 +470,7 @@ async fn lists_and_sums_have_filters() {
 
         // Only what was asked for is brought again.
         let filter = Some(UnratedCallFilter { from: at(START + 1), ..filter() });
-        let request = RateUnratedCallsRequest { filter, dry_run: false };
+        let request = RateUnratedCallsRequest { filter, ..Default::default() };
         let report = client.rate_unrated_calls(request).await.unwrap().into_inner();
         assert_eq!(counts(&report), (1, 0, 0, 1));
     })
@@ -496,10 +505,7 @@ async fn there_is_room_for_so_many_and_the_rest_is_counted() {
         // Once some have gone there is room again.
         let first = unrated(&books).await.pop().unwrap();
         let mut client = UnratedCallsServiceClient::new(books.admin.clone());
-        client
-            .delete_unrated_calls(DeleteUnratedCallsRequest { ids: vec![first.id] })
-            .await
-            .unwrap();
+        client.delete_unrated_calls(deleting(vec![first.id])).await.unwrap();
         assert_eq!(books.send(calls(7..9)).await.unwrap().unrated, 1);
         for _ in 0..100 {
             if shown().await.contains(r#"tollbook_unrated_calls{reason="NO_RATE"} 3"#) {
@@ -512,7 +518,7 @@ async fn there_is_room_for_so_many_and_the_rest_is_counted() {
     .await;
 }
 
-fn command(books: &Books, data: &Data, args: &[&str]) -> (bool, String) {
+pub(crate) fn command(books: &Books, data: &Data, args: &[&str]) -> (bool, String) {
     let url = format!("http://{}", books.server.grpc);
     let mut command = data.command();
     command.env("TOLLBOOK_TOKEN", &books.token).env("TOLLBOOK_CORE_URL", url);
@@ -537,7 +543,10 @@ async fn an_operator_is_told_what_is_missing_and_bills_it_by_commands() {
         assert!(said.contains("3 are kept as unrated: `tollbook calls unrated"), "{said}");
 
         let (ok, said) = command(&books, &data, &["calls", "unrated", "--reason", "no_rate"]);
-        assert!(ok && said.contains("NO_RATE: the originator's tariff has no rate"), "{said}");
+        assert!(
+            ok && said.contains("NO_RATE: no rate of tariff 1 'sell' of the originator alice"),
+            "{said}"
+        );
         assert!(said.contains("2026-01-20 10:00:00 37060000001 -> 99912345 of alice, call x1"));
         assert!(!said.contains("carol"), "{said}");
         let (ok, said) = command(&books, &data, &["calls", "unrated", "--limit", "1"]);
@@ -547,7 +556,11 @@ async fn an_operator_is_told_what_is_missing_and_bills_it_by_commands() {
         );
         let (ok, said) = command(&books, &data, &["calls", "unrated", "--summary"]);
         assert!(ok && said.contains("2 of alice to 9991…, 2 minutes"), "{said}");
-        assert!(said.contains("UNKNOWN_ORIGINATOR 1\n  1 of carol to 3706…, 1 minutes"), "{said}");
+        assert!(
+            said.contains("UNKNOWN_ORIGINATOR originator 1\n  for example: no such originator\n")
+                && said.contains("\n  1 of carol to 3706…, 1 minutes"),
+            "{said}"
+        );
         assert!(said.contains("3 unrated calls"), "{said}");
         let (ok, said) = command(&books, &data, &["calls", "unrated", "--reason", "none"]);
         assert!(!ok && said.contains("reasons are INVALID_FIELD, "), "{said}");
@@ -566,9 +579,9 @@ async fn an_operator_is_told_what_is_missing_and_bills_it_by_commands() {
         let (ok, said) = command(&books, &data, &by_reason);
         assert!(ok && said.contains("2 unrated calls: 2 rated, 0 stay unrated"), "{said}");
         let id = unrated(&books).await[0].id.to_string();
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--delete", &id]);
-        assert!(ok && said.contains("1 deleted"), "{said}");
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--delete", &id]);
+        let (ok, said) = command(&books, &data, &["calls", "unrated", "--delete", &id, "--yes"]);
+        assert!(ok && said.contains("1 deleted: 1 UNKNOWN_ORIGINATOR"), "{said}");
+        let (ok, said) = command(&books, &data, &["calls", "unrated", "--delete", &id, "--yes"]);
         assert!(!ok && said.contains("1 were not there"), "{said}");
         let (ok, said) = command(&books, &data, &["rerate", "--unrated"]);
         assert!(ok && said.contains("0 unrated calls: 0 rated"), "{said}");

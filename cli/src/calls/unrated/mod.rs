@@ -1,5 +1,8 @@
 //! `tollbook calls unrated`: what was brought and could not be billed.
 
+mod delete;
+mod table;
+
 use std::{
     collections::BTreeMap,
     io::{self, Write},
@@ -8,35 +11,45 @@ use std::{
 
 use jiff::Timestamp;
 use tollbook_proto::v1::{
-    AggregateUnratedCallsRequest, CallRejection, DeleteUnratedCallsRequest,
-    ListUnratedCallsRequest, UnratedCall, UnratedCallFilter, UnratedCallGroup,
-    unrated_calls_service_client::UnratedCallsServiceClient,
+    AggregateUnratedCallsRequest, CallRejection, CallSide, ListUnratedCallsRequest, UnratedCall,
+    UnratedCallFilter, UnratedCallGroup, unrated_calls_service_client::UnratedCallsServiceClient,
 };
 
 use super::rerate::time;
 use crate::{
     client::{Core, connect, said},
     config::Config,
-    out::{say, written},
+    out::{recorded, say, written},
     values::time_zone,
 };
+
+/// How many a list shows that nobody asked more of.
+const SHOWN: u32 = 20;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     filter: FilterArgs,
-    /// How many, the newest first
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    limit: u32,
-    /// Count them by reason, account and the beginning of the number called
+    /// How many, the newest first [default: 20, with --csv all]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Count them by reason, side, account and the beginning of the number called
     #[arg(long)]
     summary: bool,
+    /// List them as CSV (RFC 4180), with all that is known of each
+    #[arg(long, conflicts_with = "summary")]
+    csv: bool,
     /// How many digits of the number called a line of the summary shares
     #[arg(long, value_name = "DIGITS", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=20))]
     prefix_length: i32,
-    /// Delete those with these ids, which will never be billed
-    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', conflicts_with = "summary")]
-    delete: Vec<i64>,
+    /// Delete what will never be billed: those with these ids, those that --reason, --side, --user,
+    /// --account, --prefix, --from and --till let through, or both together. Without --yes it only
+    /// says what would go
+    #[arg(long, value_name = "ID", num_args = 0.., value_delimiter = ',', conflicts_with_all = ["summary", "csv", "limit"])]
+    delete: Option<Vec<i64>>,
+    /// Delete them indeed
+    #[arg(long, requires = "delete")]
+    yes: bool,
 }
 
 /// Which unrated calls are meant.
@@ -48,6 +61,15 @@ struct FilterArgs {
     /// Only calls of the user with this id
     #[arg(long)]
     user: Option<i64>,
+    /// Only calls of this account, as the records name it: a login name, `id 42` or `point 7`
+    #[arg(long)]
+    account: Option<String>,
+    /// Only those that miss something on this side
+    #[arg(long, value_enum)]
+    side: Option<Side>,
+    /// Only calls to numbers that begin with this
+    #[arg(long, value_name = "DIGITS")]
+    prefix: Option<String>,
     /// Calls that began then or later, for example 2026-11-01 or 2026-11-01T08:00:00
     #[arg(long)]
     from: Option<String>,
@@ -70,7 +92,35 @@ impl FilterArgs {
             user_id: self.user,
             from: at(&self.from, false)?,
             till: at(&self.till, true)?,
+            account: self.account.clone().unwrap_or_default(),
+            destination_prefix: self.prefix.clone().unwrap_or_default(),
+            side: self.side.map_or(CallSide::Unspecified, Side::to_proto).into(),
         })
+    }
+}
+
+/// A side of a call.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Side {
+    Originator,
+    Terminator,
+}
+
+impl Side {
+    fn to_proto(self) -> CallSide {
+        match self {
+            Self::Originator => CallSide::Originator,
+            Self::Terminator => CallSide::Terminator,
+        }
+    }
+}
+
+/// The name of a side; empty if it is neither.
+fn side_name(side: CallSide) -> &'static str {
+    match side {
+        CallSide::Unspecified => "",
+        CallSide::Originator => "originator",
+        CallSide::Terminator => "terminator",
     }
 }
 
@@ -97,8 +147,10 @@ pub(super) fn reason_name(reason: CallRejection) -> &'static str {
 
 pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
     let mut core = UnratedCallsServiceClient::new(connect(config).await?);
-    if !args.delete.is_empty() {
-        return delete(&mut core, args.delete).await;
+    if let Some(ids) = args.delete {
+        let zone = time_zone(&args.filter.time_zone)?;
+        let filter = args.filter.filter()?;
+        return delete::delete(&mut core, ids, filter, args.yes, &zone).await;
     }
     match args.summary {
         true => summarise(&mut core, &args).await?,
@@ -107,37 +159,29 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-async fn delete(
-    core: &mut UnratedCallsServiceClient<Core>,
-    mut ids: Vec<i64>,
-) -> anyhow::Result<ExitCode> {
-    ids.sort_unstable();
-    ids.dedup();
-    let mut deleted = 0;
-    for ids in ids.chunks(1_000) {
-        let request = DeleteUnratedCallsRequest { ids: ids.to_vec() };
-        deleted += core.delete_unrated_calls(request).await.map_err(said)?.into_inner().deleted;
-    }
-    say!("{deleted} deleted")?;
-    let missing = i64::try_from(ids.len())? - deleted;
-    if missing > 0 {
-        say!("{missing} were not there")?;
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 async fn list(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> anyhow::Result<()> {
     let zone = time_zone(&args.filter.time_zone)?;
     let filter = Some(args.filter.filter()?);
-    let mut left = args.limit;
+    let mut left = args.limit.unwrap_or(if args.csv { u32::MAX } else { SHOWN });
     let mut request = ListUnratedCallsRequest { filter, ..Default::default() };
+    if args.csv {
+        recorded(table::writer(io::stdout().lock()).write_record(table::COLUMNS))?;
+    }
     while left > 0 {
         request.page_size = i32::try_from(left.min(1_000))?;
         let page = core.list_unrated_calls(request.clone()).await.map_err(said)?.into_inner();
         let mut out = io::stdout().lock();
-        for call in &page.calls {
-            written(print(&mut out, call, &zone))?;
+        if args.csv {
+            let mut table = table::writer(&mut out);
+            for call in &page.calls {
+                let row = table::row(call, &zone, &args.filter.time_zone);
+                recorded(table.write_record(row))?;
+            }
+            written(table.flush())?;
+        } else {
+            for call in &page.calls {
+                written(print(&mut out, call, &zone))?;
+            }
         }
         drop(out);
         left = left.saturating_sub(u32::try_from(page.calls.len())?);
@@ -147,17 +191,23 @@ async fn list(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> anyhow
         }
     }
     // The list has an end that is not shown.
+    if args.csv {
+        return Ok(());
+    }
     say!("… and more: --limit says how many are shown, --summary counts them")
 }
 
+/// A time as a list shows it.
+fn moment(time: Option<&prost_types::Timestamp>, zone: &jiff::tz::TimeZone) -> String {
+    let time = time.and_then(|time| Timestamp::from_second(time.seconds).ok());
+    time.map_or_else(
+        || "?".to_owned(),
+        |time| time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
 fn print(out: &mut impl Write, call: &UnratedCall, zone: &jiff::tz::TimeZone) -> io::Result<()> {
-    let time = |time: Option<&prost_types::Timestamp>| {
-        let time = time.and_then(|time| Timestamp::from_second(time.seconds).ok());
-        time.map_or_else(
-            || "?".to_owned(),
-            |time| time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        )
-    };
+    let time = |time: Option<&prost_types::Timestamp>| moment(time, zone);
     let record = call.record.clone().unwrap_or_default();
     let account = match (&*call.username, &*record.originator, record.originator_id) {
         ("", "", Some(id)) => format!("user {id}"),
@@ -201,13 +251,20 @@ async fn summarise(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> a
         prefix_length: args.prefix_length,
     };
     let answer = core.aggregate_unrated_calls(request).await.map_err(said)?.into_inner();
-    let mut by_reason: BTreeMap<CallRejection, Vec<&UnratedCallGroup>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(CallRejection, CallSide), Vec<&UnratedCallGroup>> = BTreeMap::new();
     for group in &answer.groups {
-        by_reason.entry(group.reason()).or_default().push(group);
+        kinds.entry((group.reason(), group.side())).or_default().push(group);
     }
-    for (reason, groups) in by_reason {
+    for ((reason, side), groups) in kinds {
         let calls: i64 = groups.iter().map(|group| group.calls).sum();
-        say!("{} {calls}", reason_name(reason))?;
+        let side = match side {
+            CallSide::Unspecified => String::new(),
+            side => format!(" {}", side_name(side)),
+        };
+        say!("{}{side} {calls}", reason_name(reason))?;
+        if let Some(group) = groups.first() {
+            say!("  for example: {}", shown(&group.example))?;
+        }
         for group in groups {
             let account = if group.account.is_empty() { "nobody" } else { &group.account };
             let minutes = group.billsec_ms.unsigned_abs().div_ceil(60_000);
