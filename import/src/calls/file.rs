@@ -50,6 +50,15 @@ pub enum CallItem {
         /// The record as it is written, at most 4096 bytes of it.
         text: String,
     },
+    /// The B leg of a call, which is left out: its A leg is what is billed.
+    BLeg {
+        /// The lines that it was read from.
+        span: Span,
+        /// The id of the leg.
+        id: String,
+        /// That of the A leg, or what else the record says of it.
+        of: String,
+    },
     /// Nothing yet: many lines were read that hold no record of their own.
     Idle,
 }
@@ -62,6 +71,7 @@ impl CallItem {
     pub(crate) fn of(result: Result<Call, Problem>, span: Span, text: &str) -> Self {
         match result {
             Ok(call) => Self::Call(Box::new(call)),
+            Err(Problem::BLeg { id, of }) => Self::BLeg { span, id, of },
             Err(problem) => Self::refused(span, problem, text),
         }
     }

@@ -283,11 +283,25 @@ pub struct CallOptions {
     pub take_unfinished_line: bool,
     /// Whether records of outgoing legs (FreeSWITCH's `legs = ab`) are calls of their own.
     pub take_b_legs: bool,
+    /// Whether answered records of FreeSWITCH that name no B leg, where others of the format would,
+    /// are calls ([`super::Legs`]); else they may be B legs whose A leg is in another file.
+    pub take_lone_legs: bool,
+    /// Who is meant by the names in the file: login names by account codes or peers, which are in
+    /// small letters here and in any case in the file.
+    pub accounts: BTreeMap<String, String>,
     /// The encoding of text that is not UTF-8; `None`: Windows-1252.
     pub encoding: Option<&'static encoding_rs::Encoding>,
 }
 
 impl CallOptions {
+    /// The login name that an account code or peer of the file stands for.
+    pub(crate) fn user_of<'a>(&'a self, name: &'a str) -> &'a str {
+        if self.accounts.is_empty() {
+            return name;
+        }
+        self.accounts.get(&name.to_lowercase()).map_or(name, String::as_str)
+    }
+
     /// How the numbers of a customer's calls are made.
     pub(crate) fn numbers_for(&self, originator: &Party) -> &Numbers {
         let Party { name, peer, point, .. } = originator;
@@ -321,6 +335,8 @@ impl Default for CallOptions {
             terminator: Whose::default(),
             take_unfinished_line: false,
             take_b_legs: false,
+            take_lone_legs: false,
+            accounts: BTreeMap::new(),
             encoding: None,
         }
     }

@@ -100,9 +100,20 @@ pub enum Problem {
         /// What is written, cut.
         text: String,
     },
-    /// The leg of a call that goes out.
-    #[error("the outgoing leg of the call {0:?}, which has a record of its own")]
-    OutgoingLeg(String),
+    /// The leg of a call that goes out. A reader makes an item of its own of it.
+    #[error("the B leg of the call {of:?}, whose A leg has a record of its own")]
+    BLeg {
+        /// The id of the leg.
+        id: String,
+        /// That of the A leg, or what else the record says of it.
+        of: String,
+    },
+    /// An answered record that may be a B leg or not.
+    #[error(
+        "answered, and it names no B leg: it may be the B leg of a call in another file, and be billed \
+         there; import the files together, or say --take-lone-legs if it is a call of its own"
+    )]
+    LoneLeg,
     /// A record of another kind than a call.
     #[error("a record of type {0:?}, which is no call")]
     RecordType(String),
