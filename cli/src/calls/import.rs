@@ -235,7 +235,7 @@ impl Reader {
             let _ = write!(std::io::stderr(), "\r{} calls", self.sent.len());
         }
         let calls = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-        sender.blocking_send(IngestCallsRequest { calls }).is_ok()
+        sender.blocking_send(IngestCallsRequest { calls, dry_run: false }).is_ok()
     }
 
     /// Returns whether calls were rejected.

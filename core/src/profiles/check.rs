@@ -120,9 +120,25 @@ fn calls(profile: &pb::CallFileProfile) -> Result<()> {
     sources("calls.originator_from", &profile.originator_from)?;
     check_text("calls.terminator", &profile.terminator)?;
     sources("calls.terminator_from", &profile.terminator_from)?;
+    accounts(&profile.accounts)?;
     texts("calls.tech_prefixes", &profile.tech_prefixes, LONGEST_PREFIX)?;
     texts("calls.international_prefixes", &profile.international_prefixes, LONGEST_PREFIX)?;
     national(profile)
+}
+
+/// Names of files, each once, and who is meant by each.
+fn accounts(accounts: &[pb::CallAccount]) -> Result<()> {
+    at_most("calls.accounts", accounts)?;
+    let mut seen = HashSet::new();
+    for pb::CallAccount { name, user } in accounts {
+        for text in [name, user] {
+            required_text("calls.accounts", text)?;
+        }
+        if !seen.insert(name.to_lowercase()) {
+            return Err(Error::invalid("calls.accounts", "have one name twice"));
+        }
+    }
+    Ok(())
 }
 
 fn template(template: &str, format: CallFileFormat) -> Result<()> {
