@@ -83,6 +83,7 @@ pub struct CallFile {
     options: CallOptions,
     header_line: Option<u64>,
     ignored: Vec<String>,
+    is_empty: bool,
     body: Body,
     /// Items that are due before the next record.
     due: VecDeque<CallItem>,
@@ -145,7 +146,8 @@ impl CallFile {
         let first: Vec<&Line> = near.iter().collect();
         if first.is_empty() {
             // An empty file has no calls, whoever wrote it.
-            return Ok(Self::new(Format::Columns, options, Body::Json(json::Records::new(lines))));
+            let body = Body::Json(json::Records::new(lines));
+            return Ok(Self { is_empty: true, ..Self::new(Format::Columns, options, body) });
         }
         let mut detected = detect(&first, options);
         if first.iter().any(|line| is_broken(&line.text)) && options.format.is_none() {
@@ -200,6 +202,7 @@ impl CallFile {
             options: options.clone(),
             header_line: None,
             ignored: Vec::new(),
+            is_empty: false,
             body,
             due: VecDeque::new(),
             passing: Dialogs::default(),
@@ -299,6 +302,12 @@ impl CallFile {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Whether nothing is in the file, or empty lines.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// The line of the header, if the file has one.

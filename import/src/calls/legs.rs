@@ -66,7 +66,8 @@ impl Legs {
     /// answered legs of which nobody can tell.
     #[must_use]
     pub fn finish(mut self, options: &CallOptions) -> (Vec<(usize, CallItem)>, LeftOut) {
-        let mut waiting: Vec<_> = std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        let mut waiting: Vec<_> =
+            std::mem::take(&mut self.waiting).into_values().flatten().collect();
         waiting.sort_by_key(|(file, call)| (*file, call.span.first));
         for (_, call) in &waiting {
             self.is_a_leg(call);

@@ -85,6 +85,12 @@ impl Format {
         Self::NAMES.iter().find(|(format, _)| *format == self).map_or("", |(_, name)| name)
     }
 
+    /// Whether each leg of a call may have a record of its own.
+    #[must_use]
+    pub fn has_legs(self) -> bool {
+        self.name().starts_with("freeswitch")
+    }
+
     /// Where its layout comes from.
     #[must_use]
     pub fn source(self) -> &'static str {

@@ -10,8 +10,10 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// Asterisk was told to write no ids.
-    #[error("no uniqueid, without which a call cannot be told from a second copy of it: set `loguniqueid = yes` \
-         in Asterisk's cdr.conf, and reload it")]
+    #[error(
+        "no uniqueid, without which a call cannot be told from a second copy of it: set `loguniqueid = yes` \
+         in Asterisk's cdr.conf, and reload it"
+    )]
     NoUniqueId,
     /// No id.
     #[error("no call id")]
@@ -144,8 +146,10 @@ pub enum Problem {
     #[error("{0}: a name in it may hold quotes and commas, which FreeSWITCH does not escape")]
     Unescaped(&'static str),
     /// The last line has no end: it may be half a record.
-    #[error("the last line has no end: it comes whole with the next import, or is taken as it is with \
-         --take-unfinished-line")]
+    #[error(
+        "the last line has no end: it comes whole with the next import, or is taken as it is with \
+         --take-unfinished-line"
+    )]
     Unfinished,
     /// A line that is too long.
     #[error("a line of more than {0} bytes")]
@@ -231,12 +235,18 @@ impl std::fmt::Display for Unused {
                 )
             }
             Self::Twice { meaning, columns } => {
-                write!(formatter, "{meaning} is in more than one column, --column {meaning}=… says in which: {}", columns.join(", "))
+                write!(
+                    formatter,
+                    "{meaning} is in more than one column, --column {meaning}=… says in which: {}",
+                    columns.join(", ")
+                )
             }
             Self::NotThere { meaning, column } => {
                 write!(formatter, "there is no column {column:?} for {meaning} (--column)")
             }
-            Self::Missing { meaning } => write!(formatter, "no column says {meaning} (--column {meaning}=… names it)"),
+            Self::Missing { meaning } => {
+                write!(formatter, "no column says {meaning} (--column {meaning}=… names it)")
+            }
         }
     }
 }

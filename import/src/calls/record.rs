@@ -117,8 +117,7 @@ impl Reading<'_> {
             let of = format!("{}{other}", self.options.id_prefix);
             Err(Problem::BLeg { id: own, of })
         };
-        let (of, b_leg, bond) =
-            (get(Column::OriginatingLeg), get(Column::BLeg), get(Column::Bond));
+        let (of, b_leg, bond) = (get(Column::OriginatingLeg), get(Column::BLeg), get(Column::Bond));
         if !of.is_empty() {
             return b_leg_of(of);
         }

@@ -525,7 +525,10 @@ fn check_columns(
                 }
             } else if matches!(unit, "cent" | "cents" | "ct" | "cts" | "pence" | "p") {
                 if !has_factor {
-                    refuse(position, "--factor makes it the tariff's unit (0.01 for cents)".to_owned());
+                    refuse(
+                        position,
+                        "--factor makes it the tariff's unit (0.01 for cents)".to_owned(),
+                    );
                 }
             } else if is_date_format(unit) || matches!(unit, "utc" | "gmt") {
                 if !matches!(field, "effective_from" | "effective_until") {

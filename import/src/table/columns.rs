@@ -144,7 +144,9 @@ pub struct Selection {
 #[non_exhaustive]
 pub enum ColumnProblem {
     /// Nobody knows what it is.
-    #[error("column {position} {name:?} is not known: --column says what it is, --ignore-column that it may stay unused")]
+    #[error(
+        "column {position} {name:?} is not known: --column says what it is, --ignore-column that it may stay unused"
+    )]
     Unknown {
         /// From 1.
         position: usize,

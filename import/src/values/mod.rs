@@ -25,9 +25,7 @@ pub enum ValueError {
     #[error("{0:?} is no date or time")]
     NoTime(String),
     /// Day and month could be either way round.
-    #[error(
-        "{0:?} can be two dates: --date-format says whether the day or the month is first"
-    )]
+    #[error("{0:?} can be two dates: --date-format says whether the day or the month is first")]
     AmbiguousDate(String),
     /// The date format of the profile says something else.
     #[error("{0:?} is not a date in the form of --date-format")]
