@@ -139,7 +139,7 @@ async fn a_dry_run_says_what_would_be_and_changes_nothing() {
 async fn the_zone_of_times_that_say_none_is_that_of_the_settings() {
     let Some(data) = Data::new(Backend::Sqlite) else { return };
     let books = Books::open(&data).await;
-    let zone = ["settings", "set", "time_zone=Europe/Vilnius"];
+    let zone = ["settings", "time_zone=Europe/Vilnius"];
     let (ok, said) = command(&books, &data, &zone);
     assert!(ok, "{said}");
     let text = format!("{HEAD}z1,2026-01-20 12:00:00,30,37061234567,alice,bob\n");
