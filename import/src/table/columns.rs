@@ -363,10 +363,7 @@ fn find_header(
     if let Some(line) = selection.header_line {
         return match rows.iter().find(|row| row.line() == line) {
             Some(_) => Ok(Some(line)),
-            None => {
-                let problem = format!("{name}: line {line} names no columns (--header-line)");
-                Err(Error::Profile(problem))
-            }
+            None => Err(Error::Profile(format!("{name}: --header-line {line} names no columns"))),
         };
     }
     let by_position =
