@@ -17,9 +17,9 @@ use super::{Call, CallItem, CallOptions, Leg, Problem};
 pub struct Legs {
     hasher: RandomState,
     /// What is known to be a B leg, by the hash of its id.
-    b_legs: HashSet<u64>,
+    named: HashSet<u64>,
     /// The ids and channels of calls that are none, hashed.
-    a_legs: HashSet<u64>,
+    billed: HashSet<u64>,
     /// What might be a B leg, by the hash of its id, each with its file.
     waiting: HashMap<u64, Vec<(usize, Box<Call>)>>,
     /// Whose B legs were left out, hashed.
@@ -43,7 +43,7 @@ impl Legs {
             Leg::Unsaid => {}
             Leg::A(b_leg) => self.name(b_leg),
             // Of one that is named by its A leg, the A leg is there.
-            Leg::Lone { .. } if self.b_legs.contains(&id) => {
+            Leg::Lone { .. } if self.named.contains(&id) => {
                 self.left_out.push(None);
                 return None;
             }
@@ -72,7 +72,7 @@ impl Legs {
         for (_, call) in &waiting {
             self.is_a_leg(call);
         }
-        let of_nobody = |of: &&Option<u64>| of.is_some_and(|of| !self.a_legs.contains(&of));
+        let of_nobody = |of: &&Option<u64>| of.is_some_and(|of| !self.billed.contains(&of));
         let left_out = LeftOut {
             b_legs: self.left_out.len(),
             without_a_leg: self.left_out.iter().filter(of_nobody).count(),
@@ -95,7 +95,7 @@ impl Legs {
     /// A leg is said to be a B leg: so are the records of it that wait.
     fn name(&mut self, b_leg: &str) {
         let b_leg = self.key(b_leg);
-        self.b_legs.insert(b_leg);
+        self.named.insert(b_leg);
         let waited = self.waiting.remove(&b_leg).map_or(0, |legs| legs.len());
         self.left_out.extend(std::iter::repeat_n(None, waited));
     }
@@ -104,7 +104,7 @@ impl Legs {
         // Who writes no ids of other legs names their channels.
         for name in [&call.ids.unique, &call.originator.channel] {
             let key = self.key(name);
-            self.a_legs.insert(key);
+            self.billed.insert(key);
         }
     }
 }

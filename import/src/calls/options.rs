@@ -245,6 +245,7 @@ pub enum Unit {
 
 /// How a file of calls is read.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct CallOptions {
     /// Who wrote it; `None`: it is detected.
     pub format: Option<Format>,
