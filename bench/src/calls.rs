@@ -135,7 +135,9 @@ impl Books {
         calls: impl Iterator<Item = CallRecord> + Send + 'static,
     ) -> anyhow::Result<f64> {
         let start = Instant::now();
-        let messages = stream::iter(calls).chunks(CHUNK).map(|calls| IngestCallsRequest { calls });
+        let messages = stream::iter(calls)
+            .chunks(CHUNK)
+            .map(|calls| IngestCallsRequest { calls, dry_run: false });
         let taken = CallsServiceClient::new(self.core.clone()).ingest_calls(messages).await?;
         let taken = taken.into_inner();
         let refused = taken.rejected_calls.first();

@@ -197,7 +197,7 @@ async fn traffic(core: &Demo) -> Result<(), Status> {
             ..Default::default()
         })
         .collect();
-    let messages = stream::iter([pb::IngestCallsRequest { calls }]);
+    let messages = stream::iter([pb::IngestCallsRequest { calls, dry_run: false }]);
     CallsServiceClient::new(core.clone()).ingest_calls(messages).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::table::ColumnProblem;
 #[non_exhaustive]
 pub enum Error {
     /// The file cannot be opened or read.
-    #[error("{name}: {source}")]
+    #[error("{name} cannot be read")]
     Io {
         /// Name of the file, as given.
         name: String,
@@ -26,8 +26,9 @@ pub enum Error {
     #[error("{}", columns(.0))]
     Columns(Vec<ColumnProblem>),
     /// No header row was found, and the profile gives no positions.
-    #[error("{name}: no line names the columns{}; give their positions in the profile, or the \
-             line that names them (columns are separated by {separator})", needed(.missing))]
+    #[error("{name}: no line names the columns{}; --header-line says which line does, or \
+             --no-header and --column give their positions (columns are separated by {separator}, or by \
+             what --delimiter says)", needed(.missing))]
     NoHeader {
         /// Name of the file.
         name: String,
@@ -79,7 +80,7 @@ pub enum Error {
         kind: &'static str,
     },
     /// The profile contradicts itself, or names what there is not.
-    #[error("the profile: {0}")]
+    #[error("{0}")]
     Profile(String),
 }
 

@@ -89,7 +89,7 @@ impl Profile {
         let Some(format) = &self.date_format else { return Ok(None) };
         match DateOrder::parse(format) {
             Some(order) => Ok(Some(order)),
-            None => Err(Error::Profile(format!("{format:?} is no date format"))),
+            None => Err(Error::Profile(format!("--date-format {format:?} is no date format"))),
         }
     }
 
@@ -97,6 +97,6 @@ impl Profile {
     pub fn zone(&self, default: &jiff::tz::TimeZone) -> Result<jiff::tz::TimeZone, Error> {
         let Some(name) = &self.time_zone else { return Ok(default.clone()) };
         jiff::tz::TimeZone::get(name)
-            .map_err(|_| Error::Profile(format!("there is no time zone {name:?}")))
+            .map_err(|_| Error::Profile(format!("--time-zone: there is no time zone {name:?}")))
     }
 }

@@ -52,6 +52,9 @@ fn run(case: &Path) -> String {
                     };
                     writeln!(out, "{lines}: refused: {problem}").unwrap();
                 }
+                CallItem::BLeg { span, id, of } => {
+                    writeln!(out, "{}: the B leg {id:?} of {of:?}", span.first).unwrap();
+                }
                 CallItem::Idle => {}
             }
         }

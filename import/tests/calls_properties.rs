@@ -45,7 +45,7 @@ fn lines_of(items: &[CallItem]) -> BTreeMap<u64, usize> {
                 count(&call.span);
                 call.bye_line.iter().for_each(|line| count(&Span { first: *line, last: *line }));
             }
-            CallItem::Refused { span, .. } => count(span),
+            CallItem::Refused { span, .. } | CallItem::BLeg { span, .. } => count(span),
             CallItem::Idle => {}
         }
     }
@@ -141,7 +141,7 @@ fn unharmed(items: &[CallItem], may_refuse: bool) -> Result<(), TestCaseError> {
             CallItem::Refused { problem, .. } => {
                 prop_assert!(may_refuse && id == "u2", "{:?}", problem);
             }
-            CallItem::Idle => prop_assert!(false),
+            CallItem::BLeg { .. } | CallItem::Idle => prop_assert!(false),
         }
     }
     Ok(())

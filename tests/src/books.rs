@@ -55,7 +55,8 @@ impl Books {
         &self,
         messages: Vec<Vec<CallRecord>>,
     ) -> Result<IngestCallsResponse, Status> {
-        let messages = messages.into_iter().map(|calls| IngestCallsRequest { calls });
+        let messages =
+            messages.into_iter().map(|calls| IngestCallsRequest { calls, dry_run: false });
         let messages = tokio_stream::iter(messages.collect::<Vec<_>>());
         let mut client = CallsServiceClient::new(self.admin.clone());
         Ok(client.ingest_calls(messages).await?.into_inner())

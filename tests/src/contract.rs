@@ -316,7 +316,7 @@ impl Fixture {
             },
         ];
         let count = i64::try_from(calls.len()).unwrap();
-        let messages = tokio_stream::iter([IngestCallsRequest { calls }]);
+        let messages = tokio_stream::iter([IngestCallsRequest { calls, dry_run: false }]);
         let taken = CallsServiceClient::new(self.admin.clone()).ingest_calls(messages).await;
         assert_eq!(taken.unwrap().into_inner().stored, count);
     }

@@ -1,11 +1,14 @@
 //! How a file of calls is read: as flags, as a profile of the contract, and as the reader has it.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
 use encoding_rs::Encoding;
+use jiff::tz::TimeZone;
 use tollbook_import::calls::{At, By, CallOptions, Column, Format, National, Numbers, Unit, Whose};
 use tollbook_proto::v1::{
-    CallColumn, CallColumnPlace, CallFileFormat, CallFileProfile, DurationUnit, FileColumn,
-    PartySource, file_column,
+    CallAccount, CallColumn, CallColumnPlace, CallFileFormat, CallFileProfile, DurationUnit,
+    FileColumn, PartySource, file_column,
 };
 
 use crate::{
@@ -54,7 +57,7 @@ struct TableArgs {
     /// The form of times, as strptime has it, for example %d/%m/%Y %H:%M:%S
     #[arg(long, value_name = "FORMAT")]
     date_format: Option<String>,
-    /// The time zone of times that say none [default: UTC]
+    /// The time zone of times that say none [default: that of the settings]
     #[arg(long)]
     time_zone: Option<String>,
     /// The unit of durations that are plain numbers [default: seconds]
@@ -69,6 +72,10 @@ struct TableArgs {
     /// Take records of outgoing legs (FreeSWITCH's B legs) for calls of their own
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     take_b_legs: Option<bool>,
+    /// Take answered records of FreeSWITCH that name no B leg for calls (to voice mail and the like),
+    /// and not for B legs whose A leg is in another file
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    take_lone_legs: Option<bool>,
 }
 
 #[derive(clap::Args, Clone, Debug, Default, PartialEq)]
@@ -88,6 +95,10 @@ struct WhoseArgs {
     /// [default: account,point]
     #[arg(long, value_enum, value_delimiter = ',')]
     terminator_from: Vec<NamedBy>,
+    /// Who is meant by a name in the files: an account code or peer, in any capitals, and the login
+    /// name of the user; may be repeated
+    #[arg(long = "map-account", value_name = "OLD=NEW", value_parser = account)]
+    accounts: Vec<(String, String)>,
 }
 
 #[derive(clap::Args, Clone, Debug, Default, PartialEq)]
@@ -208,6 +219,17 @@ fn column(text: &str) -> Result<(Column, At), String> {
     Ok((what, at))
 }
 
+fn account(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=').map(|(old, new)| (old.trim(), new.trim())) {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => {
+            Ok((old.to_owned(), new.to_owned()))
+        }
+        _ => {
+            Err("an account is given as OLD=NEW, its name in the file and a login name".to_owned())
+        }
+    }
+}
+
 fn encoding(name: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label(name.as_bytes())
         .ok_or_else(|| format!("{name:?} is no encoding that the web knows"))
@@ -230,6 +252,7 @@ impl Flags {
                 originator_from: list(self.whose.originator_from, base.whose.originator_from),
                 terminator: self.whose.terminator.or(base.whose.terminator),
                 terminator_from: list(self.whose.terminator_from, base.whose.terminator_from),
+                accounts: accounts(self.whose.accounts, base.whose.accounts),
             },
             numbers: NumberArgs {
                 tech_prefixes: list(self.numbers.tech_prefixes, base.numbers.tech_prefixes),
@@ -243,8 +266,13 @@ impl Flags {
         }
     }
 
-    /// What the reader is told.
-    pub(crate) fn options(&self) -> anyhow::Result<CallOptions> {
+    /// The name of the time zone of times that say none, if it is said.
+    pub(crate) fn zone(&self) -> Option<&str> {
+        self.table.time_zone.as_deref()
+    }
+
+    /// What the reader is told, with the zone of times that say none where it is not said.
+    pub(crate) fn options(&self, zone_of_settings: TimeZone) -> anyhow::Result<CallOptions> {
         let Self { table, whose, numbers } = self;
         let party = |otherwise: &Option<String>, by: &[NamedBy]| Whose {
             by: match by {
@@ -262,13 +290,15 @@ impl Flags {
             ignore_columns: table.ignored_columns.clone(),
             ignore_unknown_columns: table.ignore_unknown_columns.unwrap_or_default(),
             date_format: table.date_format.clone(),
-            zone: time_zone(table.time_zone.as_deref().unwrap_or("UTC"))?,
+            zone: self.zone().map(time_zone).transpose()?.unwrap_or(zone_of_settings),
             duration_unit: table.duration_unit.map(DurationIn::unit).unwrap_or_default(),
             numbers: numbers.numbers()?,
             originator: party(&whose.originator, &whose.originator_from),
             terminator: party(&whose.terminator, &whose.terminator_from),
             take_unfinished_line: table.take_unfinished_line.unwrap_or_default(),
             take_b_legs: table.take_b_legs.unwrap_or_default(),
+            take_lone_legs: table.take_lone_legs.unwrap_or_default(),
+            accounts: by_name(&whose.accounts)?,
             encoding: table.encoding,
             ..CallOptions::default()
         })
@@ -298,6 +328,12 @@ impl Flags {
             time_zone: table.time_zone.clone().unwrap_or_default(),
             duration_unit: unit.into(),
             take_b_legs: table.take_b_legs.unwrap_or_default(),
+            take_lone_legs: table.take_lone_legs.unwrap_or_default(),
+            accounts: whose
+                .accounts
+                .iter()
+                .map(|(name, user)| CallAccount { name: name.clone(), user: user.clone() })
+                .collect(),
             originator: whose.originator.clone().unwrap_or_default(),
             originator_from: sources(&whose.originator_from),
             terminator: whose.terminator.clone().unwrap_or_default(),
@@ -332,12 +368,14 @@ impl Flags {
                 encoding,
                 take_unfinished_line: profile.take_unfinished_line.then_some(true),
                 take_b_legs: profile.take_b_legs.then_some(true),
+                take_lone_legs: profile.take_lone_legs.then_some(true),
             },
             whose: WhoseArgs {
                 originator: said(profile.originator),
                 originator_from: sources(profile.originator_from)?,
                 terminator: said(profile.terminator),
                 terminator_from: sources(profile.terminator_from)?,
+                accounts: profile.accounts.into_iter().map(|one| (one.name, one.user)).collect(),
             },
             numbers: NumberArgs {
                 tech_prefixes: profile.tech_prefixes,
@@ -371,10 +409,13 @@ impl Flags {
         words.flag("--encoding", table.encoding.map(Encoding::name));
         words.switch("--take-unfinished-line", table.take_unfinished_line);
         words.switch("--take-b-legs", table.take_b_legs);
+        words.switch("--take-lone-legs", table.take_lone_legs);
         words.flag("--originator", whose.originator.as_ref());
         words.flag("--originator-from", joined(&whose.originator_from));
         words.flag("--terminator", whose.terminator.as_ref());
         words.flag("--terminator-from", joined(&whose.terminator_from));
+        words
+            .flags("--map-account", whose.accounts.iter().map(|(old, new)| format!("{old}={new}")));
         words.flags("--tech-prefix", &numbers.tech_prefixes);
         words.flags("--international-prefix", &numbers.international_prefixes);
         words.flag("--national-prefix", numbers.national_prefix.as_ref());
@@ -405,6 +446,7 @@ impl TableArgs {
             encoding: self.encoding.or(base.encoding),
             take_unfinished_line: self.take_unfinished_line.or(base.take_unfinished_line),
             take_b_legs: self.take_b_legs.or(base.take_b_legs),
+            take_lone_legs: self.take_lone_legs.or(base.take_lone_legs),
             ..self
         }
     }
@@ -428,6 +470,31 @@ impl NumberArgs {
             }),
         })
     }
+}
+
+/// Those that are given, and those of `base` of which none is.
+fn accounts(
+    mut given: Vec<(String, String)>,
+    base: Vec<(String, String)>,
+) -> Vec<(String, String)> {
+    let others = base.into_iter().filter(|(old, _)| {
+        !given.iter().any(|(said, _)| said.to_lowercase() == old.to_lowercase())
+    });
+    let others: Vec<_> = others.collect();
+    given.extend(others);
+    given
+}
+
+/// Who is meant by each name, which is in small letters.
+fn by_name(accounts: &[(String, String)]) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut users = BTreeMap::new();
+    for (old, new) in accounts {
+        let before = users.insert(old.to_lowercase(), new.clone());
+        if before.is_some_and(|before| before != *new) {
+            bail!("--map-account says twice who {old:?} is");
+        }
+    }
+    Ok(users)
 }
 
 fn list<T>(given: Vec<T>, base: Vec<T>) -> Vec<T> {

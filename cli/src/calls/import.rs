@@ -6,27 +6,28 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use futures_util::stream;
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
-use tollbook_import::{
-    Part, Source,
-    calls::{Call, CallFile, CallItem, CallOptions, Dialogs, Disposition, Format},
-    sources,
-    table::{Limits, Table, TableOptions},
+use tollbook_import::calls::{
+    Call, CallFile, CallItem, CallOptions, Dialogs, Disposition, Format, LeftOut, Legs,
 };
 use tollbook_proto::v1::{
-    self as pb, CallRecord, IngestCallsRequest, IngestCallsResponse,
+    self as pb, CallRecord, IngestCallsRequest, ListCallsRequest, ListCallsResponse,
     calls_service_client::CallsServiceClient, import_profile,
 };
 
-use super::{flags::Flags, unrated};
+use super::{
+    files::{Excluded, Input, look_at, open_all},
+    flags::Flags,
+    summary::{Summary, Zone},
+};
 use crate::{
-    client::{connect, said},
+    client::{Core, connect, said},
     config::Config,
-    out::say,
     profiles,
-    values::{decimal, timestamp},
+    values::{time_zone, timestamp},
 };
 
 #[derive(clap::Args)]
@@ -35,6 +36,13 @@ pub(crate) struct Args {
     /// for standard input
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave out files with such a name, in which * stands for any text and ? for a character, for
+    /// example '*.log'; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
     #[command(flatten)]
     profile: profiles::UseArgs,
     #[command(flatten)]
@@ -47,18 +55,34 @@ const CHUNK: usize = 500;
 const MAX_BAD_LINES: usize = 1_000;
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
+    if args.dry_run && args.profile.save_profile.is_some() {
+        bail!("--save-profile saves what calls were imported with: leave --dry-run out");
+    }
     let core = connect(config).await?;
     let flags = match &args.profile.profile {
         Some(name) => args.flags.clone().over(profiles::of_calls(&core, name).await?),
         None => args.flags.clone(),
     };
-    let options = flags.options()?;
-    let files = sources(&args.files)?;
-    let inputs = look_at(files, &options)?;
+    let settings = settings(&core).await;
+    let (zone, of_settings) = match (flags.zone(), &settings) {
+        (Some(name), _) if args.flags.zone().is_some() => (Zone::Said(name.to_owned()), None),
+        (Some(name), _) => (Zone::OfProfile(name.to_owned()), None),
+        (None, Ok(settings)) => {
+            (Zone::OfSettings(settings.time_zone.clone()), Some(time_zone(&settings.time_zone)?))
+        }
+        (None, Err(error)) => {
+            bail!(
+                "the time zone of the settings is not to be had, say one by --time-zone: {error:#}"
+            )
+        }
+    };
+    let options = flags.options(of_settings.unwrap_or(TimeZone::UTC))?;
+    let excluded = Excluded::new(&args.exclude);
+    let inputs = look_at(&args.files, &excluded, &options)?;
     let mut service = CallsServiceClient::new(core.clone());
     let (sender, receiver) = mpsc::channel(4);
+    let mut reader = Reader::new(inputs, excluded, options, args.dry_run);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut reader = Reader::new(inputs, options);
         let broken = reader.run(&sender).err();
         (reader, broken)
     });
@@ -70,110 +94,99 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     if std::io::stderr().is_terminal() {
         eprintln!();
     }
-    let rejected = reader.print(&report)?;
+    let currency = settings.map(|settings| settings.currency).unwrap_or_default();
+    let summary =
+        Summary { read: &reader.read, report: &report, zone, currency, dry_run: args.dry_run };
+    let rejected = summary.print()?;
     let understood = broken.is_none() && report.stored + report.duplicates + report.merged > 0;
     if let Some(name) = args.profile.save_profile.as_ref().filter(|_| understood) {
         let contents = import_profile::Contents::Calls(flags.to_proto()?);
         profiles::save(&core, name, contents).await?;
     }
     match broken {
+        Some(error) if args.dry_run => Err(error),
         Some(error) => Err(error.context("the calls before the fault are in the books")),
         None if rejected => Ok(ExitCode::FAILURE),
         None => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// How many files are kept open between the look at them and their turn.
-const KEPT_OPEN: usize = 64;
-
-/// What calls are read from.
-enum Input {
-    /// A file that was opened, with its name.
-    Open(String, Box<CallFile>),
-    /// One that is opened again: of an archive there may be many, and of a folder.
-    Again(Source),
+/// The time zone and the currency of the settings, as a list of no calls has them: the settings
+/// themselves are shown to the admin alone.
+async fn settings(core: &Core) -> anyhow::Result<ListCallsResponse> {
+    let epoch = Some(timestamp(0));
+    let request = ListCallsRequest { from: epoch, till: epoch, page_size: 1, ..Default::default() };
+    let answer = CallsServiceClient::new(core.clone()).list_calls(request).await;
+    Ok(answer.map_err(said)?.into_inner())
 }
 
-/// Opens every file: nothing counts before all are known to be understood. What cannot be opened
-/// again, such as a pipe, stays open, and so do the first files.
-fn look_at(sources: Vec<Source>, options: &CallOptions) -> anyhow::Result<Vec<Input>> {
-    let (mut inputs, mut kept) = (Vec::new(), 0);
-    for source in sources {
-        let again = source.can_be_opened_again();
-        let mut files = Vec::new();
-        let mut count = 0;
-        for part in source.parts(Limits::default())? {
-            let (name, file) = open(part?, options)?;
-            count += 1;
-            if !again || count == 1 && kept < KEPT_OPEN {
-                files.push(Input::Open(name, Box::new(file)));
-            }
-        }
-        if again && files.len() < count {
-            inputs.push(Input::Again(source));
-        } else {
-            kept += files.len();
-            inputs.extend(files);
-        }
-    }
-    Ok(inputs)
-}
-
-/// Opens a file of calls. Returns its name as well.
-fn open(part: Part, options: &CallOptions) -> anyhow::Result<(String, CallFile)> {
-    let name = part.name().to_owned();
-    let file = if part.is_workbook() {
-        let table = Table::open(part, &TableOptions::default(), &|_| false)?;
-        CallFile::rows(Box::new(table.into_cells()), options)
-    } else {
-        CallFile::read(part.into_reader(), options)
-    };
-    Ok((name.clone(), file.context(name)?))
+/// What is known of the files and their records when they have been read.
+#[derive(Default)]
+pub(super) struct Read {
+    /// The names of the files that were read, of which an archive has several.
+    pub(super) files: Vec<String>,
+    /// Those in which there is nothing, and those without a record.
+    pub(super) empty: Vec<usize>,
+    pub(super) without_records: Vec<usize>,
+    /// The file and line of each call that was sent.
+    pub(super) sent: Vec<(u32, u32)>,
+    /// Those of records that are refused, and why.
+    pub(super) bad: Vec<((u32, u32), String)>,
+    pub(super) bad_count: usize,
+    /// When the first and the last of the calls that were sent began.
+    pub(super) from: Option<Timestamp>,
+    pub(super) till: Option<Timestamp>,
+    /// Whether times did not say in which zone they are.
+    pub(super) needed_zone: bool,
+    pub(super) left_out: LeftOut,
 }
 
 /// Reads files one after the other, and keeps whence each call came.
 struct Reader {
     inputs: Vec<Input>,
+    excluded: Excluded,
     options: CallOptions,
-    /// The names of the files that were read, of which an archive has several.
-    files: Vec<String>,
-    /// The file and line of each call that was sent.
-    sent: Vec<(u32, u32)>,
-    bad: Vec<((u32, u32), String)>,
-    bad_count: usize,
+    dry_run: bool,
+    read: Read,
+    legs: Legs,
     chunk: Vec<CallRecord>,
 }
 
+type Sender = mpsc::Sender<IngestCallsRequest>;
+
 impl Reader {
-    fn new(inputs: Vec<Input>, options: CallOptions) -> Self {
-        let (files, sent, bad) = (Vec::new(), Vec::new(), Vec::new());
-        let chunk = Vec::with_capacity(CHUNK);
-        Self { inputs, options, files, sent, bad, bad_count: 0, chunk }
+    fn new(inputs: Vec<Input>, excluded: Excluded, options: CallOptions, dry_run: bool) -> Self {
+        let (read, legs) = (Read::default(), Legs::default());
+        Self { inputs, excluded, options, dry_run, read, legs, chunk: Vec::with_capacity(CHUNK) }
     }
 
     /// Sends all calls, those before a fault as well, and shows on a terminal how far it is.
-    fn run(&mut self, sender: &mpsc::Sender<IngestCallsRequest>) -> anyhow::Result<()> {
+    fn run(&mut self, sender: &Sender) -> anyhow::Result<()> {
         let done = self.read(sender);
+        let (waited, left_out) = std::mem::take(&mut self.legs).finish(&self.options);
+        self.read.left_out = left_out;
+        for (file, item) in waited {
+            self.put(file, item, sender);
+        }
         self.send(sender);
         done
     }
 
-    fn read(&mut self, sender: &mpsc::Sender<IngestCallsRequest>) -> anyhow::Result<()> {
+    fn read(&mut self, sender: &Sender) -> anyhow::Result<()> {
         let mut dialogs = Dialogs::default();
         // Which files are among those whose dialogs go on.
         let mut with_dialogs = Vec::new();
+        let (excluded, options) = (self.excluded.clone(), self.options.clone());
         for input in std::mem::take(&mut self.inputs) {
             let (opened, source) = match input {
                 Input::Open(name, file) => (Some(Ok((name, *file))), None),
                 Input::Again(source) => (None, Some(source)),
             };
-            let parts = source.map(|source| source.parts(Limits::default())).transpose()?;
-            let options = self.options.clone();
-            let opened_again = parts.into_iter().flatten().map(|part| open(part?, &options));
-            for file in opened.into_iter().chain(opened_again) {
+            let again = source.map(|source| open_all(&source, &excluded, &options)).transpose()?;
+            for file in opened.into_iter().chain(again.into_iter().flatten()) {
                 let (name, file) = file?;
                 if file.format() == Format::KamailioAcc {
-                    with_dialogs.push(self.files.len());
+                    with_dialogs.push(self.read.files.len());
                 }
                 let Some(open) = self.read_file(&name, file.with_dialogs(dialogs), sender)? else {
                     return Ok(());
@@ -182,7 +195,7 @@ impl Reader {
             }
         }
         for (number, item) in dialogs.refused() {
-            self.take(with_dialogs.get(number).copied().unwrap_or_default(), item, sender);
+            self.put(with_dialogs.get(number).copied().unwrap_or_default(), item, sender);
         }
         Ok(())
     }
@@ -192,90 +205,75 @@ impl Reader {
         &mut self,
         name: &str,
         mut file: CallFile,
-        sender: &mpsc::Sender<IngestCallsRequest>,
+        sender: &Sender,
     ) -> anyhow::Result<Option<Dialogs>> {
-        let number = self.files.len();
-        self.files.push(name.to_owned());
+        let number = self.read.files.len();
+        self.read.files.push(name.to_owned());
+        let (has_legs, pairs) = (file.format().has_legs(), file.format() == Format::KamailioAcc);
+        let mut has_records = pairs;
         while let Some(item) = file.next_item().with_context(|| name.to_owned())? {
-            if !self.take(number, item, sender) {
+            has_records = has_records || item != CallItem::Idle;
+            let listens = match has_legs {
+                true => self.leg(number, item, sender),
+                false => self.put(number, item, sender),
+            };
+            if !listens {
                 return Ok(None);
             }
+        }
+        if file.is_empty() {
+            self.read.empty.push(number);
+        } else if !has_records {
+            self.read.without_records.push(number);
         }
         Ok(Some(file.into_dialogs()))
     }
 
+    /// Takes what may be one leg of a call of two. Returns whether the core still listens.
+    fn leg(&mut self, file: usize, item: CallItem, sender: &Sender) -> bool {
+        match item {
+            CallItem::Call(call) => match self.legs.take(file, call) {
+                Some(call) => self.put(file, CallItem::Call(call), sender),
+                None => !sender.is_closed(),
+            },
+            item => self.put(file, item, sender),
+        }
+    }
+
     /// Returns whether the core still listens.
-    fn take(
-        &mut self,
-        file: usize,
-        item: CallItem,
-        sender: &mpsc::Sender<IngestCallsRequest>,
-    ) -> bool {
+    fn put(&mut self, file: usize, item: CallItem, sender: &Sender) -> bool {
         let place = |line: u64| {
             (u32::try_from(file).unwrap_or(u32::MAX), u32::try_from(line).unwrap_or(u32::MAX))
         };
+        let read = &mut self.read;
         match item {
             CallItem::Call(call) => {
-                self.sent.push(place(call.span.first));
+                read.sent.push(place(call.span.first));
+                let start = call.start_time;
+                read.from = Some(read.from.map_or(start, |from| from.min(start)));
+                read.till = Some(read.till.map_or(start, |till| till.max(start)));
+                read.needed_zone |= !call.zone_said;
                 self.chunk.push(record(*call));
             }
             CallItem::Refused { span, problem, .. } => {
-                self.bad_count += 1;
-                if self.bad.len() < MAX_BAD_LINES {
-                    self.bad.push((place(span.first), problem.to_string()));
+                read.bad_count += 1;
+                if read.bad.len() < MAX_BAD_LINES {
+                    read.bad.push((place(span.first), problem.to_string()));
                 }
             }
+            CallItem::BLeg { id, of, .. } => self.legs.leave_out(&id, &of),
             CallItem::Idle => return !sender.is_closed(),
         }
         self.chunk.len() < CHUNK || self.send(sender)
     }
 
-    fn send(&mut self, sender: &mpsc::Sender<IngestCallsRequest>) -> bool {
+    fn send(&mut self, sender: &Sender) -> bool {
         if std::io::stderr().is_terminal() {
-            let _ = write!(std::io::stderr(), "\r{} calls", self.sent.len());
+            let _ = write!(std::io::stderr(), "\r{} calls", self.read.sent.len());
         }
         let calls = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-        sender.blocking_send(IngestCallsRequest { calls }).is_ok()
-    }
-
-    /// Returns whether calls were rejected.
-    fn print(&self, report: &IngestCallsResponse) -> anyhow::Result<bool> {
-        let mut rejected = self.bad.clone();
-        for call in &report.rejected_calls {
-            let position = usize::try_from(call.position - 1)?;
-            let place = self.sent.get(position).copied().unwrap_or_default();
-            rejected.push((place, format!("{} (call {})", call.message, call.call_id)));
-        }
-        rejected.sort();
-        for ((file, line), problem) in &rejected {
-            match self.files.as_slice() {
-                [_] => say!("line {line}: {problem}")?,
-                files => say!("{} line {line}: {problem}", files[usize::try_from(*file)?])?,
-            }
-        }
-        let count = self.bad_count + usize::try_from(report.rejected)?;
-        if rejected.len() < count {
-            say!("… and {} more", count - rejected.len())?;
-        }
-        let merged = match report.merged {
-            0 => String::new(),
-            merged => format!(" {merged} further attempts of known calls,"),
-        };
-        say!(
-            "{} calls: {} stored, {} duplicates,{merged} {count} rejected; price {}, self-cost {}",
-            self.sent.len() + self.bad_count,
-            report.stored,
-            report.duplicates,
-            decimal(report.price.as_ref()),
-            decimal(report.self_cost.as_ref()),
-        )?;
-        for note in &report.notes {
-            say!("note: {note}")?;
-        }
-        if report.unrated > 0 {
-            unrated::advice(report.unrated)?;
-        }
-        Ok(count > 0)
+        let message = IngestCallsRequest { calls, dry_run: self.dry_run };
+        sender.blocking_send(message).is_ok()
     }
 }
 

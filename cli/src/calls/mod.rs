@@ -1,10 +1,12 @@
 //! Calls: importing the files that switches write, rating stored ones again, those that could not be
 //! billed, and making up traffic to try things with.
 
+mod files;
 pub(crate) mod flags;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod rerate;
+mod summary;
 mod unrated;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ pub(crate) mod contract;
 pub(crate) mod words;
 
 use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
 use tollbook_import::calls::Format;
 use tollbook_proto::v1::{
     CreateImportProfileRequest, DeleteImportProfileRequest, GetImportProfileRequest, ImportProfile,
@@ -85,7 +86,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
         }
         Command::Save(SaveCommand::Calls { name, flags }) => {
             // What does not go together is said before it is saved.
-            flags.options()?;
+            flags.options(TimeZone::UTC)?;
             save(&core, &name, Contents::Calls(flags.to_proto()?)).await
         }
         Command::Delete { name } => {

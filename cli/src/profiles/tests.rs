@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use clap::Parser;
+use jiff::tz::TimeZone;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use tollbook_import::{
     calls::{Column, Format},
@@ -113,12 +114,14 @@ fn words_of_calls() -> impl Strategy<Value = Vec<String>> {
         flag("--encoding", one_of(&["windows-1251", "UTF-16LE"])),
         switch("--take-unfinished-line"),
         switch("--take-b-legs"),
+        switch("--take-lone-legs"),
     ];
     let parties = vec![
         flag("--originator", text()),
         flag("--originator-from", by),
         flag("--terminator", text()),
         flag("--terminator-from", one_of(&["account,point", "peer"])),
+        flag("--map-account", one_of(&["PBX 1=alice", "1001=bob=2"])),
         flags("--tech-prefix", "[0-9#*-]{1,6}"),
         flags("--international-prefix", "[0-9+]{1,4}"),
         flag("--national-prefix", one_of(&["0", "8"])),
@@ -173,8 +176,8 @@ fn flags_count_before_a_profile() {
 #[test]
 fn a_national_prefix_needs_what_takes_its_place() {
     let flags = calls_of(&split("--national-prefix 0"));
-    assert!(flags.options().unwrap_err().to_string().contains("--country-code"));
-    flags.over(calls_of(&split("--country-code 370"))).options().unwrap();
+    assert!(flags.options(TimeZone::UTC).unwrap_err().to_string().contains("--country-code"));
+    flags.over(calls_of(&split("--country-code 370"))).options(TimeZone::UTC).unwrap();
 }
 
 /// The names of an enum of the contract, but that of nothing.

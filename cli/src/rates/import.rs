@@ -269,6 +269,9 @@ impl Reader {
                 return Ok(None);
             }
         }
+        if self.read + self.chunk.lines.len() + self.chunk.refused.len() == 0 {
+            bail!("no line with a rate is in {}", self.files.join(", "));
+        }
         let file = digest.finish(names_of(sources));
         Ok(self.send().then_some(file))
     }

@@ -194,8 +194,13 @@ impl<'a> Intake<'a> {
     }
 }
 
-/// What would become of a delivery now; nothing is changed.
-pub(crate) async fn foresee(context: &Context, delivery: &Delivery) -> Result<Taken> {
+/// What would become of a delivery now, after the calls that `coming` says what they are of its ids;
+/// nothing is changed.
+pub(crate) async fn foresee(
+    context: &Context,
+    delivery: &Delivery,
+    coming: impl Fn(&str) -> Option<Call>,
+) -> Result<Taken> {
     let ids: Vec<&str> = delivery.call_ids().collect();
     let users: BTreeSet<UserId> = delivery.parties().map(|(user, _)| user).collect();
     let snapshot = context.catalog.load_full();
@@ -209,7 +214,8 @@ pub(crate) async fn foresee(context: &Context, delivery: &Delivery) -> Result<Ta
     let mut active = ActiveCalls::new(live::store::read_calls(&active)?);
     let accounts = ledger::store::read_accounts(&accounts)?;
     let again = delivery.brought_again().map(|id| (id, CallRejection::Unspecified)).collect();
-    let known = store::read_known(&known)?;
+    let mut known = store::read_known(&known)?;
+    known.extend(ids.iter().filter_map(|id| Some(((*id).to_owned(), coming(id)?))));
     let points = &snapshot.points;
     let mut intake = Intake::of(&[delivery], known, &mut active, points, &accounts, &again);
     Ok(intake.taken.pop().unwrap_or_default())

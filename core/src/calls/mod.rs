@@ -1,6 +1,7 @@
 //! Calls that have ended: stored, charged and counted once, in one transaction
 //! (`docs/rules/calls.md#one-call-once`, `docs/rules/calls.md#what-a-record-says`).
 
+mod dry_run;
 pub(crate) mod hangup;
 pub(crate) mod ingest;
 pub(crate) mod intake;

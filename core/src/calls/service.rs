@@ -1,6 +1,11 @@
 //! `CallsService`.
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::{self, Either};
 use tokio::sync::mpsc;
@@ -8,7 +13,9 @@ use tollbook_proto::v1::{self as pb, RejectedCall, calls_service_server::CallsSe
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Disposition, Listed, hangup,
+    Disposition, Listed,
+    dry_run::DryRun,
+    hangup,
     ingest::{self, Delivery, Numbered, Rated},
     intake::Taken,
     rerate,
@@ -45,6 +52,8 @@ pub(crate) struct Service(pub(crate) Arc<Context>);
 struct Ingestion<'a> {
     context: &'a Context,
     caller: Principal,
+    /// Whether nothing is to be changed.
+    dry_run: bool,
 }
 
 /// What a stream has done so far.
@@ -55,6 +64,8 @@ struct Summary {
     self_cost: Total,
     /// Each once, however many batches say it.
     notes: BTreeSet<String>,
+    /// How many were rejected, by the reasons of the contract.
+    rejections: BTreeMap<i32, i64>,
 }
 
 impl Summary {
@@ -66,9 +77,12 @@ impl Summary {
         for call in taken.stored.into_iter().chain(taken.replaced.into_iter().map(|(_, new)| new)) {
             self.price += call.price.amount.into();
             self.self_cost += call.self_cost.amount.into();
+            let has_nobody = call.is_charged() && call.terminator.is_none();
+            self.response.without_terminator += i64::from(has_nobody);
         }
         for Numbered { position, call: (call_id, rejection) } in taken.rejected {
             self.response.rejected += 1;
+            *self.rejections.entry(rejection.to_proto().into()).or_default() += 1;
             if self.response.rejected_calls.len() < MAX_REJECTED {
                 self.response.rejected_calls.push(RejectedCall {
                     position,
@@ -81,7 +95,9 @@ impl Summary {
     }
 
     fn into_response(self) -> Result<pb::IngestCallsResponse> {
+        let count = |(reason, calls)| pb::RejectionCount { reason, calls };
         Ok(pb::IngestCallsResponse {
+            rejections: self.rejections.into_iter().map(count).collect(),
             price: Some(money::to_proto(self.price.value()?)),
             self_cost: Some(money::to_proto(self.self_cost.value()?)),
             notes: self.notes.into_iter().take(MAX_NOTES).collect(),
@@ -95,10 +111,11 @@ impl Ingestion<'_> {
     /// them holds one batch, so that a sender is never read far ahead of the database.
     async fn run(
         &self,
+        first: Option<pb::IngestCallsRequest>,
         calls: Streaming<pb::IngestCallsRequest>,
     ) -> Result<pb::IngestCallsResponse, Status> {
         let (sender, batches) = mpsc::channel(1);
-        let read = self.read(calls, sender);
+        let read = self.read(first, calls, sender);
         let store = pin!(self.store(batches));
         let (received, summary) = match future::select(pin!(read), store).await {
             // The sender may have left: what was read is stored to its end all the same, so that
@@ -112,7 +129,7 @@ impl Ingestion<'_> {
         };
         let mut response = summary.into_response()?;
         response.received = received;
-        if response.rejected > 0 {
+        if response.rejected > 0 && !self.dry_run {
             tracing::warn!(rejected = response.rejected, received, "calls were rejected");
         }
         Ok(response)
@@ -121,6 +138,7 @@ impl Ingestion<'_> {
     /// Returns how many calls came.
     async fn read(
         &self,
+        mut first: Option<pb::IngestCallsRequest>,
         mut calls: Streaming<pb::IngestCallsRequest>,
         sender: mpsc::Sender<Rated>,
     ) -> Result<i64, Status> {
@@ -128,13 +146,16 @@ impl Ingestion<'_> {
         let mut received = 0;
         loop {
             let waiting = !batch.is_empty();
-            let message = match tokio::time::timeout(WAIT, calls.message()).await {
-                Ok(message) => message?,
-                Err(_) if waiting => {
-                    self.send(std::mem::take(&mut batch), &sender).await?;
-                    continue;
-                }
-                Err(_) => calls.message().await?,
+            let message = match first.take() {
+                Some(first) => Some(first),
+                None => match tokio::time::timeout(WAIT, calls.message()).await {
+                    Ok(message) => message?,
+                    Err(_) if waiting => {
+                        self.send(std::mem::take(&mut batch), &sender).await?;
+                        continue;
+                    }
+                    Err(_) => calls.message().await?,
+                },
             };
             let Some(message) = message else { break };
             for call in message.calls {
@@ -162,10 +183,14 @@ impl Ingestion<'_> {
 
     async fn store(&self, mut batches: mpsc::Receiver<Rated>) -> Result<Summary, Status> {
         let mut summary = Summary::default();
+        let mut dry_run = self.dry_run.then(DryRun::begin).transpose()?;
         while let Some(mut rated) = batches.recv().await {
             summary.notes.extend(std::mem::take(&mut rated.notes));
             let delivery = Delivery::new(self.caller.origin().clone(), rated);
-            summary.add(self.context.writer.take(delivery).await?);
+            summary.add(match &mut dry_run {
+                Some(dry_run) => dry_run.take(self.context, &delivery).await?,
+                None => self.context.writer.take(delivery).await?,
+            });
         }
         Ok(summary)
     }
@@ -306,8 +331,12 @@ impl CallsService for Service {
         &self,
         request: Request<Streaming<pb::IngestCallsRequest>>,
     ) -> Result<Response<pb::IngestCallsResponse>, Status> {
-        let ingestion = Ingestion { context: &self.0, caller: principal(&request)? };
-        Ok(Response::new(Box::pin(ingestion.run(request.into_inner())).await?))
+        let caller = principal(&request)?;
+        let mut calls = request.into_inner();
+        let first = calls.message().await?;
+        let dry_run = first.as_ref().is_some_and(|first| first.dry_run);
+        let ingestion = Ingestion { context: &self.0, caller, dry_run };
+        Ok(Response::new(Box::pin(ingestion.run(first, calls)).await?))
     }
 
     async fn list_calls(

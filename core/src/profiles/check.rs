@@ -120,9 +120,25 @@ fn calls(profile: &pb::CallFileProfile) -> Result<()> {
     sources("calls.originator_from", &profile.originator_from)?;
     check_text("calls.terminator", &profile.terminator)?;
     sources("calls.terminator_from", &profile.terminator_from)?;
+    accounts(&profile.accounts)?;
     texts("calls.tech_prefixes", &profile.tech_prefixes, LONGEST_PREFIX)?;
     texts("calls.international_prefixes", &profile.international_prefixes, LONGEST_PREFIX)?;
     national(profile)
+}
+
+/// Names of files, each once, and who is meant by each.
+fn accounts(accounts: &[pb::CallAccount]) -> Result<()> {
+    at_most("calls.accounts", accounts)?;
+    let mut seen = HashSet::new();
+    for pb::CallAccount { name, user } in accounts {
+        for text in [name, user] {
+            required_text("calls.accounts", text)?;
+        }
+        if !seen.insert(name.to_lowercase()) {
+            return Err(Error::invalid("calls.accounts", "have one name twice"));
+        }
+    }
+    Ok(())
 }
 
 fn template(template: &str, format: CallFileFormat) -> Result<()> {
@@ -395,7 +411,7 @@ mod tests {
             ..Default::default()
         };
         contents(&Contents::Calls(good.clone())).unwrap();
-        let cases: [(Change, &str); 11] = [
+        let cases: [(Change, &str); 12] = [
             (|p| p.format = 99, "calls.format is unknown"),
             (|p| p.format = CallFileFormat::FreeswitchCustom.into(), "calls.template is required"),
             (
@@ -409,6 +425,16 @@ mod tests {
             (|p| p.ignored_columns.push(String::new()), "calls.ignored_columns must not be empty"),
             (|p| p.date_format = "%Q!".to_owned(), "calls.date_format is no form of times"),
             (|p| p.duration_unit = 9, "calls.duration_unit is unknown"),
+            (
+                |p| {
+                    let account = |name: &str| pb::CallAccount {
+                        name: name.to_owned(),
+                        user: "a".to_owned(),
+                    };
+                    p.accounts = vec![account("PBX1"), account("pbx1")];
+                },
+                "calls.accounts have one name twice",
+            ),
             (|p| p.originator_from = vec![1, 1], "calls.originator_from names one twice"),
             (|p| p.tech_prefixes[0] = "9".repeat(33), "calls.tech_prefixes are too long"),
             (|p| p.country_code = "+370".to_owned(), "calls.country_code is not of digits"),

@@ -92,7 +92,7 @@ pub(super) async fn rate(
         let rated = ingest::rate(context, caller.scope(), batch.collect()).await?;
         let delivery = Delivery::new(caller.origin().clone(), rated);
         let taken = match dry_run {
-            true => intake::foresee(context, &delivery).await?,
+            true => intake::foresee(context, &delivery, |_| None).await?,
             false => context.writer.take(delivery).await?,
         };
         done.add(examined, &taken);

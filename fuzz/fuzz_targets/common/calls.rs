@@ -26,7 +26,7 @@ pub fn read(bytes: &[u8], formats: &[Format]) {
         while let Ok(Some(item)) = file.next_item() {
             let (span, more) = match &item {
                 CallItem::Call(call) => (call.span, call.bye_line),
-                CallItem::Refused { span, .. } => (*span, None),
+                CallItem::Refused { span, .. } | CallItem::BLeg { span, .. } => (*span, None),
                 CallItem::Idle => continue,
             };
             seen.extend((span.first..=span.last).chain(more));

@@ -83,6 +83,14 @@ columns! {
     OriginatingLeg = "originating_leg",
     /// The kind of record, in Cisco's files: 1 is a call.
     RecordType = "record_type",
+    /// The leg that was made for this one, in FreeSWITCH's records of A legs.
+    BLeg = "b_leg",
+    /// The leg that this one was bridged to, whichever of them was first (FreeSWITCH).
+    Bond = "bond",
+    /// Whether the leg came in or went out (FreeSWITCH).
+    Direction = "direction",
+    /// The last application of the dialplan that the leg ran (FreeSWITCH): B legs run none.
+    LastApp = "last_app",
 }
 
 impl From<Column> for &str {

@@ -50,6 +50,15 @@ pub enum CallItem {
         /// The record as it is written, at most 4096 bytes of it.
         text: String,
     },
+    /// The B leg of a call, which is left out: its A leg is what is billed.
+    BLeg {
+        /// The lines that it was read from.
+        span: Span,
+        /// The id of the leg.
+        id: String,
+        /// That of the A leg, or what else the record says of it.
+        of: String,
+    },
     /// Nothing yet: many lines were read that hold no record of their own.
     Idle,
 }
@@ -62,6 +71,7 @@ impl CallItem {
     pub(crate) fn of(result: Result<Call, Problem>, span: Span, text: &str) -> Self {
         match result {
             Ok(call) => Self::Call(Box::new(call)),
+            Err(Problem::BLeg { id, of }) => Self::BLeg { span, id, of },
             Err(problem) => Self::refused(span, problem, text),
         }
     }
@@ -73,6 +83,7 @@ pub struct CallFile {
     options: CallOptions,
     header_line: Option<u64>,
     ignored: Vec<String>,
+    is_empty: bool,
     body: Body,
     /// Items that are due before the next record.
     due: VecDeque<CallItem>,
@@ -135,7 +146,8 @@ impl CallFile {
         let first: Vec<&Line> = near.iter().collect();
         if first.is_empty() {
             // An empty file has no calls, whoever wrote it.
-            return Ok(Self::new(Format::Columns, options, Body::Json(json::Records::new(lines))));
+            let body = Body::Json(json::Records::new(lines));
+            return Ok(Self { is_empty: true, ..Self::new(Format::Columns, options, body) });
         }
         let mut detected = detect(&first, options);
         if first.iter().any(|line| is_broken(&line.text)) && options.format.is_none() {
@@ -190,6 +202,7 @@ impl CallFile {
             options: options.clone(),
             header_line: None,
             ignored: Vec::new(),
+            is_empty: false,
             body,
             due: VecDeque::new(),
             passing: Dialogs::default(),
@@ -289,6 +302,12 @@ impl CallFile {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Whether nothing is in the file, or empty lines.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// The line of the header, if the file has one.

@@ -30,6 +30,7 @@ mod file;
 mod ids;
 mod json;
 mod layout;
+mod legs;
 mod names;
 mod number;
 mod options;
@@ -48,6 +49,7 @@ pub use self::{
     columns::Column,
     file::{CallFile, CallItem, SheetRows},
     ids::{CallIds, LONGEST_KEY},
+    legs::{LeftOut, Legs},
     number::{National, Numbers},
     options::{At, By, CallOptions, Format, Unit, UnknownName, Whose},
     problem::{OpenError, Problem, Unused},
@@ -62,6 +64,10 @@ pub struct Call {
     pub bye_line: Option<u64>,
     /// Whether the switch writes a record for each attempt under one id.
     pub attempts: bool,
+    /// Which leg of the call the record is of.
+    pub leg: Leg,
+    /// Whether its times say in which zone they are; else they are of that of the options.
+    pub zone_said: bool,
     /// What identifies it; [`CallIds::key`] is the id of the call, and is there.
     pub ids: CallIds,
     /// When it began.
@@ -87,6 +93,21 @@ pub struct Call {
     pub originator: Party,
     /// Who terminated it.
     pub terminator: Party,
+}
+
+/// Which leg of a call a record is of. Records of B legs are no calls ([`CallItem::BLeg`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Leg {
+    /// Nothing says that it might be a B leg.
+    #[default]
+    Unsaid,
+    /// An A leg, with the id of its B leg.
+    A(String),
+    /// It names no B leg, as B legs do not: what other records name shows which it is, see [`Legs`].
+    Lone {
+        /// Whether something else says that it is no B leg, unless it is named as one.
+        is_a: bool,
+    },
 }
 
 /// One side of a call: who it is by the options, and all that the file says of it.

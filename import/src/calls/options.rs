@@ -85,6 +85,12 @@ impl Format {
         Self::NAMES.iter().find(|(format, _)| *format == self).map_or("", |(_, name)| name)
     }
 
+    /// Whether each leg of a call may have a record of its own.
+    #[must_use]
+    pub fn has_legs(self) -> bool {
+        self.name().starts_with("freeswitch")
+    }
+
     /// Where its layout comes from.
     #[must_use]
     pub fn source(self) -> &'static str {
@@ -239,6 +245,7 @@ pub enum Unit {
 
 /// How a file of calls is read.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct CallOptions {
     /// Who wrote it; `None`: it is detected.
     pub format: Option<Format>,
@@ -283,11 +290,25 @@ pub struct CallOptions {
     pub take_unfinished_line: bool,
     /// Whether records of outgoing legs (FreeSWITCH's `legs = ab`) are calls of their own.
     pub take_b_legs: bool,
+    /// Whether answered records of FreeSWITCH that name no B leg, where others of the format would,
+    /// are calls ([`super::Legs`]); else they may be B legs whose A leg is in another file.
+    pub take_lone_legs: bool,
+    /// Who is meant by the names in the file: login names by account codes or peers, which are in
+    /// small letters here and in any case in the file.
+    pub accounts: BTreeMap<String, String>,
     /// The encoding of text that is not UTF-8; `None`: Windows-1252.
     pub encoding: Option<&'static encoding_rs::Encoding>,
 }
 
 impl CallOptions {
+    /// The login name that an account code or peer of the file stands for.
+    pub(crate) fn user_of<'a>(&'a self, name: &'a str) -> &'a str {
+        if self.accounts.is_empty() {
+            return name;
+        }
+        self.accounts.get(&name.to_lowercase()).map_or(name, String::as_str)
+    }
+
     /// How the numbers of a customer's calls are made.
     pub(crate) fn numbers_for(&self, originator: &Party) -> &Numbers {
         let Party { name, peer, point, .. } = originator;
@@ -321,6 +342,8 @@ impl Default for CallOptions {
             terminator: Whose::default(),
             take_unfinished_line: false,
             take_b_legs: false,
+            take_lone_legs: false,
+            accounts: BTreeMap::new(),
             encoding: None,
         }
     }

@@ -10,7 +10,10 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// Asterisk was told to write no ids.
-    #[error("no unique id: set loguniqueid = yes in cdr.conf")]
+    #[error(
+        "no uniqueid, without which a call cannot be told from a second copy of it: set `loguniqueid = yes` \
+         in Asterisk's cdr.conf, and reload it"
+    )]
     NoUniqueId,
     /// No id.
     #[error("no call id")]
@@ -23,9 +26,9 @@ pub enum Problem {
     NoStartTime,
     /// A time that is not understood.
     #[error("{column} {text:?} is no time{hint}", hint = if *ambiguous {
-        ": say which is the day and which the month (a date format)"
+        ": --date-format says which is the day and which the month"
     } else {
-        ""
+        " (--date-format says in which form times are)"
     })]
     Time {
         /// Which time.
@@ -36,7 +39,7 @@ pub enum Problem {
         ambiguous: bool,
     },
     /// A time that clocks skipped: the zone is not the file's.
-    #[error("{column} {text:?} is not on the clock of {zone}: is that the file's time zone?")]
+    #[error("{column} {text:?} is not on the clock of {zone}: --time-zone says the file's zone")]
     NoSuchTime {
         /// Which time.
         column: &'static str,
@@ -90,7 +93,7 @@ pub enum Problem {
         why: &'static str,
     },
     /// Nobody is named who pays.
-    #[error("no account code: who pays for the call?")]
+    #[error("no account code: --originator, or --originator-from, says who pays for such calls")]
     NoOriginator,
     /// A connection point that is no id.
     #[error("{column} {text:?} is no id")]
@@ -100,9 +103,20 @@ pub enum Problem {
         /// What is written, cut.
         text: String,
     },
-    /// The leg of a call that goes out.
-    #[error("the outgoing leg of the call {0:?}, which has a record of its own")]
-    OutgoingLeg(String),
+    /// The leg of a call that goes out. A reader makes an item of its own of it.
+    #[error("the B leg of the call {of:?}, whose A leg has a record of its own")]
+    BLeg {
+        /// The id of the leg.
+        id: String,
+        /// That of the A leg, or what else the record says of it.
+        of: String,
+    },
+    /// An answered record that may be a B leg or not.
+    #[error(
+        "answered, and it names no B leg: it may be the B leg of a call in another file, and be billed \
+         there; import the files together, or say --take-lone-legs if it is a call of its own"
+    )]
+    LoneLeg,
     /// A record of another kind than a call.
     #[error("a record of type {0:?}, which is no call")]
     RecordType(String),
@@ -132,7 +146,10 @@ pub enum Problem {
     #[error("{0}: a name in it may hold quotes and commas, which FreeSWITCH does not escape")]
     Unescaped(&'static str),
     /// The last line has no end: it may be half a record.
-    #[error("the last line has no end: it comes whole with the next import")]
+    #[error(
+        "the last line has no end: it comes whole with the next import, or is taken as it is with \
+         --take-unfinished-line"
+    )]
     Unfinished,
     /// A line that is too long.
     #[error("a line of more than {0} bytes")]
@@ -208,15 +225,28 @@ impl std::fmt::Display for Unused {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unknown { position, name } => {
-                write!(formatter, "column {position} {:?} is not known", shown(name))
+                // Without a header it has no name, but a number.
+                let at = if name.is_empty() { position.to_string() } else { shown(name) };
+                write!(
+                    formatter,
+                    "column {position} {:?} is not known (--column says what it is, or --ignore-column \
+                     {at:?} that it may stay unused)",
+                    shown(name),
+                )
             }
             Self::Twice { meaning, columns } => {
-                write!(formatter, "{meaning} is in more than one column: {}", columns.join(", "))
+                write!(
+                    formatter,
+                    "{meaning} is in more than one column, --column {meaning}=… says in which: {}",
+                    columns.join(", ")
+                )
             }
             Self::NotThere { meaning, column } => {
-                write!(formatter, "there is no column {column:?} for {meaning}")
+                write!(formatter, "there is no column {column:?} for {meaning} (--column)")
             }
-            Self::Missing { meaning } => write!(formatter, "no column says {meaning}"),
+            Self::Missing { meaning } => {
+                write!(formatter, "no column says {meaning} (--column {meaning}=… names it)")
+            }
         }
     }
 }
@@ -228,16 +258,16 @@ pub enum OpenError {
     #[error("it cannot be read")]
     Read(#[from] std::io::Error),
     /// Nobody knows who wrote it.
-    #[error("who wrote this file? Say so: {list}", list = names())]
+    #[error("who wrote this file? --format says so ({list}), or --column which column is what", list = names())]
     UnknownFormat,
     /// Its first lines may have been written by more than one.
-    #[error("who wrote this file? It may be {list}: say which", list = join(.0))]
+    #[error("who wrote this file? It may be {list}: --format says which", list = join(.0))]
     AmbiguousFormat(Vec<Format>),
     /// Columns that are not understood.
     #[error("columns that are not understood: {list}", list = list(.0))]
     Columns(Vec<Unused>),
     /// A template that is none of `mod_cdr_csv`.
-    #[error("the template {0}")]
+    #[error("the template (--template) {0}")]
     Template(String),
 }
 

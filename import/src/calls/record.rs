@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 
 use super::{
-    By, Call, CallIds, CallOptions, Column, Disposition, Format, LONGEST_KEY, Party, Problem, Span,
-    Unit, Whose, cause, channel,
+    By, Call, CallIds, CallOptions, Column, Disposition, Format, LONGEST_KEY, Leg, Party, Problem,
+    Span, Unit, Whose, cause, channel,
     channel::Side,
     number::shown,
     time::{Moments, Times, Written, distance},
@@ -13,23 +13,33 @@ use super::{
 
 /// What a record says, by the meaning of its columns.
 #[derive(Clone, Debug)]
-pub(crate) struct Values<'a>([&'a str; Column::ALL.len()]);
+pub(crate) struct Values<'a> {
+    cells: [&'a str; Column::ALL.len()],
+    /// Which columns there are, whatever is in them.
+    there: [bool; Column::ALL.len()],
+}
 
 impl<'a> Values<'a> {
     pub(crate) fn new() -> Self {
-        Self([""; Column::ALL.len()])
+        Self { cells: [""; Column::ALL.len()], there: [false; Column::ALL.len()] }
     }
 
     /// What is there first stays: columns are set in the order of their precedence.
     pub(crate) fn set(&mut self, column: Column, text: &'a str) {
-        let cell = &mut self.0[column as usize];
+        self.there[column as usize] = true;
+        let cell = &mut self.cells[column as usize];
         if cell.is_empty() && !is_null(text) {
             *cell = text;
         }
     }
 
     pub(crate) fn get(&self, column: Column) -> &'a str {
-        self.0[column as usize]
+        self.cells[column as usize]
+    }
+
+    /// Whether there is such a column.
+    fn has(&self, column: Column) -> bool {
+        self.there[column as usize]
     }
 }
 
@@ -54,10 +64,7 @@ impl Reading<'_> {
         if !matches!(values.get(Column::RecordType), "" | "1") {
             return Err(Problem::RecordType(shown(values.get(Column::RecordType))));
         }
-        let leg = values.get(Column::OriginatingLeg);
-        if !leg.is_empty() && !options.take_b_legs {
-            return Err(Problem::OutgoingLeg(shown(leg)));
-        }
+        let leg = if options.take_b_legs { Leg::Unsaid } else { self.leg(values)? };
         let ids = self.ids(values)?;
         let (hangup_cause, cause_said) = cause_of(values)?;
         let durations = Durations::read(values, options)?;
@@ -77,14 +84,16 @@ impl Reading<'_> {
             Some(milliseconds_between(times.start, end))
         });
         let answered = disposition == Some(Disposition::Answered);
-        let originator = originator(values, &options.originator)?;
+        let originator = originator(values, options)?;
         let numbers = options.numbers_for(&originator);
         let called = values.get(Column::Destination);
         Ok(Call {
             span,
             bye_line: None,
             attempts: self.has_attempts(),
+            leg,
             ids,
+            zone_said: times.zone_said,
             start_time: times.start,
             // Of calls that were not answered switches write times that mean nothing.
             answer_time: times.answer.filter(|_| answered),
@@ -101,8 +110,39 @@ impl Reading<'_> {
                 numbers.destination_at_point(called)?
             },
             originator,
-            terminator: terminator(values, &options.terminator)?,
+            terminator: terminator(values, options)?,
         })
+    }
+
+    /// Which leg of a call it is, as far as FreeSWITCH says so. A B leg is no call.
+    fn leg(self, values: &Values<'_>) -> Result<Leg, Problem> {
+        let get = |column| values.get(column).trim();
+        let b_leg_of = |other: &str| {
+            let own = format!("{}{}", self.options.id_prefix, get(Column::CallId));
+            let of = format!("{}{other}", self.options.id_prefix);
+            Err(Problem::BLeg { id: own, of })
+        };
+        let (of, b_leg, bond) = (get(Column::OriginatingLeg), get(Column::BLeg), get(Column::Bond));
+        if !of.is_empty() {
+            return b_leg_of(of);
+        }
+        if !b_leg.is_empty() {
+            return Ok(Leg::A(format!("{}{b_leg}", self.options.id_prefix)));
+        }
+        // There B legs say whose they are.
+        if matches!(self.format, Format::FreeswitchJson | Format::FreeswitchXml) {
+            return Ok(Leg::Unsaid);
+        }
+        let ran = values.has(Column::LastApp).then(|| !get(Column::LastApp).is_empty());
+        match get(Column::Direction).to_lowercase().as_str() {
+            "inbound" => Ok(Leg::Unsaid),
+            "outbound" if !bond.is_empty() => b_leg_of(bond),
+            _ if values.has(Column::BLeg) => Ok(Leg::Lone { is_a: ran == Some(true) }),
+            _ if ran == Some(false) && !get(Column::DstChannel).is_empty() => {
+                b_leg_of(get(Column::DstChannel))
+            }
+            _ => Ok(Leg::Unsaid),
+        }
     }
 
     fn is_asterisk(self) -> bool {
@@ -149,6 +189,10 @@ impl Reading<'_> {
             (None, None, Some(end)) => (Column::EndTime, end),
             (None, None, None) => return Err(Problem::NoStartTime),
         };
+        let zone_said = [Some(start), answer, end]
+            .into_iter()
+            .flatten()
+            .all(|written| matches!(written, Written::Moment(_)));
         let moments = |written: Option<Written>| written.map(|written| times.moments(written));
         let starts = times.moments(start);
         if starts.first().is_none() {
@@ -169,6 +213,7 @@ impl Reading<'_> {
                 after.or_else(|| answer.nearest(start))
             }),
             end,
+            zone_said,
         })
     }
 
@@ -314,6 +359,8 @@ struct CallTimes {
     start: Timestamp,
     answer: Option<Timestamp>,
     end: Option<Timestamp>,
+    /// Whether all of them say in which zone they are.
+    zone_said: bool,
 }
 
 impl CallTimes {
@@ -411,7 +458,8 @@ fn billsec(
     }
 }
 
-fn originator(values: &Values<'_>, whose: &Whose) -> Result<Party, Problem> {
+fn originator(values: &Values<'_>, options: &CallOptions) -> Result<Party, Problem> {
+    let whose = &options.originator;
     let party = Party {
         account: values.get(Column::Originator).trim().to_owned(),
         peer: channel::peer(values.get(Column::Channel), Side::Caller).to_owned(),
@@ -420,7 +468,7 @@ fn originator(values: &Values<'_>, whose: &Whose) -> Result<Party, Problem> {
         point_id: point_id(Column::OriginationPointId, values)?,
         name: String::new(),
     };
-    let party = named(party, whose);
+    let party = named(party, whose, options);
     let by_point =
         party.point_id.is_some() || (whose.by.contains(&By::Point) && !party.point.is_empty());
     if party.name.is_empty() && !by_point {
@@ -429,7 +477,7 @@ fn originator(values: &Values<'_>, whose: &Whose) -> Result<Party, Problem> {
     Ok(party)
 }
 
-fn terminator(values: &Values<'_>, whose: &Whose) -> Result<Party, Problem> {
+fn terminator(values: &Values<'_>, options: &CallOptions) -> Result<Party, Problem> {
     let party = Party {
         account: values.get(Column::Terminator).trim().to_owned(),
         peer: channel::peer(values.get(Column::DstChannel), Side::Called).to_owned(),
@@ -438,11 +486,11 @@ fn terminator(values: &Values<'_>, whose: &Whose) -> Result<Party, Problem> {
         point_id: point_id(Column::TerminationPointId, values)?,
         name: String::new(),
     };
-    Ok(named(party, whose))
+    Ok(named(party, &options.terminator, options))
 }
 
 /// With the first name that is said, in the order of the options.
-fn named(mut party: Party, whose: &Whose) -> Party {
+fn named(mut party: Party, whose: &Whose, options: &CallOptions) -> Party {
     for by in &whose.by {
         let name = match by {
             By::Account => &party.account,
@@ -451,7 +499,7 @@ fn named(mut party: Party, whose: &Whose) -> Party {
             By::Point => continue,
         };
         if !name.is_empty() {
-            party.name = name.clone();
+            party.name = options.user_of(name).to_owned();
             return party;
         }
     }

@@ -40,6 +40,7 @@ const CLOSED: &[&str] = &[
     "hangup_cause",
     "uuid",
     "bleg_uuid",
+    "aleg_uuid",
     "accountcode",
     "read_codec",
     "write_codec",

@@ -470,7 +470,7 @@ fn refused(name: &str) -> Option<&'static str> {
         );
     }
     if has(&["rate", "price", "cost"]) && name.split(' ').count() <= 5 {
-        return Some("another price: ignore it by its name if rates do not depend on it");
+        return Some("another price: --ignore-column leaves it out if rates do not depend on it");
     }
     None
 }

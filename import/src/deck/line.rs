@@ -106,7 +106,7 @@ impl Reader {
                 values::moment(text, order)
                     .and_then(|moment| moment.resolve(&zone))
                     .map(|resolved| resolved.timestamp)
-                    .map_err(|error| Error::Profile(error.to_string()))
+                    .map_err(|error| Error::Profile(format!("--effective-from: {error}")))
             })
             .transpose()?;
         if at.effective_from.is_none() && effective_from.is_none() {
@@ -480,7 +480,7 @@ fn factor(text: &str) -> Result<Decimal, Error> {
     let factor: Option<Decimal> = text.trim().parse().ok();
     factor
         .filter(|factor| *factor > Decimal::ZERO)
-        .ok_or_else(|| Error::Profile(format!("the factor {text:?} is no positive number")))
+        .ok_or_else(|| Error::Profile(format!("--factor {text:?} is no positive number")))
 }
 
 /// Commas separate decimals if some rates cannot be read otherwise, and none contradicts.
@@ -525,7 +525,10 @@ fn check_columns(
                 }
             } else if matches!(unit, "cent" | "cents" | "ct" | "cts" | "pence" | "p") {
                 if !has_factor {
-                    refuse(position, "say the factor that makes it the tariff's unit".to_owned());
+                    refuse(
+                        position,
+                        "--factor makes it the tariff's unit (0.01 for cents)".to_owned(),
+                    );
                 }
             } else if is_date_format(unit) || matches!(unit, "utc" | "gmt") {
                 if !matches!(field, "effective_from" | "effective_until") {
@@ -566,7 +569,8 @@ fn dates_above(columns: &Columns, order: Option<DateOrder>) -> Result<(), Error>
         if speaks && text.split([' ', '\t', ',', ';', '|', '"']).any(is_date) {
             let text = shortened(text);
             return Err(Error::Profile(format!(
-                "line {line} says {text:?}: give effective_from, or leave the line out"
+                "line {line} says {text:?}: --effective-from says from when rates are valid, or --skip-lines \
+                 leaves the line out"
             )));
         }
     }
@@ -585,8 +589,8 @@ fn currency_above(columns: &Columns, tariff: Option<&str>) -> Result<(), Error> 
         };
         if let Some(word) = words.find(other) {
             return Err(Error::Profile(format!(
-                "line {line} speaks of {word}, where the tariff is in {tariff}: leave the line \
-                 out if the rates are in {tariff} all the same"
+                "line {line} speaks of {word}, where the tariff is in {tariff}: --skip-lines \
+                 leaves the line out if the rates are in {tariff} all the same"
             )));
         }
     }

@@ -170,7 +170,7 @@ pub enum Problem {
     #[error("no prefix")]
     NoPrefix,
     /// A prefix, but no rate, and nothing that says why.
-    #[error("no rate ({0:?}): say whether that blocks the prefix")]
+    #[error("no rate ({0:?}): --block-not-offered says that it blocks the prefix")]
     NoRate(String),
     /// A word in the status column that is not known.
     #[error("status {0:?} is not known")]

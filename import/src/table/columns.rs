@@ -144,7 +144,9 @@ pub struct Selection {
 #[non_exhaustive]
 pub enum ColumnProblem {
     /// Nobody knows what it is.
-    #[error("column {position} {name:?} is not known: say what it is, or ignore it")]
+    #[error(
+        "column {position} {name:?} is not known: --column says what it is, --ignore-column that it may stay unused"
+    )]
     Unknown {
         /// From 1.
         position: usize,
@@ -152,7 +154,10 @@ pub enum ColumnProblem {
         name: String,
     },
     /// It has values and no name.
-    #[error("column {position} has no name, but values ({sample:?}): say what it is, or ignore it")]
+    #[error(
+        "column {position} has no name, but values ({sample:?}): --column says what it is, \
+         --ignore-column {position} that it may stay unused"
+    )]
     Unnamed {
         /// From 1.
         position: usize,
@@ -160,7 +165,7 @@ pub enum ColumnProblem {
         sample: String,
     },
     /// Two columns are one field.
-    #[error("columns {} are both {field}: ignore one of them", listed(.positions))]
+    #[error("columns {} are both {field}: --ignore-column leaves one of them out", listed(.positions))]
     Twice {
         /// The field.
         field: &'static str,
@@ -168,7 +173,7 @@ pub enum ColumnProblem {
         positions: Vec<usize>,
     },
     /// A field that must be there is not.
-    #[error("no column is {}", .fields.join(" or "))]
+    #[error("no column is {}: --column {}=… names it", .fields.join(" or "), .fields.first().unwrap_or(&""))]
     Missing {
         /// The field, or those of which one is enough.
         fields: Vec<&'static str>,
@@ -184,7 +189,7 @@ pub enum ColumnProblem {
         reason: String,
     },
     /// The profile names a column that the file does not have.
-    #[error("there is no column {column} to be {field}")]
+    #[error("there is no column {column} to be {field} (--column)")]
     NoSuchColumn {
         /// As the profile has it.
         column: ColumnRef,
@@ -358,7 +363,7 @@ fn find_header(
     if let Some(line) = selection.header_line {
         return match rows.iter().find(|row| row.line() == line) {
             Some(_) => Ok(Some(line)),
-            None => Err(Error::Profile(format!("{name}: line {line} names no columns"))),
+            None => Err(Error::Profile(format!("{name}: --header-line {line} names no columns"))),
         };
     }
     let by_position =

@@ -77,7 +77,9 @@ pub enum RowProblem {
     #[error("a quote is closed within a cell")]
     QuoteBroken,
     /// The last line, without a line end: the file may have been cut off within it.
-    #[error("the last line has no line end: the file may be cut off within it")]
+    #[error(
+        "the last line has no line end: the file may be cut off within it (--take-unfinished-line takes it)"
+    )]
     Unfinished,
     /// Longer than the limit; the row is cut.
     #[error("the line is too long")]
@@ -324,12 +326,14 @@ fn splitter(
 
 fn encoding(label: &str) -> Result<&'static Encoding, Error> {
     Encoding::for_label(label.as_bytes())
-        .ok_or_else(|| Error::Profile(format!("there is no encoding {label:?}")))
+        .ok_or_else(|| Error::Profile(format!("--encoding: there is no encoding {label:?}")))
 }
 
 fn one_byte(separator: char) -> Result<u8, Error> {
     let byte = u8::try_from(separator).ok().filter(|b| b.is_ascii() && !b"\"\r\n\\".contains(b));
-    byte.ok_or_else(|| Error::Profile(format!("columns cannot be separated by {separator:?}")))
+    byte.ok_or_else(|| {
+        Error::Profile(format!("--delimiter: columns cannot be separated by {separator:?}"))
+    })
 }
 
 /// `sep=;`, which Excel writes before the first row.

@@ -197,8 +197,8 @@ fn chosen(book: &Book, sheet: &SheetRef, name: &str) -> Result<String, Error> {
     };
     found.ok_or_else(|| {
         let problem = match sheet {
-            SheetRef::Number(number) => format!("there is no sheet {number}"),
-            SheetRef::Name(wanted) => format!("there is no sheet {wanted:?}"),
+            SheetRef::Number(number) => format!("there is no sheet {number} (--sheet)"),
+            SheetRef::Name(wanted) => format!("there is no sheet {wanted:?} (--sheet)"),
         };
         Error::Sheet { name: name.to_owned(), problem, sheets }
     })
@@ -220,7 +220,7 @@ fn only(book: &mut Book, name: &str, limits: Limits) -> Result<SheetRows, Error>
         }
         if found.is_some() {
             // Which one is meant is not to be guessed: decks have one of changes, one of all.
-            let problem = "several sheets have rows: say which one is meant".to_owned();
+            let problem = "several sheets have rows: --sheet says which one is meant".to_owned();
             return Err(Error::Sheet { name: name.to_owned(), problem, sheets: sheets(book) });
         }
         found = Some(rows);

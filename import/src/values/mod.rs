@@ -25,18 +25,16 @@ pub enum ValueError {
     #[error("{0:?} is no date or time")]
     NoTime(String),
     /// Day and month could be either way round.
-    #[error(
-        "{0:?} can be two dates: say with the date format whether the day or the month is first"
-    )]
+    #[error("{0:?} can be two dates: --date-format says whether the day or the month is first")]
     AmbiguousDate(String),
     /// The date format of the profile says something else.
-    #[error("{0:?} is not a date in the format of the profile")]
+    #[error("{0:?} is not a date in the form of --date-format")]
     OtherDateFormat(String),
     /// No number.
     #[error("{0:?} is no number")]
     NoNumber(String),
     /// A comma or point could separate decimals or thousands.
-    #[error("{0:?} can be two numbers: say which is the decimal separator")]
+    #[error("{0:?} can be two numbers: --decimal says which is the decimal separator")]
     AmbiguousNumber(String),
     /// More digits than can be kept.
     #[error("{0:?} has more digits than can be kept")]

@@ -154,7 +154,8 @@ async fn ingest(shared: Arc<Shared>, client: i64, round: i64) -> Done {
             .collect();
         let calls = &calls;
         let send = |core| async move {
-            let messages = tokio_stream::iter([IngestCallsRequest { calls: calls.clone() }]);
+            let messages =
+                tokio_stream::iter([IngestCallsRequest { calls: calls.clone(), dry_run: false }]);
             CallsServiceClient::new(core).ingest_calls(messages).await
         };
         if let Some(taken) = shared.answered(send).await {

@@ -12,7 +12,7 @@ const ASTERISK: &str = r#""alice","37060000001","37061234567","out","","SIP/alic
 "alice","37060000001","37061234567","out","","SIP/x-00000005","","Dial","","noon","","",2,1,"ANSWERED","DOCUMENTATION","1768911600.5",""
 "#;
 
-const FREESWITCH: &str = r#""Alice","37060000001","442071234567","default","2026-01-20 13:00:00","2026-01-20 13:00:02","2026-01-20 13:02:02","122","120","NORMAL_CLEARING","c60a1f09-ce61-47d3-a806-82bd2c9a4b6a","","user6","PCMU","PCMU"
+const FREESWITCH: &str = r#""Alice","37060000001","442071234567","default","2026-01-20 13:00:00","2026-01-20 13:00:02","2026-01-20 13:02:02","122","120","NORMAL_CLEARING","c60a1f09-ce61-47d3-a806-82bd2c9a4b6a","7d1f9a52-0c5e-4b5e-9a53-0d4a4f6b1c11","user6","PCMU","PCMU"
 "#;
 
 fn command(books: &Books, data: &Data, args: &[&str]) -> (bool, String) {
@@ -57,6 +57,7 @@ async fn files_of_switches_are_taken_in_once() {
 
         let (ok, said) = import(&books, &data, "", &[]);
         assert!(ok && said.contains("0 calls: 0 stored"), "{said}");
+        assert!(said.contains("calls.csv is empty"), "{said}");
         let (ok, said) = import(&books, &data, "a,b\n1,2\n", &[]);
         assert!(!ok && said.contains("who wrote this file?"), "{said}");
     })

@@ -262,7 +262,8 @@ async fn kill_in_the_middle_loses_nothing_and_charges_nothing_twice() {
                 for block in 0..50 {
                     let numbers = (client * 50 + block) * 100..(client * 50 + block + 1) * 100;
                     let calls = numbers.clone().map(call).collect();
-                    let messages = tokio_stream::iter([IngestCallsRequest { calls }]);
+                    let messages =
+                        tokio_stream::iter([IngestCallsRequest { calls, dry_run: false }]);
                     let mut service = CallsServiceClient::new(admin.clone());
                     if service.ingest_calls(messages).await.is_err() {
                         return;

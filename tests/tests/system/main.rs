@@ -8,6 +8,7 @@ mod api_keys;
 mod bad_input;
 mod break_ins;
 mod call_files;
+mod call_imports;
 mod calls;
 mod changes;
 mod contract;

@@ -348,7 +348,10 @@ async fn f05_a_stream_that_breaks_ends_and_leaves_nothing_behind() {
                 start_time: at(START + call_number),
                 ..call(5 * call_number)
             });
-            sender.send(IngestCallsRequest { calls: calls.collect() }).await.unwrap();
+            sender
+                .send(IngestCallsRequest { calls: calls.collect(), dry_run: false })
+                .await
+                .unwrap();
             // What has come is stored after a tenth of a second.
             tokio::time::sleep(Duration::from_millis(95 + 10 * n)).await;
             sent.abort();

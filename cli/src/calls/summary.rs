@@ -1,0 +1,159 @@
+//! What an import of calls says at its end.
+
+use jiff::{Timestamp, tz::TimeZone};
+use tollbook_proto::v1::{CallRejection, IngestCallsResponse};
+
+use super::{import::Read, unrated};
+use crate::{
+    out::say,
+    values::{decimal, time_zone},
+};
+
+/// How many files without anything in them are named.
+const MOST_NAMED: usize = 20;
+
+/// The name of the zone of times that say none, and who says it.
+pub(super) enum Zone {
+    /// The flag.
+    Said(String),
+    OfProfile(String),
+    OfSettings(String),
+}
+
+impl Zone {
+    fn name(&self) -> &str {
+        match self {
+            Self::Said(name) | Self::OfProfile(name) | Self::OfSettings(name) => name,
+        }
+    }
+
+    fn why(&self) -> &'static str {
+        match self {
+            Self::Said(_) => "as --time-zone says",
+            Self::OfProfile(_) => "as the profile says; --time-zone says another",
+            Self::OfSettings(_) => "the time zone of the settings; --time-zone says another",
+        }
+    }
+}
+
+pub(super) struct Summary<'a> {
+    pub(super) read: &'a Read,
+    pub(super) report: &'a IngestCallsResponse,
+    pub(super) zone: Zone,
+    /// That of prices; empty: not known.
+    pub(super) currency: String,
+    pub(super) dry_run: bool,
+}
+
+impl Summary<'_> {
+    /// Returns whether calls were rejected.
+    pub(super) fn print(&self) -> anyhow::Result<bool> {
+        let Self { read, report, .. } = self;
+        let count = read.bad_count + usize::try_from(report.rejected)?;
+        self.print_rejected(count)?;
+        self.print_files()?;
+        self.print_notes()?;
+        let merged = match report.merged {
+            0 => String::new(),
+            merged => format!(" {merged} further attempts of known calls,"),
+        };
+        say!(
+            "{} calls: {} stored, {} duplicates,{merged} {count} rejected; price {}, self-cost {}{}",
+            read.sent.len() + read.bad_count,
+            report.stored,
+            report.duplicates,
+            decimal(report.price.as_ref()),
+            decimal(report.self_cost.as_ref()),
+            match (self.dry_run, self.currency.as_str()) {
+                (false, _) => String::new(),
+                (true, "") => " - nothing was changed".to_owned(),
+                (true, currency) => format!(" {currency} - nothing was changed"),
+            },
+        )?;
+        for note in &report.notes {
+            say!("note: {note}")?;
+        }
+        if report.unrated > 0 {
+            unrated::advice(report.unrated)?;
+        }
+        Ok(count > 0)
+    }
+
+    fn print_rejected(&self, count: usize) -> anyhow::Result<()> {
+        let Self { read, report, .. } = self;
+        let mut rejected = read.bad.clone();
+        for call in &report.rejected_calls {
+            let position = usize::try_from(call.position - 1)?;
+            let place = read.sent.get(position).copied().unwrap_or_default();
+            rejected.push((place, format!("{} (call {})", call.message, call.call_id)));
+        }
+        rejected.sort();
+        for ((file, line), problem) in &rejected {
+            match read.files.as_slice() {
+                [_] => say!("line {line}: {problem}")?,
+                files => say!("{} line {line}: {problem}", files[usize::try_from(*file)?])?,
+            }
+        }
+        if rejected.len() < count {
+            say!("… and {} more", count - rejected.len())?;
+        }
+        let of_core = report.rejections.iter().map(|one| {
+            let reason = CallRejection::try_from(one.reason).unwrap_or_default();
+            let name = reason.as_str_name().trim_start_matches("CALL_REJECTION_");
+            format!("{} {name}", one.calls)
+        });
+        let of_reader = (read.bad_count > 0).then(|| format!("{} not read", read.bad_count));
+        let reasons: Vec<_> = of_core.chain(of_reader).collect();
+        match reasons.is_empty() {
+            true => Ok(()),
+            false => say!("rejected: {}", reasons.join(", ")),
+        }
+    }
+
+    fn print_files(&self) -> anyhow::Result<()> {
+        let Read { files, empty, without_records, .. } = self.read;
+        let empty = empty.iter().map(|file| (file, "is empty"));
+        let all = empty.chain(without_records.iter().map(|file| (file, "has no record of a call")));
+        let count = all.clone().count();
+        for (file, what) in all.take(MOST_NAMED) {
+            say!("{} {what}", files[*file])?;
+        }
+        match count.checked_sub(MOST_NAMED) {
+            None | Some(0) => Ok(()),
+            Some(more) => say!("and {more} more files have none"),
+        }
+    }
+
+    fn print_notes(&self) -> anyhow::Result<()> {
+        let Self { read, report, zone, .. } = self;
+        if read.left_out.b_legs > 0 {
+            say!(
+                "{} B legs left out, since their A leg is billed: --take-b-legs takes them instead",
+                read.left_out.b_legs
+            )?;
+        }
+        if read.left_out.without_a_leg > 0 {
+            say!(
+                "warning: of {} of them the A leg is in none of these files: is it imported from others?",
+                read.left_out.without_a_leg
+            )?;
+        }
+        if read.needed_zone {
+            say!("times without a zone are those of {}, {}", zone.name(), zone.why())?;
+        }
+        if let (true, Some(from), Some(till)) = (self.dry_run, read.from, read.till) {
+            let clock = time_zone(zone.name()).unwrap_or(TimeZone::UTC);
+            let at =
+                |time: Timestamp| clock.to_datetime(time).strftime("%Y-%m-%d %H:%M:%S").to_string();
+            say!("calls that began from {} to {} ({})", at(from), at(till), zone.name())?;
+        }
+        if report.without_terminator > 0 {
+            say!(
+                "warning: {} calls have no terminator and no termination point: their self-cost is 0 \
+                 (--terminator, --terminator-from)",
+                report.without_terminator
+            )?;
+        }
+        Ok(())
+    }
+}

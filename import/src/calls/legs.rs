@@ -1,0 +1,110 @@
+//! The two legs of a call of FreeSWITCH's, each of which may have a record (`legs = ab`): the A leg
+//! is billed.
+//!
+//! Some formats say of a record that it is of a B leg. In others only the A leg says it, by the id
+//! of its B leg, and the record of that leg may come before it, after it, or in another file. So
+//! what might be a B leg waits until it is named, or until nothing more comes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+};
+
+use super::{Call, CallItem, CallOptions, Leg, Problem};
+
+/// Legs of the files of one import, in whatever order they come.
+#[derive(Debug, Default)]
+pub struct Legs {
+    hasher: RandomState,
+    /// What is known to be a B leg, by the hash of its id.
+    named: HashSet<u64>,
+    /// The ids and channels of calls that are none, hashed.
+    billed: HashSet<u64>,
+    /// What might be a B leg, by the hash of its id, each with its file.
+    waiting: HashMap<u64, Vec<(usize, Box<Call>)>>,
+    /// Whose B legs were left out, hashed.
+    left_out: Vec<Option<u64>>,
+}
+
+/// How many B legs were left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// All of them.
+    pub b_legs: usize,
+    /// Those whose A leg is in none of the files.
+    pub without_a_leg: usize,
+}
+
+impl Legs {
+    /// Takes a call; returns it if it is one, and `None` if it is a B leg, or may turn out to be.
+    pub fn take(&mut self, file: usize, call: Box<Call>) -> Option<Box<Call>> {
+        let id = self.key(&call.ids.unique);
+        match &call.leg {
+            Leg::Unsaid => {}
+            Leg::A(b_leg) => self.name(b_leg),
+            // Of one that is named by its A leg, the A leg is there.
+            Leg::Lone { .. } if self.named.contains(&id) => {
+                self.left_out.push(None);
+                return None;
+            }
+            Leg::Lone { .. } => {
+                self.waiting.entry(id).or_default().push((file, call));
+                return None;
+            }
+        }
+        self.is_a_leg(&call);
+        Some(call)
+    }
+
+    /// Leaves out a record that says by itself that it is of a B leg.
+    pub fn leave_out(&mut self, id: &str, of: &str) {
+        self.name(id);
+        self.left_out.push(Some(self.key(of)));
+    }
+
+    /// What has waited to the end, in the order in which it was read, each with its file: calls, and
+    /// answered legs of which nobody can tell.
+    #[must_use]
+    pub fn finish(mut self, options: &CallOptions) -> (Vec<(usize, CallItem)>, LeftOut) {
+        let mut waiting: Vec<_> =
+            std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        waiting.sort_by_key(|(file, call)| (*file, call.span.first));
+        for (_, call) in &waiting {
+            self.is_a_leg(call);
+        }
+        let of_nobody = |of: &&Option<u64>| of.is_some_and(|of| !self.billed.contains(&of));
+        let left_out = LeftOut {
+            b_legs: self.left_out.len(),
+            without_a_leg: self.left_out.iter().filter(of_nobody).count(),
+        };
+        let item = |call: Box<Call>| match call.leg {
+            // What was not answered costs nothing, whichever leg it is.
+            Leg::Lone { is_a: false } if call.billsec_ms != Some(0) && !options.take_lone_legs => {
+                let text = call.ids.unique.clone();
+                CallItem::Refused { span: call.span, problem: Problem::LoneLeg, text }
+            }
+            _ => CallItem::Call(call),
+        };
+        (waiting.into_iter().map(|(file, call)| (file, item(call))).collect(), left_out)
+    }
+
+    fn key(&self, id: &str) -> u64 {
+        self.hasher.hash_one(id)
+    }
+
+    /// A leg is said to be a B leg: so are the records of it that wait.
+    fn name(&mut self, b_leg: &str) {
+        let b_leg = self.key(b_leg);
+        self.named.insert(b_leg);
+        let waited = self.waiting.remove(&b_leg).map_or(0, |legs| legs.len());
+        self.left_out.extend(std::iter::repeat_n(None, waited));
+    }
+
+    fn is_a_leg(&mut self, call: &Call) {
+        // Who writes no ids of other legs names their channels.
+        for name in [&call.ids.unique, &call.originator.channel] {
+            let key = self.key(name);
+            self.billed.insert(key);
+        }
+    }
+}

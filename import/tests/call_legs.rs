@@ -1,0 +1,134 @@
+//! The two legs of FreeSWITCH's calls (`legs = ab`): one of them is billed, whatever their order, and
+//! however they are spread over files.
+#![allow(clippy::unwrap_used)]
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+use tollbook_import::calls::{CallFile, CallItem, CallOptions, LeftOut, Legs, Problem};
+
+/// Reads files one after the other, as an import does: the ids that are billed, what is refused, and
+/// what is left out.
+fn read(files: &[String], options: &CallOptions) -> (Vec<String>, Vec<Problem>, LeftOut) {
+    let (mut legs, mut items) = (Legs::default(), Vec::new());
+    for (number, text) in files.iter().enumerate() {
+        let mut file = CallFile::read(Box::new(Cursor::new(text.clone())), options).unwrap();
+        assert!(file.format().has_legs());
+        while let Some(item) = file.next_item().unwrap() {
+            match item {
+                CallItem::Call(call) => items.extend(legs.take(number, call).map(CallItem::Call)),
+                CallItem::BLeg { id, of, .. } => legs.leave_out(&id, &of),
+                item => items.push(item),
+            }
+        }
+    }
+    let (waited, left_out) = legs.finish(options);
+    items.extend(waited.into_iter().map(|(_, item)| item));
+    let (mut billed, mut refused) = (Vec::new(), Vec::new());
+    for item in items {
+        match item {
+            CallItem::Call(call) => billed.push(call.ids.unique),
+            CallItem::Refused { problem, .. } => refused.push(problem),
+            other => panic!("{other:?}"),
+        }
+    }
+    billed.sort();
+    (billed, refused, left_out)
+}
+
+/// A record of `mod_cdr_csv`, template `example`.
+fn leg(id: &str, b_leg: &str, seconds: u32) -> String {
+    let answer = if seconds > 0 { "2026-11-20 10:00:00" } else { "" };
+    format!(
+        "\"A\",\"3705\",\"37061234567\",\"default\",\"2026-11-20 10:00:00\",\"{answer}\",\
+         \"2026-11-20 10:00:{seconds:02}\",\"{seconds}\",\"{seconds}\",\"NORMAL_CLEARING\",\"{id}\",\
+         \"{b_leg}\",\"globex\",\"PCMU\",\"PCMU\"\n"
+    )
+}
+
+proptest! {
+    #[test]
+    fn in_any_order_and_over_any_files(
+        (lines, cuts) in (1_usize..6).prop_flat_map(|calls| {
+            let lines: Vec<String> = (0..calls)
+                .flat_map(|n| [leg(&format!("a{n}"), &format!("b{n}"), 30), leg(&format!("b{n}"), "", 30)])
+                .collect();
+            let cuts = prop::collection::vec(0..lines.len(), 0..3);
+            (Just(lines).prop_shuffle(), cuts)
+        }),
+    ) {
+        let mut files = vec![String::new()];
+        for (at, line) in lines.iter().enumerate() {
+            if cuts.contains(&at) && !files.last().unwrap().is_empty() {
+                files.push(String::new());
+            }
+            files.last_mut().unwrap().push_str(line);
+        }
+        let calls = lines.len() / 2;
+        let (billed, refused, left_out) = read(&files, &CallOptions::default());
+        let expected: Vec<String> = (0..calls).map(|n| format!("a{n}")).collect();
+        prop_assert_eq!((billed, refused), (expected, vec![]));
+        prop_assert_eq!(left_out, LeftOut { b_legs: calls, without_a_leg: 0 });
+    }
+}
+
+#[test]
+fn a_leg_whose_other_leg_is_elsewhere_is_not_billed_by_itself() {
+    let files = [leg("a", "b", 30) + &leg("c", "", 30) + &leg("d", "", 0)];
+    let (billed, refused, _) = read(&files, &CallOptions::default());
+    // What was not answered costs nothing, whichever leg it is.
+    assert_eq!((billed, refused), (vec!["a".into(), "d".into()], vec![Problem::LoneLeg]));
+    assert!(Problem::LoneLeg.to_string().contains("--take-lone-legs"));
+
+    let lone = CallOptions { take_lone_legs: true, ..CallOptions::default() };
+    let (billed, refused, _) = read(&[leg("b", "", 30), leg("c", "", 9), leg("a", "b", 30)], &lone);
+    assert_eq!((billed, refused), (vec!["a".into(), "c".into()], vec![]));
+    let both = CallOptions { take_b_legs: true, ..CallOptions::default() };
+    let (billed, refused, left_out) = read(&[leg("a", "b", 30) + &leg("b", "", 30)], &both);
+    assert_eq!((billed, refused), (vec!["a".into(), "b".into()], vec![]));
+    assert_eq!(left_out, LeftOut::default());
+}
+
+#[test]
+fn other_formats_say_of_a_leg_which_it_is() {
+    let json = |id: &str, more: &str| {
+        format!(
+            "{{\"variables\":{{\"uuid\":\"{id}\",\"accountcode\":\"globex\",\"start_epoch\":\"1795161600\",\
+             \"billsec\":\"60\",\"hangup_cause\":\"NORMAL_CLEARING\"{more}}},\"callflow\":[{{\
+             \"caller_profile\":{{\"destination_number\":\"37061\"}}}}]}}\n"
+        )
+    };
+    let b_leg_of =
+        |a: &str| format!(",\"originating_leg_uuid\":\"{a}\",\"direction\":\"outbound\"");
+    let bond = |id: &str, bond: &str, direction: &str| {
+        format!(
+            "\"{id}\",\"{bond}\",\"{direction}\",\"3705\",\"37061\",\"2026-11-20 10:00:10\",\
+             \"2026-11-20 10:01:10\",\"60\",\"globex\",\"\",\"192.0.2.1\",\"C\",\"carrier\"\n"
+        )
+    };
+    let asterisk = |id: &str, own: &str, other: &str, app: &str| {
+        format!(
+            "\"globex\",\"3705\",\"37061\",\"default\",\"\"C\" <3705>\",\"{own}\",\"{other}\",\"{app}\",\"\",\
+             \"2026-11-20 10:00:00\",\"2026-11-20 10:00:10\",\"2026-11-20 10:01:10\",\"70\",\"60\",\
+             \"NORMAL_CLEARING\",\"3\",\"{id}\",\"\"\n"
+        )
+    };
+    for [a, b] in [
+        [json("a", ""), json("b", &b_leg_of("a"))],
+        [bond("a", "b", "inbound"), bond("b", "a", "outbound")],
+        [
+            asterisk("a", "sofia/x/1", "sofia/y/2", "bridge"),
+            asterisk("b", "sofia/y/2", "sofia/x/1", ""),
+        ],
+    ] {
+        for files in [vec![format!("{a}{b}")], vec![format!("{b}{a}")], vec![b.clone(), a.clone()]]
+        {
+            let (billed, refused, left_out) = read(&files, &CallOptions::default());
+            assert_eq!((billed, refused), (vec!["a".to_owned()], vec![]), "{files:?}");
+            assert_eq!(left_out, LeftOut { b_legs: 1, without_a_leg: 0 }, "{files:?}");
+        }
+        let (billed, refused, left_out) = read(&[b], &CallOptions::default());
+        assert_eq!((billed, refused), (vec![], vec![]));
+        assert_eq!(left_out, LeftOut { b_legs: 1, without_a_leg: 1 });
+    }
+}
