@@ -156,6 +156,9 @@ pub enum Error {
     /// The responsible manager is not a manager.
     #[error("the responsible manager is not a manager")]
     ManagerInvalid,
+    /// The owner is nobody who can own the user, or the tariff.
+    #[error("the owner is no reseller or partner who can own this")]
+    OwnerInvalid,
     /// The user must stay.
     #[error("this user cannot be deleted")]
     UserInUse,
@@ -321,6 +324,7 @@ impl Error {
             Self::CallRejected(_) => ErrorReason::CallRejected,
             Self::UsernameTaken => ErrorReason::UsernameTaken,
             Self::ManagerInvalid => ErrorReason::ManagerInvalid,
+            Self::OwnerInvalid => ErrorReason::OwnerInvalid,
             Self::UserInUse => ErrorReason::UserInUse,
             Self::UserHasCalls => ErrorReason::UserHasCalls,
             Self::CurrencyTaken => ErrorReason::CurrencyTaken,
@@ -377,7 +381,8 @@ impl Error {
             | Self::InvalidExchangeRate
             | Self::InvalidPageToken
             | Self::CallRejected(_)
-            | Self::ManagerInvalid => Code::InvalidArgument,
+            | Self::ManagerInvalid
+            | Self::OwnerInvalid => Code::InvalidArgument,
             Self::UserNotFound
             | Self::TerminatorNotFound
             | Self::CurrencyNotFound

@@ -44,6 +44,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0017" "rate_imports",
     "0018" "billing_steps",
     "0019" "records_of_calls",
+    "0023" "owners",
 );
 
 /// Those of PostgreSQL, ascending.
@@ -64,6 +65,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0017" "rate_imports",
     "0018" "billing_steps",
     "0019" "records_of_calls",
+    "0023" "owners",
 );
 
 /// The number that some digits write.

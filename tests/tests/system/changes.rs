@@ -7,17 +7,18 @@ use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyL
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, AdjustBalanceRequest, ApiKey, CallRecord, Change, ConnectionPoint,
     CreateAccessTokenRequest, CreateApiKeyRequest, CreateImportProfileRequest,
-    CreateNumberPoolRequest, CreateRoutingGroupRequest, CreateTariffRequest, DeleteApiKeyRequest,
-    DeleteConnectionPointRequest, DeleteImportProfileRequest, DeleteManagerGroupRequest,
-    DeleteNumberPoolRequest, DeletePoolNumbersRequest, DeleteRoutingGroupRequest,
-    DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest, EndSessionsRequest,
-    FinishCallRequest, ImportProfile, ImportRatesOptions, ImportRatesRequest, ListChangesRequest,
-    ManagerGroup, RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest,
-    RecordPaymentRequest, RerateCallsRequest, RevokeAccessTokenRequest, RotateUniquehashRequest,
-    RoutingGroup, SetExchangeRateRequest, Settings, Tariff, UndoRateImportRequest,
-    UpdateConnectionPointRequest, UpdateCurrencyRequest, UpdateImportProfileRequest,
-    UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateSettingsRequest, UpdateTariffRequest,
-    UpdateUserRequest, User, access_tokens_service_client::AccessTokensServiceClient,
+    CreateNumberPoolRequest, CreateRoutingGroupRequest, CreateTariffRequest, CreateUserRequest,
+    DeleteApiKeyRequest, DeleteConnectionPointRequest, DeleteImportProfileRequest,
+    DeleteManagerGroupRequest, DeleteNumberPoolRequest, DeletePoolNumbersRequest,
+    DeleteRoutingGroupRequest, DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest,
+    EndSessionsRequest, FinishCallRequest, ImportProfile, ImportRatesOptions, ImportRatesRequest,
+    ListChangesRequest, ManagerGroup, OwnerSettings, RateFileProfile, RateLine, RateLines,
+    RateUnratedCallsRequest, RecordPaymentRequest, RerateCallsRequest, RevokeAccessTokenRequest,
+    Role, RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest, Settings, Tariff,
+    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateCurrencyRequest,
+    UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
+    UpdateOwnerSettingsRequest, UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest,
+    User, access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -124,6 +125,20 @@ async fn change_everything(books: &Books) {
     let request = RotateUniquehashRequest { id: Some(4), ..Default::default() };
     users.rotate_uniquehash(request).await.unwrap();
     users.delete_user(DeleteUserRequest { id: Some(3) }).await.unwrap();
+    let reseller =
+        User { username: "east".to_owned(), role: Role::Reseller.into(), ..Default::default() };
+    let request = CreateUserRequest { user: Some(reseller), ..Default::default() };
+    let reseller = users.create_user(request).await.unwrap().into_inner().user.unwrap().id;
+    let settings =
+        OwnerSettings { api_secret_key: "A key of some length.".to_owned(), ..Default::default() };
+    let request = UpdateOwnerSettingsRequest {
+        user_id: reseller,
+        settings: Some(settings),
+        update_mask: mask("api_secret_key"),
+        force: false,
+    };
+    let mut settings = SettingsServiceClient::new(admin.clone());
+    settings.update_owner_settings(request).await.unwrap();
     groups.delete_manager_group(DeleteManagerGroupRequest { id: Some(2) }).await.unwrap();
 
     let mut currencies = CurrenciesServiceClient::new(admin.clone());

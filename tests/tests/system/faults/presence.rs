@@ -103,6 +103,7 @@ fn f10_ids_of_requests_have_presence() {
         "User.responsible_manager_id",
         "User.tariff_id",
         // The admin owns whoever has no other owner.
+        "Tariff.owner_id",
         "User.owner_id",
         // Assigned by the server and ignored in the requests that create these.
         "ApiKey.id",
@@ -188,7 +189,9 @@ const ANSWERS: &[(&str, Answer)] = &[
     ("SessionsService/CreateSession", Refused(Code::Unauthenticated)),
     // Of the caller, whom his token names; he has none.
     ("SessionsService/EndSessions", Fine),
+    ("SettingsService/GetOwnerSettings", Missing("user_id")),
     ("SettingsService/GetSettings", Fine),
+    ("SettingsService/UpdateOwnerSettings", Missing("user_id")),
     ("SettingsService/UpdateSettings", Missing("update_mask")),
     ("StatisticsService/AggregateCalls", Fine),
     ("StatisticsService/GetQuickStats", Fine),

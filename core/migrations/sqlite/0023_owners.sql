@@ -1,0 +1,14 @@
+-- Resellers and partners: whom they own is in users.owner_id already.
+CREATE INDEX users_by_owner ON users (owner_id) WHERE owner_id <> 0;
+
+-- The reseller or partner whose a tariff is; 0: the admin.
+ALTER TABLE tariffs ADD COLUMN owner_id BIGINT NOT NULL DEFAULT 0;
+
+-- The settings of the legacy API that a reseller or partner has of his own.
+CREATE TABLE owner_settings (
+    user_id BIGINT PRIMARY KEY REFERENCES users (id),
+    allow_api BOOLEAN NOT NULL,
+    -- Empty: none is set. Sealed where there is an encryption key.
+    api_secret_key TEXT NOT NULL,
+    disable_hash_checking BOOLEAN NOT NULL
+);
