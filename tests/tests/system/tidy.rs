@@ -18,14 +18,16 @@ const LONGEST_FUNCTION: usize = 70;
 const LONGEST_FILE: usize = 620;
 
 /// Functions that are longer.
-const LONG_FUNCTIONS: &[(&str, &str)] = &[(
-    "core/src/writer/batch.rs: read",
-    "one list of questions and one of their answers: apart, their order could differ",
-)];
+const LONG_FUNCTIONS: &[(&str, &str)] = &[
+    ("core/src/error.rs: code", "one table, in which each error has a line"),
+    (
+        "core/src/writer/batch.rs: read",
+        "one list of questions and one of their answers: apart, their order could differ",
+    ),
+];
 
 /// Files with SQL that are not the store of a domain.
 const SQL_OUTSIDE_STORES: &[(&str, &str)] = &[
-    ("core/src/access/scope.rs", "whom a caller may see, for the lists of all stores"),
     ("core/src/stats/aggregate.rs", "a query that is put together by what is asked for"),
     ("bench/src/calls.rs", "measures the database by itself"),
     ("bench/src/transactions.rs", "measures the database by itself"),
