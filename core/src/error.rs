@@ -191,6 +191,12 @@ pub enum Error {
     /// A user has it as a list, or a connection point has it.
     #[error("a user or a connection point has the number pool")]
     NumberPoolInUse,
+    /// No such reseller group.
+    #[error("no such reseller group")]
+    ResellerGroupNotFound,
+    /// A reseller has it.
+    #[error("a reseller has the group")]
+    ResellerGroupInUse,
     /// No such routing group.
     #[error("no such routing group")]
     RoutingGroupNotFound,
@@ -315,6 +321,8 @@ impl Error {
             Self::CallNotFound => ErrorReason::CallNotFound,
             Self::NumberPoolNotFound => ErrorReason::NumberPoolNotFound,
             Self::NumberPoolInUse => ErrorReason::NumberPoolInUse,
+            Self::ResellerGroupNotFound => ErrorReason::ResellerGroupNotFound,
+            Self::ResellerGroupInUse => ErrorReason::ResellerGroupInUse,
             Self::RoutingGroupNotFound => ErrorReason::RoutingGroupNotFound,
             Self::RoutingGroupInUse => ErrorReason::RoutingGroupInUse,
             Self::ConnectionPointNotFound => ErrorReason::ConnectionPointNotFound,
@@ -369,6 +377,7 @@ impl Error {
             | Self::UserHasCalls
             | Self::NumberPoolInUse
             | Self::RoutingGroupInUse
+            | Self::ResellerGroupInUse
             | Self::CurrencyFixed
             | Self::ApiSecretMissing
             | Self::ManagerGroupInUse
@@ -394,6 +403,7 @@ impl Error {
             | Self::CallNotFound
             | Self::NumberPoolNotFound
             | Self::RoutingGroupNotFound
+            | Self::ResellerGroupNotFound
             | Self::ConnectionPointNotFound
             | Self::RateImportNotFound
             | Self::ImportProfileNotFound

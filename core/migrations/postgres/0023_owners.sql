@@ -14,3 +14,15 @@ CREATE TABLE owner_settings (
 );
 -- No samples of secrets.
 ALTER TABLE owner_settings ALTER COLUMN api_secret_key SET STATISTICS 0;
+
+-- Which addons resellers may use.
+CREATE TABLE reseller_groups (
+    id BIGINT PRIMARY KEY,
+    name TEXT NOT NULL,
+    description TEXT NOT NULL,
+    -- Names of a tollbook.v1.ResellerAddon, separated by commas.
+    addons TEXT NOT NULL
+);
+-- 0: none.
+ALTER TABLE users ADD COLUMN reseller_group_id BIGINT NOT NULL DEFAULT 0;
+CREATE SEQUENCE reseller_groups_ids;

@@ -12,3 +12,15 @@ CREATE TABLE owner_settings (
     api_secret_key TEXT NOT NULL,
     disable_hash_checking BOOLEAN NOT NULL
 );
+
+-- Which addons resellers may use.
+CREATE TABLE reseller_groups (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    description TEXT NOT NULL,
+    -- Names of a tollbook.v1.ResellerAddon, separated by commas.
+    addons TEXT NOT NULL
+);
+-- 0: none.
+ALTER TABLE users ADD COLUMN reseller_group_id BIGINT NOT NULL DEFAULT 0;
+INSERT INTO sequences (name, next_id) VALUES ('reseller_groups', 1);

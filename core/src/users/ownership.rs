@@ -10,7 +10,8 @@ use crate::{
     access::Principal,
     catalog::Snapshot,
     error::{Error, Result},
-    ids::{TariffId, UserId},
+    ids::{ResellerGroupId, TariffId, UserId},
+    reseller_groups,
     store::Tx,
 };
 
@@ -77,6 +78,14 @@ pub(super) async fn check(
     let is_moved = old.is_none_or(|old| old.owner_id != new.owner_id);
     if is_moved && new.owner_id != UserId::ADMIN.0 {
         check_owner(tx, caller, new).await?;
+    }
+    let group = ResellerGroupId(new.reseller_group_id);
+    let is_joined = old.is_none_or(|old| old.reseller_group_id != new.reseller_group_id);
+    if is_joined && group != ResellerGroupId(0) {
+        if new.role() != pb::Role::Reseller {
+            return Err(Error::invalid("reseller_group_id", "is for resellers only"));
+        }
+        reseller_groups::store::lock(tx, group).await?;
     }
     let tariff = TariffId(new.tariff_id);
     let is_given = is_moved || old.is_none_or(|old| old.tariff_id != new.tariff_id);

@@ -249,7 +249,7 @@ fn selection() -> Query {
         "SELECT u.id, u.username, u.role, u.first_name, u.last_name, u.blocked, u.hidden, \
          u.owner_id, u.tariff_id, u.currency_id, u.responsible_manager_id, u.manager_group_id, \
          u.show_only_assigned_users, u.password_changed_at, u.created_at, u.profile, a.balance, \
-         EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
+         u.reseller_group_id, EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
          AND t.expires_at > ",
     )
     .value(clock::now())
@@ -276,7 +276,8 @@ pub(crate) fn read_user(row: &Row) -> Result<pb::User> {
         password_changed_at: row.get::<Option<i64>>(13)?.map(clock::to_proto),
         created_at: Some(clock::to_proto(row.get(14)?)),
         balance: Some(balance.into()),
-        logged_in: row.get(17)?,
+        reseller_group_id: row.get(17)?,
+        logged_in: row.get(18)?,
         ..contract::from_json(&row.get::<String>(15)?)?
     };
     record::complete(&mut user);
@@ -298,6 +299,7 @@ fn to_profile(user: &pb::User) -> Result<String> {
         currency_id: 0,
         responsible_manager_id: 0,
         manager_group_id: 0,
+        reseller_group_id: 0,
         show_only_assigned_users: false,
         password_changed_at: None,
         created_at: None,
@@ -325,6 +327,7 @@ fn shared_values(user: &pb::User) -> Result<Vec<Value>> {
         user.show_only_assigned_users.into(),
         to_profile(user)?.into(),
         user.balance_warning.as_ref().is_some_and(|warning| warning.active).into(),
+        user.reseller_group_id.into(),
     ])
 }
 
@@ -347,7 +350,7 @@ pub(crate) async fn insert(
     let query = Query::new(
         "INSERT INTO users (username, first_name, last_name, blocked, hidden, owner_id, \
          tariff_id, currency_id, responsible_manager_id, manager_group_id, \
-         show_only_assigned_users, profile, warns, id, role, password_hash, version, created_at) VALUES ",
+         show_only_assigned_users, profile, warns, reseller_group_id, id, role, password_hash, version, created_at) VALUES ",
     )
     .rows([values]);
     tx.execute(query).await.map_err(username_taken)?;
@@ -363,7 +366,8 @@ pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
         "UPDATE users SET username = $1, first_name = $2, last_name = $3, blocked = $4, \
          hidden = $5, owner_id = $6, tariff_id = $7, currency_id = $8, \
          responsible_manager_id = $9, manager_group_id = $10, show_only_assigned_users = $11, \
-         profile = $12, warns = $13, version = version + 1 WHERE id = $14",
+         profile = $12, warns = $13, reseller_group_id = $14, version = version + 1 \
+         WHERE id = $15",
     );
     for value in shared_values(user)? {
         query = query.bind(value);

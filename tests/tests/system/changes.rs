@@ -7,18 +7,20 @@ use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyL
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, AdjustBalanceRequest, ApiKey, CallRecord, Change, ConnectionPoint,
     CreateAccessTokenRequest, CreateApiKeyRequest, CreateImportProfileRequest,
-    CreateNumberPoolRequest, CreateRoutingGroupRequest, CreateTariffRequest, CreateUserRequest,
-    DeleteApiKeyRequest, DeleteConnectionPointRequest, DeleteImportProfileRequest,
-    DeleteManagerGroupRequest, DeleteNumberPoolRequest, DeletePoolNumbersRequest,
-    DeleteRoutingGroupRequest, DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest,
-    EndSessionsRequest, FinishCallRequest, ImportProfile, ImportRatesOptions, ImportRatesRequest,
-    ListChangesRequest, ManagerGroup, OwnerSettings, RateFileProfile, RateLine, RateLines,
-    RateUnratedCallsRequest, RecordPaymentRequest, RerateCallsRequest, RevokeAccessTokenRequest,
-    Role, RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest, Settings, Tariff,
+    CreateNumberPoolRequest, CreateResellerGroupRequest, CreateRoutingGroupRequest,
+    CreateTariffRequest, CreateUserRequest, DeleteApiKeyRequest, DeleteConnectionPointRequest,
+    DeleteImportProfileRequest, DeleteManagerGroupRequest, DeleteNumberPoolRequest,
+    DeletePoolNumbersRequest, DeleteResellerGroupRequest, DeleteRoutingGroupRequest,
+    DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest, EndSessionsRequest,
+    FinishCallRequest, ImportProfile, ImportRatesOptions, ImportRatesRequest, ListChangesRequest,
+    ManagerGroup, OwnerSettings, RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest,
+    RecordPaymentRequest, RerateCallsRequest, ResellerGroup, RevokeAccessTokenRequest, Role,
+    RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest, Settings, Tariff,
     UndoRateImportRequest, UpdateConnectionPointRequest, UpdateCurrencyRequest,
     UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
-    UpdateOwnerSettingsRequest, UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest,
-    User, access_tokens_service_client::AccessTokensServiceClient,
+    UpdateOwnerSettingsRequest, UpdateResellerGroupRequest, UpdateSettingsRequest,
+    UpdateTariffRequest, UpdateUserRequest, User,
+    access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -28,6 +30,7 @@ use tollbook_proto::v1::{
     manager_groups_service_client::ManagerGroupsServiceClient,
     number_pools_service_client::NumberPoolsServiceClient,
     payments_service_client::PaymentsServiceClient,
+    reseller_groups_service_client::ResellerGroupsServiceClient,
     routing_groups_service_client::RoutingGroupsServiceClient,
     sessions_service_client::SessionsServiceClient, settings_service_client::SettingsServiceClient,
     tariffs_service_client::TariffsServiceClient,
@@ -139,6 +142,14 @@ async fn change_everything(books: &Books) {
     };
     let mut settings = SettingsServiceClient::new(admin.clone());
     settings.update_owner_settings(request).await.unwrap();
+    let mut addons = ResellerGroupsServiceClient::new(admin.clone());
+    let group = ResellerGroup { name: "all".to_owned(), ..Default::default() };
+    let request = CreateResellerGroupRequest { reseller_group: Some(group) };
+    let group = addons.create_reseller_group(request).await.unwrap().into_inner();
+    let id = group.reseller_group.as_ref().unwrap().id;
+    let request = UpdateResellerGroupRequest { reseller_group: group.reseller_group };
+    addons.update_reseller_group(request).await.unwrap();
+    addons.delete_reseller_group(DeleteResellerGroupRequest { id }).await.unwrap();
     groups.delete_manager_group(DeleteManagerGroupRequest { id: Some(2) }).await.unwrap();
 
     let mut currencies = CurrenciesServiceClient::new(admin.clone());

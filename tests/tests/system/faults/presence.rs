@@ -100,6 +100,7 @@ fn f10_ids_of_requests_have_presence() {
         "TerminationPoint.tariff_id",
         "User.currency_id",
         "User.manager_group_id",
+        "User.reseller_group_id",
         "User.responsible_manager_id",
         "User.tariff_id",
         // The admin owns whoever has no other owner.
@@ -182,6 +183,10 @@ const ANSWERS: &[(&str, Answer)] = &[
     ("PaymentsService/ListPayments", Fine),
     ("PaymentsService/RecordPayment", Missing("user_id")),
     ("RatingService/RateCall", Missing("number")),
+    ("ResellerGroupsService/CreateResellerGroup", Missing("name")),
+    ("ResellerGroupsService/DeleteResellerGroup", Missing("id")),
+    ("ResellerGroupsService/ListResellerGroups", Fine),
+    ("ResellerGroupsService/UpdateResellerGroup", Missing("reseller_group.id")),
     ("RoutingGroupsService/CreateRoutingGroup", Missing("name")),
     ("RoutingGroupsService/DeleteRoutingGroup", Missing("id")),
     ("RoutingGroupsService/ListRoutingGroups", Fine),

@@ -104,6 +104,21 @@ const TARIFFS_OWNED: Whose = [
     None,
 ];
 
+/// What opens the API to programs: keys and tokens, of oneself too.
+const KEYS: Whose = [SEEN[0], None, None, SEEN[3], SEEN[4], None, None, None];
+
+/// The admin and the managers have tokens from the beginning.
+const TOKENS: Whose = [
+    Some("admin assigned manager direct partner pu reseller ru rival su"),
+    None,
+    None,
+    KEYS[3],
+    KEYS[4],
+    None,
+    None,
+    None,
+];
+
 /// Settings of owners.
 const OWN_SETTINGS: Whose = [
     Some("partner reseller rival"),
@@ -129,9 +144,21 @@ const fn acts(ask: &'static str, of: &'static str, on: Whose) -> Row {
 
 /// Of every rpc.
 const TABLE: &[(&str, Row)] = &[
-    ("AccessTokensService/CreateAccessToken", ADMIN),
-    ("AccessTokensService/ListAccessTokens", ADMIN),
-    ("AccessTokensService/RevokeAccessToken", ADMIN),
+    (
+        "AccessTokensService/CreateAccessToken",
+        acts(r#"{"userId": "$user", "name": "spare"}"#, USERS, KEYS),
+    ),
+    (
+        "AccessTokensService/ListAccessTokens",
+        Lists {
+            ask: r#"{"pageSize": 1000}"#,
+            items: "accessTokens",
+            by: ("userId", "user"),
+            of: ALL_USERS,
+            shows: TOKENS,
+        },
+    ),
+    ("AccessTokensService/RevokeAccessToken", acts(r#"{"id": "$new-token"}"#, USERS, KEYS)),
     (
         "AccountsService/AdjustBalance",
         acts(r#"{"userId": "$user", "amount": {"value": "1"}}"#, USERS, PAID),
@@ -139,9 +166,21 @@ const TABLE: &[(&str, Row)] = &[
     ("AccountsService/AuditAccounts", ADMIN),
     ("AccountsService/GetBalance", acts(r#"{"userId": "$user"}"#, USERS, SEEN)),
     ("AccountsService/ListLedgerEntries", acts(r#"{"userId": "$user"}"#, USERS, SEEN)),
-    ("ApiKeysService/CreateApiKey", ADMIN),
-    ("ApiKeysService/DeleteApiKey", ADMIN),
-    ("ApiKeysService/ListApiKeys", ADMIN),
+    (
+        "ApiKeysService/CreateApiKey",
+        acts(r#"{"apiKey": {"userId": "$user", "name": "spare"}}"#, USERS, KEYS),
+    ),
+    ("ApiKeysService/DeleteApiKey", acts(r#"{"id": "$new-key"}"#, USERS, KEYS)),
+    (
+        "ApiKeysService/ListApiKeys",
+        Lists {
+            ask: r#"{"pageSize": 1000}"#,
+            items: "apiKeys",
+            by: ("userId", "user"),
+            of: USERS,
+            shows: KEYS,
+        },
+    ),
     ("BalanceWarningsService/ListBalanceWarnings", STAFF),
     ("CallsService/IngestCalls", STAFF),
     (
@@ -242,6 +281,10 @@ const TABLE: &[(&str, Row)] = &[
             ],
         ),
     ),
+    ("ResellerGroupsService/CreateResellerGroup", ADMIN),
+    ("ResellerGroupsService/DeleteResellerGroup", ADMIN),
+    ("ResellerGroupsService/ListResellerGroups", Open("admin partner")),
+    ("ResellerGroupsService/UpdateResellerGroup", ADMIN),
     ("RoutingGroupsService/CreateRoutingGroup", STAFF),
     ("RoutingGroupsService/DeleteRoutingGroup", STAFF),
     ("RoutingGroupsService/ListRoutingGroups", STAFF),
@@ -346,7 +389,7 @@ const TABLE: &[(&str, Row)] = &[
 const ALL_USERS: &str = "admin manager assigned carrier direct partner pu reseller ru rival su";
 
 /// What whoever may not is told.
-const REFUSALS: [&str; 9] = [
+const REFUSALS: [&str; 11] = [
     "CREDENTIALS_MISSING",
     "ROLE_DENIED",
     "SIGNATURE_REFUSED",
@@ -356,6 +399,8 @@ const REFUSALS: [&str; 9] = [
     "TARIFF_NOT_FOUND",
     "RATE_IMPORT_NOT_FOUND",
     "OWNER_INVALID",
+    "ACCESS_TOKEN_NOT_FOUND",
+    "API_KEY_NOT_FOUND",
 ];
 
 /// Those of whom something is and who are also named.

@@ -84,6 +84,10 @@ async fn who_creates_a_user_owns_him_and_the_admin_says_who_owns_whom() {
             let request = change(&world, user, "ownerId", id(owner));
             assert_eq!(changed(&world, "admin", request).await, "OWNER_INVALID", "{user}");
         }
+        // Shims are the operator's.
+        let shim = json!({"userId": id("ru"), "name": "s", "kind": "ACCESS_TOKEN_KIND_SHIM"});
+        let rpc = "AccessTokensService/CreateAccessToken";
+        assert_eq!(outcome(&world, "reseller", rpc, shim).await, "ROLE_DENIED");
         // Managers of the operator, and its lists of numbers, are not for resellers to give.
         let request = change(&world, "ru", "responsibleManagerId", id("manager"));
         assert_eq!(changed(&world, "reseller", request).await, "ROLE_DENIED");
@@ -91,6 +95,58 @@ async fn who_creates_a_user_owns_him_and_the_admin_says_who_owns_whom() {
         let list = json!({"use": "LIST_USE_BLACKLIST", "numberPoolId": pool["numberPool"]["id"]});
         let request = change(&world, "ru", "destinationList", list);
         assert_eq!(changed(&world, "reseller", request).await, "ROLE_DENIED");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reseller_belongs_to_a_group_of_addons() {
+    on_both(|data| async move {
+        let world = World::open(&data).await;
+        let group = json!({
+            "name": "Full",
+            "description": "all but cards",
+            "addons": ["RESELLER_ADDON_PBX_FUNCTIONS", "RESELLER_ADDON_SMS", "RESELLER_ADDON_SMS"],
+        });
+        let rpc = "ResellerGroupsService/CreateResellerGroup";
+        let group =
+            world.admin(rpc, json!({"resellerGroup": group})).await["resellerGroup"].clone();
+        assert_eq!(group["addons"], json!(["RESELLER_ADDON_SMS", "RESELLER_ADDON_PBX_FUNCTIONS"]));
+        let unknown = json!({"resellerGroup": {"name": "x", "addons": [0]}});
+        assert_eq!(outcome(&world, "admin", rpc, unknown).await, "INVALID_FIELD");
+
+        let join =
+            |user: &str, group: &Value| change(&world, user, "resellerGroupId", group.clone());
+        let id = &group["id"];
+        for (persona, user, id, expected) in [
+            ("admin", "rival", id, "done"),
+            ("partner", "reseller", id, "done"),
+            ("admin", "rival", &json!("9"), "RESELLER_GROUP_NOT_FOUND"),
+            ("admin", "ru", id, "INVALID_FIELD"),
+            ("reseller", "reseller", id, "ROLE_DENIED"),
+        ] {
+            assert_eq!(
+                changed(&world, persona, join(user, id)).await,
+                expected,
+                "{persona} {user}"
+            );
+        }
+        let rpc = "ResellerGroupsService/ListResellerGroups";
+        let listed = world.call("partner", rpc, &[json!({})]).await.unwrap();
+        assert_eq!(listed[0]["resellerGroups"], json!([group]));
+        let user = json!({"id": world.id("user", "reseller")});
+        let user = world.admin("UsersService/GetUser", user).await;
+        assert_eq!(&user["user"]["resellerGroupId"], id);
+
+        let delete = "ResellerGroupsService/DeleteResellerGroup";
+        let in_use = outcome(&world, "admin", delete, json!({"id": id})).await;
+        assert_eq!(in_use, "RESELLER_GROUP_IN_USE");
+        for user in ["rival", "reseller"] {
+            assert_eq!(changed(&world, "admin", join(user, &json!("0"))).await, "done");
+        }
+        assert_eq!(outcome(&world, "admin", delete, json!({"id": id})).await, "done");
+        let gone = outcome(&world, "admin", delete, json!({"id": id})).await;
+        assert_eq!(gone, "RESELLER_GROUP_NOT_FOUND");
     })
     .await;
 }

@@ -260,6 +260,16 @@ impl World {
         if text.contains("$new-tariff") {
             text = text.replace("$new-tariff", self.tariff(name).await.as_str().unwrap());
         }
+        if text.contains("$new-token") {
+            let request = json!({"userId": self.id("user", name), "name": "spare"});
+            let created = self.admin("AccessTokensService/CreateAccessToken", request).await;
+            text = text.replace("$new-token", created["accessToken"]["id"].as_str().unwrap());
+        }
+        if text.contains("$new-key") {
+            let key = json!({"userId": self.id("user", name), "name": "spare"});
+            let created = self.admin("ApiKeysService/CreateApiKey", json!({"apiKey": key})).await;
+            text = text.replace("$new-key", created["apiKey"]["id"].as_str().unwrap());
+        }
         if text.contains("$new-point") {
             text = text.replace("$new-point", self.point(name).await.as_str().unwrap());
         }
