@@ -156,6 +156,9 @@ pub enum Error {
     /// The responsible manager is not a manager.
     #[error("the responsible manager is not a manager")]
     ManagerInvalid,
+    /// The owner is nobody who can own the user, or the tariff.
+    #[error("the owner is no reseller or partner who can own this")]
+    OwnerInvalid,
     /// The user must stay.
     #[error("this user cannot be deleted")]
     UserInUse,
@@ -188,6 +191,12 @@ pub enum Error {
     /// A user has it as a list, or a connection point has it.
     #[error("a user or a connection point has the number pool")]
     NumberPoolInUse,
+    /// No such reseller group.
+    #[error("no such reseller group")]
+    ResellerGroupNotFound,
+    /// A reseller has it.
+    #[error("a reseller has the group")]
+    ResellerGroupInUse,
     /// No such routing group.
     #[error("no such routing group")]
     RoutingGroupNotFound,
@@ -312,6 +321,8 @@ impl Error {
             Self::CallNotFound => ErrorReason::CallNotFound,
             Self::NumberPoolNotFound => ErrorReason::NumberPoolNotFound,
             Self::NumberPoolInUse => ErrorReason::NumberPoolInUse,
+            Self::ResellerGroupNotFound => ErrorReason::ResellerGroupNotFound,
+            Self::ResellerGroupInUse => ErrorReason::ResellerGroupInUse,
             Self::RoutingGroupNotFound => ErrorReason::RoutingGroupNotFound,
             Self::RoutingGroupInUse => ErrorReason::RoutingGroupInUse,
             Self::ConnectionPointNotFound => ErrorReason::ConnectionPointNotFound,
@@ -321,6 +332,7 @@ impl Error {
             Self::CallRejected(_) => ErrorReason::CallRejected,
             Self::UsernameTaken => ErrorReason::UsernameTaken,
             Self::ManagerInvalid => ErrorReason::ManagerInvalid,
+            Self::OwnerInvalid => ErrorReason::OwnerInvalid,
             Self::UserInUse => ErrorReason::UserInUse,
             Self::UserHasCalls => ErrorReason::UserHasCalls,
             Self::CurrencyTaken => ErrorReason::CurrencyTaken,
@@ -365,6 +377,7 @@ impl Error {
             | Self::UserHasCalls
             | Self::NumberPoolInUse
             | Self::RoutingGroupInUse
+            | Self::ResellerGroupInUse
             | Self::CurrencyFixed
             | Self::ApiSecretMissing
             | Self::ManagerGroupInUse
@@ -377,7 +390,8 @@ impl Error {
             | Self::InvalidExchangeRate
             | Self::InvalidPageToken
             | Self::CallRejected(_)
-            | Self::ManagerInvalid => Code::InvalidArgument,
+            | Self::ManagerInvalid
+            | Self::OwnerInvalid => Code::InvalidArgument,
             Self::UserNotFound
             | Self::TerminatorNotFound
             | Self::CurrencyNotFound
@@ -389,6 +403,7 @@ impl Error {
             | Self::CallNotFound
             | Self::NumberPoolNotFound
             | Self::RoutingGroupNotFound
+            | Self::ResellerGroupNotFound
             | Self::ConnectionPointNotFound
             | Self::RateImportNotFound
             | Self::ImportProfileNotFound

@@ -54,6 +54,8 @@ ids! {
     PoolId;
     /// Of a routing group.
     RoutingGroupId;
+    /// Of a reseller group.
+    ResellerGroupId;
     /// Of an import profile.
     ImportProfileId;
     /// Of an origination or termination point; 0: not said.

@@ -38,6 +38,7 @@ mod points;
 mod pools;
 mod profiles;
 mod rating;
+mod reseller_groups;
 mod routing_groups;
 mod server;
 mod settings;

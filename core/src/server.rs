@@ -18,6 +18,7 @@ use tollbook_proto::v1::{
     manager_groups_service_server::ManagerGroupsServiceServer,
     number_pools_service_server::NumberPoolsServiceServer,
     payments_service_server::PaymentsServiceServer, rating_service_server::RatingServiceServer,
+    reseller_groups_service_server::ResellerGroupsServiceServer,
     routing_groups_service_server::RoutingGroupsServiceServer,
     sessions_service_server::SessionsServiceServer, settings_service_server::SettingsServiceServer,
     statistics_service_server::StatisticsServiceServer,
@@ -38,8 +39,8 @@ use crate::{
     currencies, directions,
     error::{Error, Result},
     incoming::Incoming,
-    ledger, live, managers, payments, points, pools, profiles, rating, routing_groups, settings,
-    stats, tariffs, unrated, users, warnings,
+    ledger, live, managers, payments, points, pools, profiles, rating, reseller_groups,
+    routing_groups, settings, stats, tariffs, unrated, users, warnings,
 };
 
 /// How many connections there are at once, and how patient the server is with each.
@@ -150,6 +151,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(TariffsServiceServer::new(tariffs::Service(context.clone())))
         .add_service(RatingServiceServer::new(rating::Service(context.clone())))
         .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
+        .add_service(ResellerGroupsServiceServer::new(reseller_groups::Service(context.clone())))
         .add_service(RoutingGroupsServiceServer::new(routing_groups::Service(context.clone())))
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
         .add_service(ImportProfilesServiceServer::new(profiles::Service(context.clone())))

@@ -131,12 +131,13 @@ pub(crate) async fn reseal(db: &Db) -> Result<()> {
     let mut tx = db.begin().await?;
     settings::store::reseal(&mut tx).await?;
     access::keys::store::reseal(&mut tx).await?;
+    settings::owners::store::reseal(&mut tx).await?;
     tx.commit().await?;
     let Some(key) = db.vault().fingerprint() else { return Ok(()) };
     if settings::store::scrubbed_for(db).await?.as_deref() == Some(key) {
         return Ok(());
     }
-    match db.scrub(&["settings", "api_keys"]).await {
+    match db.scrub(&["settings", "api_keys", "owner_settings"]).await {
         Ok(()) => settings::store::set_scrubbed_for(db, key).await,
         // A command beside may hold on to the database, or the disk is full.
         Err(error) => {

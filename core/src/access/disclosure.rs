@@ -1,10 +1,12 @@
 //! What customers are told of what is kept about them: what is theirs, and none of what the
 //! operator keeps for itself. The contract marks those fields with "Staff only."; one that is not
-//! named here is not shown.
+//! named here is not shown. To resellers and partners their own users are what customers are to
+//! the operator.
 
 use tollbook_proto::v1 as pb;
 
 use super::Scope;
+use crate::ids::UserId;
 
 /// A message that customers may read about themselves.
 pub(crate) trait Disclose: Sized {
@@ -12,12 +14,53 @@ pub(crate) trait Disclose: Sized {
     fn for_customer(self) -> Self;
 }
 
+/// One that says whom it is about.
+pub(crate) trait About: Disclose {
+    /// The user.
+    fn user(&self) -> UserId;
+}
+
+impl About for pb::User {
+    fn user(&self) -> UserId {
+        UserId(self.id())
+    }
+}
+
+impl About for pb::ConnectionPoint {
+    fn user(&self) -> UserId {
+        UserId(self.user_id())
+    }
+}
+
+impl About for pb::LedgerEntry {
+    fn user(&self) -> UserId {
+        UserId(self.user_id)
+    }
+}
+
 impl Scope {
     /// What is told of a message to whoever has this scope.
-    pub(crate) fn disclose<M: Disclose>(self, message: M) -> M {
-        match self {
-            Self::Only(_) => message.for_customer(),
-            Self::All | Self::Customers | Self::AssignedTo(_) => message,
+    pub(crate) fn disclose<M: About>(self, message: M) -> M {
+        let own = self.only().or(self.owner());
+        match own == Some(message.user()) || self.only().is_some() {
+            true => message.for_customer(),
+            false => message,
+        }
+    }
+
+    /// What is told of sums of calls: what the operator pays and earns, to its own people alone.
+    pub(crate) fn disclose_traffic(self, traffic: pb::Traffic) -> pb::Traffic {
+        if self.is_staff() {
+            return traffic;
+        }
+        // Of a customer's own sums it is what he billed himself.
+        let terminator_billed = self.only().map_or(0, |_| traffic.terminator_billed);
+        pb::Traffic {
+            terminator_billed,
+            self_cost: None,
+            profit: None,
+            margin_percent: 0,
+            ..traffic
         }
     }
 }

@@ -11,9 +11,11 @@ mod disclosure;
 pub(crate) mod keys;
 pub(crate) mod layer;
 pub(crate) mod lockout;
+mod owners;
 mod password;
 mod policy;
 mod refusal;
+mod scope;
 mod service;
 mod sessions;
 mod signature;
@@ -100,14 +102,7 @@ impl Principal {
     /// Whom lists show to the caller.
     pub(crate) fn scope(&self) -> Scope {
         match &self.caller {
-            Caller::User(identity, _) => match identity.role {
-                Role::Admin => Scope::All,
-                Role::Manager if identity.show_only_assigned_users => {
-                    Scope::AssignedTo(identity.id)
-                }
-                Role::Manager => Scope::Customers,
-                Role::User => Scope::Only(identity.id),
-            },
+            Caller::User(identity, _) => Scope::of(identity),
             // Only rpcs that the contract opens to anonymous legacy requests get here, and
             // those name the user whom they ask for.
             Caller::Anonymous => Scope::All,
@@ -118,6 +113,16 @@ impl Principal {
     pub(crate) fn see(&self, user: Option<Arc<Identity>>) -> Result<Arc<Identity>> {
         user.filter(|user| self.scope().covers(user)).ok_or(Error::UserNotFound)
     }
+
+    /// The user, if the caller may change what is his: of those whom he may see, resellers and
+    /// partners not themselves.
+    pub(crate) fn manage(&self, user: Option<Arc<Identity>>) -> Result<Arc<Identity>> {
+        let user = self.see(user)?;
+        match self.scope().owner() == Some(user.id) {
+            true => Err(Error::RoleDenied),
+            false => Ok(user),
+        }
+    }
 }
 
 /// A set of users.
@@ -125,25 +130,16 @@ impl Principal {
 pub(crate) enum Scope {
     /// Everybody.
     All,
-    /// All simple users.
+    /// All but staff: simple users, resellers and partners.
     Customers,
-    /// Simple users with this responsible manager.
+    /// Those of them with this responsible manager.
     AssignedTo(UserId),
+    /// A reseller and his users.
+    Owner(UserId),
+    /// A partner, his resellers and users, and his resellers' users.
+    Partner(UserId),
     /// One user.
     Only(UserId),
-}
-
-impl Scope {
-    pub(crate) fn covers(self, user: &Identity) -> bool {
-        match self {
-            Self::All => true,
-            Self::Customers => user.role == Role::User,
-            Self::AssignedTo(manager) => {
-                user.role == Role::User && user.responsible_manager == manager
-            }
-            Self::Only(id) => user.id == id,
-        }
-    }
 }
 
 /// The principal that the layer put into a request.

@@ -68,7 +68,10 @@ impl AccessTokensService for TokenService {
         check_text("name", &request.name)?;
         let expires_at =
             request.expires_at.map(|time| clock::from_proto("expires_at", &time)).transpose()?;
-        self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
+        if kind == TokenKind::Shim && !caller.scope().is_staff() {
+            return Err(Error::RoleDenied.into());
+        }
+        caller.see(self.0.directory.by_id(user).await?)?;
         let mut tx = self.0.db.begin().await?;
         let certificate = Some(request.certificate.as_slice()).filter(|bytes| !bytes.is_empty());
         let new = NewToken { kind, name: &request.name, user, expires_at, certificate };
@@ -86,7 +89,8 @@ impl AccessTokensService for TokenService {
     ) -> Result<Response<pb::ListAccessTokensResponse>, Status> {
         let pb::ListAccessTokensRequest { page_size, page_token } = request.get_ref();
         let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
-        let tokens = store::list(&self.0.db, after, size + 1).await?;
+        let scope = principal(&request)?.scope();
+        let tokens = store::list(&self.0.db, scope, after, size + 1).await?;
         let (tokens, next_page_token) = paging::cut(tokens, size, |token| token.id);
         let access_tokens = tokens.iter().map(to_proto).collect();
         Ok(Response::new(pb::ListAccessTokensResponse { access_tokens, next_page_token }))
@@ -99,7 +103,8 @@ impl AccessTokensService for TokenService {
         let caller = principal(&request)?;
         let id = ids::required("id", request.get_ref().id)?;
         let mut tx = self.0.db.begin().await?;
-        let token = store::delete(&mut tx, id).await?.ok_or(Error::AccessTokenNotFound)?;
+        let token =
+            store::delete(&mut tx, caller.scope(), id).await?.ok_or(Error::AccessTokenNotFound)?;
         let change = Change::deletion(format!("accessTokens/{id}"), &to_proto(&token))?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;

@@ -17,7 +17,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::UserId,
-    users::{self, Role},
+    users,
 };
 
 /// 24 hours in microseconds.
@@ -107,7 +107,7 @@ struct Checked {
 /// Whether a login comes through somebody who has proven that they are the operator's: a portal,
 /// whose address is that of all its visitors. Wrong passwords do not count against it.
 fn vouches(caller: &Principal) -> bool {
-    let is_staff = || caller.user().is_ok_and(|user| user.role != Role::User);
+    let is_staff = || caller.user().is_ok_and(|user| user.role.is_staff());
     match caller.origin().credential {
         Credential::ApiSecretKey => true,
         Credential::ApiKey(_) | Credential::AccessToken(_) | Credential::Certificate(_) => {

@@ -15,6 +15,7 @@ use super::{
     claim::{Claim, Input, Lists},
     keys,
     lockout::Lockout,
+    owners::Judge,
     policy::Rule,
 };
 use crate::{
@@ -53,7 +54,7 @@ pub(super) struct Verifier<'a> {
 
 impl Verifier<'_> {
     /// Makes the checks of a legacy request in their documented order: API on, GET allowed,
-    /// caller known, hash right, role admitted. Addresses that may not call at all are turned
+    /// caller known, API on for his owner, hash right, role admitted. Addresses that may not call at all are turned
     /// away with the first of them. A right hash is let in whoever else fails at the same address
     /// or in the same name, as a portal's visitors do; whoever fails too often hears of nothing but
     /// a wrong hash.
@@ -176,7 +177,8 @@ impl Verifier<'_> {
 
     fn by_shared_hash(&self) -> Result<Proven> {
         let inputs = self.inputs(!self.claim.method.only_admin_signs_nothing);
-        let (credential, lists) = self.shared_credential(&inputs).ok_or(Error::IncorrectHash)?;
+        let (credential, lists) =
+            self.shared_credential(&inputs, Judge::Operator).ok_or(Error::IncorrectHash)?;
         Ok(Proven { caller: None, credential, lists })
     }
 
@@ -185,9 +187,10 @@ impl Verifier<'_> {
         let Self { claim, snapshot, directory, .. } = self;
         let caller =
             directory.lately_by_username(claim.username()).await?.ok_or(Error::BadLogin)?;
+        let judge = Judge::of(snapshot, &caller)?;
         let inputs =
             self.inputs(!claim.method.only_admin_signs_nothing || caller.role == Role::Admin);
-        if let Some((credential, lists)) = self.shared_credential(&inputs) {
+        if let Some((credential, lists)) = self.shared_credential(&inputs, judge) {
             return Ok(Proven { caller: Some(caller), credential, lists });
         }
         // Their own keys; all are tried, as all inputs are.
@@ -206,16 +209,14 @@ impl Verifier<'_> {
         inputs
     }
 
-    /// Whether the hash is one of the secret key that all share, or of the one before it while
-    /// that counts; or need not be, because hash checking is disabled. With what it covers.
-    fn shared_credential(&self, inputs: &[Input]) -> Option<(Credential, Lists)> {
-        let settings = &self.snapshot.settings;
-        if settings.disable_hash_checking {
+    /// Whether the hash is one of the secret key that all share who have this judge, or of the one
+    /// before it while that counts; or need not be, because hash checking is disabled. With what it covers.
+    fn shared_credential(&self, inputs: &[Input], judge: Judge<'_>) -> Option<(Credential, Lists)> {
+        if judge.checks_nothing(self.snapshot) {
             return Some((Credential::Unchecked, Lists::ALL));
         }
         let hash = self.claim.hash();
-        let keys = settings.shared_api_key.then(|| settings.api_secret_keys(clock::now()));
-        let mut keys = keys.into_iter().flatten();
+        let mut keys = judge.keys(self.snapshot).into_iter();
         let lists = keys.find_map(|key| right_input(inputs, &hash, key));
         measure::legacy_hash(self.claim.method.name, lists.map(Lists::first));
         lists.map(|lists| (Credential::ApiSecretKey, lists))
@@ -238,6 +239,7 @@ impl Verifier<'_> {
         if !claim.username().is_empty() && claim.username() != caller.username {
             return Err(Error::BadLogin);
         }
+        Judge::of(snapshot, &caller)?;
         key.check(claim.method.name, rule.changes_nothing)?;
         // What changes something, one call of the request does.
         let presentation = rule.changes_nothing.then(|| claim.presentation());

@@ -1,6 +1,9 @@
 //! Access tokens, sessions and shims' tokens in the database.
 
-use super::tokens::{NewToken, Token, TokenKind};
+use super::{
+    Scope,
+    tokens::{NewToken, Token, TokenKind},
+};
 use crate::{
     clock,
     error::{Error, Result},
@@ -46,8 +49,8 @@ fn certificate_known(error: Error) -> Error {
     }
 }
 
-const COLUMNS: &str = "SELECT id, kind, name, user_id, created_at, expires_at, \
-                       secret_hash LIKE 'certificate:%' FROM access_tokens";
+const COLUMNS: &str = "SELECT t.id, t.kind, t.name, t.user_id, t.created_at, t.expires_at, \
+                       t.secret_hash LIKE 'certificate:%' FROM access_tokens t";
 
 fn read(row: &Row) -> Result<Token> {
     Ok(Token {
@@ -62,23 +65,37 @@ fn read(row: &Row) -> Result<Token> {
 }
 
 pub(super) async fn by_hash(db: &Db, hash: &str) -> Result<Option<Token>> {
-    let query = Query::new(COLUMNS).and(" WHERE secret_hash = ").value(hash);
+    let query = Query::new(COLUMNS).and(" WHERE t.secret_hash = ").value(hash);
     db.fetch_optional(query).await?.as_ref().map(read).transpose()
 }
 
-/// Tokens after an id, but no sessions, by ascending id.
-pub(super) async fn list(db: &Db, after: Option<i64>, limit: i64) -> Result<Vec<Token>> {
-    let query = Query::new(COLUMNS)
-        .and(" WHERE kind <> 'session' AND id > ")
+/// Asks for the tokens, but no sessions, of whom a scope covers. Those of shims act as nobody, and are
+/// the operator's.
+fn covered(scope: Scope) -> Query {
+    let query = Query::new(COLUMNS).and(" JOIN users u ON u.id = t.user_id WHERE ");
+    let kinds = if scope.is_staff() { "t.kind <> 'session'" } else { "t.kind = 'user'" };
+    scope.condition(query.and(kinds), "u")
+}
+
+/// Tokens of whom a scope covers after an id, but no sessions, by ascending id.
+pub(super) async fn list(
+    db: &Db,
+    scope: Scope,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Token>> {
+    let query = covered(scope)
+        .and(" AND t.id > ")
         .value(after.unwrap_or(i64::MIN))
-        .and(" ORDER BY id LIMIT ")
+        .and(" ORDER BY t.id LIMIT ")
         .value(limit);
     db.fetch_all(query).await?.iter().map(read).collect()
 }
 
-/// Deletes a token that is not a session. Returns what it was, if there was one.
-pub(super) async fn delete(tx: &mut Tx, id: i64) -> Result<Option<Token>> {
-    let query = Query::new(COLUMNS).and(" WHERE kind <> 'session' AND id = ").value(id);
+/// Deletes a token of whom a scope covers that is not a session. Returns what it was, if there was
+/// one.
+pub(super) async fn delete(tx: &mut Tx, scope: Scope, id: i64) -> Result<Option<Token>> {
+    let query = covered(scope).and(" AND t.id = ").value(id);
     let Some(row) = tx.fetch_optional(query).await? else { return Ok(None) };
     tx.execute(Query::new("DELETE FROM access_tokens WHERE id = $1").bind(id)).await?;
     read(&row).map(Some)

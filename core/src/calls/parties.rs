@@ -218,7 +218,7 @@ impl<'a> Parties<'a> {
 
     /// Whether the sender may bring calls of whoever it may be.
     pub(super) fn may_bring_anybodys(&self) -> bool {
-        matches!(self.scope, Scope::All | Scope::Customers)
+        self.scope.is_staff_wide()
     }
 
     /// The login name of one of the users.

@@ -219,10 +219,10 @@ impl Service {
             Some(id) => Some(caller.see(self.0.directory.by_id(UserId(id)).await?)?.id),
             None => None,
         };
-        let own = matches!(caller.scope(), Scope::Only(_));
+        let is_staff = caller.scope().is_staff();
         let mut disposition =
             Disposition::from_proto(enums::known("disposition", request.disposition)?);
-        if let Scope::Only(user) = caller.scope()
+        if let Some(user) = caller.scope().only()
             && users::store::by_id(&self.0.db, user).await?.hide_non_answered_calls
         {
             if disposition.is_some_and(|asked| asked != Disposition::Answered) {
@@ -244,7 +244,7 @@ impl Service {
         Ok(pb::ListCallsResponse {
             calls: calls
                 .into_iter()
-                .map(|call| if own { call.into_customers() } else { call.into_proto() })
+                .map(|call| if is_staff { call.into_proto() } else { call.into_customers() })
                 .collect(),
             next_page_token,
             total,
@@ -279,8 +279,8 @@ impl Service {
     }
 }
 
-/// What a list is made of. Who terminates his calls, and what that costs, is none of a customer's
-/// business.
+/// What a list is made of. Who terminates calls, and what that costs, is none of a customer's or
+/// reseller's business.
 fn filter(
     scope: Scope,
     request: &pb::ListCallsRequest,
@@ -288,10 +288,10 @@ fn filter(
     originator: Option<UserId>,
     disposition: Option<Disposition>,
 ) -> Result<Filter<'_>> {
-    let own = matches!(scope, Scope::Only(_));
+    let is_staff = scope.is_staff();
     let order = match Order::of(enums::known("order", request.order)?) {
         // The order alone would tell a customer what the columns say.
-        order if own && order.is_hidden_from_customers() => Order::Time,
+        order if !is_staff && order.is_hidden_from_customers() => Order::Time,
         order => order,
     };
     let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
@@ -301,11 +301,11 @@ fn filter(
         period: if call_id.is_some() { clock::ALWAYS } else { period },
         call_id,
         originator,
-        terminator: request.terminator_id.map(UserId).filter(|_| !own),
+        terminator: request.terminator_id.map(UserId).filter(|_| is_staff),
         origination_point: request.origination_point_id.map(PointId),
-        termination_point: request.termination_point_id.map(PointId).filter(|_| !own),
+        termination_point: request.termination_point_id.map(PointId).filter(|_| is_staff),
         disposition,
-        hangup_cause: request.hangup_cause.map(i64::from).filter(|_| !own),
+        hangup_cause: request.hangup_cause.map(i64::from).filter(|_| is_staff),
         destination_prefix: filled(request.destination_prefix.as_str()),
         order,
         // Whoever asks for no period wants to see what has just happened.

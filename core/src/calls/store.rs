@@ -297,12 +297,7 @@ pub(super) fn sorted(filter: &Filter<'_>) -> Query {
 fn conditions(query: Query, filter: &Filter<'_>) -> Query {
     let mut query =
         query.value(filter.period.0).and(" AND c.start_time <= ").value(filter.period.1);
-    query = match filter.scope {
-        Scope::All => query,
-        Scope::Customers => query.and(" AND o.role = 'user'"),
-        Scope::AssignedTo(manager) => query.and(" AND o.responsible_manager_id = ").value(manager),
-        Scope::Only(user) => query.and(" AND c.originator_id = ").value(user),
-    };
+    query = filter.scope.condition(query, "o");
     if let Some(id) = filter.call_id {
         query = query.and(" AND c.call_id = ").value(id);
     }
@@ -336,7 +331,7 @@ fn conditions(query: Query, filter: &Filter<'_>) -> Query {
 /// A stored call with the names that go with it, by the switch's id.
 pub(crate) async fn by_call_id(db: &Db, call_id: &str) -> Result<Option<Listed>> {
     let filter = Filter {
-        scope: Scope::All,
+        scope: Scope::any(),
         period: (i64::MIN, i64::MAX),
         call_id: Some(call_id),
         originator: None,

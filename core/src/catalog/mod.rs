@@ -27,7 +27,7 @@ use crate::{
     managers::{self, ManagerGroups},
     points::{self, Points},
     pools::{self, PoolRevisions},
-    settings::{self, Settings},
+    settings::{self, Settings, owners::AllOwnerSettings},
     store::{Db, Tx},
     tariffs::{self, Tariffs},
 };
@@ -42,6 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Snapshot {
     revision: i64,
     pub(crate) settings: Settings,
+    pub(crate) owner_settings: AllOwnerSettings,
     pub(crate) currencies: Currencies,
     pub(crate) manager_groups: ManagerGroups,
     pub(crate) api_keys: ApiKeys,
@@ -145,6 +146,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
     let mut tx = db.snapshot().await?;
     let revision = store::revision_in(&mut tx).await?;
     let settings = settings::store::all(&mut tx).await?;
+    let owner_settings = settings::owners::store::all(&mut tx).await?;
     let currencies = currencies::store::all(&mut tx).await?;
     let manager_groups = managers::store::all(&mut tx).await?;
     let api_keys = access::keys::store::all(&mut tx).await?;
@@ -157,6 +159,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
     Ok(Snapshot {
         revision,
         settings,
+        owner_settings,
         currencies,
         manager_groups,
         api_keys,

@@ -83,7 +83,7 @@ impl Service {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Posting> {
         let user = ids::required::<UserId>("user_id", request.user_id)?;
-        let user = caller.see(self.0.directory.lately_by_id(user).await?)?;
+        let user = caller.manage(self.0.directory.lately_by_id(user).await?)?;
         let amount = Money::from_proto("amount", request.amount.as_ref())?;
         check_note("note", &request.note)?;
         Ok(Posting {

@@ -66,6 +66,13 @@ enum Viewer {
     Operator,
     /// A customer, who sees their own side.
     Customer(UserId),
+    /// A reseller or partner, who sees what his users see who make the calls.
+    Owner,
+}
+
+/// What originators are told of their calls.
+fn to_originator(call: pb::ActiveCall) -> pb::ActiveCall {
+    pb::ActiveCall { terminator_id: None, termination_point_id: 0, ..call }
 }
 
 impl ActiveCall {
@@ -123,9 +130,8 @@ impl ActiveCall {
         let call = self.to_proto(originator, now);
         match viewer {
             Viewer::Operator => call,
-            Viewer::Customer(user) if user == self.originator => {
-                pb::ActiveCall { terminator_id: None, termination_point_id: 0, ..call }
-            }
+            Viewer::Owner => to_originator(call),
+            Viewer::Customer(user) if user == self.originator => to_originator(call),
             Viewer::Customer(_) => pb::ActiveCall {
                 originator_id: 0,
                 originator: String::new(),

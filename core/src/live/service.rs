@@ -200,14 +200,16 @@ impl Service {
     ) -> Result<pb::ListActiveCallsResponse> {
         let scope = caller.scope();
         let hidden = !self.0.catalog.load().settings.show_active_calls_for_users;
-        if hidden && matches!(scope, Scope::Only(_)) {
+        if hidden && scope.only().is_some() {
             return Err(Error::FeatureDisabled);
         }
         let now = clock::now();
         let size = paging::size(request.page_size);
-        let (viewer, own) = match scope {
-            Scope::Only(user) => (Viewer::Customer(user), Some(user)),
-            _ => (Viewer::Operator, None),
+        let own = scope.only();
+        let viewer = match own {
+            Some(user) => Viewer::Customer(user),
+            None if scope.is_staff() => Viewer::Operator,
+            None => Viewer::Owner,
         };
         let originator = request.originator_id.map(UserId);
         // Who else originates calls that go to a customer is none of theirs to find out.
@@ -306,7 +308,7 @@ pub(crate) async fn watch(context: Weak<Context>) {
 
 async fn look(context: &Context, since: i64, now: i64) -> Result<()> {
     let mut filter = store::Filter {
-        scope: Scope::All,
+        scope: Scope::any(),
         originator: None,
         expired: Some((since, now)),
         after: None,

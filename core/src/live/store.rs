@@ -265,15 +265,16 @@ pub(crate) async fn count(db: &Db, scope: Scope) -> Result<pb::ActiveCallCount> 
 
 fn conditions(query: Query, scope: Scope) -> Query {
     let query = query.and(" JOIN users u ON u.id = a.originator_id WHERE 1 = 1");
-    match scope {
-        Scope::All | Scope::Customers => query,
-        Scope::AssignedTo(manager) => query.and(" AND u.responsible_manager_id = ").value(manager),
-        Scope::Only(user) => query
+    match scope.only() {
+        // A customer sees those that go to him, too.
+        Some(user) => query
             .and(" AND (a.originator_id = ")
             .value(user)
             .and(" OR a.terminator_id = ")
             .value(user)
             .and(")"),
+        None if scope.is_staff_wide() => query,
+        None => scope.condition(query, "u"),
     }
 }
 

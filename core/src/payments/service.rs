@@ -57,7 +57,7 @@ impl Service {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Posting> {
         let user = ids::required::<UserId>("user_id", request.user_id)?;
-        let user = caller.see(self.0.directory.lately_by_id(user).await?)?;
+        let user = caller.manage(self.0.directory.lately_by_id(user).await?)?;
         let currency = snapshot
             .currencies
             .by_code(&request.currency)

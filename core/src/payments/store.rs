@@ -105,7 +105,7 @@ pub(super) struct Filter<'a> {
 impl Default for Filter<'_> {
     fn default() -> Self {
         Self {
-            scope: Scope::All,
+            scope: Scope::any(),
             id: None,
             after: None,
             user: None,
@@ -123,15 +123,7 @@ impl Default for Filter<'_> {
 /// Payments with their users' login names, by ascending id.
 pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<(Payment, String)>> {
     let mut query = Query::new(COLUMNS).and(" WHERE p.id > ").value(filter.after.unwrap_or(0));
-    match filter.scope {
-        Scope::All => {}
-        Scope::Customers => query = query.and(" AND u.role = 'user'"),
-        Scope::AssignedTo(manager) => {
-            query =
-                query.and(" AND u.role = 'user' AND u.responsible_manager_id = ").value(manager);
-        }
-        Scope::Only(user) => query = query.and(" AND p.user_id = ").value(user),
-    }
+    query = filter.scope.condition(query, "u");
     if let Some(id) = filter.id {
         query = query.and(" AND p.id = ").value(id);
     }

@@ -1,6 +1,7 @@
 //! Connection points: where calls come from and go to
 //! (`docs/rules/points-and-pools.md#connection-points`).
 
+mod ownership;
 mod pattern;
 mod record;
 mod rewrite;

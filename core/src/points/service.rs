@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, connection_points_service_server::ConnectionPointsService};
 use tonic::{Request, Response, Status};
 
-use super::{Point, store};
+use super::{Point, ownership, store};
 use crate::{
     access::{Principal, principal},
     catalog::Snapshot,
@@ -68,10 +68,23 @@ impl Service {
         Ok(pb::ListConnectionPointsResponse { connection_points, next_page_token })
     }
 
-    /// Checks that what a point refers to is there.
-    async fn check_references(tx: &mut Tx, point: &Point) -> Result<()> {
+    /// Checks that what a point refers to is there, and that the caller may give it to the user: of
+    /// what it had before, nobody asks again.
+    async fn check_references(
+        &self,
+        tx: &mut Tx,
+        caller: &Principal,
+        point: &Point,
+        before: Option<&Point>,
+    ) -> Result<()> {
+        ownership::check(caller, point, before)?;
         let tariffs = tariffs::store::all(tx).await?;
-        point.tariffs().into_iter().try_for_each(|id| tariffs.by_id(id).map(drop))?;
+        let user = self.0.directory.by_id(point.user).await?.ok_or(Error::UserNotFound)?;
+        let known = before.map(Point::tariffs).unwrap_or_default();
+        let snapshot = self.0.catalog.load_full();
+        for id in point.tariffs().difference(&known) {
+            tariffs.check_given(caller, &snapshot.settings, user.owner, *id, "tariff_id")?;
+        }
         let message = point.to_proto();
         let pool = message.caller_id.map_or(0, |caller_id| caller_id.number_pool_id);
         if pool != 0 && pools::store::lock(tx, PoolId(pool)).await?.is_none() {
@@ -90,7 +103,7 @@ impl Service {
     ) -> Result<pb::ConnectionPoint> {
         let mut message = request.connection_point.unwrap_or_default();
         let user = ids::required::<UserId>("connection_point.user_id", message.user_id)?;
-        let user = caller.see(self.0.directory.by_id(user).await?)?;
+        let user = caller.manage(self.0.directory.by_id(user).await?)?;
         if user.role != Role::User {
             return Err(Error::UserNotFound);
         }
@@ -100,13 +113,16 @@ impl Service {
         let id = tx.next_id(Sequence::ConnectionPoints).await?;
         message.id = Some(id);
         if request.create_routing_group {
+            if !caller.scope().is_staff() {
+                return Err(Error::RoleDenied);
+            }
             let op = message.origination.as_mut();
             let op = op.ok_or_else(|| Error::invalid("origination", "is needed for routing"))?;
             let name = format!("Routing group of point {id}");
             op.routing_group_id = routing_groups::store::insert(&mut tx, &name).await?.0;
         }
         let point = Point::new(message)?;
-        Self::check_references(&mut tx, &point).await?;
+        self.check_references(&mut tx, caller, &point, None).await?;
         store::write(&mut tx, &point).await?;
         let point = point.to_proto();
         let change = Change::creation(resource(point.id()), &point)?;
@@ -127,7 +143,7 @@ impl Service {
         // As it is now: it may have been changed or deleted meanwhile.
         let before = store::get(&mut tx, id).await?.ok_or(Error::ConnectionPointNotFound)?;
         let point = before.changed(request)?;
-        Self::check_references(&mut tx, &point).await?;
+        self.check_references(&mut tx, caller, &point, Some(&before)).await?;
         store::write(&mut tx, &point).await?;
         let point = point.to_proto();
         let change = Change::of(resource(point.id()), &before.to_proto(), &point)?;

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Contents, Kind, Profile, check, store};
 use crate::{
-    access::{Principal, Scope, principal},
+    access::{Principal, principal},
     changes::{self, Change},
     clock,
     context::Context,
@@ -122,9 +122,9 @@ fn visible(caller: &Principal, found: Option<Profile>) -> Result<Profile> {
 /// Whoever changes a profile changes what others bill by it: that is not for managers who see a part
 /// of the users alone.
 fn check_may_change(caller: &Principal) -> Result<()> {
-    match caller.scope() {
-        Scope::All | Scope::Customers => Ok(()),
-        Scope::AssignedTo(_) | Scope::Only(_) => Err(Error::PermissionMissing),
+    match caller.scope().is_staff_wide() {
+        true => Ok(()),
+        false => Err(Error::PermissionMissing),
     }
 }
 

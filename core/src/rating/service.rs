@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Later, steps_to_proto};
 use crate::{
-    access::principal,
+    access::{Principal, principal},
     catalog::Snapshot,
     clock,
     context::Context,
@@ -34,7 +34,7 @@ struct Call<'a> {
 impl Service {
     async fn rate(
         &self,
-        caller: &crate::access::Principal,
+        caller: &Principal,
         request: pb::RateCallRequest,
     ) -> Result<pb::RateCallResponse> {
         let snapshot = self.0.catalog.load_full();
@@ -53,15 +53,16 @@ impl Service {
             grace_time: u32::try_from(request.grace_time)
                 .map_err(|_| Error::invalid("grace_time", "must not be negative"))?,
         };
+        let tariffs = Shown { snapshot: &snapshot, caller };
         let tariff = match (filled(request.tariff_id), request.user_id) {
-            (Some(id), _) => id,
+            (Some(id), _) => tariffs.by_id(id)?.id,
             (None, Some(user)) => caller.see(self.0.directory.by_id(UserId(user)).await?)?.tariff,
             (None, None) => return Err(Error::invalid("tariff_id", "or user_id is required")),
         };
         let tariff = snapshot.tariffs.by_id(tariff)?;
-        let custom = optional_tariff(&snapshot, request.custom_tariff_id)?;
+        let custom = tariffs.optional(request.custom_tariff_id)?;
         let price = self.leg(&snapshot, &call, tariff, custom).await?;
-        let self_cost = match optional_tariff(&snapshot, request.self_cost_tariff_id)? {
+        let self_cost = match tariffs.optional(request.self_cost_tariff_id)? {
             Some(tariff) => Some(self.leg(&snapshot, &call, tariff, None).await?),
             None => None,
         };
@@ -195,9 +196,21 @@ fn filled(id: Option<i64>) -> Option<TariffId> {
     id.filter(|id| *id != 0).map(TariffId)
 }
 
-/// The tariff of an id; `None` if there is no id.
-fn optional_tariff(snapshot: &Snapshot, id: Option<i64>) -> Result<Option<&Tariff>> {
-    filled(id).map(|id| snapshot.tariffs.by_id(id)).transpose()
+/// The tariffs that a caller may see.
+struct Shown<'a> {
+    snapshot: &'a Snapshot,
+    caller: &'a Principal,
+}
+
+impl<'a> Shown<'a> {
+    fn by_id(&self, id: TariffId) -> Result<&'a Tariff> {
+        self.snapshot.tariffs.visible_by_id(self.caller, &self.snapshot.settings, id)
+    }
+
+    /// The tariff of an id; `None` if there is no id.
+    fn optional(&self, id: Option<i64>) -> Result<Option<&'a Tariff>> {
+        filled(id).map(|id| self.by_id(id)).transpose()
+    }
 }
 
 #[tonic::async_trait]

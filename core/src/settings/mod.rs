@@ -1,5 +1,6 @@
 //! The operator's settings: the legacy API tab and what the methods depend on.
 
+pub(crate) mod owners;
 mod service;
 pub(crate) mod store;
 
@@ -49,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) shared_api_key: bool,
     pub(crate) login_without_hash: bool,
     pub(crate) uniquehash_needs_hash: bool,
+    pub(crate) resellers_use_admin_tariffs: bool,
     /// 0: none.
     pub(crate) replay_window_seconds: i32,
 }
@@ -104,6 +106,7 @@ impl Default for Settings {
             shared_api_key: true,
             login_without_hash: false,
             uniquehash_needs_hash: false,
+            resellers_use_admin_tariffs: false,
             replay_window_seconds: 0,
         }
     }
@@ -170,6 +173,9 @@ impl Settings {
             "shared_api_key" => self.shared_api_key = new.shared_api_key,
             "login_without_hash" => self.login_without_hash = new.login_without_hash,
             "uniquehash_needs_hash" => self.uniquehash_needs_hash = new.uniquehash_needs_hash,
+            "resellers_use_admin_tariffs" => {
+                self.resellers_use_admin_tariffs = new.resellers_use_admin_tariffs;
+            }
             "replay_window_seconds" => {
                 if !(0..=LONGEST_REPLAY_WINDOW).contains(&new.replay_window_seconds) {
                     return Err(Error::invalid("replay_window_seconds", "must be 0 to 86400"));
@@ -235,6 +241,7 @@ impl Settings {
             shared_api_key: self.shared_api_key,
             login_without_hash: self.login_without_hash,
             uniquehash_needs_hash: self.uniquehash_needs_hash,
+            resellers_use_admin_tariffs: self.resellers_use_admin_tariffs,
             replay_window_seconds: self.replay_window_seconds,
         }
     }

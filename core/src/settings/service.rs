@@ -5,15 +5,17 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, settings_service_server::SettingsService};
 use tonic::{Request, Response, Status};
 
-use super::{Settings, store};
+use super::{Settings, owners, store};
 use crate::{
-    access::principal,
+    access::{Principal, principal},
     changes::{self, Change},
     context::Context,
     contract, currencies,
     error::{Error, Result},
+    ids::{self, UserId},
     stats,
     store::Tx,
+    users,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -23,6 +25,50 @@ impl Service {
         let snapshot = self.0.catalog.load();
         let default_currency = &snapshot.currencies.default_currency()?.code;
         Ok(snapshot.settings.to_proto(default_currency))
+    }
+}
+
+impl Service {
+    /// The owner whose settings are asked for: resellers and partners have their own alone.
+    fn owner(caller: &Principal, id: Option<i64>) -> Result<UserId> {
+        let id = ids::required::<UserId>("user_id", id)?;
+        match caller.scope().owner().is_none_or(|own| own == id) {
+            true => Ok(id),
+            false => Err(Error::UserNotFound),
+        }
+    }
+
+    async fn update_owner(
+        &self,
+        caller: &Principal,
+        request: pb::UpdateOwnerSettingsRequest,
+    ) -> Result<pb::OwnerSettings> {
+        let owner = Self::owner(caller, request.user_id)?;
+        let new = request.settings.unwrap_or_default();
+        let mask = request.update_mask.unwrap_or_default();
+        if mask.paths.is_empty() {
+            return Err(Error::invalid("update_mask", "is required"));
+        }
+        let mut tx = self.0.begin_catalog_change().await?;
+        users::ownership::check_is_owner(&mut tx, owner).await?;
+        let anywhere = store::all(&mut tx).await?.api_addresses.is_empty();
+        let mut settings = owners::store::all(&mut tx).await?.remove(&owner).unwrap_or_default();
+        let before = settings.to_proto();
+        for path in contract::paths(Some(&mask)) {
+            settings.set(path, &new)?;
+        }
+        settings.check()?;
+        if !request.force {
+            settings.check_dangers(&mask.paths, anywhere)?;
+        }
+        owners::store::write(&mut tx, owner, &settings).await?;
+        let after = settings.to_proto();
+        let change = Change::of(format!("users/{owner}/settings"), &before, &after)?;
+        let rekeyed = mask.paths.iter().any(|path| path == "api_secret_key");
+        let change = if rekeyed { change.note("API secret key changed") } else { change };
+        changes::record(&mut tx, caller.origin(), change).await?;
+        self.0.commit_catalog_change(tx).await?;
+        Ok(after)
     }
 }
 
@@ -91,5 +137,29 @@ impl SettingsService for Service {
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(after) }))
+    }
+
+    async fn get_owner_settings(
+        &self,
+        request: Request<pb::GetOwnerSettingsRequest>,
+    ) -> Result<Response<pb::GetOwnerSettingsResponse>, Status> {
+        let caller = principal(&request)?;
+        let id = Self::owner(&caller, request.get_ref().user_id)?;
+        let owner = self.0.directory.by_id(id).await?.ok_or(Error::UserNotFound)?;
+        if !owner.role.is_owner() {
+            return Err(Error::OwnerInvalid.into());
+        }
+        let settings = self.0.catalog.load().owner_settings.get(&id).cloned().unwrap_or_default();
+        let settings = Some(settings.to_proto());
+        Ok(Response::new(pb::GetOwnerSettingsResponse { settings }))
+    }
+
+    async fn update_owner_settings(
+        &self,
+        request: Request<pb::UpdateOwnerSettingsRequest>,
+    ) -> Result<Response<pb::UpdateOwnerSettingsResponse>, Status> {
+        let caller = principal(&request)?;
+        let settings = Some(self.update_owner(&caller, request.into_inner()).await?);
+        Ok(Response::new(pb::UpdateOwnerSettingsResponse { settings }))
     }
 }

@@ -239,15 +239,15 @@ fn joins(mut query: Query, grouping: Grouping, filter: &Filter<'_>) -> Query {
     if grouping.destination || grouping.destination_group || !filter.destination_group.is_empty() {
         query = query.and(" LEFT JOIN destinations d ON d.prefix = t.prefix");
     }
-    if let Scope::AssignedTo(_) = filter.scope {
+    if !filter.scope.is_staff_wide() {
         query = query.and(" JOIN users o ON o.id = t.originator_id");
     }
     query
 }
 
 fn conditions(mut query: Query, filter: &Filter<'_>) -> Query {
-    if let Scope::AssignedTo(manager) = filter.scope {
-        query = query.and(" AND o.responsible_manager_id = ").value(manager);
+    if !filter.scope.is_staff_wide() {
+        query = filter.scope.condition(query, "o");
     }
     if let Some(user) = filter.originator {
         query = query.and(" AND t.originator_id = ").value(user);

@@ -15,7 +15,7 @@ use super::{
     store,
 };
 use crate::{
-    access::{Principal, Scope, principal},
+    access::{Principal, principal},
     clock,
     context::Context,
     enums,
@@ -38,10 +38,10 @@ impl Service {
         let (today, month) = clock::today_and_month(&snapshot.settings.time_zone);
         let db = &self.0.db.long(caller.origin().actor);
         let scope = caller.scope();
-        let days = match scope {
-            Scope::All | Scope::Customers => store::days(db, Party::All, month).await?,
-            Scope::AssignedTo(manager) => store::days_of_assigned(db, manager, month).await?,
-            Scope::Only(user) => {
+        let days = match scope.only() {
+            None if scope.is_staff_wide() => store::days(db, Party::All, month).await?,
+            None => store::days_of_scope(db, scope, month).await?,
+            Some(user) => {
                 // Of either side only what is theirs: not what the other was billed.
                 let paid = store::days(db, Party::Originator(user), month).await?.into_iter();
                 let paid = paid.map(|(day, sums)| (day, Sums { terminator_billed: 0, ..sums }));
@@ -53,25 +53,14 @@ impl Service {
                 paid.chain(earned).collect()
             }
         };
-        let own = match scope {
-            Scope::Only(user) => Some(user),
-            _ => None,
-        };
         let since = |start: i64| {
             let mut total = Sums::default();
             for (_, sums) in days.iter().filter(|(day, _)| *day >= start) {
                 total += *sums;
             }
-            let traffic = total.to_proto(ExchangeRate::ONE)?;
-            Ok::<_, Error>(match own {
-                None => traffic,
-                // What the operator earns with him is none of a customer's business.
-                Some(_) => {
-                    pb::Traffic { self_cost: None, profit: None, margin_percent: 0, ..traffic }
-                }
-            })
+            Ok::<_, Error>(scope.disclose_traffic(total.to_proto(ExchangeRate::ONE)?))
         };
-        let shown = own.is_none() || snapshot.settings.show_active_calls_for_users;
+        let shown = scope.only().is_none() || snapshot.settings.show_active_calls_for_users;
         Ok(pb::GetQuickStatsResponse {
             today: Some(since(today)?),
             month: Some(since(month)?),
@@ -79,7 +68,7 @@ impl Service {
                 true => Some(live::store::count(db, scope).await?),
                 false => None,
             },
-            balance: match own {
+            balance: match scope.only().or(scope.owner()) {
                 Some(user) => Some(self.0.directory.balance(user).await?.into()),
                 None => None,
             },
@@ -100,6 +89,7 @@ impl Service {
             }
         };
         let zone = &snapshot.settings.time_zone;
+        let scope = caller.scope();
         let (from, till) = clock::period(request.from.as_ref(), request.till.as_ref(), zone)?;
         for (field, pattern) in [
             ("source", &request.source),
@@ -109,13 +99,16 @@ impl Service {
         ] {
             check_text(field, pattern)?;
         }
-        let grouping = grouping(request)?;
+        let grouping = grouping(request, scope.is_staff())?;
         let filter = Filter {
-            scope: caller.scope(),
+            scope,
             originator: request.originator_id.map(UserId),
-            terminator: request.terminator_id.map(UserId),
+            terminator: request.terminator_id.map(UserId).filter(|_| scope.is_staff()),
             origination_point: request.origination_point_id.map(PointId),
-            termination_point: request.termination_point_id.map(PointId),
+            termination_point: request
+                .termination_point_id
+                .map(PointId)
+                .filter(|_| scope.is_staff()),
             source: &request.source,
             called_number: &request.called_number,
             destination: &request.destination,
@@ -136,12 +129,13 @@ impl Service {
         let names = users::store::usernames(&self.0.db, users.map(UserId).collect()).await?;
         let rate = currency.exchange_rate;
         // One after the other, as they are sent: what they are made of takes less.
-        let aggregates = groups
-            .into_iter()
-            .map(move |(group, sums)| Ok(to_proto(group, grouping, &names, sums.to_proto(rate)?)));
+        let aggregates = groups.into_iter().map(move |(group, sums)| {
+            let traffic = scope.disclose_traffic(sums.to_proto(rate)?);
+            Ok(to_proto(group, grouping, &names, traffic))
+        });
         let first = pb::AggregateCallsResponse {
             currency: currency.code.clone(),
-            totals: Some(totals.to_proto(currency.exchange_rate)?),
+            totals: Some(scope.disclose_traffic(totals.to_proto(currency.exchange_rate)?)),
             aggregates: Vec::new(),
         };
         Ok((first, Box::new(aggregates)))
@@ -158,6 +152,9 @@ impl Service {
         if let Some(id) = request.originator_id {
             caller.see(directory.by_id(UserId(id)).await?)?;
         }
+        if !caller.scope().is_staff() {
+            return Ok(());
+        }
         // 0 stands for calls that nobody terminated, or that came from no point.
         if let Some(id) = request.terminator_id.filter(|id| *id != 0) {
             directory.by_id(UserId(id)).await?.ok_or(Error::TerminatorNotFound)?;
@@ -171,11 +168,12 @@ impl Service {
     }
 }
 
-fn grouping(request: &pb::AggregateCallsRequest) -> Result<Grouping> {
+/// What calls are grouped by. Where they went is told to `staff` alone.
+fn grouping(request: &pb::AggregateCallsRequest, staff: bool) -> Result<Grouping> {
     if request.group_by.is_empty() {
         return Ok(Grouping {
             originator: true,
-            terminator: true,
+            terminator: staff,
             destination_group: true,
             ..Grouping::default()
         });
@@ -185,8 +183,8 @@ fn grouping(request: &pb::AggregateCallsRequest) -> Result<Grouping> {
         match enums::known("group_by", *group)? {
             AggregateGrouping::Originator => grouping.originator = true,
             AggregateGrouping::OriginationPoint => grouping.origination_point = true,
-            AggregateGrouping::Terminator => grouping.terminator = true,
-            AggregateGrouping::TerminationPoint => grouping.termination_point = true,
+            AggregateGrouping::Terminator => grouping.terminator = staff,
+            AggregateGrouping::TerminationPoint => grouping.termination_point = staff,
             AggregateGrouping::DestinationGroup => grouping.destination_group = true,
             AggregateGrouping::Destination => grouping.destination = true,
             AggregateGrouping::Unspecified => {

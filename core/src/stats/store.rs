@@ -7,6 +7,7 @@ use super::{
     rollup::{Party, Rollup, Route},
 };
 use crate::{
+    access::Scope,
     error::{Error, Result},
     ids::{PointId, UserId},
     money::Money,
@@ -218,22 +219,16 @@ pub(crate) async fn days(db: &Db, party: Party, from: i64) -> Result<Vec<(i64, S
     read_days(&db.fetch_all(query).await?)
 }
 
-/// The sums of the days from one on, of the calls that users of a manager originated.
-pub(super) async fn days_of_assigned(
-    db: &Db,
-    manager: UserId,
-    from: i64,
-) -> Result<Vec<(i64, Sums)>> {
+/// The sums of the days from one on, of the calls that the users of a scope originated.
+pub(super) async fn days_of_scope(db: &Db, scope: Scope, from: i64) -> Result<Vec<(i64, Sums)>> {
     let query = Query::new("SELECT t.day, ")
         .and(SUMMED)
         .and(
             " FROM traffic_days t JOIN users u ON u.id = t.user_id \
-             WHERE t.side = 'originator' AND u.responsible_manager_id = ",
+             WHERE t.side = 'originator' AND t.day >= ",
         )
-        .value(manager)
-        .and(" AND t.day >= ")
-        .value(from)
-        .and(" GROUP BY t.day");
+        .value(from);
+    let query = scope.condition(query, "u").and(" GROUP BY t.day");
     read_days(&db.fetch_all(query).await?)
 }
 

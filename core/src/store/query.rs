@@ -25,6 +25,8 @@ pub(crate) enum Sequence {
     Tariffs,
     /// Of `connection_points`.
     ConnectionPoints,
+    /// Of `reseller_groups`.
+    ResellerGroups,
     /// Of `routing_groups`.
     RoutingGroups,
     /// Of `number_pools`.
@@ -60,6 +62,7 @@ impl Sequence {
             Self::AccessTokens => "access_tokens",
             Self::Tariffs => "tariffs",
             Self::ConnectionPoints => "connection_points",
+            Self::ResellerGroups => "reseller_groups",
             Self::RoutingGroups => "routing_groups",
             Self::NumberPools => "number_pools",
             Self::PoolNumbers => "pool_numbers",

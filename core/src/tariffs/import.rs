@@ -37,6 +37,8 @@ pub(super) struct Import {
     tariff: TariffId,
     options: ImportRatesOptions,
     zone: TimeZone,
+    /// Whether it may name destinations.
+    names: bool,
     file: Option<pb::RateFile>,
     lines: Lines,
     refused: Refused,
@@ -61,10 +63,15 @@ impl Refused {
 }
 
 impl Import {
-    pub(super) fn new(tariff: TariffId, options: ImportRatesOptions, zone: TimeZone) -> Self {
+    pub(super) fn new(
+        tariff: TariffId,
+        options: ImportRatesOptions,
+        zone: TimeZone,
+        names: bool,
+    ) -> Self {
         let report = pb::ImportRatesResponse::default();
         let (lines, refused) = (Lines::default(), Refused::default());
-        Self { tariff, options, zone, file: None, lines, refused, report }
+        Self { tariff, options, zone, names, file: None, lines, refused, report }
     }
 
     /// Takes in what is known of the file.
@@ -102,7 +109,10 @@ impl Import {
     fn add(&mut self, line: &RateLine) {
         self.report.lines += 1;
         match line::read(line, &self.zone) {
-            Ok(rate) => self.lines.push(line.number, rate, &line.destination),
+            Ok(rate) => {
+                let destination = if self.names { line.destination.as_str() } else { "" };
+                self.lines.push(line.number, rate, destination);
+            }
             Err(reason) => {
                 self.refused.add(line);
                 self.reject(line.number, reason);

@@ -6,6 +6,7 @@ mod imports;
 mod line;
 mod lines;
 mod names;
+mod ownership;
 mod seen;
 mod service;
 pub(crate) mod store;
@@ -16,13 +17,11 @@ pub(crate) use names::Names;
 pub(crate) use service::Service;
 
 use crate::{
-    access::Principal,
     currencies::Currencies,
     error::{Error, Result},
-    ids::{CurrencyId, TariffId},
+    ids::{CurrencyId, TariffId, UserId},
     money,
     rating::{Days, DeckRate, LAST_SECOND, steps_to_proto},
-    users::Role,
 };
 
 /// What a tariff is for.
@@ -55,6 +54,8 @@ pub(crate) struct Tariff {
     pub(crate) name: String,
     pub(crate) purpose: Purpose,
     pub(crate) currency: CurrencyId,
+    /// The admin, or the reseller or partner whose it is.
+    pub(crate) owner: UserId,
     /// Grows with every change of the rates.
     pub(crate) revision: i64,
 }
@@ -72,6 +73,7 @@ impl Tariff {
             purpose: purpose.into(),
             currency: currency.code.clone(),
             revision: self.revision,
+            owner_id: self.owner.0,
         })
     }
 }
@@ -84,13 +86,6 @@ impl Tariffs {
     pub(crate) fn by_id(&self, id: TariffId) -> Result<&Tariff> {
         let index = self.0.binary_search_by_key(&id, |tariff| tariff.id);
         index.ok().and_then(|index| self.0.get(index)).ok_or(Error::TariffNotFound)
-    }
-
-    /// The tariffs that the caller may see: a simple user his own.
-    fn visible<'a>(&'a self, caller: &Principal) -> Result<impl Iterator<Item = &'a Tariff>> {
-        let user = caller.user()?;
-        let own = (user.role == Role::User).then_some(user.tariff);
-        Ok(self.0.iter().filter(move |tariff| own.is_none_or(|own| tariff.id == own)))
     }
 }
 

@@ -17,11 +17,11 @@ use crate::{
     currencies::Currencies,
     enums,
     error::{Error, Result},
-    ids::{self, CurrencyId, PointId, TariffId},
+    ids::{self, CurrencyId, PointId, TariffId, UserId},
     paging,
     store::{Db, Sequence},
     text::check_name,
-    users::Role,
+    users::{self, Role},
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -35,6 +35,17 @@ fn currency(currencies: &Currencies, code: &str) -> Result<CurrencyId> {
     currency.map(|currency| currency.id).ok_or(Error::CurrencyNotFound)
 }
 
+/// Whose a new tariff is: resellers' and partners' are their own, and the admin says whose his are.
+fn owner(caller: &Principal, asked: UserId) -> Result<UserId> {
+    let user = caller.user()?;
+    match user.role {
+        Role::Admin => Ok(asked),
+        Role::Reseller | Role::Partner => Ok(user.id),
+        Role::Manager | Role::User if asked == UserId::ADMIN => Ok(asked),
+        Role::Manager | Role::User => Err(Error::RoleDenied),
+    }
+}
+
 impl Service {
     async fn create(&self, caller: &Principal, new: pb::Tariff) -> Result<pb::Tariff> {
         check_name(&new.name)?;
@@ -46,10 +57,14 @@ impl Service {
                 TariffPurpose::UserWholesale | TariffPurpose::Unspecified => Purpose::UserWholesale,
             },
             currency: currency(&snapshot.currencies, &new.currency)?,
+            owner: owner(caller, UserId(new.owner_id))?,
             name: new.name,
             revision: 1,
         };
         let mut tx = self.0.begin_catalog_change().await?;
+        if tariff.owner != UserId::ADMIN {
+            users::ownership::check_is_owner(&mut tx, tariff.owner).await?;
+        }
         tariff.id = TariffId(tx.next_id(Sequence::Tariffs).await?);
         store::insert(&mut tx, &tariff).await?;
         let tariff = tariff.to_proto(&snapshot.currencies)?;
@@ -67,7 +82,8 @@ impl Service {
         let id = ids::required::<TariffId>("id", request.id)?;
         let snapshot = self.0.catalog.load_full();
         let mut tx = self.0.begin_catalog_change().await?;
-        let mut tariff = store::all(&mut tx).await?.by_id(id)?.clone();
+        let tariffs = store::all(&mut tx).await?;
+        let mut tariff = tariffs.changeable(caller, &snapshot.settings, id)?.clone();
         let before = tariff.to_proto(&snapshot.currencies)?;
         if let Some(name) = request.name {
             check_name(&name)?;
@@ -86,12 +102,14 @@ impl Service {
 
     async fn delete(&self, caller: &Principal, id: TariffId) -> Result<()> {
         let mut tx = self.0.begin_catalog_change().await?;
-        let tariff = store::all(&mut tx).await?.by_id(id)?.clone();
+        let snapshot = self.0.catalog.load_full();
+        let tariffs = store::all(&mut tx).await?;
+        let tariff = tariffs.changeable(caller, &snapshot.settings, id)?;
         if store::in_use(&mut tx, id).await? {
             return Err(Error::TariffInUse);
         }
         store::delete(&mut tx, id).await?;
-        let tariff = tariff.to_proto(&self.0.catalog.load().currencies)?;
+        let tariff = tariff.to_proto(&snapshot.currencies)?;
         let change = Change::deletion(resource(id.0), &tariff)?.note("with all its rates");
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
@@ -100,8 +118,8 @@ impl Service {
     /// A tariff that the caller may see.
     fn visible(&self, caller: &Principal, id: TariffId) -> Result<pb::Tariff> {
         let snapshot = self.0.catalog.load();
-        let tariff = snapshot.tariffs.visible(caller)?.find(|tariff| tariff.id == id);
-        tariff.ok_or(Error::TariffNotFound)?.to_proto(&snapshot.currencies)
+        let tariff = snapshot.tariffs.visible_by_id(caller, &snapshot.settings, id)?;
+        tariff.to_proto(&snapshot.currencies)
     }
 
     /// The tariff of a connection point that the caller may see.
@@ -114,9 +132,7 @@ impl Service {
         let sides = match (&point.origination, &point.termination) {
             (Some(origination), _) => origination.terms.tariffs,
             // What a call to him costs the operator is between the two, and in his tariff.
-            (None, Some(termination)) if caller.user()?.role != Role::User => {
-                termination.terms.tariffs
-            }
+            (None, Some(termination)) if caller.scope().is_staff() => termination.terms.tariffs,
             (None, _) => return Err(Error::TariffNotFound),
         };
         let tariff = snapshot.tariffs.by_id(sides.or(user.tariff).tariff)?;
@@ -173,7 +189,7 @@ impl TariffsService for Service {
         let caller = principal(&request)?;
         let pb::ListTariffsRequest { page_size, page_token } = request.get_ref();
         let snapshot = self.0.catalog.load();
-        let tariffs = snapshot.tariffs.visible(&caller)?;
+        let tariffs = snapshot.tariffs.visible(&caller, &snapshot.settings)?;
         let (tariffs, next_page_token) =
             paging::of_sorted(tariffs, *page_size, page_token, |tariff| tariff.id.0)?;
         let tariffs = tariffs.into_iter().map(|tariff| tariff.to_proto(&snapshot.currencies));
@@ -246,8 +262,11 @@ impl TariffsService for Service {
         let snapshot = self.0.catalog.load_full();
         // Better known before a large deck is sent than after.
         let tariff = ids::required::<TariffId>("options.tariff_id", options.tariff_id)?;
-        snapshot.tariffs.by_id(tariff)?;
-        let mut import = import::Import::new(tariff, options, snapshot.settings.time_zone.clone());
+        snapshot.tariffs.changeable(&caller, &snapshot.settings, tariff)?;
+        let zone = snapshot.settings.time_zone.clone();
+        // All see the names of destinations: those of the operator stay.
+        let names = caller.scope().is_staff();
+        let mut import = import::Import::new(tariff, options, zone, names);
         while let Some(part) = parts.message().await? {
             match part.part {
                 Some(Part::Lines(lines)) => import.add_lines(lines)?,
@@ -273,7 +292,8 @@ impl TariffsService for Service {
         &self,
         request: Request<pb::GetRateImportRequest>,
     ) -> Result<Response<pb::GetRateImportResponse>, Status> {
-        let rate_import = Some(imports::get(&self.0, request.get_ref()).await?);
+        let caller = principal(&request)?;
+        let rate_import = Some(imports::get(&self.0, &caller, request.get_ref()).await?);
         Ok(Response::new(pb::GetRateImportResponse { rate_import }))
     }
 
@@ -282,7 +302,7 @@ impl TariffsService for Service {
         request: Request<pb::UndoRateImportRequest>,
     ) -> Result<Response<pb::UndoRateImportResponse>, Status> {
         let caller = principal(&request)?;
-        let answer = imports::undo(&self.0, caller.origin(), request.get_ref()).await?;
+        let answer = imports::undo(&self.0, &caller, request.get_ref()).await?;
         Ok(Response::new(answer))
     }
 }

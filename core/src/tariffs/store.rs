@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of, imports};
 use crate::{
     error::{Error, Result},
-    ids::{CurrencyId, TariffId},
+    ids::{CurrencyId, TariffId, UserId},
     rating::{DeckRate, Terms, stored_steps},
     store::{Db, Insert, Query, Row, Tx, Value},
 };
@@ -14,8 +14,9 @@ use crate::{
 const CHUNK: usize = 1_000;
 
 pub(crate) async fn all(tx: &mut Tx) -> Result<Tariffs> {
-    let query =
-        Query::new("SELECT id, name, purpose, currency_id, revision FROM tariffs ORDER BY id");
+    let query = Query::new(
+        "SELECT id, name, purpose, currency_id, revision, owner_id FROM tariffs ORDER BY id",
+    );
     let rows = tx.fetch_all(query).await?;
     let tariffs = rows.iter().map(|row| {
         Ok(Tariff {
@@ -24,6 +25,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Tariffs> {
             purpose: Purpose::from_name(&row.get::<String>(2)?)?,
             currency: CurrencyId(row.get(3)?),
             revision: row.get(4)?,
+            owner: UserId(row.get(5)?),
         })
     });
     Ok(Tariffs(tariffs.collect::<Result<_>>()?))
@@ -31,7 +33,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Tariffs> {
 
 pub(super) async fn insert(tx: &mut Tx, tariff: &Tariff) -> Result<()> {
     let query = Query::new(
-        "INSERT INTO tariffs (id, name, purpose, currency_id, revision) VALUES ",
+        "INSERT INTO tariffs (id, name, purpose, currency_id, revision, owner_id) VALUES ",
     )
     .rows([vec![
         tariff.id.into(),
@@ -39,6 +41,7 @@ pub(super) async fn insert(tx: &mut Tx, tariff: &Tariff) -> Result<()> {
         tariff.purpose.name().into(),
         tariff.currency.into(),
         tariff.revision.into(),
+        tariff.owner.into(),
     ]]);
     tx.execute(query).await?;
     Ok(())
@@ -73,6 +76,12 @@ pub(super) async fn in_use(tx: &mut Tx, id: TariffId) -> Result<bool> {
         .and(" OR tp_tariff_id = ")
         .value(id)
         .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}
+
+/// Whether a user owns tariffs.
+pub(crate) async fn is_owner(tx: &mut Tx, user: UserId) -> Result<bool> {
+    let query = Query::new("SELECT 1 FROM tariffs WHERE owner_id = ").value(user).and(" LIMIT 1");
     Ok(tx.fetch_optional(query).await?.is_some())
 }
 

@@ -118,7 +118,7 @@ mod tests {
     async fn deliver(context: &Context, records: Vec<CallRecord>) -> crate::Result<i64> {
         let batch = (1..).zip(records);
         let batch = batch.map(|(position, record)| Numbered { position, call: record.into() });
-        let rated = ingest::rate(context, Scope::All, batch.collect()).await?;
+        let rated = ingest::rate(context, Scope::any(), batch.collect()).await?;
         let origin = Arc::new(Origin::operator(Credential::CommandLine));
         Ok(context.writer.take(Delivery::new(origin, rated)).await?.kept)
     }

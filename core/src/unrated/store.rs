@@ -223,14 +223,7 @@ impl Filter {
 
     /// What is appended to a selection of `unrated_calls c LEFT JOIN users u`.
     fn conditions(&self, query: Query) -> Query {
-        let mut query = match self.scope {
-            Scope::All => query,
-            Scope::Customers => query.and(" AND u.role = 'user'"),
-            Scope::AssignedTo(manager) => {
-                query.and(" AND u.responsible_manager_id = ").value(manager)
-            }
-            Scope::Only(user) => query.and(" AND c.user_id = ").value(user),
-        };
+        let mut query = self.scope.condition(query, "u");
         if let Some(reason) = self.reason {
             query = query.and(" AND c.reason = ").value(reason_name(reason));
         }

@@ -117,9 +117,6 @@ pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
     if user.tariff_id != 0 {
         snapshot.tariffs.by_id(TariffId(user.tariff_id))?;
     }
-    if user.owner_id != 0 {
-        return Err(Error::invalid("owner_id", "must be the admin"));
-    }
     for (field, number) in [
         ("responsible_manager_id", user.responsible_manager_id),
         ("call_limit", i64::from(user.call_limit)),

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, users_service_server::UsersService};
 use tonic::{Request, Response, Status};
 
-use super::{Identity, Role, record, store, uniquehash};
+use super::{Identity, Role, ownership, record, store, uniquehash};
 use crate::{
-    access::{self, Password, Principal, Scope, principal},
+    access::{self, Password, Principal, principal},
     calls,
     changes::{self, Change},
     context::Context,
     directions, enums,
     error::{Error, Result},
     ids::{self, UserId},
-    paging, points,
+    paging, points, settings,
     store::{Sequence, Tx, retrying},
+    tariffs,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -59,34 +60,16 @@ impl Service {
     ) -> Result<pb::ListUsersResponse> {
         let size = paging::size(request.page_size);
         enums::known::<pb::Role>("role", request.role)?;
-        let mut filter = store::Filter {
+        let filter = store::Filter {
+            // It narrows whatever the caller asked for.
+            scope: caller.scope(),
+            id: None,
             after: paging::decode(&request.page_token)?.map(UserId),
             role: Role::from_proto(request.role),
             responsible_manager: request.responsible_manager_id.map(UserId),
+            owner: request.owner_id.map(UserId),
             limit: size + 1,
-            ..Default::default()
         };
-        // The caller's scope narrows whatever he asked for.
-        let nothing_left = match caller.scope() {
-            Scope::All => false,
-            Scope::Only(id) => {
-                filter.id = Some(id);
-                false
-            }
-            Scope::Customers => {
-                filter.role.replace(Role::User).is_some_and(|role| role != Role::User)
-            }
-            Scope::AssignedTo(manager) => {
-                filter.role.replace(Role::User).is_some_and(|role| role != Role::User)
-                    || filter
-                        .responsible_manager
-                        .replace(manager)
-                        .is_some_and(|asked| asked != manager)
-            }
-        };
-        if nothing_left {
-            return Ok(pb::ListUsersResponse::default());
-        }
         let db = &self.0.db;
         let (users, next_page_token) =
             paging::cut(store::list(db, &filter).await?, size, pb::User::id);
@@ -101,14 +84,10 @@ impl Service {
         record::patch_taxes(&mut user, &request.tax_patches)?;
         let role =
             Role::from_proto(user.role).ok_or_else(|| Error::invalid("role", "is unknown"))?;
-        if creator.role == Role::Manager {
-            if role != Role::User || !request.legacy_password_sha1.is_empty() {
-                return Err(Error::RoleDenied);
-            }
-            if creator.show_only_assigned_users {
-                user.responsible_manager_id = creator.id.0;
-            }
+        if creator.role != Role::Admin && !request.legacy_password_sha1.is_empty() {
+            return Err(Error::RoleDenied);
         }
+        ownership::adopt(creator, role, &mut user)?;
         // Before a password is hashed for nothing.
         record::check(&mut user, &snapshot)?;
         let password =
@@ -117,10 +96,12 @@ impl Service {
             let mut tx = self.0.db.begin().await?;
             let held = self.0.catalog.hold(&self.0.db, &mut tx).await?;
             record::check(&mut user.clone(), &held)?;
+            ownership::lock_superiors(&mut tx, &user, None).await?;
             check_responsible_manager(&mut tx, &user).await?;
+            ownership::check(&mut tx, caller, &held, None, &user).await?;
             let id = UserId(tx.next_id(Sequence::Users).await?);
             store::insert(&mut tx, id, role, &user, password.hash()).await?;
-            self.finish(tx, caller, id, None, "").await
+            self.finish(tx, caller, id, None, "", Vec::new()).await
         })
         .await
     }
@@ -132,7 +113,7 @@ impl Service {
         if request.exclude_self && editor.id == id {
             return Err(Error::UserNotFound);
         }
-        caller.see(self.0.directory.by_id(id).await?)?;
+        ownership::editable(caller, self.0.directory.by_id(id).await?)?;
         let password = Password::new(&request.password).await?;
         retrying(|| self.try_update(caller, id, &request, password.as_ref())).await
     }
@@ -146,14 +127,10 @@ impl Service {
     ) -> Result<pb::User> {
         let mut tx = self.0.db.begin().await?;
         let snapshot = self.0.catalog.hold(&self.0.db, &mut tx).await?;
-        // Both are locked, in the order of their ids: changes of one another would wait for ever.
         let user = record::changed(&store::get(&mut tx, id).await?, request)?;
-        let manager = UserId(user.responsible_manager_id);
-        if manager != UserId(0) && manager < id {
-            store::lock(&mut tx, manager).await?;
-        }
+        ownership::lock_superiors(&mut tx, &user, Some(id)).await?;
         let locked = store::lock(&mut tx, id).await?.map(Arc::new);
-        caller.see(locked)?;
+        ownership::editable(caller, locked)?;
         let old = store::get(&mut tx, id).await?;
         let mut user = record::changed(&old, request)?;
         let hands_over = user.responsible_manager_id != old.responsible_manager_id;
@@ -162,7 +139,12 @@ impl Service {
         }
         record::check(&mut user, &snapshot)?;
         check_responsible_manager(&mut tx, &user).await?;
+        ownership::check(&mut tx, caller, &snapshot, Some(&old), &user).await?;
         store::update(&mut tx, &user).await?;
+        let owned = match user.owner_id == old.owner_id {
+            true => Vec::new(),
+            false => store::touch_owned(&mut tx, id).await?,
+        };
         let mut note = "";
         if let Some(password) = password {
             store::set_password_hash(&mut tx, id, password.hash(), true).await?;
@@ -170,7 +152,7 @@ impl Service {
             access::store::delete_all_of(&mut tx, id).await?;
             note = "password changed";
         }
-        let user = self.finish(tx, caller, id, Some(&old), note).await?;
+        let user = self.finish(tx, caller, id, Some(&old), note, owned).await?;
         if password.is_some() {
             self.0.tokens.forget();
         }
@@ -184,10 +166,12 @@ impl Service {
     async fn try_delete(&self, caller: &Principal, id: UserId) -> Result<()> {
         let mut tx = self.0.begin_catalog_change().await?;
         let locked = store::lock(&mut tx, id).await?.map(Arc::new);
-        let user = caller.see(locked)?;
+        let user = ownership::editable(caller, locked)?;
         let needed = user.role == Role::Admin
             || user.id == caller.user()?.id
-            || store::is_responsible(&mut tx, id).await?;
+            || store::is_responsible(&mut tx, id).await?
+            || store::is_owner(&mut tx, id).await?
+            || tariffs::store::is_owner(&mut tx, id).await?;
         if needed {
             return Err(Error::UserInUse);
         }
@@ -199,6 +183,7 @@ impl Service {
         store::delete(&mut tx, id).await?;
         access::store::delete_all_of(&mut tx, id).await?;
         access::keys::store::delete_all_of(&mut tx, id).await?;
+        settings::owners::store::delete(&mut tx, id).await?;
         points::store::delete_of(&mut tx, id).await?;
         self.0.commit_catalog_change(tx).await?;
         let deleted = Identity { version: user.version + 1, deleted: true, ..(*user).clone() };
@@ -207,7 +192,8 @@ impl Service {
         Ok(())
     }
 
-    /// Commits a new or changed user, tells the directory, and returns him as he is now.
+    /// Commits a new or changed user, tells the directory of him and of those who were changed with
+    /// him, and returns him as he is now.
     async fn finish(
         &self,
         mut tx: Tx,
@@ -215,6 +201,7 @@ impl Service {
         id: UserId,
         before: Option<&pb::User>,
         note: &'static str,
+        others: Vec<Identity>,
     ) -> Result<pb::User> {
         let user = store::get(&mut tx, id).await?;
         let change = match before {
@@ -224,7 +211,9 @@ impl Service {
         changes::record(&mut tx, caller.origin(), change.note(note)).await?;
         let identity = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
         tx.commit().await?;
-        self.0.directory.learn(identity);
+        for identity in others.into_iter().chain([identity]) {
+            self.0.directory.learn(identity);
+        }
         Ok(user)
     }
 }

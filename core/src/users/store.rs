@@ -6,6 +6,7 @@ use tollbook_proto::v1 as pb;
 
 use super::{Identity, Role, directory::Balance, record, taxes::TaxPlan};
 use crate::{
+    access::Scope,
     clock, contract,
     error::{Error, Result},
     ids::{CurrencyId, EntryId, ManagerGroupId, PoolId, TariffId, UserId},
@@ -15,14 +16,17 @@ use crate::{
 };
 
 const IDENTITY: &str = "SELECT id, username, role, responsible_manager_id, manager_group_id, \
-                        show_only_assigned_users, currency_id, version, deleted_at, tariff_id \
-                        FROM users";
+                        show_only_assigned_users, currency_id, version, deleted_at, tariff_id, \
+                        owner_id, COALESCE((SELECT o.owner_id FROM users o \
+                        WHERE o.id = users.owner_id), 0) FROM users";
 
 fn read_identity(row: &Row) -> Result<Identity> {
     Ok(Identity {
         id: UserId(row.get(0)?),
         username: row.get(1)?,
         role: Role::from_name(&row.get::<String>(2)?)?,
+        owner: UserId(row.get(10)?),
+        owner_of_owner: UserId(row.get(11)?),
         responsible_manager: UserId(row.get(3)?),
         manager_group: ManagerGroupId(row.get(4)?),
         show_only_assigned_users: row.get(5)?,
@@ -163,13 +167,22 @@ pub(super) async fn balance(db: &Db, id: UserId) -> Result<Option<Balance>> {
 }
 
 /// Which users a list shows.
-#[derive(Default)]
 pub(super) struct Filter {
+    pub(super) scope: Scope,
     pub(super) after: Option<UserId>,
     pub(super) id: Option<UserId>,
     pub(super) role: Option<Role>,
     pub(super) responsible_manager: Option<UserId>,
+    pub(super) owner: Option<UserId>,
     pub(super) limit: i64,
+}
+
+impl Filter {
+    fn one(id: UserId) -> Self {
+        let scope = Scope::any();
+        let (role, responsible_manager, owner) = (None, None, None);
+        Self { scope, after: None, id: Some(id), role, responsible_manager, owner, limit: 1 }
+    }
 }
 
 /// Full users, by ascending id.
@@ -190,7 +203,7 @@ pub(super) async fn list(db: &Db, filter: &Filter) -> Result<Vec<pb::User>> {
 
 /// A full user inside a transaction.
 pub(crate) async fn get(tx: &mut Tx, id: UserId) -> Result<pb::User> {
-    let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
+    let filter = Filter::one(id);
     let row = tx.fetch_optional(select(&filter)).await?.ok_or(Error::UserNotFound)?;
     read_user(&row)
 }
@@ -202,8 +215,7 @@ pub(crate) async fn taxes(db: &Db, id: UserId) -> Result<TaxPlan> {
 
 /// A full user.
 pub(crate) async fn by_id(db: &Db, id: UserId) -> Result<pb::User> {
-    let filter = Filter { id: Some(id), limit: 1, ..Filter::default() };
-    list(db, &filter).await?.pop().ok_or(Error::UserNotFound)
+    list(db, &Filter::one(id)).await?.pop().ok_or(Error::UserNotFound)
 }
 
 /// Asks for full users by their ids.
@@ -212,7 +224,7 @@ pub(crate) fn these(ids: &[UserId]) -> Query {
 }
 
 fn select(filter: &Filter) -> Query {
-    let mut query = selection();
+    let mut query = filter.scope.condition(selection(), "u");
     if let Some(after) = filter.after {
         query = query.and(" AND u.id > ").value(after);
     }
@@ -225,6 +237,9 @@ fn select(filter: &Filter) -> Query {
     if let Some(manager) = filter.responsible_manager {
         query = query.and(" AND u.responsible_manager_id = ").value(manager);
     }
+    if let Some(owner) = filter.owner {
+        query = query.and(" AND u.owner_id = ").value(owner);
+    }
     query.and(" ORDER BY u.id LIMIT ").value(filter.limit)
 }
 
@@ -234,7 +249,7 @@ fn selection() -> Query {
         "SELECT u.id, u.username, u.role, u.first_name, u.last_name, u.blocked, u.hidden, \
          u.owner_id, u.tariff_id, u.currency_id, u.responsible_manager_id, u.manager_group_id, \
          u.show_only_assigned_users, u.password_changed_at, u.created_at, u.profile, a.balance, \
-         EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
+         u.reseller_group_id, EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
          AND t.expires_at > ",
     )
     .value(clock::now())
@@ -261,7 +276,8 @@ pub(crate) fn read_user(row: &Row) -> Result<pb::User> {
         password_changed_at: row.get::<Option<i64>>(13)?.map(clock::to_proto),
         created_at: Some(clock::to_proto(row.get(14)?)),
         balance: Some(balance.into()),
-        logged_in: row.get(17)?,
+        reseller_group_id: row.get(17)?,
+        logged_in: row.get(18)?,
         ..contract::from_json(&row.get::<String>(15)?)?
     };
     record::complete(&mut user);
@@ -283,6 +299,7 @@ fn to_profile(user: &pb::User) -> Result<String> {
         currency_id: 0,
         responsible_manager_id: 0,
         manager_group_id: 0,
+        reseller_group_id: 0,
         show_only_assigned_users: false,
         password_changed_at: None,
         created_at: None,
@@ -310,6 +327,7 @@ fn shared_values(user: &pb::User) -> Result<Vec<Value>> {
         user.show_only_assigned_users.into(),
         to_profile(user)?.into(),
         user.balance_warning.as_ref().is_some_and(|warning| warning.active).into(),
+        user.reseller_group_id.into(),
     ])
 }
 
@@ -332,7 +350,7 @@ pub(crate) async fn insert(
     let query = Query::new(
         "INSERT INTO users (username, first_name, last_name, blocked, hidden, owner_id, \
          tariff_id, currency_id, responsible_manager_id, manager_group_id, \
-         show_only_assigned_users, profile, warns, id, role, password_hash, version, created_at) VALUES ",
+         show_only_assigned_users, profile, warns, reseller_group_id, id, role, password_hash, version, created_at) VALUES ",
     )
     .rows([values]);
     tx.execute(query).await.map_err(username_taken)?;
@@ -348,7 +366,8 @@ pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
         "UPDATE users SET username = $1, first_name = $2, last_name = $3, blocked = $4, \
          hidden = $5, owner_id = $6, tariff_id = $7, currency_id = $8, \
          responsible_manager_id = $9, manager_group_id = $10, show_only_assigned_users = $11, \
-         profile = $12, warns = $13, version = version + 1 WHERE id = $14",
+         profile = $12, warns = $13, reseller_group_id = $14, version = version + 1 \
+         WHERE id = $15",
     );
     for value in shared_values(user)? {
         query = query.bind(value);
@@ -451,6 +470,23 @@ pub(super) async fn is_responsible(tx: &mut Tx, id: UserId) -> Result<bool> {
             .value(id)
             .and(" LIMIT 1");
     Ok(tx.fetch_optional(query).await?.is_some())
+}
+
+/// Whether the user owns others.
+pub(super) async fn is_owner(tx: &mut Tx, id: UserId) -> Result<bool> {
+    let query = Query::new("SELECT id FROM users WHERE deleted_at IS NULL AND owner_id = ")
+        .value(id)
+        .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}
+
+/// Says that those whom a user owns are other than they were, because he has another owner.
+/// Returns them as they are now, also deleted ones.
+pub(super) async fn touch_owned(tx: &mut Tx, owner: UserId) -> Result<Vec<Identity>> {
+    let query = Query::new("UPDATE users SET version = version + 1 WHERE owner_id = ").value(owner);
+    tx.execute(query).await?;
+    let query = Query::new(IDENTITY).and(" WHERE owner_id = ").value(owner);
+    tx.fetch_all(query).await?.iter().map(read_identity).collect()
 }
 
 /// Whether a user has a number pool as a list.

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 use tollbook_proto::v1 as pb;
 
-use super::{Role, service::resource, store};
+use super::{ownership, service::resource, store};
 use crate::{
     access::Principal,
     changes::{self, Change},
@@ -38,9 +38,12 @@ pub(super) async fn rotate(
     request: pb::RotateUniquehashRequest,
 ) -> Result<String> {
     let id: UserId = ids::required("id", request.id)?;
-    caller.see(context.directory.by_id(id).await?)?;
+    let user = caller.see(context.directory.by_id(id).await?)?;
+    if user.id != caller.user()?.id {
+        ownership::editable(caller, Some(user))?;
+    }
     // Whoever may give one could ask which ones there are.
-    if !request.uniquehash.is_empty() && caller.user()?.role == Role::User {
+    if !request.uniquehash.is_empty() && !caller.user()?.role.is_staff() {
         return Err(Error::RoleDenied);
     }
     let (uniquehash, note) = match (request.revoke, request.uniquehash) {

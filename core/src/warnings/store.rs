@@ -134,12 +134,7 @@ pub(super) async fn list(
     limit: i64,
 ) -> Result<Vec<Warning>> {
     let mut query = Query::new(COLUMNS).and(" WHERE w.id < ").value(before.unwrap_or(i64::MAX));
-    query = match scope {
-        Scope::All => query,
-        Scope::Customers => query.and(" AND u.role = 'user'"),
-        Scope::AssignedTo(manager) => query.and(" AND u.responsible_manager_id = ").value(manager),
-        Scope::Only(user) => query.and(" AND u.id = ").value(user),
-    };
+    query = scope.condition(query, "u");
     if let Some(user) = user {
         query = query.and(" AND w.user_id = ").value(user);
     }

@@ -212,7 +212,7 @@ const STAFF: &[Role] = &[Role::Admin, Role::Manager];
 const ADMIN: &[Role] = &[Role::Admin];
 
 /// Those who own users.
-const OWNERS: &[Role] = &[Role::Admin];
+const OWNERS: &[Role] = &[Role::Admin, Role::Reseller];
 
 /// Every role.
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Manager, Role::User];

@@ -114,6 +114,8 @@ pub(super) fn usertype(role: Role) -> &'static str {
     match role {
         Role::Admin => "admin",
         Role::Manager => "manager",
+        Role::Reseller => "reseller",
+        Role::Partner => "partner",
         Role::User | Role::Unspecified => "user",
     }
 }

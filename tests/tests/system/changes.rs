@@ -7,17 +7,20 @@ use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyL
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, AdjustBalanceRequest, ApiKey, CallRecord, Change, ConnectionPoint,
     CreateAccessTokenRequest, CreateApiKeyRequest, CreateImportProfileRequest,
-    CreateNumberPoolRequest, CreateRoutingGroupRequest, CreateTariffRequest, DeleteApiKeyRequest,
-    DeleteConnectionPointRequest, DeleteImportProfileRequest, DeleteManagerGroupRequest,
-    DeleteNumberPoolRequest, DeletePoolNumbersRequest, DeleteRoutingGroupRequest,
+    CreateNumberPoolRequest, CreateResellerGroupRequest, CreateRoutingGroupRequest,
+    CreateTariffRequest, CreateUserRequest, DeleteApiKeyRequest, DeleteConnectionPointRequest,
+    DeleteImportProfileRequest, DeleteManagerGroupRequest, DeleteNumberPoolRequest,
+    DeletePoolNumbersRequest, DeleteResellerGroupRequest, DeleteRoutingGroupRequest,
     DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest, EndSessionsRequest,
     FinishCallRequest, ImportProfile, ImportRatesOptions, ImportRatesRequest, ListChangesRequest,
-    ManagerGroup, RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest,
-    RecordPaymentRequest, RerateCallsRequest, RevokeAccessTokenRequest, RotateUniquehashRequest,
-    RoutingGroup, SetExchangeRateRequest, Settings, Tariff, UndoRateImportRequest,
-    UpdateConnectionPointRequest, UpdateCurrencyRequest, UpdateImportProfileRequest,
-    UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateSettingsRequest, UpdateTariffRequest,
-    UpdateUserRequest, User, access_tokens_service_client::AccessTokensServiceClient,
+    ManagerGroup, OwnerSettings, RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest,
+    RecordPaymentRequest, RerateCallsRequest, ResellerGroup, RevokeAccessTokenRequest, Role,
+    RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest, Settings, Tariff,
+    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateCurrencyRequest,
+    UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
+    UpdateOwnerSettingsRequest, UpdateResellerGroupRequest, UpdateSettingsRequest,
+    UpdateTariffRequest, UpdateUserRequest, User,
+    access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -27,6 +30,7 @@ use tollbook_proto::v1::{
     manager_groups_service_client::ManagerGroupsServiceClient,
     number_pools_service_client::NumberPoolsServiceClient,
     payments_service_client::PaymentsServiceClient,
+    reseller_groups_service_client::ResellerGroupsServiceClient,
     routing_groups_service_client::RoutingGroupsServiceClient,
     sessions_service_client::SessionsServiceClient, settings_service_client::SettingsServiceClient,
     tariffs_service_client::TariffsServiceClient,
@@ -124,6 +128,28 @@ async fn change_everything(books: &Books) {
     let request = RotateUniquehashRequest { id: Some(4), ..Default::default() };
     users.rotate_uniquehash(request).await.unwrap();
     users.delete_user(DeleteUserRequest { id: Some(3) }).await.unwrap();
+    let reseller =
+        User { username: "east".to_owned(), role: Role::Reseller.into(), ..Default::default() };
+    let request = CreateUserRequest { user: Some(reseller), ..Default::default() };
+    let reseller = users.create_user(request).await.unwrap().into_inner().user.unwrap().id;
+    let settings =
+        OwnerSettings { api_secret_key: "A key of some length.".to_owned(), ..Default::default() };
+    let request = UpdateOwnerSettingsRequest {
+        user_id: reseller,
+        settings: Some(settings),
+        update_mask: mask("api_secret_key"),
+        force: false,
+    };
+    let mut settings = SettingsServiceClient::new(admin.clone());
+    settings.update_owner_settings(request).await.unwrap();
+    let mut addons = ResellerGroupsServiceClient::new(admin.clone());
+    let group = ResellerGroup { name: "all".to_owned(), ..Default::default() };
+    let request = CreateResellerGroupRequest { reseller_group: Some(group) };
+    let group = addons.create_reseller_group(request).await.unwrap().into_inner();
+    let id = group.reseller_group.as_ref().unwrap().id;
+    let request = UpdateResellerGroupRequest { reseller_group: group.reseller_group };
+    addons.update_reseller_group(request).await.unwrap();
+    addons.delete_reseller_group(DeleteResellerGroupRequest { id }).await.unwrap();
     groups.delete_manager_group(DeleteManagerGroupRequest { id: Some(2) }).await.unwrap();
 
     let mut currencies = CurrenciesServiceClient::new(admin.clone());

@@ -21,6 +21,7 @@ mod lessons;
 mod listings;
 mod live_calls;
 mod observe;
+mod owners;
 mod points;
 mod profiles;
 mod rate_changes;

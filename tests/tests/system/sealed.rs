@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use tollbook_proto::v1::{
-    ApiKey, CreateApiKeyRequest, api_keys_service_client::ApiKeysServiceClient,
+    ApiKey, CreateApiKeyRequest, CreateUserRequest, OwnerSettings, Role,
+    UpdateOwnerSettingsRequest, User, api_keys_service_client::ApiKeysServiceClient,
+    settings_service_client::SettingsServiceClient, users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{
-    contract::Fixture,
+    contract::{Fixture, mask},
     legacy_hash,
-    server::{Backend, Data, Server, bearer},
+    server::{Authorized, Backend, Data, Server, bearer},
 };
 
 use crate::on_both;
@@ -16,6 +18,23 @@ use crate::on_both;
 const FIRST: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const SECOND: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const SECRET: &str = "A-secret-that-stands-out-0123456789";
+const RESELLERS: &str = "A-resellers-secret-that-stands-out";
+
+/// A reseller with a key of his own.
+async fn reseller(admin: &Authorized) {
+    let user =
+        User { username: "reseller".to_owned(), role: Role::Reseller.into(), ..Default::default() };
+    let request = CreateUserRequest { user: Some(user), ..Default::default() };
+    let created = UsersServiceClient::new(admin.clone()).create_user(request).await.unwrap();
+    let settings = OwnerSettings { api_secret_key: RESELLERS.to_owned(), ..Default::default() };
+    let request = UpdateOwnerSettingsRequest {
+        user_id: created.into_inner().user.unwrap().id,
+        settings: Some(settings),
+        update_mask: mask("api_secret_key"),
+        force: false,
+    };
+    SettingsServiceClient::new(admin.clone()).update_owner_settings(request).await.unwrap();
+}
 
 async fn asked(server: &Server, username: &str, secret: &str) -> String {
     let hash = legacy_hash(format!("{username}4"), secret);
@@ -40,14 +59,16 @@ async fn secrets_are_sealed_with_a_key_that_is_not_in_the_database() {
         let server = Server::start_part(&data, "serve", &first);
         Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
         let token = data.token(&["sealed"]);
-        let mut keys = ApiKeysServiceClient::new(bearer(server.channel().await, &token));
+        let admin = bearer(server.channel().await, &token);
+        reseller(&admin).await;
+        let mut keys = ApiKeysServiceClient::new(admin);
         let api_key = ApiKey { name: "portal".to_owned(), user_id: Some(1), ..Default::default() };
         let request = CreateApiKeyRequest { api_key: Some(api_key) };
         let key = keys.create_api_key(request).await.unwrap().into_inner().secret;
         assert!(asked(&server, "admin", SECRET).await.contains("alice"));
         assert!(asked(&server, "mgr_all", &key).await.contains("alice"));
         drop(server);
-        assert!(!on_disk(&data, SECRET) && !on_disk(&data, &key));
+        assert!(!on_disk(&data, SECRET) && !on_disk(&data, &key) && !on_disk(&data, RESELLERS));
 
         // Without the key, or with another, nothing starts, and it says why.
         for environment in [&[][..], &[("TOLLBOOK_ENCRYPTION_KEY", SECOND)]] {

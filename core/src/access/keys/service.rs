@@ -62,7 +62,7 @@ impl Service {
         check_name(&message.name)?;
         message.access = check_access(message.access)?;
         message.methods = methods(std::mem::take(&mut message.methods))?;
-        self.0.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
+        caller.see(self.0.directory.by_id(user).await?)?;
         message.created_at = Some(clock::to_proto(clock::now()));
         let secret = hex::encode(rand::random::<[u8; SECRET_BYTES]>());
         let secret = Secret::new(secret).ok_or_else(|| Error::internal("no secret was made"))?;
@@ -83,6 +83,8 @@ impl Service {
         let mut tx = self.0.begin_catalog_change().await?;
         let keys = store::all(&mut tx).await?;
         let key = keys.by_id.get(&id).ok_or(Error::ApiKeyNotFound)?;
+        let user = self.0.directory.by_id(key.user()).await?;
+        caller.see(user).map_err(|_| Error::ApiKeyNotFound)?;
         store::delete(&mut tx, id).await?;
         let change = Change::deletion(format!("apiKeys/{id}"), &key.message)?;
         changes::record(&mut tx, caller.origin(), change).await?;
@@ -106,8 +108,12 @@ impl ApiKeysService for Service {
         request: Request<pb::ListApiKeysRequest>,
     ) -> Result<Response<pb::ListApiKeysResponse>, Status> {
         let pb::ListApiKeysRequest { page_size, page_token } = request.get_ref();
-        let snapshot = self.0.catalog.load();
-        let keys = snapshot.api_keys.all().into_iter();
+        let (snapshot, scope) = (self.0.catalog.load_full(), principal(&request)?.scope());
+        let keys = snapshot.api_keys.all();
+        let users = self.0.directory.by_ids(keys.iter().map(|key| key.user())).await?;
+        let is_covered =
+            |key: &&ApiKey| users.get(&key.user()).is_some_and(|user| scope.covers(user));
+        let keys = keys.into_iter().filter(is_covered);
         let (keys, next_page_token) =
             paging::of_sorted(keys, *page_size, page_token, |key| key.id())?;
         let api_keys = keys.into_iter().map(|key| key.message.clone()).collect();

@@ -8,12 +8,13 @@ use tollbook_proto::v1 as pb;
 
 pub(super) use undo::undo;
 
+use super::store as tariffs;
 use crate::{
     access::Principal,
     changes::Origin,
     context::Context,
     error::{Error, Result},
-    ids::{self, TariffId},
+    ids::{self, TariffId, UserId},
     paging,
     store::{Db, Sequence, Tx},
 };
@@ -145,10 +146,31 @@ impl<'t> Log<'t> {
 
 pub(super) async fn get(
     context: &Context,
+    caller: &Principal,
     request: &pb::GetRateImportRequest,
 ) -> Result<pb::RateImport> {
     let id = ids::required("id", request.id)?;
-    store::get(&mut context.db.snapshot().await?, id).await
+    visible(&mut context.db.snapshot().await?, caller, id).await
+}
+
+/// The import of an id, if it is one into a tariff of the caller's.
+async fn visible(tx: &mut Tx, caller: &Principal, id: i64) -> Result<pb::RateImport> {
+    let import = store::get(tx, id).await?;
+    let Some(owner) = caller.scope().owner() else { return Ok(import) };
+    let tariffs = tariffs::all(tx).await?;
+    let tariff = tariffs.by_id(TariffId(import.tariff_id));
+    match tariff.is_ok_and(|tariff| tariff.owner == owner) {
+        true => Ok(disclosed(import, owner)),
+        false => Err(Error::RateImportNotFound),
+    }
+}
+
+/// What an owner is told of an import into a tariff of his: not by what others came in.
+fn disclosed(import: pb::RateImport, owner: UserId) -> pb::RateImport {
+    match import.actor_id == Some(owner.0) {
+        true => import,
+        false => pb::RateImport { credential: String::new(), address: String::new(), ..import },
+    }
 }
 
 pub(super) async fn list(
@@ -159,7 +181,11 @@ pub(super) async fn list(
     let size = paging::size(request.page_size);
     let before = paging::decode(&request.page_token)?.unwrap_or(i64::MAX);
     let db = context.db.long(caller.origin().actor);
-    let rows = store::list(&db, request.tariff_id, before, size + 1).await?;
-    let (rate_imports, next_page_token) = paging::cut(rows, size, |import| import.id);
+    let owner = caller.scope().owner();
+    let rows = store::list(&db, owner, request.tariff_id, before, size + 1).await?;
+    let (mut rate_imports, next_page_token) = paging::cut(rows, size, |import| import.id);
+    if let Some(owner) = owner {
+        rate_imports = rate_imports.into_iter().map(|import| disclosed(import, owner)).collect();
+    }
     Ok(pb::ListRateImportsResponse { rate_imports, next_page_token })
 }

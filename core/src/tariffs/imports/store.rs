@@ -6,7 +6,7 @@ use crate::{
     changes::Origin,
     clock, contract,
     error::{Error, Result},
-    ids::TariffId,
+    ids::{TariffId, UserId},
     store::{Db, Insert, Query, Row, Tx},
 };
 
@@ -122,14 +122,21 @@ pub(super) async fn get(tx: &mut Tx, id: i64) -> Result<pb::RateImport> {
     row.as_ref().map_or(Err(Error::RateImportNotFound), read)
 }
 
-/// Imports below an id, the newest first.
+/// Imports below an id, the newest first: into the tariffs of an owner, or into all.
 pub(super) async fn list(
     db: &Db,
+    owner: Option<UserId>,
     tariff: Option<i64>,
     before: i64,
     limit: i64,
 ) -> Result<Vec<pb::RateImport>> {
     let mut query = select().and(" WHERE i.id < ").value(before);
+    if let Some(owner) = owner {
+        query = query
+            .and(" AND i.tariff_id IN (SELECT t.id FROM tariffs t WHERE t.owner_id = ")
+            .value(owner)
+            .and(")");
+    }
     if let Some(tariff) = tariff {
         query = query.and(" AND i.tariff_id = ").value(tariff);
     }

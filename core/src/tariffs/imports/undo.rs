@@ -8,8 +8,10 @@ use super::{
     super::{Rate, Tariff, seen::Seen, service::resource, store as tariffs},
     Log, TOGETHER, What, record, store,
     text::{self, Lines},
+    visible,
 };
 use crate::{
+    access::Principal,
     changes::{self, Change, Origin},
     context::Context,
     error::{Error, Result},
@@ -26,11 +28,17 @@ const NAMED: usize = 20;
 /// changed the tariff before it is written.
 pub(in crate::tariffs) async fn undo(
     context: &Context,
-    origin: &Origin,
+    caller: &Principal,
     request: &pb::UndoRateImportRequest,
 ) -> Result<pb::UndoRateImportResponse> {
     let id = ids::required("id", request.id)?;
+    let origin: &Origin = caller.origin();
     let db = context.db.long(origin.actor);
+    let import = visible(&mut db.snapshot().await?, caller, id).await?;
+    // Names of destinations are the operator's.
+    if import.names > 0 && !caller.scope().is_staff() {
+        return Err(Error::RoleDenied);
+    }
     loop {
         let mut snapshot = db.snapshot().await?;
         let (import, tariff) = undoable(&mut snapshot, id).await?;

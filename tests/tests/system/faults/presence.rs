@@ -100,9 +100,11 @@ fn f10_ids_of_requests_have_presence() {
         "TerminationPoint.tariff_id",
         "User.currency_id",
         "User.manager_group_id",
+        "User.reseller_group_id",
         "User.responsible_manager_id",
         "User.tariff_id",
         // The admin owns whoever has no other owner.
+        "Tariff.owner_id",
         "User.owner_id",
         // Assigned by the server and ignored in the requests that create these.
         "ApiKey.id",
@@ -181,6 +183,10 @@ const ANSWERS: &[(&str, Answer)] = &[
     ("PaymentsService/ListPayments", Fine),
     ("PaymentsService/RecordPayment", Missing("user_id")),
     ("RatingService/RateCall", Missing("number")),
+    ("ResellerGroupsService/CreateResellerGroup", Missing("name")),
+    ("ResellerGroupsService/DeleteResellerGroup", Missing("id")),
+    ("ResellerGroupsService/ListResellerGroups", Fine),
+    ("ResellerGroupsService/UpdateResellerGroup", Missing("reseller_group.id")),
     ("RoutingGroupsService/CreateRoutingGroup", Missing("name")),
     ("RoutingGroupsService/DeleteRoutingGroup", Missing("id")),
     ("RoutingGroupsService/ListRoutingGroups", Fine),
@@ -188,8 +194,10 @@ const ANSWERS: &[(&str, Answer)] = &[
     ("SessionsService/CreateSession", Refused(Code::Unauthenticated)),
     // Of the caller, whom his token names; he has none.
     ("SessionsService/EndSessions", Fine),
+    ("SettingsService/GetOwnerSettings", Missing("user_id")),
     ("SettingsService/GetSettings", Fine),
     ("SettingsService/GetVersion", Fine),
+    ("SettingsService/UpdateOwnerSettings", Missing("user_id")),
     ("SettingsService/UpdateSettings", Missing("update_mask")),
     ("StatisticsService/AggregateCalls", Fine),
     ("StatisticsService/GetQuickStats", Fine),

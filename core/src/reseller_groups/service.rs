@@ -1,0 +1,108 @@
+//! `ResellerGroupsService`.
+
+use std::sync::Arc;
+
+use tollbook_proto::v1::{
+    self as pb, ResellerAddon, reseller_groups_service_server::ResellerGroupsService,
+};
+use tonic::{Request, Response, Status};
+
+use super::store;
+use crate::{
+    access::principal,
+    changes::{self, Change},
+    context::Context,
+    enums,
+    error::{Error, Result},
+    ids::{self, ResellerGroupId},
+    paging,
+    store::Sequence,
+    text::{check_name, check_note},
+};
+
+pub(crate) struct Service(pub(crate) Arc<Context>);
+
+/// A group as a request describes it, with each addon once.
+fn checked(group: Option<pb::ResellerGroup>) -> Result<pb::ResellerGroup> {
+    let mut group = group.unwrap_or_default();
+    check_name(&group.name)?;
+    check_note("description", &group.description)?;
+    for addon in &group.addons {
+        if enums::known::<ResellerAddon>("addons", *addon)? == ResellerAddon::Unspecified {
+            return Err(Error::invalid("addons", "holds an unknown addon"));
+        }
+    }
+    group.addons.sort_unstable();
+    group.addons.dedup();
+    Ok(group)
+}
+
+/// What a group is called in the audit log.
+fn resource(id: i64) -> String {
+    format!("resellerGroups/{id}")
+}
+
+#[tonic::async_trait]
+impl ResellerGroupsService for Service {
+    async fn list_reseller_groups(
+        &self,
+        request: Request<pb::ListResellerGroupsRequest>,
+    ) -> Result<Response<pb::ListResellerGroupsResponse>, Status> {
+        let pb::ListResellerGroupsRequest { page_size, page_token } = request.get_ref();
+        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let groups = store::list(&self.0.db, after, size + 1).await?;
+        let (reseller_groups, next_page_token) = paging::cut(groups, size, pb::ResellerGroup::id);
+        Ok(Response::new(pb::ListResellerGroupsResponse { reseller_groups, next_page_token }))
+    }
+
+    async fn create_reseller_group(
+        &self,
+        request: Request<pb::CreateResellerGroupRequest>,
+    ) -> Result<Response<pb::CreateResellerGroupResponse>, Status> {
+        let caller = principal(&request)?;
+        let mut group = checked(request.into_inner().reseller_group)?;
+        let mut tx = self.0.db.begin().await?;
+        group.id = Some(tx.next_id(Sequence::ResellerGroups).await?);
+        store::insert(&mut tx, &group).await?;
+        let change = Change::creation(resource(group.id()), &group)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
+        tx.commit().await?;
+        Ok(Response::new(pb::CreateResellerGroupResponse { reseller_group: Some(group) }))
+    }
+
+    async fn update_reseller_group(
+        &self,
+        request: Request<pb::UpdateResellerGroupRequest>,
+    ) -> Result<Response<pb::UpdateResellerGroupResponse>, Status> {
+        let caller = principal(&request)?;
+        let group = request.into_inner().reseller_group;
+        let id = group.as_ref().and_then(|group| group.id);
+        let id = ids::required::<ResellerGroupId>("reseller_group.id", id)?;
+        let group = checked(group)?;
+        let mut tx = self.0.db.begin().await?;
+        let before = store::lock(&mut tx, id).await?;
+        store::update(&mut tx, &group).await?;
+        let change = Change::of(resource(id.0), &before, &group)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
+        tx.commit().await?;
+        Ok(Response::new(pb::UpdateResellerGroupResponse { reseller_group: Some(group) }))
+    }
+
+    async fn delete_reseller_group(
+        &self,
+        request: Request<pb::DeleteResellerGroupRequest>,
+    ) -> Result<Response<pb::DeleteResellerGroupResponse>, Status> {
+        let caller = principal(&request)?;
+        let id = ids::required::<ResellerGroupId>("id", request.get_ref().id)?;
+        let mut tx = self.0.db.begin().await?;
+        let group = store::lock(&mut tx, id).await?;
+        if store::in_use(&mut tx, id).await? {
+            return Err(Error::ResellerGroupInUse.into());
+        }
+        store::delete(&mut tx, id).await?;
+        let change = Change::deletion(resource(id.0), &group)?;
+        changes::record(&mut tx, caller.origin(), change).await?;
+        tx.commit().await?;
+        Ok(Response::new(pb::DeleteResellerGroupResponse {}))
+    }
+}

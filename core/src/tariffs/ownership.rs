@@ -1,0 +1,88 @@
+//! Whose tariffs are, who may see and change them, and to whom they may be given.
+
+use super::{Purpose, Tariff, Tariffs};
+use crate::{
+    access::Principal,
+    error::{Error, Result},
+    ids::{TariffId, UserId},
+    settings::Settings,
+    users::{Identity, Role},
+};
+
+impl Tariff {
+    /// Whether it is one of the admin's that resellers and partners may give to their users.
+    fn is_shared(&self, settings: &Settings) -> bool {
+        settings.resellers_use_admin_tariffs
+            && self.owner == UserId::ADMIN
+            && self.purpose == Purpose::UserWholesale
+    }
+
+    /// Whether a user may see it: what he pays by, and what is his.
+    fn is_visible_to(&self, user: &Identity, settings: &Settings) -> bool {
+        match user.role {
+            Role::Admin | Role::Manager => true,
+            Role::Reseller | Role::Partner => {
+                self.id == user.tariff || self.owner == user.id || self.is_shared(settings)
+            }
+            Role::User => self.id == user.tariff,
+        }
+    }
+}
+
+impl Tariffs {
+    /// The tariffs that the caller may see.
+    pub(super) fn visible<'a>(
+        &'a self,
+        caller: &'a Principal,
+        settings: &'a Settings,
+    ) -> Result<impl Iterator<Item = &'a Tariff>> {
+        let user = caller.user()?;
+        Ok(self.0.iter().filter(move |tariff| tariff.is_visible_to(user, settings)))
+    }
+
+    /// The tariff of an id, if the caller may see it.
+    pub(crate) fn visible_by_id(
+        &self,
+        caller: &Principal,
+        settings: &Settings,
+        id: TariffId,
+    ) -> Result<&Tariff> {
+        let tariff = self.by_id(id)?;
+        match tariff.is_visible_to(caller.user()?, settings) {
+            true => Ok(tariff),
+            false => Err(Error::TariffNotFound),
+        }
+    }
+
+    /// Checks that the caller may give a tariff to one of an owner's: it is the owner's, or one of
+    /// the admin's that others may use.
+    pub(crate) fn check_given(
+        &self,
+        caller: &Principal,
+        settings: &Settings,
+        owner: UserId,
+        id: TariffId,
+        field: &'static str,
+    ) -> Result<()> {
+        let tariff = self.visible_by_id(caller, settings, id)?;
+        match tariff.owner == owner || tariff.is_shared(settings) {
+            true => Ok(()),
+            false => Err(Error::invalid(field, "is a tariff of somebody else than the owner")),
+        }
+    }
+
+    /// The tariff of an id, if the caller may change it: resellers and partners their own.
+    pub(super) fn changeable(
+        &self,
+        caller: &Principal,
+        settings: &Settings,
+        id: TariffId,
+    ) -> Result<&Tariff> {
+        let tariff = self.visible_by_id(caller, settings, id)?;
+        let user = caller.user()?;
+        match user.role.is_staff() || tariff.owner == user.id {
+            true => Ok(tariff),
+            false => Err(Error::RoleDenied),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Resellers and partners: whom they own, and what that lets them see and change.
+
+mod matrix;
+mod rules;
+mod world;
