@@ -124,18 +124,20 @@ fn ok() -> u16 {
     200
 }
 
-/// All files of a dialect's contract, by name.
+/// What is beside the cases in a dialect's folder: [`crate::listed`] and [`crate::samples`].
+const LISTS: [&str; 2] = ["methods.toml", "samples.toml"];
+
+/// All files with cases of a dialect's contract, by name.
 #[must_use]
 pub fn files(dialect: Dialect) -> Vec<File> {
-    let mut paths: Vec<_> = std::fs::read_dir(folder().join(dialect::name(dialect)))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let entries = std::fs::read_dir(folder().join(dialect::name(dialect))).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| !LISTS.iter().any(|list| path.ends_with(list)));
     paths.sort();
     paths.iter().map(|path| read(path)).collect()
 }
 
-/// A file of contract data beside the folders of the dialects.
+/// A file of contract data that has no cases.
 pub(crate) fn data<T: DeserializeOwned>(name: &str) -> T {
     read(&folder().join(name))
 }
@@ -290,7 +292,17 @@ impl Fixture {
         Self { admin }
     }
 
-    /// Fills a new server.
+    /// Fills a new server with what the cases of a dialect begin with.
+    pub async fn fill_for(server: &Server, dialect: Dialect) -> Self {
+        let fixture = Self::fill(server).await;
+        match dialect {
+            // Nothing beside.
+            Dialect::M4 => {}
+        }
+        fixture
+    }
+
+    /// Fills a new server with what all dialects have.
     pub async fn fill(server: &Server) -> Self {
         let fixture = Self::of(server.admin().await);
         fixture.fill_currencies().await;

@@ -29,10 +29,7 @@ impl Filled {
     pub async fn new(backend: Backend, dialect: Dialect) -> Option<Self> {
         let data = Data::new(backend)?;
         let mut server = Server::start_for(&data, dialect);
-        Fixture::fill(&server).await;
-        match dialect {
-            Dialect::M4 => {}
-        }
+        Fixture::fill_for(&server, dialect).await;
         let password = server.admin_password.clone();
         assert!(server.stop().success());
         Some(Self { data, password, dialect })

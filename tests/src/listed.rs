@@ -40,7 +40,7 @@ impl Original {
     /// MOR's methods.
     #[must_use]
     pub fn mor() -> Self {
-        data("mor-methods.toml")
+        data("mor/methods.toml")
     }
 
     /// The method of a name, its own or another of its names, with its group.

@@ -39,7 +39,7 @@ pub struct Sample {
 /// The samples of MOR's documentation.
 #[must_use]
 pub fn mor() -> Vec<Sample> {
-    data::<Samples>("mor-samples.toml").sample
+    data::<Samples>("mor/samples.toml").sample
 }
 
 impl Sample {
