@@ -1,11 +1,15 @@
 //! The legacy contract as data: requests and their exact answers.
 //!
-//! A file of `contract/m4` holds the cases of one method, in order: what one case changes,
-//! the next ones see. Each file has a server of its own, filled by [`Fixture`].
+//! A file in the folder of a dialect, as `contract/m4`, holds the cases of one method, in order:
+//! what one case changes, the next ones see. Each file has a server of its own, which speaks that
+//! dialect, on a copy of what [`Fixture`] filled ([`crate::filled`]).
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use tollbook_proto::v1::{
     AdjustBalanceRequest, CallRecord, ConnectionPoint, CreateConnectionPointRequest,
     CreateCurrencyRequest, CreateManagerGroupRequest, CreateTariffRequest, CreateUserRequest,
@@ -20,10 +24,11 @@ use tollbook_proto::v1::{
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
     users_service_client::UsersServiceClient,
 };
+use tollbook_shim::Dialect;
 use tonic::codegen::tokio_stream;
 
 use crate::{
-    legacy_hash,
+    dialect, legacy_hash,
     server::{Authorized, SECRET, Server},
 };
 
@@ -62,9 +67,11 @@ pub struct Case {
     pub send: String,
     /// The text that is hashed before the secret key. None: no hash is added.
     pub sign: Option<String>,
-    /// The API secret key of the server, and of the signature.
+    /// The API secret key of the server, and of the signature, unless `key` says otherwise.
     #[serde(default = "secret")]
     pub secret: String,
+    /// The key of the signature, where it is another than the server's: a reseller's own.
+    pub key: Option<String>,
     /// The answer below its XML declaration; `{time}` stands for any time.
     pub answer: Option<String>,
     /// How the answer begins, below its XML declaration, where the rest is of no interest.
@@ -117,20 +124,32 @@ fn ok() -> u16 {
     200
 }
 
-/// All files of the contract, by name.
+/// What is beside the cases in a dialect's folder: [`crate::listed`] and [`crate::samples`].
+const LISTS: [&str; 2] = ["methods.toml", "samples.toml"];
+
+/// All files with cases of a dialect's contract, by name.
 #[must_use]
-pub fn files() -> Vec<File> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("contract/m4");
-    let mut paths: Vec<_> =
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+pub fn files(dialect: Dialect) -> Vec<File> {
+    let entries = std::fs::read_dir(folder().join(dialect::name(dialect))).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| !LISTS.iter().any(|list| path.ends_with(list)));
     paths.sort();
-    paths
-        .iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(path).unwrap();
-            toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-        })
-        .collect()
+    paths.iter().map(|path| read(path)).collect()
+}
+
+/// A file of contract data that has no cases.
+pub(crate) fn data<T: DeserializeOwned>(name: &str) -> T {
+    read(&folder().join(name))
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("contract")
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> T {
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 impl Case {
@@ -157,6 +176,12 @@ impl Case {
         ))
     }
 
+    /// The key of the signature.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.key.as_deref().unwrap_or(&self.secret)
+    }
+
     fn fits(&self, expected: &str, body: &str) -> bool {
         if self.begins.is_some() { body.starts_with(expected) } else { matches(expected, body) }
     }
@@ -178,7 +203,7 @@ impl Case {
         let mut params = self.send.clone();
         if let Some(signed) = &self.sign {
             let separator = if params.is_empty() { "" } else { "&" };
-            params = format!("{params}{separator}hash={}", legacy_hash(signed, &self.secret));
+            params = format!("{params}{separator}hash={}", legacy_hash(signed, self.key()));
         }
         let url = server.url(self.call.as_deref().unwrap_or(method));
         let client =
@@ -261,9 +286,25 @@ async fn ended_today() -> i64 {
 }
 
 impl Fixture {
-    /// Fills a new server.
+    /// That of a server that is filled, for its admin.
+    #[must_use]
+    pub fn of(admin: Authorized) -> Self {
+        Self { admin }
+    }
+
+    /// Fills a new server with what the cases of a dialect begin with.
+    pub async fn fill_for(server: &Server, dialect: Dialect) -> Self {
+        let fixture = Self::fill(server).await;
+        match dialect {
+            // Nothing beside.
+            Dialect::M4 => {}
+        }
+        fixture
+    }
+
+    /// Fills a new server with what all dialects have.
     pub async fn fill(server: &Server) -> Self {
-        let fixture = Self { admin: server.admin().await };
+        let fixture = Self::of(server.admin().await);
         fixture.fill_currencies().await;
         fixture.fill_users().await;
         let bonus =

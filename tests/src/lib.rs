@@ -10,11 +10,15 @@
 
 pub mod books;
 pub mod contract;
+pub mod dialect;
 pub mod fill;
+pub mod filled;
+pub mod listed;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod report;
+pub mod samples;
 pub mod server;
 pub mod smtp;
 pub mod torture;

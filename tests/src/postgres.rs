@@ -49,6 +49,12 @@ pub fn database() -> Option<String> {
     SHARED.as_ref().map(Postgres::new_database)
 }
 
+/// A copy of a database of the shared server, as a URL. Nobody may be connected to it.
+#[must_use]
+pub fn copy(url: &str) -> String {
+    SHARED.as_ref().expect("it has the database").copy(url)
+}
+
 fn binaries() -> Option<PathBuf> {
     let pg_config = Command::new("pg_config").arg("--bindir").output().ok();
     let told =
@@ -177,9 +183,20 @@ impl Postgres {
     /// A new database, as a URL.
     #[must_use]
     pub fn new_database(&self) -> String {
+        self.create(&[])
+    }
+
+    /// A copy of one of its databases, as a URL. Nobody may be connected to it.
+    #[must_use]
+    pub fn copy(&self, url: &str) -> String {
+        let (_, name) = url.split_once(":///").unwrap();
+        self.create(&["-T", name.split('?').next().unwrap()])
+    }
+
+    fn create(&self, args: &[&str]) -> String {
         let name = format!("test{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new(self.binaries.join("createdb"));
-        command.arg("-h").arg(self.directory.path()).args(["-U", "postgres", &name]);
+        command.arg("-h").arg(self.directory.path()).args(["-U", "postgres", &name]).args(args);
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
         }

@@ -9,29 +9,33 @@ use tollbook_shim::{Dialect, Method};
 
 use crate::{
     contract::{Basis, Case, Form, files},
+    dialect::{DOCUMENTED, dialect},
     legacy_hash,
+    listed::{Group, Original},
 };
 
-/// The report on the M4 dialect, in Markdown.
+/// The report on the dialect of a name, in Markdown; none: there is no document of that name.
 #[must_use]
-pub fn m4() -> String {
-    let files = files();
+pub fn of(name: &str) -> Option<String> {
+    if !DOCUMENTED.contains(&name) {
+        return None;
+    }
+    let dialect = dialect(name);
+    let files = dialect.map(files).unwrap_or_default();
+    let methods = dialect.map(Dialect::methods).unwrap_or_default();
     let cases = |method: &Method| -> Vec<Case> {
         let files = files.iter().filter(|file| file.method == method.declaration.name);
         files.flat_map(|file| file.case.clone()).filter(|case| !is_preparation(case)).collect()
     };
-    let methods = Dialect::M4.methods();
-    let mut report = "# The M4 dialect, method by method\n\n\
-        Made by `cargo run -p tollbook-tests --bin m4-report > docs/m4.md` from the methods' \
-        declarations and the contract data in [tests/contract/m4](../tests/contract/m4), all of \
-        which are tested on both databases. An expectation is *verified* where it is the \
-        documentation's own example with a hash that can be recomputed, *documented* where the \
-        documentation says it, and by *analogy* where the documentation is silent and the \
-        nearest documented method was followed.\n\n\
-        What all methods share (API and GET switched off, hash checking off, the HTML wrap, \
-        unknown methods, forms of requests) is tested on all of them.\n\n\
-        | method | also called | verified | documented | analogy |\n|---|---|---|---|---|\n"
-        .to_owned();
+    let mut report = head(name);
+    if name == "mor" {
+        write_original(&mut report, &Original::mor(), methods);
+    }
+    if !methods.is_empty() {
+        report.push_str(
+            "\n| method | also called | verified | documented | analogy |\n|---|---|---|---|---|\n",
+        );
+    }
     for method in methods {
         let cases = cases(method);
         let count = |basis| cases.iter().filter(|case| case.rests_on == basis).count();
@@ -48,7 +52,51 @@ pub fn m4() -> String {
     for method in methods {
         write_method(&mut report, method, &cases(method));
     }
-    report
+    Some(report)
+}
+
+fn head(name: &str) -> String {
+    format!(
+        "# The {} dialect, method by method\n\n\
+        Made by `cargo run -p tollbook-tests --bin dialect-report {name} > docs/{name}.md` from the \
+        methods' declarations and the contract data in \
+        [tests/contract/{name}](../tests/contract/{name}), all of which are tested on both \
+        databases. An expectation is *verified* where it is the documentation's own example with \
+        a hash that can be recomputed, *documented* where the documentation says it, and by \
+        *analogy* where the documentation is silent and the nearest documented method was \
+        followed.\n\n\
+        What all methods share (API and GET switched off, hash checking off, the HTML wrap, \
+        unknown methods, forms of requests) is tested on all of them.\n",
+        name.to_uppercase()
+    )
+}
+
+/// Which of the original's methods are there and which are not, by group.
+fn write_original(report: &mut String, original: &Original, methods: &[Method]) {
+    let is_there = |name: &str| methods.iter().any(|method| method.declaration.name == name);
+    let all: usize = original.groups.iter().map(|group| group.methods.len()).sum();
+    writeln!(
+        report,
+        "\n{} of the {all} methods of the original are there; a name in brackets is an older one \
+         of the same method.\n\n| group | there | not yet |\n|---|---|---|",
+        methods.len()
+    )
+    .unwrap();
+    for group in &original.groups {
+        let there = listed(group, |name| is_there(name).then(|| format!("[{name}](#{name})")));
+        let missing = listed(group, |name| (!is_there(name)).then(|| name.to_owned()));
+        writeln!(report, "| {} | {there} | {missing} |", group.name).unwrap();
+    }
+}
+
+/// The names of a group's methods as they are shown, those that are, with the older ones.
+fn listed(group: &Group, shown: impl Fn(&str) -> Option<String>) -> String {
+    let methods = group.methods.iter().filter_map(|method| {
+        let name = shown(&method.name)?;
+        let aliases = method.aliases.join(", ");
+        Some(if aliases.is_empty() { name } else { format!("{name} ({aliases})") })
+    });
+    methods.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a case only prepares the next ones: its name is in brackets.
@@ -105,8 +153,8 @@ fn write_method(report: &mut String, method: &Method, cases: &[Case]) {
         }
     }
     if let Some((case, signed)) = cases.iter().find_map(|case| Some((case, case.sign.as_ref()?))) {
-        let hash = legacy_hash(signed, &case.secret);
-        writeln!(report, "For example sha1(`{signed}{}`) = `{hash}`.", case.secret).unwrap();
+        let hash = legacy_hash(signed, case.key());
+        writeln!(report, "For example sha1(`{signed}{}`) = `{hash}`.", case.key()).unwrap();
     }
     if let Some(case) = cases.iter().find(|case| error(case).is_none() && case.status == 200) {
         let sent = if case.form == Form::Get { "GET" } else { "POST" };

@@ -12,9 +12,10 @@ use tollbook_proto::{
     Bearer,
     v1::{CreateSessionRequest, sessions_service_client::SessionsServiceClient},
 };
+use tollbook_shim::Dialect;
 use tonic::{service::interceptor::InterceptedService, transport::Channel};
 
-use crate::postgres;
+use crate::{dialect, postgres};
 
 /// The API secret key of test servers, unless a test sets another.
 pub const SECRET: &str = "secret";
@@ -72,6 +73,17 @@ impl Data {
             None => Backend::Sqlite,
             Some(_) => Backend::Postgres,
         })
+    }
+
+    /// The same data once more. No server may run on them meanwhile.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::at(self.database_url().map(postgres::copy));
+        for entry in std::fs::read_dir(self.directory()).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, copy.directory().join(path.file_name().unwrap())).unwrap();
+        }
+        copy
     }
 
     /// The URL of the database, where it is not the embedded one.
@@ -136,6 +148,12 @@ impl Server {
     #[must_use]
     pub fn start(data: &Data) -> Self {
         Self::start_part(data, "serve", &[])
+    }
+
+    /// Starts `tollbook serve` with a dialect and waits until it is ready.
+    #[must_use]
+    pub fn start_for(data: &Data, dialect: Dialect) -> Self {
+        Self::start_part(data, "serve", &[("TOLLBOOK_DIALECT", dialect::name(dialect))])
     }
 
     /// Starts `tollbook serve` with a log of everything that a filter lets through.

@@ -124,8 +124,10 @@ async fn any_request_gets_a_clean_answer() {
     // Without a check of hashes most requests reach their method.
     let unchecked = [("disable_hash_checking".to_owned(), toml::Value::Boolean(true))];
     Fixture::fill(&server).await.settings(SECRET, &unchecked.into()).await;
-    let names: Vec<String> =
-        tollbook_tests::contract::files().into_iter().map(|file| file.method).collect();
+    let names: Vec<String> = tollbook_tests::contract::files(tollbook_shim::Dialect::M4)
+        .into_iter()
+        .map(|file| file.method)
+        .collect();
     let params = [
         "u",
         "p",

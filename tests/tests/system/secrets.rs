@@ -8,6 +8,7 @@ use tollbook_proto::v1::{
     api_keys_service_client::ApiKeysServiceClient, settings_service_client::SettingsServiceClient,
     users_service_client::UsersServiceClient,
 };
+use tollbook_shim::Dialect;
 use tollbook_tests::{
     contract::{Fixture, files},
     legacy_hash,
@@ -26,11 +27,11 @@ async fn no_secret_is_logged() {
         let admin = server.admin().await;
         // Some of everything: what is right, what is wrong, and what sets secrets.
         let mut sent = Vec::new();
-        for file in files().iter().step_by(3) {
+        for file in files(Dialect::M4).iter().step_by(3) {
             for case in file.case.iter().take(4) {
                 let _ = case.run(&server, &fixture, &file.method).await;
                 if let Some(signed) = &case.sign {
-                    sent.push(legacy_hash(signed, &case.secret));
+                    sent.push(legacy_hash(signed, case.key()));
                 }
             }
         }

@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use tollbook_shim::Dialect;
 use tollbook_tests::{
     contract::{Case, Fixture, Form, files},
-    server::{Data, Server},
+    dialect,
+    filled::Filled,
+    server::{Backend, Server},
 };
 
 use crate::on_both;
 
 /// The first case of each method that is signed by the harness.
-fn first_cases() -> Vec<(String, Case)> {
-    files()
+fn first_cases(dialect: Dialect) -> Vec<(String, Case)> {
+    files(dialect)
         .into_iter()
         .map(|file| {
             let case =
@@ -56,49 +59,51 @@ fn is_login(case: &Case) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_obeys_the_switches_of_the_api() {
-    on_both(|data| async move {
-        let server = Server::start(&data);
-        let fixture = Fixture::fill(&server).await;
-        for (method, case) in first_cases() {
-            let off = refused(switched(&case, "allow_api", false), "API Requests are disabled");
-            off.run(&server, &fixture, &method).await.unwrap();
-            let get =
-                refused(Case { form: Form::Get, ..case.clone() }, "GET Requests are disabled");
-            get.run(&server, &fixture, &method).await.unwrap();
-            if method == "user_simple_balance_get" {
-                // A uniquehash stands in the place of a hash.
-                continue;
+    for dialect in dialect::all() {
+        on_both(|data| async move {
+            let server = Server::start_for(&data, dialect);
+            let fixture = Fixture::fill_for(&server, dialect).await;
+            for (method, case) in first_cases(dialect) {
+                obeys_the_switches(&server, &fixture, &method, case).await;
             }
-            let unsigned = refused(Case { sign: None, ..case }, "Incorrect hash");
-            unsigned.run(&server, &fixture, &method).await.unwrap();
-        }
-    })
-    .await;
+        })
+        .await;
+    }
+}
+
+async fn obeys_the_switches(server: &Server, fixture: &Fixture, method: &str, case: Case) {
+    let off = refused(switched(&case, "allow_api", false), "API Requests are disabled");
+    off.run(server, fixture, method).await.unwrap();
+    let get = refused(Case { form: Form::Get, ..case.clone() }, "GET Requests are disabled");
+    get.run(server, fixture, method).await.unwrap();
+    // Its uniquehash stands in the place of a hash.
+    if method != "user_simple_balance_get" {
+        let unsigned = refused(Case { sign: None, ..case }, "Incorrect hash");
+        unsigned.run(server, fixture, method).await.unwrap();
+    }
 }
 
 /// Where GET is allowed it answers as POST does, and without hash checking nothing need
-/// be signed. Each method gets a server that it has not changed yet.
+/// be signed.
 #[tokio::test(flavor = "multi_thread")]
 async fn get_and_unsigned_requests_work_where_they_are_allowed() {
-    let cases = first_cases();
-    let data = [0, 1].map(|_| Data::new(tollbook_tests::server::Backend::Sqlite).unwrap());
-    let get = Server::start(&data[0]);
-    let get_fixture = Fixture::fill(&get).await;
-    let unsigned = Server::start(&data[1]);
-    let unsigned_fixture = Fixture::fill(&unsigned).await;
-    let mut failures = Vec::new();
-    for (method, case) in cases {
-        let by_get = switched(&Case { form: Form::Get, ..case.clone() }, "allow_get_api", true);
-        failures.extend(by_get.run(&get, &get_fixture, &method).await.err());
-        let free = switched(&Case { sign: None, ..case }, "disable_hash_checking", true);
-        failures.extend(free.run(&unsigned, &unsigned_fixture, &method).await.err());
+    for dialect in dialect::all() {
+        let filled = Filled::new(Backend::Sqlite, dialect).await.unwrap();
+        let (get, unsigned) = (filled.start().await, filled.start().await);
+        let mut failures = Vec::new();
+        for (method, case) in first_cases(dialect) {
+            let by_get = switched(&Case { form: Form::Get, ..case.clone() }, "allow_get_api", true);
+            failures.extend(by_get.run(&get.server, &get.fixture, &method).await.err());
+            let free = switched(&Case { sign: None, ..case }, "disable_hash_checking", true);
+            failures.extend(free.run(&unsigned.server, &unsigned.fixture, &method).await.err());
+        }
+        // What the cases of other methods did before shows in balances and ids, and nowhere else.
+        let unexplained: Vec<_> = failures
+            .iter()
+            .filter(|report| report.contains("Incorrect hash") || report.contains("disabled"))
+            .collect();
+        assert!(unexplained.is_empty(), "{unexplained:?}");
     }
-    // What the cases of other methods did before shows in balances and ids, and nowhere else.
-    let unexplained: Vec<_> = failures
-        .iter()
-        .filter(|report| report.contains("Incorrect hash") || report.contains("disabled"))
-        .collect();
-    assert!(unexplained.is_empty(), "{unexplained:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
