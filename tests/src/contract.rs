@@ -14,10 +14,10 @@ use tollbook_proto::v1::{
     AdjustBalanceRequest, CallRecord, ConnectionPoint, CreateConnectionPointRequest,
     CreateCurrencyRequest, CreateManagerGroupRequest, CreateTariffRequest, CreateUserRequest,
     Currency, Decimal, Disposition, ImportRatesOptions, ImportRatesRequest, IngestCallsRequest,
-    ManagerGroup, OriginationPoint, Permission, RateLine, RateLines, Role, RotateUniquehashRequest,
-    Settings, Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint, UpdateSettingsRequest,
-    UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
-    calls_service_client::CallsServiceClient,
+    ManagerGroup, OriginationPoint, OwnerSettings, Permission, RateLine, RateLines, Role,
+    RotateUniquehashRequest, Settings, Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint,
+    UpdateOwnerSettingsRequest, UpdateSettingsRequest, UpdateUserRequest, User,
+    accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
@@ -298,6 +298,7 @@ impl Fixture {
         match dialect {
             // Nothing beside.
             Dialect::M4 => {}
+            Dialect::Mor => fixture.fill_mor().await,
         }
         fixture
     }
@@ -436,6 +437,49 @@ impl Fixture {
             let request = CreateCurrencyRequest { currency: Some(currency) };
             CurrenciesServiceClient::new(self.admin.clone())
                 .create_currency(request)
+                .await
+                .unwrap();
+        }
+    }
+
+    /// Adds the resellers `rita` (124) and `sam` (125), whose API is on with keys of their own
+    /// ([`SECRET`] behind their names and a dash), their users `rob` (126) and `sue` (127), and the
+    /// partner `pat` (128) with the reseller `ray` (129).
+    async fn fill_mor(&self) {
+        let mut users = UsersServiceClient::new(self.admin.clone());
+        for (username, role, owner_id) in [
+            ("rita", Role::Reseller, 0),
+            ("sam", Role::Reseller, 0),
+            ("rob", Role::User, 124),
+            ("sue", Role::User, 125),
+            ("pat", Role::Partner, 0),
+            ("ray", Role::Reseller, 128),
+        ] {
+            let user = User {
+                username: username.to_owned(),
+                role: role.into(),
+                owner_id,
+                postpaid: true,
+                ..Default::default()
+            };
+            let request = CreateUserRequest { user: Some(user), ..Default::default() };
+            users.create_user(request).await.unwrap();
+        }
+        for (user_id, name) in [(124, "rita"), (125, "sam")] {
+            let settings = OwnerSettings {
+                allow_api: true,
+                api_secret_key: format!("{name}-{SECRET}"),
+                ..Default::default()
+            };
+            let paths = ["allow_api", "api_secret_key"].map(str::to_owned).to_vec();
+            let request = UpdateOwnerSettingsRequest {
+                user_id: Some(user_id),
+                settings: Some(settings),
+                update_mask: Some(prost_types::FieldMask { paths }),
+                force: true,
+            };
+            SettingsServiceClient::new(self.admin.clone())
+                .update_owner_settings(request)
                 .await
                 .unwrap();
         }

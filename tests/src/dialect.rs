@@ -4,7 +4,7 @@
 use tollbook_shim::Dialect;
 
 /// The dialects that there are.
-const DIALECTS: &[(&str, Dialect)] = &[("m4", Dialect::M4)];
+const DIALECTS: &[(&str, Dialect)] = &[("m4", Dialect::M4), ("mor", Dialect::Mor)];
 
 /// The dialects that have a document, which says of each method whether it is there.
 pub const DOCUMENTED: &[&str] = &["m4", "mor"];

@@ -214,7 +214,10 @@ const ADMIN: &[Role] = &[Role::Admin];
 /// Those who own users.
 const OWNERS: &[Role] = &[Role::Admin, Role::Reseller];
 
-/// Every role.
+/// Every role there is in MOR.
+const ANYBODY: &[Role] = &[Role::Admin, Role::Manager, Role::Reseller, Role::Partner, Role::User];
+
+/// Every role there is in M4.
 const EVERYBODY: &[Role] = &[Role::Admin, Role::Manager, Role::User];
 
 /// No caller is named: the hash alone lets a request in.

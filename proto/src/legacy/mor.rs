@@ -1,6 +1,6 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
-use super::{ADMIN, Declaration, EVERYBODY, METHOD, OWNERS, m4, rpc};
+use super::{ADMIN, ANYBODY, Declaration, METHOD, OWNERS, m4, rpc};
 
 /// All methods, by group.
 pub(super) const METHODS: &[&Declaration] = &[
@@ -150,7 +150,7 @@ pub static SYSTEM_VERSION_GET: Declaration = Declaration {
     aliases: &["get_version"],
     // A client program in the field puts `u` before the secret.
     hash: &[&[], &["u"]],
-    roles: EVERYBODY,
+    roles: ANYBODY,
     rpcs: &[rpc("/tollbook.v1.SettingsService/GetVersion", &[])],
     ..METHOD
 };
