@@ -370,6 +370,7 @@ pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
         destination: line.destination,
         rate: match line.rate {
             Some(rate) if !line.closed => rate.to_string(),
+            None if line.ended => "0".to_owned(),
             _ => "blocked".to_owned(),
         },
         connection_fee: line.connection_fee.map(|fee| fee.to_string()).unwrap_or_default(),
@@ -384,7 +385,12 @@ pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
             Days::Free => "FD",
         }
         .to_owned(),
-        blocked: if blocked { "blocked" } else { "" }.to_owned(),
+        blocked: match (blocked, line.ended) {
+            (true, _) => "blocked",
+            (false, true) => "ended",
+            (false, false) => "",
+        }
+        .to_owned(),
         steps: match line.steps {
             Steps::FromZero => "zero",
             Steps::AfterMinimum => "minimum",

@@ -3,8 +3,11 @@
 mod comparison;
 mod import;
 mod imports;
+mod later;
 mod line;
 mod lines;
+mod listing;
+mod missing;
 mod names;
 mod seen;
 mod service;
@@ -135,6 +138,7 @@ impl Rate {
             }
             .into(),
             blocked: rate.blocked,
+            ended: rate.ended,
             steps: steps_to_proto(terms.steps).into(),
         }
     }
