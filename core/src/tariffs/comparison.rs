@@ -352,12 +352,7 @@ mod tests {
     }
 
     /// The same at some time.
-    fn compared_at(
-        now: &str,
-        stored: &[String],
-        deck: &[String],
-        largest: usize,
-    ) -> RateChanges {
+    fn compared_at(now: &str, stored: &[String], deck: &[String], largest: usize) -> RateChanges {
         let now = now.parse::<jiff::Timestamp>().unwrap().as_microsecond();
         let mut stored: Vec<Rate> = stored.iter().map(|text| read(text)).collect();
         stored.sort_by(|one, other| {
@@ -430,7 +425,8 @@ mod tests {
     /// What is not dated is compared with what it is to be from now on.
     #[test]
     fn a_line_without_a_date_is_compared_with_the_rate_of_today() {
-        let stored = ["6 1 2026-01-01", "6 3 2026-06-01", "6 9 2026-01-01 - WD", "7 2", "7 3 2026-01-01"];
+        let stored =
+            ["6 1 2026-01-01", "6 3 2026-06-01", "6 9 2026-01-01 - WD", "7 2", "7 3 2026-01-01"];
         let stored = stored.map(str::to_owned);
         for (line, now, expected) in [
             ("6 2", "2025-12-31T00:00:00Z", [1, 0, 0, 0, 0, 0]),
@@ -451,13 +447,16 @@ mod tests {
     #[test]
     fn changes_are_listed_by_prefix_and_kind() {
         let stored = ["1 1", "2 2 - 60", "3 1", "4 1"].map(str::to_owned);
-        let deck = ["5 1", "4 2", "3 blocked 2026-01-01", "2 2", "12 1", "13 1", "11 blocked", "9 1"];
+        let deck =
+            ["5 1", "4 2", "3 blocked 2026-01-01", "2 2", "12 1", "13 1", "11 blocked", "9 1"];
         let changes = compared(&stored, &deck.map(str::to_owned), 0);
         let shown: Vec<_> = changes
             .listed
             .iter()
             .map(|change| {
-                let price = |rate: Option<&tollbook_proto::v1::Decimal>| rate.map_or("-", |it| &it.value).to_owned();
+                let price = |rate: Option<&tollbook_proto::v1::Decimal>| {
+                    rate.map_or("-", |it| &it.value).to_owned()
+                };
                 let prices = [change.old_rate.as_ref(), change.new_rate.as_ref()].map(price);
                 (change.prefix.as_str(), change.kind(), prices.join(" "))
             })

@@ -28,7 +28,10 @@ pub(crate) fn read(line: &RateLine, zone: &TimeZone) -> Result<Rate, String> {
         "unblock" | "unblocked" => (false, false),
         "ended" => (false, true),
         _ => {
-            return Err(format!("blocked {:?} is not block, unblock or ended", clip(&line.blocked)));
+            return Err(format!(
+                "blocked {:?} is not block, unblock or ended",
+                clip(&line.blocked)
+            ));
         }
     };
     let rate = if blocked_price { Decimal::ZERO } else { amount("rate", &line.rate, None)? };

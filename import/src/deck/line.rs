@@ -192,7 +192,9 @@ impl Reader {
         let prefixes = prefixes.as_ref().map_err(Clone::clone)?;
         let origin = cell(row, at.origin);
         if !origin.is_empty() {
-            return Err(Problem::DependsOnCaller(origin.to_owned()));
+            let column = at.origin.and_then(|at| self.columns.names().get(at));
+            let (column, origin) = (column.cloned().unwrap_or_default(), origin.to_owned());
+            return Err(Problem::DependsOnCaller { column, origin });
         }
         self.check_currency(cell(row, at.currency))?;
         let offer = self.offer(row)?;

@@ -194,8 +194,17 @@ pub enum Problem {
         tariff: String,
     },
     /// A rate for calls from some origins only.
-    #[error("a rate for calls from {0:?} only: rates that depend on the caller are not supported")]
-    DependsOnCaller(String),
+    #[error(
+        "column {column:?}: a rate for calls from {origin:?} only: rates that depend on the caller \
+         are not supported: leave such lines out with --skip-bad-lines, or take them for all calls \
+         with --ignore-column"
+    )]
+    DependsOnCaller {
+        /// The column's name.
+        column: String,
+        /// What it says.
+        origin: String,
+    },
     /// Less than nothing.
     #[error("{column} is negative: {value}")]
     Negative {

@@ -24,6 +24,7 @@ mod observe;
 mod points;
 mod profiles;
 mod rate_changes;
+mod rate_ends;
 mod rate_imports;
 mod rates;
 mod sealed;
