@@ -171,7 +171,8 @@ impl Deck {
         self.matcher.matches(number).longest_first().find_map(|(prefix_length, start)| {
             let rates = &self.rates[start as usize..];
             let last = rates.iter().position(|rate| rate.till_and_flags & LAST_OF_PREFIX != 0)?;
-            let begins = rates[..=last].iter().map(|rate| rate.effective_from);
+            let rates = rates[..=last].iter().filter(|rate| rate.till_and_flags & ENDED == 0);
+            let begins = rates.map(|rate| rate.effective_from);
             Some((prefix_length, begins.filter(|begin| *begin > time.micros).min()?))
         })
     }
@@ -375,6 +376,8 @@ mod tests {
         assert_eq!(found(&deck, "37061", "2026-10-31T23:59:59Z"), Some((2, 4)));
         assert_eq!(found(&deck, "37061", "2026-11-01T00:00:00Z"), Some((1, 3)));
         assert_eq!(found(&deck, "37061", "2026-12-01T00:00:00Z"), Some((3, 4)));
+        let at = CallTime::new(from("2026-10-01T00:00:00Z"), &TimeZone::UTC);
+        assert_eq!(deck.later("37061", at), Some((4, from("2026-12-01T00:00:00Z"))));
         // The end is that of rates for some hours and days, too.
         assert_eq!(found(&deck, "441", "2026-10-30T12:00:00Z"), Some((2, 2)));
         assert_eq!(found(&deck, "441", "2026-11-02T12:00:00Z"), None);

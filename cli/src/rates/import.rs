@@ -89,6 +89,30 @@ struct WhatArgs {
     largest: i32,
 }
 
+impl Args {
+    /// What the core is told.
+    fn options(&self) -> ImportRatesOptions {
+        let what = &self.what;
+        let listed_changes = match (&what.changes, &what.report) {
+            (Some(_), _) => listing::ALL,
+            (None, Some(_)) => listing::ON_PAGE,
+            (None, None) if what.dry_run => listing::ON_SCREEN,
+            (None, None) => 0,
+        };
+        let shows_changes = what.dry_run || what.report.is_some();
+        ImportRatesOptions {
+            tariff_id: Some(self.tariff),
+            dry_run: what.dry_run,
+            delete_missing: what.delete_missing,
+            skip_bad_lines: what.skip_bad_lines,
+            use_destination_names: what.rename_destinations,
+            largest_changes: Some(if shows_changes { what.largest } else { 0 }),
+            replace_later: what.replace_later,
+            listed_changes,
+        }
+    }
+}
+
 /// Lines per message.
 const CHUNK: usize = 1_000;
 
@@ -114,23 +138,6 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     }
     let report_file = args.what.report.as_deref().map(ReportFile::create).transpose()?;
     let changes_file = args.what.changes.as_deref().map(ReportFile::create).transpose()?;
-    let shows_changes = args.what.dry_run || report_file.is_some();
-    let listed_changes = match (&changes_file, &report_file) {
-        (Some(_), _) => listing::ALL,
-        (None, Some(_)) => listing::ON_PAGE,
-        (None, None) if args.what.dry_run => listing::ON_SCREEN,
-        (None, None) => 0,
-    };
-    let options = ImportRatesOptions {
-        tariff_id: Some(args.tariff),
-        dry_run: args.what.dry_run,
-        delete_missing: args.what.delete_missing,
-        skip_bad_lines: args.what.skip_bad_lines,
-        use_destination_names: args.what.rename_destinations,
-        largest_changes: Some(if shows_changes { args.what.largest } else { 0 }),
-        replace_later: args.what.replace_later,
-        listed_changes,
-    };
     // All changes of a large deck are a long answer.
     let mut tariffs = TariffsServiceClient::new(core.clone()).max_decoding_message_size(usize::MAX);
     let (sender, receiver) = mpsc::channel(4);
@@ -138,7 +145,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     let reading = tokio::task::spawn_blocking(move || {
         Reader::new(sender).run(&sources, &profile, &deck_options)
     });
-    let first = ImportRatesRequest { part: Some(Part::Options(options)) };
+    let first = ImportRatesRequest { part: Some(Part::Options(args.options())) };
     let lines =
         stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let imported = tariffs.import_rates(stream::iter([first]).chain(lines)).await;

@@ -355,13 +355,25 @@ impl Deck {
         listing::name_destinations(tx, &mut changes.prices).await?;
         let new = self.rates.iter().zip(stored).filter(|(_, stored)| !stored);
         changes.added = new.map(|(at, _)| *at).collect();
+        let renames = options.use_destination_names;
+        self.compare_names(tx, prefixes.as_deref(), renames, &mut changes).await?;
+        Ok(changes)
+    }
 
+    /// What the deck changes of the names of destinations: of those of some prefixes, or of all.
+    async fn compare_names(
+        &self,
+        tx: &mut Tx,
+        prefixes: Option<&[&str]>,
+        renames: bool,
+        changes: &mut Changes,
+    ) -> Result<()> {
         let mut kept = vec![false; self.names.len()];
-        store::for_each_destination(tx, prefixes.as_deref(), |prefix, name| {
+        store::for_each_destination(tx, prefixes, |prefix, name| {
             let known = self.names.binary_search_by(|at| self.lines.prefix(*at).cmp(&prefix));
             if let Ok(index) = known {
                 let same = self.lines.name(self.names[index]) == name;
-                kept[index] = same || !options.use_destination_names;
+                kept[index] = same || !renames;
                 changes.names_kept += i64::from(!same && kept[index]);
                 if !kept[index] {
                     changes.old_names.push((self.names[index], name.into_boxed_str()));
@@ -373,7 +385,7 @@ impl Deck {
         let new = self.names.iter().zip(kept).filter(|(_, kept)| !kept);
         changes.names = new.map(|(at, _)| *at).collect();
         changes.old_names.sort_unstable_by_key(|(at, _)| *at);
-        Ok(changes)
+        Ok(())
     }
 
     /// Writes the changes, if the tariff still has the revision that they are of. Returns the id

@@ -473,9 +473,9 @@ fn refused(name: &str) -> Option<&'static str> {
     let is_rate = name == "peak" || name == "off peak" || has(&["rate", "price", "cost", "fee"]);
     if has(&band) && (is_rate || name.ends_with("peak") || name.starts_with("offpeak")) {
         return Some(concat!(
-            "rates that depend on the hour or day are lines of their own, with start_time, end_time \
-             and day_type, and as columns",
-            not_kept!()
+            "rates that depend on the hour or day, in columns of their own,",
+            not_kept!(),
+            "; or give each rate a line of its own, with start_time, end_time and day_type"
         ));
     }
     if has(&["rate", "price", "cost"]) && name.split(' ').count() <= 5 {

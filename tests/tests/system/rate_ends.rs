@@ -24,11 +24,10 @@ const BEFORE: &str = "prefix,destination,rate,effective_from\n\
 impl Decks {
     /// What a call costs at a time.
     async fn rate_at(&self, number: &str, time: &str) -> RatedLeg {
-        let start: jiff::Timestamp = time.parse().unwrap();
         let request = RateCallRequest {
             number: number.to_owned(),
             duration: decimal("60"),
-            start_time: at(start.as_second()),
+            start_time: Some(time.parse().unwrap()),
             tariff_id: Some(1),
             ..Default::default()
         };
@@ -255,7 +254,7 @@ async fn undone(data: &Data, books: &Books, n: i64, from: &str) -> (String, Stri
     let price = async || {
         let calls = books.calls().await;
         let call = calls.iter().find(|call| call.call_id == record.call_id).unwrap();
-        call.price.clone().unwrap().price.unwrap().value
+        call.price.clone().unwrap().amount.unwrap().value
     };
     let under_deck = price().await;
     let said = run(data, books, &["import", "undo", id]);
