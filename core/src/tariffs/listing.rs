@@ -21,6 +21,7 @@ pub(super) fn listed_changes(options: &ImportRatesOptions) -> Result<usize> {
 }
 
 /// What changes: a line of the deck sets it, or it is of a prefix.
+#[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     Line(usize),
     Prefix(&'a str),
