@@ -50,6 +50,7 @@ impl Rating {
                 hours: (0, LAST_SECOND),
                 days: Days::All,
                 blocked: false,
+                ended: false,
             };
             (prefix.as_str(), rate)
         }));

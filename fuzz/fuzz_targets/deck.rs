@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
         for item in deck.map_while(Result::ok) {
             let DeckItem::Line(line) = item else { continue };
             assert!((1..=32).contains(&line.prefix.len()), "{line:?}");
-            assert!(line.rate.is_some() || line.blocked || line.closed, "{line:?}");
+            assert!(line.rate.is_some() || line.blocked || line.closed || line.ended, "{line:?}");
             assert!(line.rate.is_none_or(|rate| rate >= Decimal::ZERO), "{line:?}");
             assert!(line.increment != Some(0) && line.hours.from <= line.hours.to, "{line:?}");
         }

@@ -23,6 +23,7 @@ fuzz_target!(|input: (Vec<&str>, &str)| {
         hours: (0, LAST_SECOND),
         days: Days::All,
         blocked: false,
+        ended: false,
     };
     let rates = prefixes.iter().enumerate().map(|(index, prefix)| (*prefix, rate(index)));
     let deck = Deck::new(rates);

@@ -95,7 +95,20 @@ impl Error {
 
 fn columns(problems: &[ColumnProblem]) -> String {
     const SHOWN: usize = 20;
-    let mut texts: Vec<_> = problems.iter().take(SHOWN).map(ToString::to_string).collect();
+    let mut texts = Vec::new();
+    let shown = &problems[..problems.len().min(SHOWN)];
+    // The same reason is said once of all columns that are refused for it.
+    for some in
+        shown.chunk_by(|one, other| one.reason().is_some() && one.reason() == other.reason())
+    {
+        texts.push(match (some, some[0].reason()) {
+            ([_, _, ..], Some(reason)) => {
+                let names: Vec<_> = some.iter().filter_map(ColumnProblem::place).collect();
+                format!("columns {}: {reason}", names.join(", "))
+            }
+            _ => some[0].to_string(),
+        });
+    }
     if let Some(more) = problems.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         texts.push(format!("and {more} more"));
     }

@@ -79,6 +79,7 @@ fn shown(line: &DeckLine) -> String {
     add("rate", line.rate.map(|rate| rate.to_string()));
     add("blocked", line.blocked.then(String::new));
     add("closed", line.closed.then(String::new));
+    add("ended", line.ended.then(String::new));
     add("fee", line.connection_fee.map(|fee| fee.to_string()));
     add("min", line.minimum.map(|seconds| seconds.to_string()));
     add("step", line.increment.map(|seconds| seconds.to_string()));

@@ -109,7 +109,7 @@ proptest! {
                 match item.unwrap() {
                     DeckItem::Line(line) => {
                         prop_assert!((1..=32).contains(&line.prefix.len()));
-                        prop_assert!(line.rate.is_some() || line.blocked || line.closed);
+                        prop_assert!(line.rate.is_some() || line.blocked || line.closed || line.ended);
                         prop_assert!(line.rate.is_none_or(|rate| rate >= Decimal::ZERO));
                         prop_assert!(line.increment != Some(0));
                         seen.insert(line.line);

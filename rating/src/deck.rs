@@ -36,6 +36,35 @@ pub struct DeckRate {
     pub days: Days,
     /// Calls are refused.
     pub blocked: bool,
+    /// There is no rate: a shorter prefix decides.
+    pub ended: bool,
+}
+
+impl DeckRate {
+    /// The end of all rates of a prefix that count before it.
+    #[must_use]
+    pub fn end(effective_from: i64) -> Self {
+        Self {
+            terms: Terms {
+                rate: Decimal::ZERO,
+                connection_fee: Decimal::ZERO,
+                increment: 1,
+                min_time: 0,
+                steps: Steps::FromZero,
+            },
+            effective_from,
+            hours: (0, LAST_SECOND),
+            days: Days::All,
+            blocked: false,
+            ended: true,
+        }
+    }
+
+    /// Whether it ends all rates of its prefix that count before it.
+    #[must_use]
+    pub fn ends_prefix(&self) -> bool {
+        self.ended && self.hours == (0, LAST_SECOND) && self.days == Days::All
+    }
 }
 
 /// A rate in a deck, packed into a cache line: a deck of a large operator holds millions.
@@ -57,6 +86,7 @@ const BLOCKED: u32 = 1 << 18;
 const WORK_DAYS: u32 = 1 << 19;
 const FREE_DAYS: u32 = 1 << 20;
 const AFTER_MINIMUM: u32 = 1 << 21;
+const ENDED: u32 = 1 << 22;
 
 /// A compiled tariff. It never changes: a changed tariff gets a new one.
 pub struct Deck {
@@ -128,7 +158,7 @@ impl Deck {
         if let Some(rate) = self.rate_at(start, time) {
             return Some(rate.found(prefix_length));
         }
-        // Rarely: the longest prefix has no rate yet, or none for this hour.
+        // Rarely: the longest prefix has no rate yet, none any more, or none for this hour.
         self.matcher.matches(number).longest_first().skip(1).find_map(|(prefix_length, start)| {
             Some(self.rate_at(start, time)?.found(prefix_length))
         })
@@ -141,7 +171,8 @@ impl Deck {
         self.matcher.matches(number).longest_first().find_map(|(prefix_length, start)| {
             let rates = &self.rates[start as usize..];
             let last = rates.iter().position(|rate| rate.till_and_flags & LAST_OF_PREFIX != 0)?;
-            let begins = rates[..=last].iter().map(|rate| rate.effective_from);
+            let rates = rates[..=last].iter().filter(|rate| rate.till_and_flags & ENDED == 0);
+            let begins = rates.map(|rate| rate.effective_from);
             Some((prefix_length, begins.filter(|begin| *begin > time.micros).min()?))
         })
     }
@@ -150,7 +181,7 @@ impl Deck {
     fn rate_at(&self, start: u32, time: CallTime) -> Option<&Packed> {
         for rate in &self.rates[start as usize..] {
             if rate.counts_at(time) {
-                return Some(rate);
+                return (rate.till_and_flags & ENDED == 0).then_some(rate);
             }
             if rate.till_and_flags & LAST_OF_PREFIX != 0 {
                 break;
@@ -226,6 +257,7 @@ impl Packed {
             Steps::AfterMinimum => AFTER_MINIMUM,
         };
         let blocked = if rate.blocked { BLOCKED } else { 0 };
+        let ended = if rate.ended { ENDED } else { 0 };
         Self {
             rate: rate.terms.rate,
             connection_fee: rate.terms.connection_fee,
@@ -233,7 +265,7 @@ impl Packed {
             increment: rate.terms.increment,
             min_time: rate.terms.min_time,
             from,
-            till_and_flags: till.min(LAST_SECOND) | days | steps | blocked,
+            till_and_flags: till.min(LAST_SECOND) | days | steps | blocked | ended,
         }
     }
 
@@ -280,6 +312,7 @@ mod tests {
             hours: (0, LAST_SECOND),
             days: Days::All,
             blocked: false,
+            ended: false,
         }
     }
 
@@ -327,6 +360,27 @@ mod tests {
         assert_eq!(later("37052", now), Some((3, from("2026-12-01T00:00:00Z"))));
         assert_eq!(later("37052", "2026-12-01T00:00:00Z"), None);
         assert_eq!(later("371", now), None);
+    }
+
+    #[test]
+    fn a_prefix_that_has_ended_leaves_it_to_a_shorter_one() {
+        let from = |time: &str| time.parse::<Timestamp>().unwrap().as_microsecond();
+        let deck = Deck::new([
+            ("370", rate(1)),
+            ("3706", DeckRate { effective_from: from("2026-12-01T00:00:00Z"), ..rate(3) }),
+            ("3706", DeckRate::end(from("2026-11-01T00:00:00Z"))),
+            ("3706", rate(2)),
+            ("44", DeckRate::end(from("2026-11-01T00:00:00Z"))),
+            ("44", DeckRate { days: Days::Work, ..rate(2) }),
+        ]);
+        assert_eq!(found(&deck, "37061", "2026-10-31T23:59:59Z"), Some((2, 4)));
+        assert_eq!(found(&deck, "37061", "2026-11-01T00:00:00Z"), Some((1, 3)));
+        assert_eq!(found(&deck, "37061", "2026-12-01T00:00:00Z"), Some((3, 4)));
+        let at = CallTime::new(from("2026-10-01T00:00:00Z"), &TimeZone::UTC);
+        assert_eq!(deck.later("37061", at), Some((4, from("2026-12-01T00:00:00Z"))));
+        // The end is that of rates for some hours and days, too.
+        assert_eq!(found(&deck, "441", "2026-10-30T12:00:00Z"), Some((2, 2)));
+        assert_eq!(found(&deck, "441", "2026-11-02T12:00:00Z"), None);
     }
 
     #[test]

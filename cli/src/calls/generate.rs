@@ -64,7 +64,7 @@ async fn prefixes(config: &Config, tariff_id: i64) -> anyhow::Result<Vec<String>
     let mut parts = core.export_rates(request).await.map_err(said)?.into_inner();
     let mut prefixes = Vec::new();
     while let Some(part) = parts.message().await.map_err(said)? {
-        let open = part.rates.into_iter().filter(|rate| !rate.blocked);
+        let open = part.rates.into_iter().filter(|rate| !rate.blocked && !rate.ended);
         prefixes.extend(open.map(|rate| rate.prefix));
     }
     Ok(prefixes)

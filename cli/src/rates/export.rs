@@ -39,6 +39,15 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What the column `blocked` says.
+pub(super) fn state(rate: &Rate) -> &'static str {
+    match (rate.ended, rate.blocked) {
+        (true, _) => "ended",
+        (false, true) => "blocked",
+        (false, false) => "",
+    }
+}
+
 fn record(rate: Rate, zone: &TimeZone) -> [String; 12] {
     let effective_from = rate.effective_from.as_ref().and_then(|time| {
         let time = Timestamp::from_second(time.seconds).ok()?.to_zoned_datetime(zone.clone());
@@ -53,6 +62,7 @@ fn record(rate: Rate, zone: &TimeZone) -> [String; 12] {
         BillingSteps::Unspecified => "zero",
         BillingSteps::AfterMinimum => "minimum",
     };
+    let state = state(&rate).to_owned();
     [
         rate.prefix,
         rate.destination,
@@ -64,7 +74,7 @@ fn record(rate: Rate, zone: &TimeZone) -> [String; 12] {
         rate.start_time,
         rate.end_time,
         day_type.to_owned(),
-        if rate.blocked { "blocked" } else { "" }.to_owned(),
+        state,
         steps.to_owned(),
     ]
 }

@@ -30,6 +30,7 @@ use super::{
     file::{Digest, names_of},
     flags::Flags,
     imports::on,
+    listing,
     report::{Report, ReportFile},
 };
 use crate::{
@@ -63,9 +64,13 @@ struct WhatArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Delete rates of prefixes that are in none of the files
+    /// End prefixes that are in none of the files: from the earliest date of the files on, or at once
+    /// where a line has none
     #[arg(long)]
     delete_missing: bool,
+    /// Remove rates of the files' prefixes that count later than those of the files; else they stay
+    #[arg(long)]
+    replace_later: bool,
     /// Import the good lines although there are bad ones
     #[arg(long)]
     skip_bad_lines: bool,
@@ -75,10 +80,37 @@ struct WhatArgs {
     /// Write what becomes of prices into this file, as a page of HTML; it must not exist
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Write all changes into this file, as CSV; it must not exist
+    #[arg(long, value_name = "FILE")]
+    changes: Option<PathBuf>,
     /// How many of the largest raises and drops a dry run and a report show, at most 1000
     #[arg(long, value_name = "NUMBER", default_value_t = 20,
         value_parser = clap::value_parser!(i32).range(0..=1_000))]
     largest: i32,
+}
+
+impl Args {
+    /// What the core is told.
+    fn options(&self) -> ImportRatesOptions {
+        let what = &self.what;
+        let listed_changes = match (&what.changes, &what.report) {
+            (Some(_), _) => listing::ALL,
+            (None, Some(_)) => listing::ON_PAGE,
+            (None, None) if what.dry_run => listing::ON_SCREEN,
+            (None, None) => 0,
+        };
+        let shows_changes = what.dry_run || what.report.is_some();
+        ImportRatesOptions {
+            tariff_id: Some(self.tariff),
+            dry_run: what.dry_run,
+            delete_missing: what.delete_missing,
+            skip_bad_lines: what.skip_bad_lines,
+            use_destination_names: what.rename_destinations,
+            largest_changes: Some(if shows_changes { what.largest } else { 0 }),
+            replace_later: what.replace_later,
+            listed_changes,
+        }
+    }
 }
 
 /// Lines per message.
@@ -105,22 +137,15 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         bail!("no file is in the directory");
     }
     let report_file = args.what.report.as_deref().map(ReportFile::create).transpose()?;
-    let shows_changes = args.what.dry_run || report_file.is_some();
-    let options = ImportRatesOptions {
-        tariff_id: Some(args.tariff),
-        dry_run: args.what.dry_run,
-        delete_missing: args.what.delete_missing,
-        skip_bad_lines: args.what.skip_bad_lines,
-        use_destination_names: args.what.rename_destinations,
-        largest_changes: Some(if shows_changes { args.what.largest } else { 0 }),
-    };
-    let mut tariffs = TariffsServiceClient::new(core.clone());
+    let changes_file = args.what.changes.as_deref().map(ReportFile::create).transpose()?;
+    // All changes of a large deck are a long answer.
+    let mut tariffs = TariffsServiceClient::new(core.clone()).max_decoding_message_size(usize::MAX);
     let (sender, receiver) = mpsc::channel(4);
     let profile = flags.profile();
     let reading = tokio::task::spawn_blocking(move || {
         Reader::new(sender).run(&sources, &profile, &deck_options)
     });
-    let first = ImportRatesRequest { part: Some(Part::Options(options)) };
+    let first = ImportRatesRequest { part: Some(Part::Options(args.options())) };
     let lines =
         stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     let imported = tariffs.import_rates(stream::iter([first]).chain(lines)).await;
@@ -131,10 +156,19 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     if std::io::stderr().is_terminal() {
         eprintln!();
     }
-    let report =
-        Report { tariff: args.tariff, currency, zone, files: &read.files, imported: &imported };
+    let report = Report {
+        tariff: args.tariff,
+        currency,
+        zone,
+        files: &read.files,
+        replaces_later: args.what.replace_later,
+        imported: &imported,
+    };
     if let Some(file) = report_file {
         file.finish(&report.html())?;
+    }
+    if let Some(file) = changes_file {
+        file.finish(&report.csv()?)?;
     }
     let done = print(&report, &read.remarks, args);
     if let Some(name) = args.profile.save_profile.as_ref().filter(|_| imported.applied) {
@@ -370,6 +404,7 @@ pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
         destination: line.destination,
         rate: match line.rate {
             Some(rate) if !line.closed => rate.to_string(),
+            None if line.ended => "0".to_owned(),
             _ => "blocked".to_owned(),
         },
         connection_fee: line.connection_fee.map(|fee| fee.to_string()).unwrap_or_default(),
@@ -384,7 +419,12 @@ pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
             Days::Free => "FD",
         }
         .to_owned(),
-        blocked: if blocked { "blocked" } else { "" }.to_owned(),
+        blocked: match (blocked, line.ended) {
+            (true, _) => "blocked",
+            (false, true) => "ended",
+            (false, false) => "",
+        }
+        .to_owned(),
         steps: match line.steps {
             Steps::FromZero => "zero",
             Steps::AfterMinimum => "minimum",
@@ -410,6 +450,9 @@ fn print(report: &Report<'_>, remarks: &[Remark], args: &Args) -> anyhow::Result
     }
     if args.what.dry_run {
         say!("{}", report.text())?;
+    }
+    for note in report.notes() {
+        say!("{note}")?;
     }
     let report = report.imported;
     if report.destination_names_kept > 0 {

@@ -133,23 +133,32 @@ pub(crate) async fn undo(config: &Config, args: &UndoArgs) -> anyhow::Result<Exi
         if answer.applied { "" } else { " - nothing was changed" },
         answer.rate_import.as_ref().map(|new| format!("; import {}", new.id)).unwrap_or_default()
     )?;
-    hint(&import, &answer)?;
+    hint(&answer)?;
     if answer.later_changes > 0 && !args.keep_later_changes {
         bail!("rates have been changed since: take back the rest with --keep-later-changes");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what becomes of calls that were rated while the import was in effect.
-fn hint(import: &RateImport, answer: &UndoRateImportResponse) -> anyhow::Result<()> {
+/// Says what becomes of calls that were rated while the import was in effect: of those that began
+/// when the first rate counted that it had changed, or later, whenever they were delivered.
+fn hint(answer: &UndoRateImportResponse) -> anyhow::Result<()> {
     if !answer.applied || answer.added + answer.changed + answer.deleted == 0 {
         return Ok(());
     }
     let undone = answer.rate_import.as_ref().map(on).unwrap_or_default();
     // Calls of the last second, too.
     let till = undone.checked_add(1.second()).unwrap_or(undone);
+    let from = match &answer.first_from {
+        None => "1970-01-01".to_owned(),
+        Some(first) if time(Some(first)) > till => return Ok(()),
+        Some(first) => time(Some(first)).to_string(),
+    };
+    if answer.first_from.is_none() {
+        say!("rates without a date were changed, which count for calls of any time")?;
+    }
     say!(
-        "calls that were rated meanwhile keep their prices: tollbook rerate --from {} --till {till}",
-        on(import)
+        "calls that were rated meanwhile keep their prices; this says what would change, and \
+         without --dry-run changes it:\n  tollbook rerate --from {from} --till {till} --dry-run"
     )
 }

@@ -5,6 +5,7 @@ mod file;
 pub(crate) mod flags;
 pub(crate) mod import;
 pub(crate) mod imports;
+mod listing;
 mod report;
 
 /// The columns of a deck, by the names that a header has for them.

@@ -22,6 +22,8 @@ pub(super) struct Report<'a> {
     pub(super) zone: TimeZone,
     /// The names of the files.
     pub(super) files: &'a [String],
+    /// Later rates than those of the deck are removed.
+    pub(super) replaces_later: bool,
     pub(super) imported: &'a ImportRatesResponse,
 }
 
@@ -50,7 +52,7 @@ fn band_name(band: &RateChangeBand) -> String {
 }
 
 /// How much a price changes, in words.
-fn size(change: &RateChange) -> String {
+pub(super) fn size(change: &RateChange) -> String {
     match decimal(change.change_percent.as_ref()) {
         "" => "from 0".to_owned(),
         drop if drop.starts_with('-') => format!("{drop} %"),
@@ -90,8 +92,12 @@ impl Report<'_> {
     }
 
     /// From when a price is valid.
-    fn valid_from(&self, change: &RateChange) -> String {
-        let Some(from) = &change.effective_from else { return "always".to_owned() };
+    pub(super) fn valid_from(&self, change: &RateChange) -> String {
+        change.effective_from.as_ref().map_or("always".to_owned(), |from| self.day(from))
+    }
+
+    /// A day, with the time where that is not midnight.
+    fn day(&self, from: &prost_types::Timestamp) -> String {
         let time = Timestamp::from_second(from.seconds).unwrap_or_default();
         let time = self.zone.to_datetime(time);
         let midnight = time.time() == jiff::civil::Time::midnight();
@@ -126,7 +132,7 @@ impl Report<'_> {
                 self.write_largest(out, largest)?;
             }
         }
-        Ok(())
+        self.write_listed(out)
     }
 
     fn write_largest(&self, out: &mut String, largest: &[RateChange]) -> fmt::Result {
@@ -144,19 +150,49 @@ impl Report<'_> {
                 ]
             })
             .collect();
-        let width = |column: usize| {
-            rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+        write_rows(out, &rows)
+    }
+
+    /// What a person should know beside the counts.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let changes = self.changes();
+        let mut notes = Vec::new();
+        let plural = |count: i64, one: &str, many: &str| match count {
+            1 => format!("1 {one}"),
+            count => format!("{count} {many}"),
         };
-        let [prefix, destination, prices, size, from] = [0, 1, 2, 3, 4].map(width);
-        let others = 2 + prefix + 2 + 2 + prices + 2 + size + 2 + from;
-        let destination = destination.min(WIDTH.saturating_sub(others).max(8));
-        for [p, d, change, s, f] in &rows {
-            let d: String = d.chars().take(destination).collect();
-            let row =
-                format!("  {p:<prefix$}  {d:<destination$}  {change:<prices$}  {s:>size$}  {f}");
-            writeln!(out, "{}", row.trim_end())?;
+        match (changes.missing, &changes.missing_from) {
+            (0, _) => {}
+            (missing, None) => notes.push(format!(
+                "{} of prefixes that are not in the deck: closed at once",
+                plural(missing, "rate", "rates")
+            )),
+            (missing, Some(from)) => notes.push(format!(
+                "{} not in the deck: closed from {}, when the deck begins to count",
+                plural(missing, "prefix is", "prefixes are"),
+                self.day(from)
+            )),
         }
-        Ok(())
+        let Some(later) = changes.later else { return notes };
+        let first = later.first_from.as_ref().map(|first| self.day(first)).unwrap_or_default();
+        let more = if later.prefixes > 20 { ", …" } else { "" };
+        let mut note = format!(
+            "{} later rates than the deck's ({} in all, the first from {first}): {}{more}; ",
+            plural(later.prefixes, "prefix has", "prefixes have"),
+            later.rates,
+            later.first_prefixes.join(", "),
+        );
+        note += if self.replaces_later {
+            "--replace-later removes them"
+        } else {
+            "they stay, and then count in the place of the deck's; --replace-later removes them"
+        };
+        if later.prefixes_by_now > 0 && !self.replaces_later {
+            let prefixes = plural(later.prefixes_by_now, "prefix", "prefixes");
+            note += &format!(" (those of {prefixes} count already)");
+        }
+        notes.push(note);
+        notes
     }
 
     /// What becomes of prices, as a page that needs nothing else.
@@ -195,12 +231,17 @@ impl Report<'_> {
         for (kind, count) in kinds(&changes) {
             writeln!(out, "<tr><th>{kind}</th><td class=\"number\">{count}</td></tr>")?;
         }
-        writeln!(out, "</table>\n<h2>By how much they change</h2>")?;
+        writeln!(out, "</table>")?;
+        for note in self.notes() {
+            writeln!(out, "<p>{}</p>", escaped(&note))?;
+        }
+        writeln!(out, "<h2>By how much they change</h2>")?;
         write_bars(out, &changes.bands)?;
         for (title, largest) in [("raises", &changes.raises), ("drops", &changes.drops)] {
             writeln!(out, "<h2>Largest {title}</h2>")?;
             self.write_largest_html(out, largest)?;
         }
+        self.write_listed_html(out)?;
         if !imported.rejected_lines.is_empty() {
             writeln!(out, "<h2>Lines that cannot be used</h2>\n<table>")?;
             for line in &imported.rejected_lines {
@@ -247,6 +288,25 @@ const STYLE: &str = "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:60e
     .number{text-align:right;font-variant-numeric:tabular-nums}\
     svg{max-width:100%}.raise{fill:#c0392b}.drop{fill:#2e86c1}.same{fill:#888}";
 
+/// Writes rows in columns: prefix, destination, what becomes of it, by how much, and from when.
+pub(super) fn write_rows(out: &mut String, rows: &[[String; 5]]) -> fmt::Result {
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+    };
+    let [prefix, destination, prices, size, from] = [0, 1, 2, 3, 4].map(width);
+    let others = 2 + prefix + 2 + 2 + prices + 2 + size + 2 + from;
+    let destination = destination.min(WIDTH.saturating_sub(others).max(8));
+    for [p, d, change, s, f] in rows {
+        let d: String = d.chars().take(destination).collect();
+        write!(out, "  {p:<prefix$}  {d:<destination$}  {change:<prices$}")?;
+        if size > 0 {
+            write!(out, "  {s:>size$}")?;
+        }
+        writeln!(out, "  {f}")?;
+    }
+    Ok(())
+}
+
 /// The bands as bars, one below the other.
 fn write_bars(out: &mut String, bands: &[RateChangeBand]) -> fmt::Result {
     const STEP: usize = 22;
@@ -280,7 +340,7 @@ fn write_bars(out: &mut String, bands: &[RateChangeBand]) -> fmt::Result {
 }
 
 /// A text that is no markup, whatever is in it.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -350,6 +410,7 @@ mod tests {
             effective_from: None,
             number: 7,
             file: "b.csv".to_owned(),
+            ..Default::default()
         }
     }
 
@@ -387,6 +448,7 @@ mod tests {
                 },
             ],
             drops: vec![change("44", "", ["0.02", "0.019"], "-5")],
+            ..Default::default()
         };
         ImportRatesResponse {
             lines: 2_143,
@@ -403,7 +465,14 @@ mod tests {
 
     fn report<'a>(imported: &'a ImportRatesResponse, files: &'a [String]) -> Report<'a> {
         let zone = TimeZone::get("Europe/Vilnius").unwrap();
-        Report { tariff: 4, currency: "EUR".to_owned(), zone, files, imported }
+        Report {
+            tariff: 4,
+            currency: "EUR".to_owned(),
+            zone,
+            files,
+            replaces_later: false,
+            imported,
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0018" "billing_steps",
     "0019" "records_of_calls",
     "0021" "sides_of_unrated_calls",
+    "0022" "ended_rates",
     "0023" "owners",
 );
 
@@ -67,6 +68,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0018" "billing_steps",
     "0019" "records_of_calls",
     "0021" "sides_of_unrated_calls",
+    "0022" "ended_rates",
     "0023" "owners",
 );
 

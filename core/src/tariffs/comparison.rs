@@ -7,16 +7,21 @@ use std::{
     collections::BinaryHeap,
 };
 
-use rust_decimal::{Decimal, RoundingStrategy};
-use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateChange, RateChangeBand, RateChanges};
+use rust_decimal::Decimal;
+use tollbook_proto::v1::{
+    ImportRatesOptions, RateChange, RateChangeBand, RateChangeKind, RateChanges,
+};
 
-use super::{Rate, lines::Lines, store};
+use super::{
+    Rate,
+    lines::Lines,
+    listing::{self, Listing, Subject, percent},
+};
 use crate::{
     clock,
     error::{Error, Result},
     money::{self, SCALE},
     rating::DeckRate,
-    store::Tx,
 };
 
 /// How many of the largest changes a person looks at.
@@ -57,6 +62,8 @@ pub(super) struct Comparison<'a> {
     rates: &'a [usize],
     /// How many of them are compared.
     compared: usize,
+    /// When the deck is imported.
+    now: i64,
     /// The prefix whose stored rates are being read, and these, the later first.
     prefix: String,
     stored: Vec<DeckRate>,
@@ -64,22 +71,35 @@ pub(super) struct Comparison<'a> {
     bands: [i64; BANDS.len()],
     raises: Largest,
     drops: Largest,
+    listing: Listing,
+}
+
+/// What a comparison is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    /// How many of the largest changes are named, and how many of each kind are listed.
+    pub(super) largest: usize,
+    pub(super) listed: usize,
+    /// When the deck is imported.
+    pub(super) now: i64,
 }
 
 impl<'a> Comparison<'a> {
-    /// Compares the lines that count, which are sorted by their keys, and names that many of the
-    /// largest changes.
-    pub(super) fn new(lines: &'a Lines, rates: &'a [usize], largest: usize) -> Self {
+    /// Compares the lines that count, which are sorted by their keys.
+    pub(super) fn new(lines: &'a Lines, rates: &'a [usize], asked: Asked) -> Self {
+        let Asked { largest, listed, now } = asked;
         Self {
             lines,
             rates,
             compared: 0,
+            now,
             prefix: String::new(),
             stored: Vec::new(),
             report: RateChanges::default(),
             bands: [0; BANDS.len()],
             raises: Largest::new(largest),
             drops: Largest::new(largest),
+            listing: Listing::new(listed),
         }
     }
 
@@ -92,9 +112,22 @@ impl<'a> Comparison<'a> {
         self.stored.push(rate.rate.clone());
     }
 
-    /// Counts a rate that is deleted as missing.
-    pub(super) fn add_deleted(&mut self) {
+    /// Counts a rate that is deleted or ended as missing.
+    pub(super) fn add_missing(
+        &mut self,
+        prefix: &str,
+        before: Option<&DeckRate>,
+        after: Option<&DeckRate>,
+    ) {
         self.report.closed += 1;
+        self.report.missing += 1;
+        self.listing.add(RateChangeKind::Closed, Subject::Prefix(prefix), before, after);
+    }
+
+    /// Takes in a rate that is deleted since it counts later than the deck.
+    pub(super) fn add_later(&mut self, Rate { prefix, rate }: &Rate) {
+        let subject = Subject::Prefix(prefix);
+        self.listing.add(RateChangeKind::LaterDeleted, subject, Some(rate), None);
     }
 
     /// Compares the lines up to the prefix whose stored rates are complete.
@@ -102,7 +135,7 @@ impl<'a> Comparison<'a> {
         while let Some(at) = self.rates.get(self.compared).copied() {
             let before = match self.lines.prefix(at).cmp(&self.prefix) {
                 Ordering::Less => None,
-                Ordering::Equal => in_effect(&self.stored, self.lines.rate(at)).cloned(),
+                Ordering::Equal => in_effect(&self.stored, self.lines.rate(at), self.now).cloned(),
                 Ordering::Greater => break,
             };
             self.compare(at, before.as_ref());
@@ -113,30 +146,24 @@ impl<'a> Comparison<'a> {
 
     fn compare(&mut self, at: usize, before: Option<&DeckRate>) {
         let after = self.lines.rate(at);
-        let Some(before) = before else {
-            let count =
-                if after.blocked { &mut self.report.closed } else { &mut self.report.opened };
-            *count += 1;
-            return;
-        };
-        let (old, new) = (before.terms.rate, after.terms.rate);
-        let is_same =
-            *before == DeckRate { effective_from: before.effective_from, ..after.clone() };
-        let count = match (before.blocked, after.blocked) {
-            _ if is_same => &mut self.report.unchanged,
-            (false, true) => &mut self.report.closed,
-            (true, false) => &mut self.report.opened,
-            (true, true) => &mut self.report.other_terms,
-            (false, false) => match new.cmp(&old) {
-                Ordering::Greater => &mut self.report.raised,
-                Ordering::Less => &mut self.report.lowered,
-                Ordering::Equal => &mut self.report.other_terms,
-            },
+        let kind = kind(before, after);
+        let count = match kind {
+            None => &mut self.report.unchanged,
+            Some(RateChangeKind::Opened) => &mut self.report.opened,
+            Some(RateChangeKind::Closed) => &mut self.report.closed,
+            Some(RateChangeKind::Raised) => &mut self.report.raised,
+            Some(RateChangeKind::Lowered) => &mut self.report.lowered,
+            Some(_) => &mut self.report.other_terms,
         };
         *count += 1;
-        if before.blocked || after.blocked {
+        if let Some(kind) = kind {
+            self.listing.add(kind, Subject::Line(at), before, Some(after));
+        }
+        let Some(before) = before.filter(|before| !before.blocked) else { return };
+        if after.blocked || after.ended {
             return;
         }
+        let (old, new) = (before.terms.rate, after.terms.rate);
         self.bands[band(old, new)] += 1;
         let sized = match new.cmp(&old) {
             Ordering::Greater => &mut self.raises,
@@ -164,19 +191,50 @@ impl<'a> Comparison<'a> {
             bands: bands.collect(),
             raises: listed(self.raises),
             drops: listed(self.drops),
+            listed: self.listing.finish(lines),
             ..self.report
         }
     }
 }
 
-/// The stored rate that counts when a line begins to, of the same prefix, hours and days. They are
-/// sorted so that it is the first.
-fn in_effect<'a>(stored: &'a [DeckRate], line: &DeckRate) -> Option<&'a DeckRate> {
-    stored.iter().find(|rate| {
-        rate.effective_from <= line.effective_from
-            && rate.hours.0 == line.hours.0
-            && rate.days == line.days
+/// What becomes of a rate that had a price, or refused calls; `None`: nothing.
+fn kind(before: Option<&DeckRate>, after: &DeckRate) -> Option<RateChangeKind> {
+    let Some(before) = before else {
+        return match (after.blocked, after.ended) {
+            (_, true) => None,
+            (true, false) => Some(RateChangeKind::Closed),
+            (false, false) => Some(RateChangeKind::Opened),
+        };
+    };
+    if *before == (DeckRate { effective_from: before.effective_from, ..after.clone() }) {
+        return None;
+    }
+    Some(match (before.blocked, after.blocked || after.ended) {
+        (false, true) => RateChangeKind::Closed,
+        (true, false) => RateChangeKind::Opened,
+        (true, true) => RateChangeKind::OtherTerms,
+        (false, false) => match after.terms.rate.cmp(&before.terms.rate) {
+            Ordering::Greater => RateChangeKind::Raised,
+            Ordering::Less => RateChangeKind::Lowered,
+            Ordering::Equal => RateChangeKind::OtherTerms,
+        },
     })
+}
+
+/// The stored rate that a line is compared with: the one that counts when the line begins to, or
+/// for a line that counts always and takes no other's place the one that counts now.
+fn in_effect<'a>(stored: &'a [DeckRate], line: &DeckRate, now: i64) -> Option<&'a DeckRate> {
+    let at = |time| counting(stored, line, time);
+    let always = line.effective_from == i64::MIN;
+    let found = at(line.effective_from).or_else(|| at(now).filter(|_| always));
+    found.filter(|rate| !rate.ended)
+}
+
+/// The stored rate that counts at a time, of the same prefix, hours and days. They are sorted so that
+/// it is the first.
+fn counting<'a>(stored: &'a [DeckRate], line: &DeckRate, time: i64) -> Option<&'a DeckRate> {
+    let same = |rate: &DeckRate| rate.hours.0 == line.hours.0 && rate.days == line.days;
+    stored.iter().find(|rate| rate.effective_from <= time && (same(rate) || rate.ends_prefix()))
 }
 
 /// An amount in its smallest units. It has at most 12 digits before and 15 behind the point.
@@ -199,12 +257,6 @@ fn band(old: Decimal, new: Decimal) -> usize {
     first + bands.iter().position(is_up_to).unwrap_or(bands.len() - 1)
 }
 
-/// The change of a price in percent; `None`: it was 0.
-fn percent(old: Decimal, new: Decimal) -> Option<Decimal> {
-    let change = new.checked_sub(old)?.checked_div(old)?;
-    change.checked_mul(Decimal::ONE_HUNDRED)
-}
-
 /// A change by its size: in percent, by the amount, and by its place in the deck.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Sized {
@@ -225,20 +277,20 @@ impl Sized {
     fn change(&self, lines: &Lines) -> RateChange {
         let rate = lines.rate(self.at);
         let new = rate.terms.rate;
-        let rounded = percent(self.old, new).map(|percent| {
-            percent.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven).normalize()
-        });
-        RateChange {
-            prefix: lines.prefix(self.at).to_owned(),
-            destination: lines.name(self.at).to_owned(),
+        let kind = match new > self.old {
+            true => RateChangeKind::Raised,
+            false => RateChangeKind::Lowered,
+        };
+        let change = RateChange {
+            kind: kind.into(),
             old_rate: Some(money::to_proto(self.old)),
             new_rate: Some(money::to_proto(new)),
-            change_percent: rounded.map(money::to_proto),
+            change_percent: listing::percent_to_proto(self.old, new),
             effective_from: (rate.effective_from != i64::MIN)
                 .then(|| clock::to_proto(rate.effective_from)),
-            number: lines.number(self.at),
-            file: lines.file(self.at).to_owned(),
-        }
+            ..Default::default()
+        };
+        listing::of_line(change, lines, self.at)
     }
 }
 
@@ -264,25 +316,6 @@ impl Largest {
     fn sorted(self) -> impl Iterator<Item = Sized> {
         self.kept.into_sorted_vec().into_iter().map(|Reverse(sized)| sized)
     }
-}
-
-/// Names the destinations that no line names, as they are known.
-pub(super) async fn name_destinations(tx: &mut Tx, changes: &mut RateChanges) -> Result<()> {
-    let mut unnamed: Vec<&mut pb::RateChange> = changes
-        .raises
-        .iter_mut()
-        .chain(&mut changes.drops)
-        .filter(|change| change.destination.is_empty())
-        .collect();
-    if unnamed.is_empty() {
-        return Ok(());
-    }
-    let prefixes = unnamed.iter().map(|change| change.prefix.as_str());
-    let names = store::destinations(tx, prefixes).await?;
-    for change in &mut unnamed {
-        change.destination = names.get(&change.prefix).cloned().unwrap_or_default();
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -315,6 +348,12 @@ mod tests {
 
     /// What a deck of such lines makes of such stored rates.
     fn compared(stored: &[String], deck: &[String], largest: usize) -> RateChanges {
+        compared_at("2000-01-01T00:00:00Z", stored, deck, largest)
+    }
+
+    /// The same at some time.
+    fn compared_at(now: &str, stored: &[String], deck: &[String], largest: usize) -> RateChanges {
+        let now = now.parse::<jiff::Timestamp>().unwrap().as_microsecond();
         let mut stored: Vec<Rate> = stored.iter().map(|text| read(text)).collect();
         stored.sort_by(|one, other| {
             let later = |rate: &Rate| Reverse(rate.rate.effective_from);
@@ -326,7 +365,7 @@ mod tests {
         }
         let mut rates: Vec<usize> = (0..lines.len()).collect();
         rates.sort_by(|one, other| lines.key(*one).cmp(&lines.key(*other)));
-        let mut comparison = Comparison::new(&lines, &rates, largest);
+        let mut comparison = Comparison::new(&lines, &rates, Asked { largest, listed: 3, now });
         for rate in &stored {
             comparison.add_stored(rate);
         }
@@ -381,6 +420,61 @@ mod tests {
             let has_both = ![opened, closed].contains(&expected) && !line.contains("blocked");
             assert_eq!(in_bands, i64::from(has_both), "{line}");
         }
+    }
+
+    /// What is not dated is compared with what it is to be from now on.
+    #[test]
+    fn a_line_without_a_date_is_compared_with_the_rate_of_today() {
+        let stored =
+            ["6 1 2026-01-01", "6 3 2026-06-01", "6 9 2026-01-01 - WD", "7 2", "7 3 2026-01-01"];
+        let stored = stored.map(str::to_owned);
+        for (line, now, expected) in [
+            ("6 2", "2025-12-31T00:00:00Z", [1, 0, 0, 0, 0, 0]),
+            ("6 2", "2026-01-01T00:00:00Z", [0, 1, 0, 0, 0, 0]),
+            ("6 2", "2026-06-01T00:00:00Z", [0, 0, 1, 0, 0, 0]),
+            ("6 3", "2026-06-01T00:00:00Z", [0, 0, 0, 0, 1, 0]),
+            ("6 blocked", "2026-06-01T00:00:00Z", [0, 0, 0, 0, 0, 1]),
+            ("6 3 - - WD", "2026-06-01T00:00:00Z", [0, 0, 1, 0, 0, 0]),
+            // Whose place it takes comes first: the same deck again changes nothing.
+            ("7 2", "2026-06-01T00:00:00Z", [0, 0, 0, 0, 1, 0]),
+            ("7 2.5", "2026-06-01T00:00:00Z", [0, 1, 0, 0, 0, 0]),
+        ] {
+            let changes = compared_at(now, &stored, &[line.to_owned()], 20);
+            assert_eq!(counts(&changes), expected, "{line} {now}");
+        }
+    }
+
+    #[test]
+    fn changes_are_listed_by_prefix_and_kind() {
+        let stored = ["1 1", "2 2 - 60", "3 1", "4 1"].map(str::to_owned);
+        let deck =
+            ["5 1", "4 2", "3 blocked 2026-01-01", "2 2", "12 1", "13 1", "11 blocked", "9 1"];
+        let changes = compared(&stored, &deck.map(str::to_owned), 0);
+        let shown: Vec<_> = changes
+            .listed
+            .iter()
+            .map(|change| {
+                let price = |rate: Option<&tollbook_proto::v1::Decimal>| {
+                    rate.map_or("-", |it| &it.value).to_owned()
+                };
+                let prices = [change.old_rate.as_ref(), change.new_rate.as_ref()].map(price);
+                (change.prefix.as_str(), change.kind(), prices.join(" "))
+            })
+            .collect();
+        let expected = [
+            ("11", RateChangeKind::Closed, "- -"),
+            ("12", RateChangeKind::Opened, "- 1"),
+            ("13", RateChangeKind::Opened, "- 1"),
+            ("2", RateChangeKind::OtherTerms, "2 2"),
+            ("3", RateChangeKind::Closed, "1 -"),
+            ("4", RateChangeKind::Raised, "1 2"),
+            // There is a fourth new one.
+            ("5", RateChangeKind::Opened, "- 1"),
+        ];
+        assert_eq!(shown, expected.map(|(prefix, kind, prices)| (prefix, kind, prices.to_owned())));
+        let increments = |rate: &Option<tollbook_proto::v1::Rate>| rate.as_ref().unwrap().increment;
+        let other = &changes.listed[3];
+        assert_eq!((increments(&other.before), increments(&other.after)), (60, 1));
     }
 
     #[test]

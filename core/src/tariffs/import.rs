@@ -7,23 +7,28 @@ use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateLine, RejectedLine}
 
 use super::{
     Rate, RateKey,
-    comparison::{self, Comparison},
+    comparison::{self, Asked, Comparison},
     imports::{self, Log, What, text},
+    later::Later,
     line,
     lines::Lines,
+    listing,
+    missing::{Ended, Missing},
     seen::Seen,
     service::resource,
     store,
 };
 use crate::{
     changes::{self, Change, Origin},
+    clock,
     context::Context,
     error::{Error, Result},
     ids::TariffId,
-    rating::is_prefix,
+    rating::{DeckRate, is_prefix},
     store::Tx,
 };
 
+const UNKNOWN_PREFIX: &str = "cannot be done: a line was refused whose prefix cannot be read";
 const MAX_REJECTED: usize = 1_000;
 /// How many characters of a sender's reason are kept.
 const MAX_REASON: usize = 1_000;
@@ -152,10 +157,7 @@ impl Import {
         deck.report_conflicts(&mut report);
         let refused = report.rejected > 0 && !options.skip_bad_lines;
         let db = context.db.long(origin.actor);
-        if options.delete_missing
-            && !refused
-            && let Err(error) = deck.check_deletes()
-        {
+        if !refused && let Err(error) = deck.check_deletes(&options) {
             if !options.dry_run {
                 let record = record(id, &options, file, &report);
                 imports::record_alone(&context.db, origin, &record).await?;
@@ -173,7 +175,7 @@ impl Import {
             report.added = count(changes.added.len());
             report.changed = count(changes.changed.len());
             report.unchanged = count(deck.rates.len()) - report.added - report.changed;
-            report.deleted = count(changes.deleted.len());
+            report.deleted = count(changes.deleted.len() + changes.ended.len());
             report.destinations_named = count(changes.names.len());
             report.destination_names_kept = changes.names_kept;
             if options.dry_run {
@@ -276,20 +278,30 @@ impl Deck {
         self.rates.binary_search_by(|at| self.lines.key(*at).cmp(&key)).ok()
     }
 
-    /// Whether a line has a prefix, be it one that was refused.
-    fn has_prefix(&self, prefix: &str) -> bool {
-        self.refused.prefixes.contains(prefix)
-            || self.rates.binary_search_by(|at| self.lines.prefix(*at).cmp(prefix)).is_ok()
-    }
-
     /// Refuses to delete what no line has where it is not known what the lines have.
-    fn check_deletes(&self) -> Result<()> {
-        let problem = match (self.rates.is_empty(), self.refused.without_prefix) {
-            (true, _) => "would delete all rates: no line has one",
-            (_, true) => "cannot be done: a line was refused whose prefix cannot be read",
+    fn check_deletes(&self, options: &ImportRatesOptions) -> Result<()> {
+        let is_unknown = self.refused.without_prefix;
+        let (option, problem) = match (options.delete_missing, options.replace_later) {
+            (true, _) if self.rates.is_empty() => {
+                ("delete_missing", "would delete all rates: no line has one")
+            }
+            (true, _) if is_unknown => ("delete_missing", UNKNOWN_PREFIX),
+            (_, true) if is_unknown => ("replace_later", UNKNOWN_PREFIX),
             _ => return Ok(()),
         };
-        Err(Error::invalid("delete_missing", problem))
+        Err(Error::invalid(option, problem))
+    }
+
+    /// The first line of a prefix, which is the one that begins to count first.
+    fn first_of(&self, prefix: &str) -> Option<usize> {
+        let first = self.rates.partition_point(|at| self.lines.prefix(*at) < prefix);
+        self.rates.get(first).copied().filter(|at| self.lines.prefix(*at) == prefix)
+    }
+
+    /// From when the deck counts, if each of its lines says from when it does.
+    fn first_from(&self) -> Option<i64> {
+        let first = self.rates.iter().map(|at| self.lines.rate(*at).effective_from).min();
+        first.filter(|first| *first != i64::MIN)
     }
 
     /// What the deck changes of what is stored, which is read past it.
@@ -301,8 +313,15 @@ impl Deck {
     ) -> Result<Changes> {
         let mut changes = Changes::default();
         let mut stored = vec![false; self.rates.len()];
-        let most = comparison::largest_changes(options)?;
-        let mut prices = Comparison::new(&self.lines, &self.rates, most);
+        let asked = Asked {
+            largest: comparison::largest_changes(options)?,
+            listed: listing::listed_changes(options)?,
+            now: clock::now(),
+        };
+        let mut prices = Comparison::new(&self.lines, &self.rates, asked);
+        let mut later = Later::new(asked.now);
+        let missing_from = self.first_from().filter(|_| options.delete_missing);
+        let mut missing = Missing::new(missing_from);
         let prefixes = store::few(self.rates.iter().map(|at| self.lines.prefix(*at)));
         // What is not in the deck has to be known only to be deleted.
         let of_rates = prefixes.as_deref().filter(|_| !options.delete_missing);
@@ -318,26 +337,53 @@ impl Deck {
                         changes.before.push('\n');
                     }
                 }
-                None if options.delete_missing && !self.has_prefix(&rate.prefix) => {
-                    prices.add_deleted();
-                    changes.deleted.push(rate);
-                }
-                None => {}
+                None => match self.first_of(&rate.prefix).map(|first| self.lines.rate(first)) {
+                    Some(first) if first.effective_from < rate.rate.effective_from => {
+                        later.add(&rate);
+                        if options.replace_later && !self.refused.prefixes.contains(&rate.prefix) {
+                            prices.add_later(&rate);
+                            changes.deleted.push(rate);
+                        }
+                    }
+                    None if options.delete_missing
+                        && !self.refused.prefixes.contains(&rate.prefix) =>
+                    {
+                        missing.add(rate, &mut changes, &mut prices);
+                    }
+                    _ => {}
+                },
             }
             Ok(())
         })
         .await?;
-        changes.prices = prices.finish();
-        comparison::name_destinations(tx, &mut changes.prices).await?;
+        missing.end_prefix(&mut changes, &mut prices);
+        changes.prices = pb::RateChanges {
+            later: later.finish(),
+            missing_from: missing_from.map(clock::to_proto),
+            ..prices.finish()
+        };
+        listing::name_destinations(tx, &mut changes.prices).await?;
         let new = self.rates.iter().zip(stored).filter(|(_, stored)| !stored);
         changes.added = new.map(|(at, _)| *at).collect();
+        let renames = options.use_destination_names;
+        self.compare_names(tx, prefixes.as_deref(), renames, &mut changes).await?;
+        Ok(changes)
+    }
 
+    /// What the deck changes of the names of destinations: of those of some prefixes, or of all.
+    async fn compare_names(
+        &self,
+        tx: &mut Tx,
+        prefixes: Option<&[&str]>,
+        renames: bool,
+        changes: &mut Changes,
+    ) -> Result<()> {
         let mut kept = vec![false; self.names.len()];
-        store::for_each_destination(tx, prefixes.as_deref(), |prefix, name| {
+        store::for_each_destination(tx, prefixes, |prefix, name| {
             let known = self.names.binary_search_by(|at| self.lines.prefix(*at).cmp(&prefix));
             if let Ok(index) = known {
                 let same = self.lines.name(self.names[index]) == name;
-                kept[index] = same || !options.use_destination_names;
+                kept[index] = same || !renames;
                 changes.names_kept += i64::from(!same && kept[index]);
                 if !kept[index] {
                     changes.old_names.push((self.names[index], name.into_boxed_str()));
@@ -349,7 +395,7 @@ impl Deck {
         let new = self.names.iter().zip(kept).filter(|(_, kept)| !kept);
         changes.names = new.map(|(at, _)| *at).collect();
         changes.old_names.sort_unstable_by_key(|(at, _)| *at);
-        Ok(changes)
+        Ok(())
     }
 
     /// Writes the changes, if the tariff still has the revision that they are of. Returns the id
@@ -371,6 +417,9 @@ impl Deck {
         let rate = |at: &usize| (self.lines.prefix(*at), self.lines.rate(*at));
         let rates = changes.added.iter().chain(&changes.changed).map(rate);
         store::upsert_rates(&mut tx, id, rates).await?;
+        let end = DeckRate::end(self.first_from().unwrap_or(i64::MIN));
+        let ends = changes.ended.iter().map(|ended| (ended.prefix.as_str(), &end));
+        store::upsert_rates(&mut tx, id, ends).await?;
         store::delete_rates(&mut tx, id, &changes.deleted).await?;
         let names = changes.names.iter().map(|at| (self.lines.prefix(*at), self.lines.name(*at)));
         store::name_destinations(&mut tx, names).await?;
@@ -385,7 +434,7 @@ impl Deck {
             "deck imported: {} rates added, {} changed, {} deleted (import {import})",
             changes.added.len(),
             changes.changed.len(),
-            changes.deleted.len()
+            changes.deleted.len() + changes.ended.len()
         );
         changes::record(&mut tx, origin, Change::told(resource(id.0), note)).await?;
         context.commit_catalog_change(tx).await?;
@@ -412,6 +461,10 @@ impl Deck {
         for Rate { prefix, rate } in &changes.deleted {
             log.add(What::Rates, &text::key(prefix, rate), &text::image(rate), "").await?;
         }
+        let end = DeckRate::end(self.first_from().unwrap_or(i64::MIN));
+        for Ended { prefix, before } in &changes.ended {
+            log.add(What::Rates, &text::key(prefix, &end), before, &text::image(&end)).await?;
+        }
         for at in changes.names.iter().copied() {
             let old = changes.old_names.binary_search_by_key(&at, |(at, _)| *at);
             let before = old.map_or("", |index| &changes.old_names[index].1);
@@ -423,12 +476,14 @@ impl Deck {
 
 /// What a deck changes. Lines are meant by their positions.
 #[derive(Default)]
-struct Changes {
+pub(super) struct Changes {
     added: Vec<usize>,
     changed: Vec<usize>,
     /// What the rates that change are like now, a line of text each, in their order.
     before: String,
-    deleted: Vec<Rate>,
+    pub(super) deleted: Vec<Rate>,
+    /// Prefixes that are ended from the day on which the deck begins to count.
+    pub(super) ended: Vec<Ended>,
     /// Those whose destinations get another name, or their first.
     names: Vec<usize>,
     /// How many destinations have another name, and keep it.
@@ -445,7 +500,10 @@ impl Changes {
 
     /// Whether no rate changes, so that a compiled deck stays good.
     fn leave_rates(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty() && self.deleted.is_empty()
+        self.added.is_empty()
+            && self.changed.is_empty()
+            && self.deleted.is_empty()
+            && self.ended.is_empty()
     }
 }
 
@@ -458,6 +516,7 @@ pub(super) fn options(request: Option<pb::ImportRatesRequest>) -> Result<ImportR
     match request.and_then(|request| request.part) {
         Some(pb::import_rates_request::Part::Options(options)) => {
             comparison::largest_changes(&options)?;
+            listing::listed_changes(&options)?;
             Ok(options)
         }
         _ => Err(Error::invalid("part", "must be the options in the first message")),

@@ -22,11 +22,17 @@ pub(crate) fn read(line: &RateLine, zone: &TimeZone) -> Result<Rate, String> {
         ));
     }
     let blocked_price = line.rate == "-1" || line.rate.eq_ignore_ascii_case("blocked");
-    let blocked = match line.blocked.to_ascii_lowercase().as_str() {
-        "" => blocked_price,
-        "block" | "blocked" => true,
-        "unblock" | "unblocked" => false,
-        _ => return Err(format!("blocked {:?} is not block or unblock", clip(&line.blocked))),
+    let (blocked, ended) = match line.blocked.to_ascii_lowercase().as_str() {
+        "" => (blocked_price, false),
+        "block" | "blocked" => (true, false),
+        "unblock" | "unblocked" => (false, false),
+        "ended" => (false, true),
+        _ => {
+            return Err(format!(
+                "blocked {:?} is not block, unblock or ended",
+                clip(&line.blocked)
+            ));
+        }
     };
     let rate = if blocked_price { Decimal::ZERO } else { amount("rate", &line.rate, None)? };
     let hours = (
@@ -50,6 +56,7 @@ pub(crate) fn read(line: &RateLine, zone: &TimeZone) -> Result<Rate, String> {
         days: days_of(&line.day_type)
             .ok_or_else(|| format!("day_type {:?} is not WD or FD", clip(&line.day_type)))?,
         blocked,
+        ended,
     };
     if line.destination.chars().count() > MAX_DESTINATION
         || line.destination.chars().any(char::is_control)
@@ -144,6 +151,9 @@ mod tests {
         for blocked in ["-1", "Blocked", "blocked"] {
             assert!(read_utc(&line("370", blocked)).unwrap().rate.blocked);
         }
+        let ended = RateLine { blocked: "ended".to_owned(), ..line("370", "0") };
+        let ended = read_utc(&ended).unwrap().rate;
+        assert!(ended == DeckRate::end(i64::MIN) && ended.ends_prefix());
         let kept = RateLine { blocked: "Block".to_owned(), ..line("370", "0.5") };
         let kept = read_utc(&kept).unwrap().rate;
         assert!(kept.blocked && kept.terms.rate == Decimal::new(5, 1), "the price stays visible");

@@ -3,8 +3,11 @@
 mod comparison;
 mod import;
 mod imports;
+mod later;
 mod line;
 mod lines;
+mod listing;
+mod missing;
 mod names;
 mod ownership;
 mod seen;
@@ -130,6 +133,7 @@ impl Rate {
             }
             .into(),
             blocked: rate.blocked,
+            ended: rate.ended,
             steps: steps_to_proto(terms.steps).into(),
         }
     }

@@ -1,6 +1,6 @@
 //! Tariffs, rates and destinations in the database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::{Purpose, Rate, Tariff, Tariffs, day_name, days_of, imports};
 use crate::{
@@ -101,7 +101,8 @@ pub(crate) async fn used(tx: &mut Tx) -> Result<HashSet<TariffId>> {
 macro_rules! rate {
     () => {
         "SELECT r.prefix, r.effective_from, r.start_time, r.end_time, r.day_type, r.rate, \
-         r.connection_fee, r.increment_s, r.min_time, r.blocked, r.steps"
+         r.connection_fee, r.increment_s, r.min_time, r.blocked, r.steps, \
+         r.ended"
     };
 }
 
@@ -123,6 +124,7 @@ fn read_rate(row: &Row) -> Result<Rate> {
         days: days_of(&row.get::<String>(4)?)
             .ok_or_else(|| Error::internal("a stored rate has an unknown day type"))?,
         blocked: row.get(9)?,
+        ended: row.get(11)?,
     };
     Ok(Rate { prefix: row.get(0)?, rate })
 }
@@ -154,7 +156,7 @@ pub(crate) async fn rates_page(
         .and(" ORDER BY r.prefix, r.effective_from DESC, r.day_type DESC, r.start_time DESC");
     let rows = tx.fetch_all(query).await?;
     let rates = rows.iter().map(|row| {
-        let destination = row.get::<Option<String>>(11)?.unwrap_or_default();
+        let destination = row.get::<Option<String>>(12)?.unwrap_or_default();
         Ok((read_rate(row)?, destination))
     });
     rates.collect()
@@ -219,6 +221,7 @@ pub(super) async fn upsert_rates<'a>(
             i64::from(rate.terms.min_time).into(),
             rate.blocked.into(),
             rate.terms.steps.number().into(),
+            rate.ended.into(),
         ]
     });
     let insert = Insert {
@@ -236,13 +239,14 @@ pub(super) async fn upsert_rates<'a>(
             "min_time",
             "blocked",
             "steps",
+            "ended",
         ],
         rows: Vec::new(),
         on_conflict: " ON CONFLICT (tariff_id, prefix, effective_from, start_time, day_type) DO \
                       UPDATE SET end_time = excluded.end_time, rate = excluded.rate, \
                       connection_fee = excluded.connection_fee, \
                       increment_s = excluded.increment_s, min_time = excluded.min_time, \
-                      blocked = excluded.blocked, steps = excluded.steps",
+                      blocked = excluded.blocked, steps = excluded.steps, ended = excluded.ended",
     };
     insert_in_chunks(tx, insert, rows).await
 }
@@ -299,16 +303,6 @@ pub(super) async fn for_each_destination(
         query = query.and(" WHERE prefix IN ").list(prefixes.iter().copied());
     }
     tx.for_each(query, |row| take(row.get(0)?, row.get(1)?)).await
-}
-
-/// The names of the destinations of some prefixes, as far as they have any.
-pub(super) async fn destinations<'a>(
-    tx: &mut Tx,
-    prefixes: impl IntoIterator<Item = &'a str>,
-) -> Result<HashMap<String, String>> {
-    let query = Query::new("SELECT prefix, name FROM destinations WHERE prefix IN ").list(prefixes);
-    let rows = tx.fetch_all(query).await?;
-    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// Stores names of destinations, over those there are.

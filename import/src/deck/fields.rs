@@ -423,6 +423,14 @@ fn units(word: &str, in_front: bool) -> bool {
     is_currency(word) || (time || date) && !in_front
 }
 
+/// What can be done with a column of prices for some calls.
+macro_rules! not_kept {
+    () => {
+        " are not supported: take the one that is to count with --column rate=COLUMN, pass over the \
+         others with --ignore-column, and import each that is needed into a tariff of its own"
+    };
+}
+
 /// Columns on which a price depends and that a rate has no place for. Passing over them would
 /// take one price for all calls.
 fn refused(name: &str) -> Option<&'static str> {
@@ -445,7 +453,7 @@ fn refused(name: &str) -> Option<&'static str> {
         "interlata",
         "ijr",
     ]) {
-        return Some("rates that depend on the state of the caller are not supported");
+        return Some(concat!("rates that depend on the state of the caller", not_kept!()));
     }
     let origin = [
         "origin",
@@ -459,18 +467,22 @@ fn refused(name: &str) -> Option<&'static str> {
         "calling",
     ];
     if has(&origin) {
-        return Some("rates that depend on the origin of the caller are not supported");
+        return Some(concat!("rates that depend on the origin of the caller", not_kept!()));
     }
     let band = ["peak", "offpeak", "weekend", "night", "evening", "holiday", "weekday"];
     let is_rate = name == "peak" || name == "off peak" || has(&["rate", "price", "cost", "fee"]);
     if has(&band) && (is_rate || name.ends_with("peak") || name.starts_with("offpeak")) {
-        return Some(
-            "several rates in a line are not supported: give each its line, with start_time, \
-             end_time and day_type",
-        );
+        return Some(concat!(
+            "rates that depend on the hour or day, in columns of their own,",
+            not_kept!(),
+            "; or give each rate a line of its own, with start_time, end_time and day_type"
+        ));
     }
     if has(&["rate", "price", "cost"]) && name.split(' ').count() <= 5 {
-        return Some("another price: --ignore-column leaves it out if rates do not depend on it");
+        return Some(
+            "another price: pass over it with --ignore-column if rates do not depend on it, or take \
+             it as the price with --column rate=COLUMN",
+        );
     }
     None
 }

@@ -9,7 +9,7 @@ use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
     fields::{is_currency, is_date_format},
     shortened,
-    words::{self, NoRate, blocked, is_total, no_rate},
+    words::{self, NoRate, Said, blocked, is_total, no_rate},
 };
 use crate::{
     Error, Profile,
@@ -192,7 +192,9 @@ impl Reader {
         let prefixes = prefixes.as_ref().map_err(Clone::clone)?;
         let origin = cell(row, at.origin);
         if !origin.is_empty() {
-            return Err(Problem::DependsOnCaller(origin.to_owned()));
+            let column = at.origin.and_then(|at| self.columns.names().get(at));
+            let (column, origin) = (column.cloned().unwrap_or_default(), origin.to_owned());
+            return Err(Problem::DependsOnCaller { column, origin });
         }
         self.check_currency(cell(row, at.currency))?;
         let offer = self.offer(row)?;
@@ -221,6 +223,7 @@ impl Reader {
             rate: offer.rate,
             blocked: offer.blocked,
             closed: offer.closed,
+            ended: offer.ended,
             connection_fee: self.fee(row)?,
             minimum,
             increment,
@@ -333,8 +336,9 @@ impl Reader {
         let said = blocked(written).ok_or_else(|| Problem::Blocked(written.to_owned()))?;
         let mut offer = Offer {
             rate: None,
-            blocked: said || status == Some(Status::Blocked),
+            blocked: said == Said::Blocked || status == Some(Status::Blocked),
             closed: status == Some(Status::Closed),
+            ended: said == Said::Ended,
             status,
         };
         match no_rate(text) {
@@ -342,7 +346,7 @@ impl Reader {
             Some(NoRate::Blocked) => offer.blocked = true,
             Some(NoRate::Closed) => offer.closed = true,
             // Status or the column `blocked` say why there is none.
-            Some(NoRate::Unsaid) if offer.blocked || offer.closed => {}
+            Some(NoRate::Unsaid) if offer.blocked || offer.closed || offer.ended => {}
             Some(NoRate::Unsaid) if self.not_offered == Some(NotOffered::Block) => {
                 offer.blocked = true;
             }
@@ -444,6 +448,7 @@ struct Offer {
     rate: Option<Decimal>,
     blocked: bool,
     closed: bool,
+    ended: bool,
     status: Option<Status>,
 }
 

@@ -12,6 +12,7 @@
 //! | `22:00` to `06:00` | two lines, to midnight and from midnight on |
 //! | `closed`, `deleted` | a line that ends the rate |
 //! | `blocked`, `not offered`, `-1` | a line that blocks the prefix |
+//! | `ended` in a column `blocked` | a line from which on a shorter prefix decides |
 //! | `N/A`, nothing | refused until [`Profile::not_offered`] says what it means |
 //! | inter/intra state, origin | refused: a rate has no such condition |
 
@@ -61,12 +62,15 @@ pub struct DeckLine {
     pub prefix: String,
     /// Name of the destination, country first if that has a column of its own; may be empty.
     pub destination: String,
-    /// Per minute, times the factor of the profile; not negative. `None`: blocked or closed.
+    /// Per minute, times the factor of the profile; not negative. `None`: blocked, closed or ended.
     pub rate: Option<Decimal>,
     /// Calls are refused.
     pub blocked: bool,
     /// The rate ends at `effective_from`, or now if that is `None`.
     pub closed: bool,
+    /// There is no rate from `effective_from` on, so that a shorter prefix decides: what an export
+    /// of Tollbook says of it.
+    pub ended: bool,
     /// Once a call, times the factor of the profile; `None` if the deck does not say it.
     pub connection_fee: Option<Decimal>,
     /// What is billed at least, in seconds; `None` if the deck does not say it.
@@ -176,7 +180,7 @@ pub enum Problem {
     #[error("status {0:?} is not known")]
     Status(String),
     /// A word in the column `blocked` that is not known.
-    #[error("blocked {0:?} is neither yes nor no")]
+    #[error("blocked {0:?} is neither yes nor no nor ended")]
     Blocked(String),
     /// A word in the column `steps` that is not known.
     #[error("steps {0:?} is neither zero nor minimum")]
@@ -190,8 +194,17 @@ pub enum Problem {
         tariff: String,
     },
     /// A rate for calls from some origins only.
-    #[error("a rate for calls from {0:?} only: rates that depend on the caller are not supported")]
-    DependsOnCaller(String),
+    #[error(
+        "column {column:?}: a rate for calls from {origin:?} only: rates that depend on the caller \
+         are not supported: leave such lines out with --skip-bad-lines, or take them for all calls \
+         with --ignore-column"
+    )]
+    DependsOnCaller {
+        /// The column's name.
+        column: String,
+        /// What it says.
+        origin: String,
+    },
     /// Less than nothing.
     #[error("{column} is negative: {value}")]
     Negative {

@@ -88,13 +88,26 @@ pub(super) fn no_rate(text: &str) -> Option<NoRate> {
     }
 }
 
-/// Whether a cell of the column `blocked` says so; `None` if it is not known.
-pub(super) fn blocked(text: &str) -> Option<bool> {
+/// What a cell of the column `blocked` says.
+#[derive(PartialEq, Eq)]
+pub(super) enum Said {
+    /// Calls are let through.
+    Open,
+    /// Calls are refused.
+    Blocked,
+    /// A shorter prefix decides.
+    Ended,
+}
+
+/// What a cell of the column `blocked` says; `None` if it is not known.
+pub(super) fn blocked(text: &str) -> Option<Said> {
     match text.to_lowercase().as_str() {
         "" | "0" | "no" | "n" | "false" | "unblock" | "unblocked" | "open" | "active" => {
-            Some(false)
+            Some(Said::Open)
         }
-        "1" | "yes" | "y" | "true" | "block" | "blocked" | "x" => Some(true),
+        "1" | "yes" | "y" | "true" | "block" | "blocked" | "x" => Some(Said::Blocked),
+        // As exports write it.
+        "ended" => Some(Said::Ended),
         _ => None,
     }
 }

@@ -206,6 +206,24 @@ pub enum ColumnProblem {
     },
 }
 
+impl ColumnProblem {
+    /// Why a column is refused on which prices depend.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Refused { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Where such a column is.
+    pub(crate) fn place(&self) -> Option<String> {
+        match self {
+            Self::Refused { position, name, .. } => Some(format!("{position} {name:?}")),
+            _ => None,
+        }
+    }
+}
+
 fn listed(positions: &[usize]) -> String {
     let texts: Vec<_> = positions.iter().map(usize::to_string).collect();
     texts.join(" and ")

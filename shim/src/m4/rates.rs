@@ -94,7 +94,8 @@ fn page(tariff: &Tariff, rates: Vec<Rate>) -> TariffPage {
             TariffPurpose::UserWholesale | TariffPurpose::Unspecified => "user_wholesale",
         },
         currency: tariff.currency.clone(),
-        rates: Rates { rate: rates.into_iter().map(listed).collect() },
+        // The end of a rate has no price, and no place in this list.
+        rates: Rates { rate: rates.into_iter().filter(|rate| !rate.ended).map(listed).collect() },
     }
 }
 

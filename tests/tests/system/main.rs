@@ -25,6 +25,7 @@ mod owners;
 mod points;
 mod profiles;
 mod rate_changes;
+mod rate_ends;
 mod rate_imports;
 mod rates;
 mod sealed;

@@ -107,6 +107,13 @@ Largest raises:
 Largest drops:
   7  Russia  0.1 -> 0.04  -60 %  always
 
+New:
+  33   France      0.01          always
+  882  Satellites  blocked -> 3  always
+
+Other terms:
+  44  United Kingdom  0.01 0/60 -> 0.01 0/1  always
+
 7 lines: 4 added, 3 changed, 0 unchanged, 0 deleted, 0 rejected - nothing was changed
 ";
         assert_eq!(said, expected);

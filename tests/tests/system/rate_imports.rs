@@ -205,7 +205,7 @@ async fn an_import_taken_back_leaves_what_was_there_before() {
         assert_eq!(price().await, "0.7");
         let (ok, said) = imports.run(&["import", "undo", "2"]);
         assert!(ok && said.contains(&format!("{counts}; import 3")), "{said}");
-        assert!(said.contains("tollbook rerate --from 20"), "{said}");
+        assert!(said.contains("tollbook rerate --from 1970-01-01 --till 20"), "{said}");
         assert_eq!(imports.export(1), before);
         assert_eq!(price().await, "0.61");
 

@@ -4,7 +4,7 @@
 //!
 //! Of a rate the key is its prefix, and behind an `@` when it begins to count, from which second of
 //! the day and on which days; what it is like, its price, fee, increment, minimum time, last second
-//! of the day, whether it is blocked, and what its steps count from. Of a destination the key is its prefix, and what it is like
+//! of the day, whether it is blocked (1) or has ended (2), and what its steps count from. Of a destination the key is its prefix, and what it is like
 //! its name.
 
 use std::fmt::Write;
@@ -29,14 +29,14 @@ pub(in crate::tariffs) fn key(prefix: &str, rate: &DeckRate) -> String {
 
 /// What a rate is like; two that are alike have the same text.
 pub(in crate::tariffs) fn image(rate: &DeckRate) -> String {
-    let DeckRate { terms, hours: (_, end), blocked, effective_from: _, days: _ } = rate;
+    let DeckRate { terms, hours: (_, end), blocked, ended, effective_from: _, days: _ } = rate;
     let Terms { rate, connection_fee, increment, min_time, steps } = terms;
     let mut text = rate.normalize().to_string();
     push(&mut text, ",", &connection_fee.normalize().to_string().as_str(), &"0");
     push(&mut text, ",", increment, &1);
     push(&mut text, ",", min_time, &0);
     push(&mut text, ",", end, &LAST_SECOND);
-    push(&mut text, ",", &u8::from(*blocked), &0);
+    push(&mut text, ",", &(u8::from(*blocked) | u8::from(*ended) << 1), &0);
     push(&mut text, ",", &steps.number(), &0);
     cut(&mut text, &[',']);
     text
@@ -128,6 +128,11 @@ impl Lines {
         self.part(at, |line| (0, line.key))
     }
 
+    /// From when the rate of a line counts, as [`DeckRate::effective_from`].
+    pub(super) fn effective_from(&self, at: usize) -> i64 {
+        self.lines[at].effective_from
+    }
+
     /// What was there before the import; empty: nothing.
     pub(super) fn before(&self, at: usize) -> &str {
         self.part(at, |line| (line.key + 1, line.before))
@@ -184,14 +189,15 @@ fn read_rate(line: &Line, image: &str) -> Option<DeckRate> {
     let connection_fee = field(&mut fields, rust_decimal::Decimal::ZERO)?;
     let (increment, min_time) = (field(&mut fields, 1)?, field(&mut fields, 0)?);
     let end_time = field(&mut fields, LAST_SECOND)?;
-    let blocked = field(&mut fields, 0)? == 1;
+    let state: u8 = field(&mut fields, 0)?;
     let steps = Steps::from_number(field(&mut fields, 0)?)?;
     Some(DeckRate {
         terms: Terms { rate, connection_fee, increment, min_time, steps },
         effective_from: line.effective_from,
         hours: (line.start_time, end_time),
         days: line.days,
-        blocked,
+        blocked: state & 1 != 0,
+        ended: state & 2 != 0,
     })
 }
 
@@ -242,6 +248,7 @@ mod tests {
                 hours: (numbers[2], numbers[3]),
                 days,
                 blocked,
+                ended: !blocked && numbers[0] == 0,
             })
     }
 
@@ -284,6 +291,7 @@ mod tests {
             hours: (0, LAST_SECOND),
             days: Days::All,
             blocked: false,
+            ended: false,
         };
         assert_eq!((key("370", &rate), image(&rate)), ("370".to_owned(), "0.0125".to_owned()));
         let free = Terms { rate: Decimal::ZERO, ..rate.terms };
@@ -292,6 +300,7 @@ mod tests {
             (key("370", &other), image(&other)),
             ("370@,,WD".to_owned(), "0,,,,,1".to_owned())
         );
+        assert_eq!(image(&DeckRate::end(7)), "0,,,,,2");
     }
 
     #[test]

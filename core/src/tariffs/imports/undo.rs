@@ -13,6 +13,7 @@ use super::{
 use crate::{
     access::Principal,
     changes::{self, Change, Origin},
+    clock,
     context::Context,
     error::{Error, Result},
     ids::{self, TariffId},
@@ -177,6 +178,8 @@ impl Plan {
             };
             *count += 1;
         }
+        let first = self.rates(Fate::TakenBack).map(|at| self.rates.effective_from(at)).min();
+        answer.first_from = first.filter(|first| *first != i64::MIN).map(clock::to_proto);
         let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
         answer.names = count(self.names().count());
         answer.later_changes = count(self.rates(Fate::ChangedLater).count());
