@@ -295,6 +295,7 @@ const TABLE: &[(&str, Row)] = &[
         acts(r#"{"userId": "$user"}"#, "partner reseller rival", OWN_SETTINGS),
     ),
     ("SettingsService/GetSettings", ADMIN),
+    ("SettingsService/GetVersion", ALL),
     (
         "SettingsService/UpdateOwnerSettings",
         acts(
@@ -423,7 +424,7 @@ impl World {
             Lists { ask, items, by: (field, kind), of, shows } => {
                 let answers = self.call(persona, rpc, &self.filled(ask, "").await).await;
                 let found = answers.map(|answers| {
-                    let listed = answers.iter().flat_map(|answer| answer[*items].as_array());
+                    let listed = answers.iter().filter_map(|answer| answer[*items].as_array());
                     let ids = listed.flatten().map(|item| item[*field].as_str().unwrap());
                     // Of others, whom the test has made on its way, it knows nothing.
                     ids.filter_map(|id| self.name(kind, id)).collect::<BTreeSet<&str>>()

@@ -302,17 +302,14 @@ impl World {
         let messages: Vec<Vec<u8>> = messages.iter().map(encode).collect();
         let path = PathAndQuery::try_from(format!("/tollbook.v1.{rpc}")).unwrap();
         let request = Request::new(tokio_stream::iter(messages));
-        let mut answer = match &self.clients[persona] {
-            Some(client) => {
-                let mut client = Grpc::new(client.clone());
-                client.ready().await.unwrap();
-                client.streaming(request, path, Raw).await?.into_inner()
-            }
-            None => {
-                let mut client = Grpc::new(self.channel.clone());
-                client.ready().await.unwrap();
-                client.streaming(request, path, Raw).await?.into_inner()
-            }
+        let mut answer = if let Some(client) = &self.clients[persona] {
+            let mut client = Grpc::new(client.clone());
+            client.ready().await.unwrap();
+            client.streaming(request, path, Raw).await?.into_inner()
+        } else {
+            let mut client = Grpc::new(self.channel.clone());
+            client.ready().await.unwrap();
+            client.streaming(request, path, Raw).await?.into_inner()
         };
         let mut answers = Vec::new();
         while let Some(bytes) = answer.message().await? {
