@@ -84,28 +84,29 @@ fn has_steps(rate: &Rate) -> bool {
 
 /// What calls cost by a rate, as a person would say it.
 fn terms(rate: &Rate, shows_steps: bool) -> String {
-    let mut text = match state(rate) {
-        "" => decimal(rate.rate.as_ref()).to_owned(),
+    let mut parts = match state(rate) {
+        "" => vec![decimal(rate.rate.as_ref()).to_owned()],
         "ended" => return "closed".to_owned(),
         blocked => return blocked.to_owned(),
     };
     let fee = decimal(rate.connection_fee.as_ref());
     if !matches!(fee, "" | "0") {
-        text += &format!(" + {fee}");
+        parts.push(format!("+ {fee}"));
     }
     if shows_steps {
-        text += &format!(" {}/{}", rate.min_time, rate.increment);
+        parts.push(format!("{}/{}", rate.min_time, rate.increment));
     }
     if rate.steps() == BillingSteps::AfterMinimum {
-        text += " after the minimum";
+        parts.push("after the minimum".to_owned());
     }
     if (rate.start_time.as_str(), rate.end_time.as_str()) != ("00:00:00", "23:59:59") {
-        text += &format!(" {}-{}", rate.start_time, rate.end_time);
+        parts.push(format!("{}-{}", rate.start_time, rate.end_time));
     }
-    match day_type(rate) {
-        "" => text,
-        days => format!("{text} {days}"),
+    let days = day_type(rate);
+    if !days.is_empty() {
+        parts.push(days.to_owned());
     }
+    parts.join(" ")
 }
 
 fn day_type(rate: &Rate) -> &'static str {
@@ -239,7 +240,7 @@ impl Report<'_> {
         Ok(String::from_utf8(text)?)
     }
 
-    fn record(&self, change: &RateChange) -> [String; 26] {
+    fn record(&self, change: &RateChange) -> Vec<String> {
         let time = |time: Option<&prost_types::Timestamp>| {
             let time = time.and_then(|time| Timestamp::from_second(time.seconds).ok());
             time.map(|time| self.zone.to_datetime(time).strftime("%Y-%m-%d %H:%M:%S").to_string())
@@ -269,36 +270,18 @@ impl Report<'_> {
             ]
         };
         let either = change.after.as_ref().or(change.before.as_ref());
-        let [a, b, c, d, e, f, g, h] = side(change.before.as_ref());
-        let [i, j, k, l, m, n, o, p] = side(change.after.as_ref());
         let line = if change.number == 0 { String::new() } else { change.number.to_string() };
-        [
+        let subject = [
             names(change.kind()).1.to_owned(),
             change.prefix.clone(),
             change.destination.clone(),
             time(change.effective_from.as_ref()),
             either.map(|rate| rate.start_time.clone()).unwrap_or_default(),
             either.map(day_type).unwrap_or_default().to_owned(),
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-            i,
-            j,
-            k,
-            l,
-            m,
-            n,
-            o,
-            p,
-            decimal(change.change_percent.as_ref()).to_owned(),
-            change.file.clone(),
-            line,
-            self.currency.clone(),
-        ]
+        ];
+        let percent = decimal(change.change_percent.as_ref()).to_owned();
+        let origin = [percent, change.file.clone(), line, self.currency.clone()];
+        let [before, after] = [&change.before, &change.after].map(|rate| side(rate.as_ref()));
+        subject.into_iter().chain(before).chain(after).chain(origin).collect()
     }
 }

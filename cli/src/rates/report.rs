@@ -176,22 +176,28 @@ impl Report<'_> {
         let Some(later) = changes.later else { return notes };
         let first = later.first_from.as_ref().map(|first| self.day(first)).unwrap_or_default();
         let more = if later.prefixes > 20 { ", …" } else { "" };
-        let mut note = format!(
-            "{} later rates than the deck's ({} in all, the first from {first}): {}{more}; ",
-            plural(later.prefixes, "prefix has", "prefixes have"),
-            later.rates,
-            later.first_prefixes.join(", "),
-        );
-        note += if self.replaces_later {
-            "--replace-later removes them"
-        } else {
-            "they stay, and then count in the place of the deck's; --replace-later removes them"
+        let prefixes = plural(later.prefixes, "prefix has", "prefixes have");
+        let (rates, named) = (later.rates, later.first_prefixes.join(", "));
+        let fate = match (self.replaces_later, later.prefixes_by_now) {
+            (true, _) => "--replace-later removes them".to_owned(),
+            (false, by_now) => {
+                let by_now = match by_now {
+                    0 => String::new(),
+                    by_now => {
+                        let prefixes = plural(by_now, "prefix", "prefixes");
+                        format!(" (those of {prefixes} count already)")
+                    }
+                };
+                format!(
+                    "they stay, and then count in the place of the deck's; \
+                     --replace-later removes them{by_now}"
+                )
+            }
         };
-        if later.prefixes_by_now > 0 && !self.replaces_later {
-            let prefixes = plural(later.prefixes_by_now, "prefix", "prefixes");
-            note += &format!(" (those of {prefixes} count already)");
-        }
-        notes.push(note);
+        notes.push(format!(
+            "{prefixes} later rates than the deck's ({rates} in all, the first from {first}): \
+             {named}{more}; {fate}"
+        ));
         notes
     }
 
