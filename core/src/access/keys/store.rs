@@ -4,12 +4,12 @@ use tollbook_proto::v1 as pb;
 
 use super::{ApiKey, ApiKeys};
 use crate::{
-    clock, contract,
+    clock,
     error::{Error, Result},
     ids::UserId,
     settings::Secret,
     store::{Db, Query, Tx, retrying},
-    tasks,
+    stored, tasks,
 };
 
 /// What a key's secret is called where it is sealed.
@@ -25,7 +25,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<ApiKeys> {
             let (id, secret): (i64, String) = (row.get(0)?, row.get(1)?);
             let secret = Secret::new(tx.vault().open(&sealed_as(id), secret)?);
             let secret = secret.ok_or_else(|| Error::internal("a stored API key is empty"))?;
-            let mut message: pb::ApiKey = contract::from_json(&row.get::<String>(2)?)?;
+            let mut message: pb::ApiKey = stored::read(&row.get::<String>(2)?)?;
             // Profiles of before this field had presence leave the admin's id out.
             message.user_id = Some(row.get(3)?);
             ApiKey::new(message, secret)
@@ -40,7 +40,7 @@ pub(super) async fn insert(tx: &mut Tx, key: &ApiKey) -> Result<()> {
             key.id().into(),
             key.user().into(),
             secret.into(),
-            contract::to_json(&key.message)?.into(),
+            stored::written(&key.message)?.into(),
         ]]);
     tx.execute(query).await?;
     Ok(())

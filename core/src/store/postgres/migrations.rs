@@ -5,7 +5,7 @@ use tokio_postgres::{Client, error::SqlState, types::Type};
 
 use crate::{
     error::{Error, Result},
-    store::migrations::{Applied, Migration, MigrationError, POSTGRES},
+    store::migrations::{Applied, LEAST, Migration, MigrationError, POSTGRES},
 };
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
@@ -25,6 +25,9 @@ async fn applied(client: &Client) -> Result<Applied, tokio_postgres::Error> {
             true => drop(applied.whole.insert(row.try_get(0)?, row.try_get(2)?)),
             false => applied.half.push(row.try_get(0)?),
         }
+    }
+    if applied.says_least() {
+        applied.least = Some(client.query_one(LEAST, &[]).await?.try_get(0)?);
     }
     Ok(applied)
 }

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use self::pool::{Connections, Lease, Purpose, wait, wait_elsewhere};
 use super::{
     DatabaseError, Insert, LONG_READS, Query, Row, RowBackend, Schema, Sequence, Value,
-    migrations::{Applied, Migration, MigrationError, SQLITE},
+    migrations::{Applied, LEAST, Migration, MigrationError, SQLITE},
 };
 use crate::{
     error::{Error, Result},
@@ -181,6 +181,9 @@ fn applied(connection: &Connection) -> rusqlite::Result<Applied> {
             true => drop(applied.whole.insert(row.get(0)?, row.get(2)?)),
             false => applied.half.push(row.get(0)?),
         }
+    }
+    if applied.says_least() {
+        applied.least = Some(connection.query_row(LEAST, [], |row| row.get(0))?);
     }
     Ok(applied)
 }
