@@ -32,7 +32,7 @@ async fn applied(client: &Client) -> Result<Applied, tokio_postgres::Error> {
     Ok(applied)
 }
 
-/// Whether the schema is that of this version.
+/// Whether this version can work with the schema as it is.
 pub(super) async fn check_schema(client: &Client) -> Result<()> {
     let applied = match applied(client).await {
         // There is no such table: nothing was ever migrated.
@@ -41,6 +41,7 @@ pub(super) async fn check_schema(client: &Client) -> Result<()> {
     };
     match applied.missing(POSTGRES) {
         Ok(missing) if missing.is_empty() => Ok(()),
+        Err(error @ MigrationError::TooNew { .. }) => Err(error.into()),
         _ => Err(Error::OtherSchema),
     }
 }

@@ -161,12 +161,13 @@ fn migrate(connection: &Connection) -> Result<(), MigrationError> {
     connection.execute_batch("COMMIT").map_err(failed(0))
 }
 
-/// Whether the schema is that of this version. Changes nothing of the file, whatever it is.
+/// Whether this version can work with the schema as it is. Changes nothing of the file, whatever it is.
 fn check_schema(path: &Path) -> Result<()> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     match applied(&connection).map(|applied| applied.missing(SQLITE)) {
         Ok(Ok(missing)) if missing.is_empty() => Ok(()),
+        Ok(Err(error @ MigrationError::TooNew { .. })) => Err(error.into()),
         _ => Err(Error::OtherSchema),
     }
 }
