@@ -9,20 +9,21 @@ use std::{
 use flate2::read::GzDecoder;
 use tollbook_proto::v1::{
     ApiAccess, ApiKey, ConnectionPoint, CreateApiKeyRequest, CreateImportProfileRequest,
-    ImportProfile, ListApiKeysRequest, ListConnectionPointsRequest, ListImportProfilesRequest,
-    ListManagerGroupsRequest, ListRateImportsRequest, ListUsersRequest, ManagerGroup,
-    OriginationPoint, RateFileProfile, Settings, UndoRateImportRequest,
-    UpdateConnectionPointRequest, UpdateImportProfileRequest, UpdateManagerGroupRequest,
-    UpdateSettingsRequest, UpdateUserRequest, User, api_keys_service_client::ApiKeysServiceClient,
+    ImportProfile, ListApiKeysRequest, ListCallsRequest, ListConnectionPointsRequest,
+    ListImportProfilesRequest, ListManagerGroupsRequest, ListRateImportsRequest, ListUsersRequest,
+    ManagerGroup, OriginationPoint, RateCallRequest, RateFileProfile, Role, Settings,
+    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateImportProfileRequest,
+    UpdateManagerGroupRequest, UpdateSettingsRequest, UpdateUserRequest, User,
+    api_keys_service_client::ApiKeysServiceClient, calls_service_client::CallsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient, import_profile::Contents,
     import_profiles_service_client::ImportProfilesServiceClient,
     manager_groups_service_client::ManagerGroupsServiceClient,
-    settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
-    users_service_client::UsersServiceClient,
+    rating_service_client::RatingServiceClient, settings_service_client::SettingsServiceClient,
+    tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
 };
 use tollbook_tests::{
     books::Books,
-    contract::mask,
+    contract::{decimal, mask},
     fill::Database,
     server::{Authorized, Backend, Data, Server, bearer},
 };
@@ -244,4 +245,162 @@ async fn a_later_schema_is_worked_with_where_it_says_so_and_refused_where_not() 
         assert!(!well && said.contains("of a later version"), "{said}");
     })
     .await;
+}
+
+/// The database of a release, in the files of `tests/fixtures`.
+async fn of_release(version: &str, backend: Backend) -> Option<Data> {
+    let data = Data::new(backend)?;
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let unpacked = |name: String| {
+        let file = std::fs::File::open(fixtures.join(name)).unwrap();
+        let mut bytes = Vec::new();
+        GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    if backend == Backend::Sqlite {
+        let file = data.directory().join("tollbook.db");
+        std::fs::write(file, unpacked(format!("{version}.sqlite.gz"))).unwrap();
+    } else {
+        let sql = unpacked(format!("{version}.postgres.sql.gz"));
+        Database::open(&data).await.run(String::from_utf8(sql).unwrap()).await;
+    }
+    Some(data)
+}
+
+/// The migrations that a database has been given, and how many changes its log has.
+async fn migrations(data: &Data) -> Vec<String> {
+    let migrations = "SELECT CAST(version AS TEXT) || ' ' || CAST(installed_on AS TEXT) \
+                      FROM _sqlx_migrations ORDER BY version";
+    let mut database = Database::open(data).await;
+    let mut all = database.texts(migrations.to_owned()).await;
+    all.extend(database.texts("SELECT CAST(COUNT(*) AS TEXT) FROM changes".to_owned()).await);
+    all
+}
+
+/// What 0.1.0 said of its demo and of a day of an operator.
+const BALANCES: &[(i64, &str, &str)] = &[
+    (0, "admin", "0"),
+    (1, "manager1", "0"),
+    (2, "acme", "105"),
+    (3, "globex", "2902.42307042493137"),
+    (4, "initech", "108.29244673983215"),
+    (5, "carrier", "1.862533333333332"),
+    (6, "client-", "39.56037582647025"),
+    (7, "carrier-", "6.26377450411785"),
+];
+
+/// Tariff, number, and the rate and price of a minute in the tariff's currency.
+const PRICES: &[(i64, &str, &str, &str, &str)] = &[
+    (1, "37061234567", "0.12", "0.12", "USD"),
+    (1, "37051234567", "0.035", "0.035", "USD"),
+    (2, "447700900123", "0.031", "0.031", "USD"),
+    (3, "37061234567", "0.6", "0.6", "EUR"),
+];
+
+async fn users_are_as_before(books: &Books) {
+    let mut users = UsersServiceClient::new(books.admin.clone());
+    let all = users.list_users(ListUsersRequest::default()).await.unwrap().into_inner().users;
+    assert_eq!(all.len(), BALANCES.len());
+    for (user, (id, name, balance)) in all.iter().zip(BALANCES) {
+        assert_eq!(user.id, Some(*id));
+        assert!(user.username.starts_with(name), "{}", user.username);
+        assert_eq!(user.balance.as_ref().unwrap().value, *balance, "{name}");
+        assert_eq!(books.balance(*id).await, *balance, "{name}");
+    }
+    assert_eq!(all[1].role(), Role::Manager);
+    let tax = &all[2].taxes.as_ref().unwrap().taxes[0];
+    assert_eq!((&*tax.name, &*tax.percent.as_ref().unwrap().value), ("VAT", "18"));
+    assert_eq!(all[2].responsible_manager_id, 1);
+    assert_eq!(all[6].comment, "Rome & Sons: <first>");
+    assert_eq!((all[6].postpaid, all[6].tariff_id), (false, 3));
+}
+
+async fn rates_are_as_before(books: &Books) {
+    for (tariff, number, rate, price, currency) in PRICES {
+        let request = RateCallRequest {
+            number: (*number).to_owned(),
+            duration: decimal("60"),
+            tariff_id: Some(*tariff),
+            ..Default::default()
+        };
+        let mut rating = RatingServiceClient::new(books.admin.clone());
+        let leg = rating.rate_call(request).await.unwrap().into_inner().price.unwrap();
+        let said = (leg.rate.unwrap().value, leg.price.unwrap().value, leg.currency);
+        let expected = (*rate, *price, *currency);
+        assert_eq!((&*said.0, &*said.1, &*said.2), expected, "{number} by tariff {tariff}");
+    }
+}
+
+async fn calls_are_as_before(books: &Books) {
+    let request = ListCallsRequest { page_size: 1000, ..Default::default() };
+    let mut client = CallsServiceClient::new(books.admin.clone());
+    let all = client.list_calls(request).await.unwrap().into_inner().calls;
+    assert_eq!(all.len(), 34);
+    let price = |id: &str| {
+        let call = all
+            .iter()
+            .find(|call| call.call_id == id || id == "day-" && call.call_id.starts_with(id));
+        let call = call.unwrap();
+        let leg = call.price.as_ref().unwrap();
+        leg.amount.as_ref().unwrap().value.clone()
+    };
+    assert_eq!(all.iter().filter(|call| call.call_id.starts_with("day-")).count(), 10);
+    for (id, expected) in [
+        ("demo-1", "0.0183"),
+        ("demo-2", "0.0915"),
+        ("demo-4", "0.122"),
+        ("day-", "1.043962417352975"),
+    ] {
+        assert_eq!(price(id), expected, "{id}");
+    }
+    let points = ListConnectionPointsRequest::default();
+    let mut client = ConnectionPointsServiceClient::new(books.admin.clone());
+    let points = client.list_connection_points(points).await.unwrap().into_inner();
+    let addresses = points.connection_points.iter().map(|point| &*point.address);
+    assert_eq!(addresses.collect::<Vec<_>>(), ["192.0.2.3", "192.0.2.5"]);
+}
+
+/// Users log in as before, and the API key opens what it did.
+async fn access_is_as_before(books: &Books) {
+    books.server.log_in("admin", "admin1").await;
+    books.server.log_in("acme", "acme-demo").await;
+    let said = books.server.legacy("user_balance_get", &[("username", "acme")], "acme").await;
+    assert!(said.contains("105"), "{said}");
+    let mut keys = ApiKeysServiceClient::new(books.admin.clone());
+    let keys = keys.list_api_keys(ListApiKeysRequest::default()).await.unwrap().into_inner();
+    assert_eq!((&*keys.api_keys[0].name, keys.api_keys[0].user_id), ("portal", Some(2)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_0_1_0_is_brought_up_to_date_once_and_says_what_it_said() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(data) = of_release("0.1.0", backend).await else { continue };
+        println!("on {backend:?}");
+        let of_then = migrations(&data).await;
+        let open = async || {
+            let server = Server::start(&data);
+            assert!(server.admin_password.is_empty(), "it is no new database");
+            let admin = bearer(server.channel().await, "tb_demo");
+            Books { server, admin, token: "tb_demo".to_owned() }
+        };
+        let books = open().await;
+        users_are_as_before(&books).await;
+        rates_are_as_before(&books).await;
+        calls_are_as_before(&books).await;
+        books.check(34).await;
+        drop(books);
+        let of_today = migrations(&data).await;
+        assert!(of_today.len() > of_then.len() && of_today.starts_with(&of_then[..7]));
+
+        // The next start has nothing to do.
+        let books = open().await;
+        users_are_as_before(&books).await;
+        let again = migrations(&data).await;
+        assert_eq!(again, of_today);
+        assert_eq!(again.last(), of_then.last(), "the audit log says of no change");
+        access_is_as_before(&books).await;
+        drop(books);
+        let (well, said) = audit(&data);
+        assert!(well, "{said}");
+    }
 }
