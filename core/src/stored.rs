@@ -19,8 +19,14 @@ pub(crate) fn read<M: Message + Name + Default>(json: &str) -> Result<M> {
     let options = DeserializeOptions::new().deny_unknown_fields(false);
     let descriptor = contract::message(&M::full_name())?;
     let dynamic = DynamicMessage::deserialize_with_options(descriptor, &mut json, &options)
-        .map_err(unreadable)?;
+        .map_err(|error| unreadable(&error))?;
     contract::from_dynamic(&dynamic)
+}
+
+/// The fields of a message as they are stored, by their names in JSON: for what must not be left out
+/// though it is unknown.
+pub(crate) fn fields(json: &str) -> Result<Map<String, Value>> {
+    serde_json::from_str(json).map_err(|error| unreadable(&error))
 }
 
 /// The JSON of something new.
@@ -33,17 +39,16 @@ pub(crate) fn written<M: Message + Name>(message: &M) -> Result<String> {
 /// gone with all that it held.
 pub(crate) fn rewritten<M: Message + Name>(message: &M, stored: &str) -> Result<String> {
     let json = written(message)?;
-    let parsed = |json: &str| serde_json::from_str::<Map<String, Value>>(json).map_err(unreadable);
-    let mut new = parsed(&json)?;
+    let mut new = fields(&json)?;
     let descriptor = contract::message(&M::full_name())?;
     // As it comes from the contract, unless there is something to add.
-    match keep_fields(&descriptor, &parsed(stored)?, &mut new) {
+    match keep_fields(&descriptor, &fields(stored)?, &mut new) {
         false => Ok(json),
-        true => serde_json::to_string(&new).map_err(unreadable),
+        true => serde_json::to_string(&new).map_err(|error| unreadable(&error)),
     }
 }
 
-fn unreadable(error: serde_json::Error) -> Error {
+fn unreadable(error: &serde_json::Error) -> Error {
     Error::internal(format!("stored JSON cannot be read: {error}"))
 }
 

@@ -176,7 +176,7 @@ impl Applied {
         let Some(first) = unknown.next() else {
             return Ok(());
         };
-        let newest = unknown.last().unwrap_or(first);
+        let newest = unknown.next_back().unwrap_or(first);
         match self.least {
             Some(least) if first > known && least > known => {
                 Err(MigrationError::TooNew { newest, least, known })

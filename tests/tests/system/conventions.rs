@@ -82,7 +82,7 @@ fn every_package_is_below_tollbook() {
     for file in files() {
         let mut parts = file.package().split('.');
         assert_eq!(parts.next(), Some("tollbook"), "{}", file.name());
-        let version = parts.last().unwrap_or_default();
+        let version = parts.next_back().unwrap_or_default();
         assert!(version.starts_with('v'), "{} has no version", file.package());
     }
 }
@@ -236,6 +236,7 @@ fn durations_say_their_unit() {
         "RatedLeg.min_time",
         "Traffic.billsec",
         "Traffic.duration",
+        "Traffic.originator_billed",
         "Traffic.terminator_billed",
         "UpdateCallRequest.max_duration",
     ];

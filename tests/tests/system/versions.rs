@@ -84,7 +84,7 @@ async fn add_what_is_unknown(database: &mut Database) {
 
 /// Makes what [`Books`] has none of.
 async fn make_the_rest(admin: &Authorized) {
-    let methods = [("user_get".to_owned(), ApiAccess::Read.into())].into();
+    let methods = [("users_get".to_owned(), ApiAccess::Read.into())].into();
     let key = ApiKey { name: "portal".to_owned(), user_id: Some(0), methods, ..Default::default() };
     let mut keys = ApiKeysServiceClient::new(admin.clone());
     keys.create_api_key(CreateApiKeyRequest { api_key: Some(key) }).await.unwrap();
@@ -101,9 +101,9 @@ async fn make_the_rest(admin: &Authorized) {
 
 /// Reads all of each kind, and changes something of what can be changed.
 async fn change_something(admin: &Authorized) {
-    let keys =
-        ApiKeysServiceClient::new(admin.clone()).list_api_keys(ListApiKeysRequest::default());
-    assert_eq!(keys.await.unwrap().into_inner().api_keys[0].methods.len(), 1);
+    let mut keys = ApiKeysServiceClient::new(admin.clone());
+    let all = keys.list_api_keys(ListApiKeysRequest::default()).await.unwrap().into_inner();
+    assert_eq!(all.api_keys[0].methods.len(), 1);
 
     let mut users = UsersServiceClient::new(admin.clone());
     let all = users.list_users(ListUsersRequest::default()).await.unwrap().into_inner().users;
