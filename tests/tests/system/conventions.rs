@@ -124,15 +124,17 @@ fn an_update_says_what_it_changes() {
         };
         form.insert(name);
     }
-    assert_eq!(by_mask, set(&["UpdateConnectionPoint", "UpdateSettings", "UpdateUser"]));
+    let many = ["UpdateConnectionPoint", "UpdateOwnerSettings", "UpdateSettings", "UpdateUser"];
+    assert_eq!(by_mask, set(&many));
     // Few fields, each optional: what is set changes.
     let few = ["UpdateCurrency", "UpdateImportProfile", "UpdateNumberPool", "UpdateTariff"];
     assert_eq!(by_presence, set(&few));
     let exceptions = [
         // Says how a call under way goes on, and changes nothing that is kept.
         "UpdateCall",
-        // Takes the group as a whole, of three fields.
+        // Take the group as a whole, of a few fields.
         "UpdateManagerGroup",
+        "UpdateResellerGroup",
     ];
     assert_eq!(otherwise, set(&exceptions));
 }
