@@ -1,12 +1,10 @@
-//! The contract's descriptors, read once: for access rules, field masks and stored profiles.
+//! The contract's descriptors, read once: for access rules, field masks and what is stored as JSON.
 
 use std::{collections::HashSet, sync::LazyLock};
 
 use crate::error::{Error, Result};
 use prost::{Message, Name};
-use prost_reflect::{
-    DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage, Value,
-};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value};
 use prost_types::FieldMask;
 
 static POOL: LazyLock<Result<DescriptorPool, String>> = LazyLock::new(|| {
@@ -42,25 +40,6 @@ pub(crate) fn from_dynamic<T: Message + Default>(dynamic: &DynamicMessage) -> Re
 /// A message of `tollbook.v1` in protobuf's JSON form.
 pub(crate) fn to_json<M: Message + Name>(typed: &M) -> Result<String> {
     serde_json::to_string(&to_dynamic(typed)?).map_err(|error| Error::internal(error.to_string()))
-}
-
-/// The inverse of [`to_json`].
-pub(crate) fn from_json<M: Message + Name + Default>(json: &str) -> Result<M> {
-    let mut json = serde_json::Deserializer::from_str(json);
-    let dynamic = DynamicMessage::deserialize(message(&M::full_name())?, &mut json)
-        .map_err(|error| Error::internal(error.to_string()))?;
-    from_dynamic(&dynamic)
-}
-
-/// The same of JSON that a later version may have written: what this one does not know is left
-/// out.
-pub(crate) fn from_json_of_any_version<M: Message + Name + Default>(json: &str) -> Result<M> {
-    let mut json = serde_json::Deserializer::from_str(json);
-    let options = DeserializeOptions::new().deny_unknown_fields(false);
-    let dynamic =
-        DynamicMessage::deserialize_with_options(message(&M::full_name())?, &mut json, &options)
-            .map_err(|error| Error::internal(error.to_string()))?;
-    from_dynamic(&dynamic)
 }
 
 /// The paths of a mask, each once: named a thousand times, a long field would be copied as often.

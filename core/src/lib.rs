@@ -46,6 +46,7 @@ mod setup;
 mod shares;
 mod stats;
 mod store;
+mod stored;
 mod tariffs;
 mod tasks;
 mod text;

@@ -34,7 +34,7 @@ impl Database {
     }
 
     /// The texts of a query's one column.
-    async fn texts(&mut self, sql: String) -> Vec<String> {
+    pub async fn texts(&mut self, sql: String) -> Vec<String> {
         match self {
             Self::Sqlite(connection) => {
                 let mut statement = connection.prepare(&sql).unwrap();

@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     ids::ManagerGroupId,
     store::{Query, Row, Tx},
+    stored,
 };
 
 fn read(row: &Row) -> Result<ManagerGroup> {
@@ -42,12 +43,18 @@ pub(super) async fn insert(tx: &mut Tx, group: &ManagerGroup) -> Result<()> {
 }
 
 pub(super) async fn update(tx: &mut Tx, group: &ManagerGroup) -> Result<()> {
+    let query = Query::new("SELECT permissions FROM manager_groups WHERE id = ").value(group.id);
+    let row = tx.fetch_optional(query).await?;
+    let stored = row.map_or(Ok(String::new()), |row| row.get(0))?;
+    let is_known = |name: &str| Permission::from_str_name(name).is_some();
+    let permissions =
+        stored::rewritten_names(&permission_names(group.permissions), &stored, is_known);
     let query = Query::new(
         "UPDATE manager_groups SET name = $1, comment = $2, permissions = $3 WHERE id = $4",
     )
     .bind(group.name.as_str())
     .bind(group.comment.as_str())
-    .bind(permission_names(group.permissions))
+    .bind(permissions)
     .bind(group.id);
     tx.execute(query).await.map(drop)
 }

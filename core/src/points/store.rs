@@ -9,10 +9,10 @@ use tollbook_proto::v1 as pb;
 
 use super::{Point, Points};
 use crate::{
-    contract,
     error::Result,
     ids::{PointId, PoolId, RoutingGroupId, UserId},
     store::{Query, Row, Tx, Value},
+    stored,
 };
 
 fn number(row: &Row, index: usize) -> Result<i32> {
@@ -20,7 +20,7 @@ fn number(row: &Row, index: usize) -> Result<i32> {
 }
 
 fn read(row: &Row) -> Result<Point> {
-    let rest: pb::ConnectionPoint = contract::from_json(&row.get::<String>(12)?)?;
+    let rest: pb::ConnectionPoint = stored::read(&row.get::<String>(12)?)?;
     let origination = match row.get(3)? {
         false => None,
         true => Some(pb::OriginationPoint {
@@ -92,6 +92,7 @@ pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
     if let Some(tp) = &mut rest.termination {
         (tp.active, tp.tariff_id, tp.capacity) = (false, 0, 0);
     }
+    let settings = written(tx, point.id, &rest).await?;
     let values: Vec<Value> = vec![
         point.id.into(),
         point.user.into(),
@@ -105,7 +106,7 @@ pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
         tp.active.into(),
         tp.tariff_id.into(),
         i64::from(tp.capacity).into(),
-        contract::to_json(&rest)?.into(),
+        settings.into(),
     ];
     delete(tx, point.id).await?;
     let query = Query::new(
@@ -121,6 +122,15 @@ pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
     );
     tx.execute(query.value(point.id)).await?;
     Ok(())
+}
+
+/// The settings of a point, with what of those that it has this version does not know.
+async fn written(tx: &mut Tx, id: PointId, rest: &pb::ConnectionPoint) -> Result<String> {
+    let query = Query::new("SELECT settings FROM connection_points WHERE id = ").value(id);
+    match tx.fetch_optional(query).await? {
+        None => stored::written(rest),
+        Some(row) => stored::rewritten(rest, &row.get::<String>(0)?),
+    }
 }
 
 pub(super) async fn delete(tx: &mut Tx, id: PointId) -> Result<()> {

@@ -2,10 +2,10 @@
 
 use super::{Contents, Kind, Profile};
 use crate::{
-    contract,
     error::{Error, Result},
     ids::ImportProfileId,
     store::{Db, Query, Row, Sequence, Tx},
+    stored,
 };
 
 const COLUMNS: &str =
@@ -15,8 +15,8 @@ fn read(row: &Row) -> Result<Profile> {
     let (kind, contents): (String, String) = (row.get(2)?, row.get(3)?);
     let kind = Kind::ALL.into_iter().find(|known| known.name() == kind);
     let contents = match kind.ok_or_else(|| Error::internal("an import profile of no kind"))? {
-        Kind::Rates => Contents::Rates(contract::from_json_of_any_version(&contents)?),
-        Kind::Calls => Contents::Calls(contract::from_json_of_any_version(&contents)?),
+        Kind::Rates => Contents::Rates(stored::read(&contents)?),
+        Kind::Calls => Contents::Calls(stored::read(&contents)?),
     };
     Ok(Profile {
         id: ImportProfileId(row.get(0)?),
@@ -106,8 +106,8 @@ pub(super) async fn delete(tx: &mut Tx, id: ImportProfileId) -> Result<()> {
 
 fn written(contents: &Contents) -> Result<String> {
     match contents {
-        Contents::Rates(rates) => contract::to_json(rates),
-        Contents::Calls(calls) => contract::to_json(calls),
+        Contents::Rates(rates) => stored::written(rates),
+        Contents::Calls(calls) => stored::written(calls),
     }
 }
 

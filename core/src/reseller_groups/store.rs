@@ -6,6 +6,7 @@ use crate::{
     error::{Error, Result},
     ids::ResellerGroupId,
     store::{Db, Query, Row, Tx},
+    stored,
 };
 
 const COLUMNS: &str = "SELECT id, name, description, addons FROM reseller_groups";
@@ -61,12 +62,16 @@ pub(super) async fn insert(tx: &mut Tx, group: &pb::ResellerGroup) -> Result<()>
 }
 
 pub(super) async fn update(tx: &mut Tx, group: &pb::ResellerGroup) -> Result<()> {
+    let query = Query::new("SELECT addons FROM reseller_groups WHERE id = ").value(group.id());
+    let row = tx.fetch_optional(query).await?.ok_or(Error::ResellerGroupNotFound)?;
+    let is_known = |name: &str| ResellerAddon::from_str_name(name).is_some();
+    let addons = stored::rewritten_names(&addon_names(group), &row.get::<String>(0)?, is_known);
     let query = Query::new(
         "UPDATE reseller_groups SET name = $1, description = $2, addons = $3 WHERE id = $4",
     )
     .bind(group.name.as_str())
     .bind(group.description.as_str())
-    .bind(addon_names(group))
+    .bind(addons)
     .bind(group.id());
     tx.execute(query).await.map(drop)
 }

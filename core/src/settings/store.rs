@@ -79,6 +79,7 @@ pub(crate) fn read_time_zone(rows: &[Row]) -> Result<TimeZone> {
 
 /// Stores all settings.
 pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
+    let default_taxes = default_taxes(tx, &settings.default_taxes).await?;
     let sealed = |name: &str, secret: Option<&Secret>| {
         let text = secret.map(Secret::as_str).unwrap_or_default();
         encode(&tx.vault().seal(name, text)?)
@@ -98,7 +99,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("api_allow_payments", encode(&settings.api_allow_payments)?),
         ("balance_over_http", encode(&settings.balance_over_http)?),
         ("show_active_calls_for_users", encode(&settings.show_active_calls_for_users)?),
-        ("default_taxes", encode(&settings.default_taxes)?),
+        ("default_taxes", default_taxes),
         ("time_zone", encode(&settings.time_zone_name())?),
         ("shared_api_key", encode(&settings.shared_api_key)?),
         ("login_without_hash", encode(&settings.login_without_hash)?),
@@ -112,6 +113,19 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         .and(" ON CONFLICT (name) DO UPDATE SET value = excluded.value");
     tx.execute(query).await?;
     Ok(())
+}
+
+/// The default taxes as they are to be stored: as they are where they do not change, for a later
+/// version may have written more into them.
+async fn default_taxes(tx: &mut Tx, taxes: &TaxPlan) -> Result<String> {
+    let query = Query::new("SELECT value FROM settings WHERE name = ").value("default_taxes");
+    if let Some(row) = tx.fetch_optional(query).await? {
+        let stored: String = row.get(0)?;
+        if decode::<TaxPlan>(&stored)? == *taxes {
+            return Ok(stored);
+        }
+    }
+    encode(taxes)
 }
 
 /// Seals again what another key has sealed, or none.

@@ -47,6 +47,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0021" "sides_of_unrated_calls",
     "0022" "ended_rates",
     "0023" "owners",
+    "0024" "schema_compatibility",
 );
 
 /// Those of PostgreSQL, ascending.
@@ -70,6 +71,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0021" "sides_of_unrated_calls",
     "0022" "ended_rates",
     "0023" "owners",
+    "0024" "schema_compatibility",
 );
 
 /// The number that some digits write.
@@ -100,9 +102,23 @@ pub enum MigrationError {
     /// An earlier release left one half done.
     #[error("migration {0} is partially applied; fix it, and remove its row from _sqlx_migrations")]
     Dirty(i64),
-    /// The database was written by a later release.
-    #[error("migration {0} was applied, and is not known: the database is of a later version")]
+    /// It has one that this version does not know, and should.
+    #[error("migration {0} was applied, and is not known: the database is of another version")]
     Missing(i64),
+    /// A later version has changed it so that this one cannot work with it.
+    #[error(
+        "the database is of a later version, with migration {newest}; it is for versions that know \
+         migration {least}, and this one knows those up to {known}: run the later version again, or \
+         restore a backup of before it"
+    )]
+    TooNew {
+        /// The newest that was applied.
+        newest: i64,
+        /// What a version has to know to work with it.
+        least: i64,
+        /// The newest that this version knows.
+        known: i64,
+    },
     /// One that was applied is not what is built in.
     #[error("migration {0} was applied, and has been changed since")]
     Changed(i64),
@@ -118,7 +134,13 @@ pub(super) struct Applied {
     pub(super) whole: BTreeMap<i64, Vec<u8>>,
     /// Versions that were begun, and not ended.
     pub(super) half: Vec<i64>,
+    /// What a version has to know to work with the schema; none: the database does not say so yet.
+    pub(super) least: Option<i64>,
 }
+
+/// The migration since which databases say that, and the query for it.
+const SAYS_LEAST: i64 = 24;
+pub(super) const LEAST: &str = "SELECT least_migration FROM schema_compatibility WHERE id = 1";
 
 impl Applied {
     /// What has yet to be done to reach this version, in order.
@@ -129,10 +151,7 @@ impl Applied {
         if let Some(version) = self.half.first() {
             return Err(MigrationError::Dirty(*version));
         }
-        let known = |version: &i64| all.iter().any(|migration| migration.version == *version);
-        if let Some(version) = self.whole.keys().find(|version| !known(version)) {
-            return Err(MigrationError::Missing(*version));
-        }
+        self.check_unknown(all)?;
         let mut missing = Vec::new();
         for migration in all {
             match self.whole.get(&migration.version) {
@@ -142,6 +161,35 @@ impl Applied {
             }
         }
         Ok(missing)
+    }
+
+    /// Whether the database says which versions may work with it.
+    pub(super) fn says_least(&self) -> bool {
+        self.whole.contains_key(&SAYS_LEAST)
+    }
+
+    /// What a later version has added does not matter, where the database says so.
+    fn check_unknown(&self, all: &'static [Migration]) -> Result<(), MigrationError> {
+        let is_known = |version: i64| all.iter().any(|migration| migration.version == version);
+        let known = all.iter().map(|migration| migration.version).max().unwrap_or_default();
+        let mut unknown = self.whole.keys().copied().filter(|version| !is_known(*version));
+        let Some(first) = unknown.next() else {
+            return Ok(());
+        };
+        let newest = unknown.next_back().unwrap_or(first);
+        match self.least {
+            Some(least) if first > known && least > known => {
+                Err(MigrationError::TooNew { newest, least, known })
+            }
+            Some(_) if first > known => {
+                tracing::warn!(
+                    "the database is of a later version, with migration {newest}: this one, which \
+                     knows those up to {known}, can work with it"
+                );
+                Ok(())
+            }
+            _ => Err(MigrationError::Missing(first)),
+        }
     }
 }
 
@@ -168,7 +216,7 @@ mod tests {
     fn a_database_is_brought_up_to_date_or_refused() {
         let of = |count: usize| Applied {
             whole: SQLITE[..count].iter().map(|one| (one.version, one.checksum())).collect(),
-            half: Vec::new(),
+            ..Applied::default()
         };
         assert_eq!(of(0).missing(SQLITE).unwrap().len(), SQLITE.len());
         assert_eq!(of(7).missing(SQLITE).unwrap()[0].version, 8);
@@ -177,10 +225,75 @@ mod tests {
         let mut newer = of(SQLITE.len());
         newer.whole.insert(9_999, Vec::new());
         assert!(matches!(newer.missing(SQLITE), Err(MigrationError::Missing(9_999))));
+        newer.least = SQLITE.last().map(|last| last.version);
+        assert!(newer.missing(SQLITE).unwrap().is_empty());
+        newer.least = Some(9_998);
+        let refused = newer.missing(SQLITE);
+        assert!(matches!(refused, Err(MigrationError::TooNew { newest: 9_999, least: 9_998, .. })));
+        // One between those that are known is none of a later version.
+        newer.least = Some(SAYS_LEAST);
+        newer.whole.insert(10, Vec::new());
+        assert!(matches!(newer.missing(SQLITE), Err(MigrationError::Missing(10))));
         let mut changed = of(3);
         changed.whole.insert(2, vec![0; 48]);
         assert!(matches!(changed.missing(SQLITE), Err(MigrationError::Changed(2))));
         let half = Applied { half: vec![4], ..of(3) };
         assert!(matches!(half.missing(SQLITE), Err(MigrationError::Dirty(4))));
+    }
+
+    /// What earlier code cannot work with: it would read or write what is not there, or leave out
+    /// what has to be.
+    const BREAKING: &[&str] = &[
+        "DROP TABLE",
+        "DROP COLUMN",
+        "RENAME ",
+        "SET NOT NULL",
+        " TYPE ",
+        "ADD CONSTRAINT",
+        "CREATE UNIQUE INDEX",
+        "CREATE TRIGGER",
+    ];
+
+    /// Whether a statement takes away or narrows something of a table that was there before.
+    fn breaks(statement: &str, sql: &str) -> bool {
+        let is_new = |table: &str| sql.contains(&format!("CREATE TABLE {table} "));
+        let of_new = statement.split_whitespace().any(is_new);
+        let no_default = statement.contains("ADD COLUMN")
+            && statement.contains("NOT NULL")
+            && !statement.contains("DEFAULT");
+        !of_new && (no_default || BREAKING.iter().any(|what| statement.contains(what)))
+    }
+
+    #[test]
+    fn a_migration_that_earlier_code_cannot_work_with_says_so() {
+        for migration in SQLITE.iter().chain(POSTGRES).filter(|one| one.version > SAYS_LEAST) {
+            let lines = migration.sql.lines().filter(|line| !line.trim_start().starts_with("--"));
+            let sql = lines.collect::<Vec<_>>().join("\n");
+            let says = "UPDATE schema_compatibility SET least_migration = ";
+            if let Some((_, number)) = sql.split_once(says) {
+                let own = number.trim_end_matches([';', '\n']) == migration.version.to_string();
+                assert!(own, "migration {} names another one", migration.version);
+            } else if let Some(statement) = sql.split(';').find(|part| breaks(part, &sql)) {
+                panic!(
+                    "{statement}\nof migration {version} is nothing that earlier code can work with. End \
+                     it with {says}{version}; (docs/upgrading.md)",
+                    version = migration.version,
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_breaks_earlier_code_is_seen() {
+        let new = "CREATE TABLE shops (id BIGINT); CREATE UNIQUE INDEX shops_by_id ON shops (id)";
+        for (sql, expected) in [
+            ("ALTER TABLE calls DROP COLUMN source", true),
+            ("ALTER TABLE calls ADD COLUMN shop BIGINT NOT NULL", true),
+            ("ALTER TABLE calls ADD COLUMN shop BIGINT NOT NULL DEFAULT 0", false),
+            ("CREATE UNIQUE INDEX calls_by_shop ON calls (shop)", true),
+            (new, false),
+        ] {
+            assert_eq!(sql.split(';').any(|part| breaks(part, sql)), expected, "{sql}");
+        }
     }
 }

@@ -7,12 +7,13 @@ use tollbook_proto::v1 as pb;
 use super::{Identity, Role, directory::Balance, record, taxes::TaxPlan};
 use crate::{
     access::Scope,
-    clock, contract,
+    clock,
     error::{Error, Result},
     ids::{CurrencyId, EntryId, ManagerGroupId, PoolId, TariffId, UserId},
     live,
     money::Money,
     store::{Db, Query, Row, Tx, Value},
+    stored,
 };
 
 const IDENTITY: &str = "SELECT id, username, role, responsible_manager_id, manager_group_id, \
@@ -278,15 +279,15 @@ pub(crate) fn read_user(row: &Row) -> Result<pb::User> {
         balance: Some(balance.into()),
         reseller_group_id: row.get(17)?,
         logged_in: row.get(18)?,
-        ..contract::from_json(&row.get::<String>(15)?)?
+        ..stored::read(&row.get::<String>(15)?)?
     };
     record::complete(&mut user);
     Ok(user)
 }
 
-/// The part of a user that has no column of its own, as proto3 JSON.
-fn to_profile(user: &pb::User) -> Result<String> {
-    let rest = pb::User {
+/// The part of a user that has no column of its own.
+fn rest(user: &pb::User) -> pb::User {
+    pb::User {
         id: None,
         username: String::new(),
         role: 0,
@@ -307,13 +308,19 @@ fn to_profile(user: &pb::User) -> Result<String> {
         frozen_balance: None,
         logged_in: false,
         ..user.clone()
-    };
-    contract::to_json(&rest)
+    }
+}
+
+/// A user's profile, with what of the one that he has this version does not know.
+async fn rewritten_profile(tx: &mut Tx, user: &pb::User) -> Result<String> {
+    let query = Query::new("SELECT profile FROM users WHERE id = ").value(user.id());
+    let row = tx.fetch_optional(query).await?.ok_or(Error::UserNotFound)?;
+    stored::rewritten(&rest(user), &row.get::<String>(0)?)
 }
 
 /// The values that a new and a changed user share, in the order of both statements.
-fn shared_values(user: &pb::User) -> Result<Vec<Value>> {
-    Ok(vec![
+fn shared_values(user: &pb::User, profile: String) -> Vec<Value> {
+    vec![
         user.username.as_str().into(),
         user.first_name.as_str().into(),
         user.last_name.as_str().into(),
@@ -325,10 +332,10 @@ fn shared_values(user: &pb::User) -> Result<Vec<Value>> {
         user.responsible_manager_id.into(),
         user.manager_group_id.into(),
         user.show_only_assigned_users.into(),
-        to_profile(user)?.into(),
+        profile.into(),
         user.balance_warning.as_ref().is_some_and(|warning| warning.active).into(),
         user.reseller_group_id.into(),
-    ])
+    ]
 }
 
 /// Stores a new user, and his account with a balance of zero.
@@ -339,7 +346,7 @@ pub(crate) async fn insert(
     user: &pb::User,
     password_hash: &str,
 ) -> Result<()> {
-    let mut values = shared_values(user)?;
+    let mut values = shared_values(user, stored::written(&rest(user))?);
     values.extend([
         id.into(),
         role.name().into(),
@@ -369,7 +376,8 @@ pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
          profile = $12, warns = $13, reseller_group_id = $14, version = version + 1 \
          WHERE id = $15",
     );
-    for value in shared_values(user)? {
+    let profile = rewritten_profile(tx, user).await?;
+    for value in shared_values(user, profile) {
         query = query.bind(value);
     }
     tx.execute(query.bind(user.id())).await.map_err(username_taken)?;
@@ -379,7 +387,8 @@ pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
 /// Stores what the server itself noted about a user. Nobody's copy of him grows old by it.
 pub(crate) async fn set_profile(tx: &mut Tx, user: &pb::User) -> Result<()> {
     let query = Query::new("UPDATE users SET profile = $1 WHERE id = $2");
-    tx.execute(query.bind(to_profile(user)?).bind(user.id())).await?;
+    let profile = rewritten_profile(tx, user).await?;
+    tx.execute(query.bind(profile).bind(user.id())).await?;
     Ok(())
 }
 

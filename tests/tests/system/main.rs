@@ -12,6 +12,7 @@ mod call_imports;
 mod calls;
 mod changes;
 mod contract;
+mod conventions;
 mod crash;
 mod distance;
 mod example;
@@ -38,6 +39,7 @@ mod traces;
 mod two_cores;
 mod unrated;
 mod unrated_mended;
+mod versions;
 mod warnings;
 
 use tollbook_tests::server::{Backend, Data};

@@ -4,12 +4,12 @@ use tollbook_proto::v1 as pb;
 
 use super::{ApiKey, ApiKeys};
 use crate::{
-    clock, contract,
+    clock,
     error::{Error, Result},
     ids::UserId,
     settings::Secret,
     store::{Db, Query, Tx, retrying},
-    tasks,
+    stored, tasks,
 };
 
 /// What a key's secret is called where it is sealed.
@@ -25,12 +25,29 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<ApiKeys> {
             let (id, secret): (i64, String) = (row.get(0)?, row.get(1)?);
             let secret = Secret::new(tx.vault().open(&sealed_as(id), secret)?);
             let secret = secret.ok_or_else(|| Error::internal("a stored API key is empty"))?;
-            let mut message: pb::ApiKey = contract::from_json(&row.get::<String>(2)?)?;
+            let mut message = read(&row.get::<String>(2)?)?;
             // Profiles of before this field had presence leave the admin's id out.
             message.user_id = Some(row.get(3)?);
             ApiKey::new(message, secret)
         })
         .collect()
+}
+
+/// A key as it is stored. An access that a later version has given, and this one does not know, opens
+/// nothing: left out, it would be that of the key, or to read.
+fn read(profile: &str) -> Result<pb::ApiKey> {
+    let mut key: pb::ApiKey = stored::read(profile)?;
+    let said = stored::fields(profile)?;
+    let disabled = pb::ApiAccess::Disabled;
+    let access = said.get("access").and_then(serde_json::Value::as_str);
+    if access.is_some_and(|name| pb::ApiAccess::from_str_name(name).is_none()) {
+        key.set_access(disabled);
+    }
+    let methods = said.get("methods").and_then(serde_json::Value::as_object);
+    for method in methods.into_iter().flat_map(serde_json::Map::keys) {
+        key.methods.entry(method.clone()).or_insert(disabled.into());
+    }
+    Ok(key)
 }
 
 pub(super) async fn insert(tx: &mut Tx, key: &ApiKey) -> Result<()> {
@@ -40,7 +57,7 @@ pub(super) async fn insert(tx: &mut Tx, key: &ApiKey) -> Result<()> {
             key.id().into(),
             key.user().into(),
             secret.into(),
-            contract::to_json(&key.message)?.into(),
+            stored::written(&key.message)?.into(),
         ]]);
     tx.execute(query).await?;
     Ok(())
@@ -126,4 +143,24 @@ pub(crate) async fn forget_nonces(tx: &mut Tx, now: i64, limit: i64) -> Result<u
     .value(limit)
     .and(")");
     tx.execute(query).await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_access_of_a_later_version_opens_nothing() {
+        let stored = r#"{"access":"API_ACCESS_WRITE","methods":{"users_get":"API_ACCESS_NIGHTLY",
+            "payments_get":"API_ACCESS_READ"}}"#;
+        let key = ApiKey::new(read(stored).unwrap(), Secret::new("s".to_owned()).unwrap()).unwrap();
+        assert!(matches!(key.check("users_get", true), Err(Error::ApiKeyRestricted)));
+        key.check("payments_get", true).unwrap();
+        key.check("user_create", false).unwrap();
+
+        let stored = r#"{"access":"API_ACCESS_NIGHTLY"}"#;
+        let key = ApiKey::new(read(stored).unwrap(), Secret::new("s".to_owned()).unwrap()).unwrap();
+        assert!(matches!(key.check("users_get", true), Err(Error::ApiKeyRestricted)));
+    }
 }

@@ -5,7 +5,7 @@ use tokio_postgres::{Client, error::SqlState, types::Type};
 
 use crate::{
     error::{Error, Result},
-    store::migrations::{Applied, Migration, MigrationError, POSTGRES},
+    store::migrations::{Applied, LEAST, Migration, MigrationError, POSTGRES},
 };
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
@@ -26,10 +26,13 @@ async fn applied(client: &Client) -> Result<Applied, tokio_postgres::Error> {
             false => applied.half.push(row.try_get(0)?),
         }
     }
+    if applied.says_least() {
+        applied.least = Some(client.query_one(LEAST, &[]).await?.try_get(0)?);
+    }
     Ok(applied)
 }
 
-/// Whether the schema is that of this version.
+/// Whether this version can work with the schema as it is.
 pub(super) async fn check_schema(client: &Client) -> Result<()> {
     let applied = match applied(client).await {
         // There is no such table: nothing was ever migrated.
@@ -38,6 +41,7 @@ pub(super) async fn check_schema(client: &Client) -> Result<()> {
     };
     match applied.missing(POSTGRES) {
         Ok(missing) if missing.is_empty() => Ok(()),
+        Err(error @ MigrationError::TooNew { .. }) => Err(error.into()),
         _ => Err(Error::OtherSchema),
     }
 }

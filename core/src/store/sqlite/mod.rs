@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use self::pool::{Connections, Lease, Purpose, wait, wait_elsewhere};
 use super::{
     DatabaseError, Insert, LONG_READS, Query, Row, RowBackend, Schema, Sequence, Value,
-    migrations::{Applied, Migration, MigrationError, SQLITE},
+    migrations::{Applied, LEAST, Migration, MigrationError, SQLITE},
 };
 use crate::{
     error::{Error, Result},
@@ -161,12 +161,13 @@ fn migrate(connection: &Connection) -> Result<(), MigrationError> {
     connection.execute_batch("COMMIT").map_err(failed(0))
 }
 
-/// Whether the schema is that of this version. Changes nothing of the file, whatever it is.
+/// Whether this version can work with the schema as it is. Changes nothing of the file, whatever it is.
 fn check_schema(path: &Path) -> Result<()> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(Duration::from_secs(10))?;
     match applied(&connection).map(|applied| applied.missing(SQLITE)) {
         Ok(Ok(missing)) if missing.is_empty() => Ok(()),
+        Ok(Err(error @ MigrationError::TooNew { .. })) => Err(error.into()),
         _ => Err(Error::OtherSchema),
     }
 }
@@ -181,6 +182,9 @@ fn applied(connection: &Connection) -> rusqlite::Result<Applied> {
             true => drop(applied.whole.insert(row.get(0)?, row.get(2)?)),
             false => applied.half.push(row.get(0)?),
         }
+    }
+    if applied.says_least() {
+        applied.least = Some(connection.query_row(LEAST, [], |row| row.get(0))?);
     }
     Ok(applied)
 }

@@ -4,10 +4,11 @@ use tollbook_proto::v1 as pb;
 
 use crate::{
     changes::Origin,
-    clock, contract,
+    clock,
     error::{Error, Result},
     ids::{TariffId, UserId},
     store::{Db, Insert, Query, Row, Tx},
+    stored,
 };
 
 /// Stores what is known of a new import.
@@ -18,7 +19,7 @@ pub(super) async fn insert(
     import: &pb::RateImport,
 ) -> Result<()> {
     let file = import.file.clone().unwrap_or_default();
-    let options = import.options.as_ref().map(contract::to_json).transpose()?;
+    let options = import.options.as_ref().map(stored::written).transpose()?;
     let insert = Insert {
         table: "rate_imports",
         columns: &[
@@ -99,7 +100,7 @@ fn read(row: &Row) -> Result<pb::RateImport> {
         undoes_id: row.get(2)?,
         applied,
         file: Some(pb::RateFile { name: row.get(9)?, sha256: row.get(10)?, size: row.get(11)? }),
-        options: (!options.is_empty()).then(|| contract::from_json(&options)).transpose()?,
+        options: (!options.is_empty()).then(|| stored::read(&options)).transpose()?,
         created_at: Some(clock::to_proto(row.get(5)?)),
         actor_id: row.get(6)?,
         credential: row.get(7)?,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 use prost_types::{
-    DescriptorProto, FieldDescriptorProto, FileDescriptorSet,
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
     field_descriptor_proto::{Label, Type},
 };
 use tollbook_proto::v1::{
@@ -35,13 +35,22 @@ fn descriptors() -> FileDescriptorSet {
     FileDescriptorSet::decode(tollbook_proto::DESCRIPTORS).unwrap()
 }
 
+/// Whether a file is the contract's, in whatever package.
+fn is_ours(file: &FileDescriptorProto) -> bool {
+    file.package().split('.').next() == Some("tollbook")
+}
+
 /// All messages of the contract, by the name by which fields refer to them.
 fn messages() -> BTreeMap<String, DescriptorProto> {
     let files = descriptors().file.into_iter();
-    let files = files.filter(|file| file.package() == "tollbook.v1");
+    let files = files.filter(is_ours);
     files
-        .flat_map(|file| file.message_type)
-        .map(|message| (format!(".tollbook.v1.{}", message.name()), message))
+        .flat_map(|file| {
+            let package = file.package().to_owned();
+            file.message_type
+                .into_iter()
+                .map(move |message| (format!(".{package}.{}", message.name()), message))
+        })
         .collect()
 }
 
@@ -79,7 +88,7 @@ fn f10_ids_of_requests_have_presence() {
     let messages = messages();
     let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
     let mut requests = 0;
-    for file in descriptors().file.iter().filter(|file| file.package() == "tollbook.v1") {
+    for file in descriptors().file.iter().filter(|file| is_ours(file)) {
         for rpc in file.service.iter().flat_map(|service| &service.method) {
             requests += 1;
             without_presence(&messages, rpc.input_type(), &mut seen, &mut found);
@@ -248,10 +257,12 @@ async fn f10_an_empty_request_names_what_is_missing_and_changes_nothing() {
     let declared: BTreeSet<String> = descriptors()
         .file
         .iter()
-        .filter(|file| file.package() == "tollbook.v1")
-        .flat_map(|file| &file.service)
-        .flat_map(|service| {
-            service.method.iter().map(|rpc| format!("{}/{}", service.name(), rpc.name()))
+        .filter(|file| is_ours(file))
+        .flat_map(|file| file.service.iter().map(|service| (file.package(), service)))
+        .flat_map(|(package, service)| {
+            let package = package.strip_prefix("tollbook.v1").unwrap_or(package);
+            let rpcs = service.method.iter();
+            rpcs.map(move |rpc| format!("{package}{}/{}", service.name(), rpc.name()))
         })
         .collect();
     let known = ANSWERS.iter().map(|(rpc, _)| (*rpc).to_owned()).collect();
