@@ -13,7 +13,7 @@ use tollbook_tests::{
 
 use crate::on_both;
 
-/// A method's first case that is signed by the harness.
+/// A method's first case that is signed by the harness, with the server's own key.
 struct First {
     method: String,
     case: Case,
@@ -25,8 +25,9 @@ fn first_cases(dialect: Dialect) -> Vec<First> {
     files(dialect)
         .into_iter()
         .map(|file| {
-            let case =
-                file.case.into_iter().find(|case| case.sign.is_some() && case.call.is_none());
+            let is_first =
+                |case: &Case| case.sign.is_some() && case.call.is_none() && case.key.is_none();
+            let case = file.case.into_iter().find(is_first);
             First { method: file.method, case: case.unwrap(), refusal: file.refusal }
         })
         .collect()
