@@ -41,6 +41,9 @@ pub struct File {
     /// The server holds tariffs and calls, too: see [`Fixture::fill_calls`].
     #[serde(default)]
     pub calls: bool,
+    /// How the method answers what all methods refuse before they run, where that is not
+    /// `<status><error>…`: `{text}` stands for the text.
+    pub refusal: Option<String>,
     /// The cases, in order.
     pub case: Vec<Case>,
 }
@@ -74,7 +77,7 @@ pub struct Case {
     pub key: Option<String>,
     /// The answer below its XML declaration; `{time}` stands for any time.
     pub answer: Option<String>,
-    /// How the answer begins, below its XML declaration, where the rest is of no interest.
+    /// How the answer begins, to the letter and below its XML declaration, where the rest is of no interest.
     pub begins: Option<String>,
     /// The answer, where it is bare text.
     pub text: Option<String>,
@@ -194,7 +197,7 @@ impl Case {
         let declaration = self.declaration.as_deref().unwrap_or(usual);
         match (&self.answer, &self.begins) {
             (Some(answer), _) => format!("{declaration}\n{}\n", answer.trim()),
-            (None, Some(begins)) => format!("{declaration}\n{}\n", begins.trim_end()),
+            (None, Some(begins)) => format!("{declaration}\n{begins}"),
             (None, None) => String::new(),
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
-use tollbook_proto::legacy::Declaration;
+use tollbook_proto::legacy::{Declaration, mor::GLOBAL_ORDER};
 
 use crate::contract::data;
 
@@ -57,7 +57,8 @@ impl Sample {
     }
 
     /// Whether a method takes the hash: what was hashed is what one of its lists of parameters
-    /// makes of the request, or the documented one in the order of the request.
+    /// makes of the request, or the documented one in the order of the request or of MOR's page of
+    /// all that is hashed.
     #[must_use]
     pub fn is_taken_by(&self, declaration: &Declaration) -> bool {
         let sent = self.sent();
@@ -68,12 +69,17 @@ impl Sample {
             declaration.sent_as(name, is_filled).map_or("", |name| values[name])
         };
         let listed = |names: &[&'static str]| names.iter().map(|name| value(name)).collect();
-        let documented = declaration.hash.first().copied().unwrap_or_default();
+        let mut documented = declaration.hash.first().copied().unwrap_or_default().to_vec();
         let as_sent = sent.iter().filter_map(|(name, value)| {
             documented.contains(&declaration.canonical(name)).then_some(value.as_str())
         });
+        let as_sent = as_sent.collect::<String>();
+        documented.sort_by_key(|name| {
+            let known = GLOBAL_ORDER.iter().position(|known| known == name);
+            known.unwrap_or(usize::MAX)
+        });
         let texts = declaration.hash.iter().map(|names| listed(names));
-        texts.chain([as_sent.collect::<String>()]).any(|text| text == self.sign)
+        texts.chain([as_sent, listed(&documented)]).any(|text| text == self.sign)
     }
 }
 

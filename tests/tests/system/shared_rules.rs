@@ -13,14 +13,22 @@ use tollbook_tests::{
 
 use crate::on_both;
 
-/// The first case of each method that is signed by the harness.
-fn first_cases(dialect: Dialect) -> Vec<(String, Case)> {
+/// A method's first case that is signed by the harness, with the server's own key.
+struct First {
+    method: String,
+    case: Case,
+    /// How the method answers what is refused before it runs.
+    refusal: Option<String>,
+}
+
+fn first_cases(dialect: Dialect) -> Vec<First> {
     files(dialect)
         .into_iter()
         .map(|file| {
-            let case =
-                file.case.into_iter().find(|case| case.sign.is_some() && case.call.is_none());
-            (file.method, case.unwrap())
+            let is_first =
+                |case: &Case| case.sign.is_some() && case.call.is_none() && case.key.is_none();
+            let case = file.case.into_iter().find(is_first);
+            First { method: file.method, case: case.unwrap(), refusal: file.refusal }
         })
         .collect()
 }
@@ -31,16 +39,17 @@ fn switched(case: &Case, name: &str, on: bool) -> Case {
     case
 }
 
-fn refused(case: Case, text: &str) -> Case {
+fn refused(case: Case, text: &str, refusal: Option<&str>) -> Case {
     // Whoever logs in looks for a failure in one place only.
     let login = case.declaration.as_deref().filter(|_| is_login(&case));
-    let answer = match login {
-        Some(_) => format!(
+    let usual = match login {
+        Some(_) => {
             "<action>\n  <name>login</name>\n  <status>failed</status>\n  \
              <status_message>{text}</status_message>\n</action>"
-        ),
-        None => format!("<status>\n  <error>{text}</error>\n</status>"),
+        }
+        None => "<status>\n  <error>{text}</error>\n</status>",
     };
+    let answer = refusal.unwrap_or(usual).replace("{text}", text);
     Case {
         declaration: login.map(str::to_owned),
         answer: Some(answer),
@@ -63,23 +72,25 @@ async fn every_method_obeys_the_switches_of_the_api() {
         on_both(|data| async move {
             let server = Server::start_for(&data, dialect);
             let fixture = Fixture::fill_for(&server, dialect).await;
-            for (method, case) in first_cases(dialect) {
-                obeys_the_switches(&server, &fixture, &method, case).await;
+            for first in first_cases(dialect) {
+                obeys_the_switches(&server, &fixture, first).await;
             }
         })
         .await;
     }
 }
 
-async fn obeys_the_switches(server: &Server, fixture: &Fixture, method: &str, case: Case) {
+async fn obeys_the_switches(server: &Server, fixture: &Fixture, first: First) {
+    let First { method, case, refusal } = first;
+    let refused = |case, text| refused(case, text, refusal.as_deref());
     let off = refused(switched(&case, "allow_api", false), "API Requests are disabled");
-    off.run(server, fixture, method).await.unwrap();
+    off.run(server, fixture, &method).await.unwrap();
     let get = refused(Case { form: Form::Get, ..case.clone() }, "GET Requests are disabled");
-    get.run(server, fixture, method).await.unwrap();
+    get.run(server, fixture, &method).await.unwrap();
     // Its uniquehash stands in the place of a hash.
     if method != "user_simple_balance_get" {
         let unsigned = refused(Case { sign: None, ..case }, "Incorrect hash");
-        unsigned.run(server, fixture, method).await.unwrap();
+        unsigned.run(server, fixture, &method).await.unwrap();
     }
 }
 
@@ -91,7 +102,7 @@ async fn get_and_unsigned_requests_work_where_they_are_allowed() {
         let filled = Filled::new(Backend::Sqlite, dialect).await.unwrap();
         let (get, unsigned) = (filled.start().await, filled.start().await);
         let mut failures = Vec::new();
-        for (method, case) in first_cases(dialect) {
+        for First { method, case, .. } in first_cases(dialect) {
             let by_get = switched(&Case { form: Form::Get, ..case.clone() }, "allow_get_api", true);
             failures.extend(by_get.run(&get.server, &get.fixture, &method).await.err());
             let free = switched(&Case { sign: None, ..case }, "disable_hash_checking", true);
