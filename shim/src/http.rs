@@ -148,11 +148,6 @@ async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> 
     }
     let mut called = name.to_owned();
     let id = id.map(str::to_owned);
-    let gzip = match server.shim.gzip_files {
-        true => Gzip::Files,
-        false if gzip::is_accepted(request.headers()) => Gzip::Accepted,
-        false => Gzip::No,
-    };
     let (head, body) = request.into_parts();
     // Its part of the memory is given back once the request is answered.
     let received = match receive(&server.bodies, body).await {
@@ -188,11 +183,28 @@ async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> 
         counter!("tollbook_xml_refused_total").increment(1);
         return refuse(StatusCode::SERVICE_UNAVAILABLE, method.wrap, BUSY);
     };
+    respond_by(server, method, params, claim, &head.headers, client).await
+}
+
+/// Has a method answer, and writes down how long that took.
+async fn respond_by(
+    server: &Server,
+    method: &'static Method,
+    params: Params,
+    claim: MetadataValue<Binary>,
+    headers: &HeaderMap,
+    client: IpAddr,
+) -> Response {
+    let gzip = match server.shim.gzip_files {
+        true => Gzip::Files,
+        false if gzip::is_accepted(headers) => Gzip::Accepted,
+        false => Gzip::No,
+    };
     let begun = Instant::now();
-    let id = request_id(&head.headers);
+    let id = request_id(headers);
     // Of the highest level, so that every line of the log has the id.
     let span = tracing::error_span!("request", method = method.declaration.name, request_id = %id, %client);
-    trace::continue_from(&span, &head.headers);
+    trace::continue_from(&span, headers);
     let answered = answer(server, method, params, claim, &id).instrument(span);
     let (status, answer, html_wrap) = answered.await;
     histogram!("tollbook_xml_seconds", "method" => method.declaration.name).record(begun.elapsed());
@@ -205,6 +217,7 @@ async fn serve_method(server: &Server, client: SocketAddr, request: Request) -> 
     response
 }
 
+/// The answer where no method has the name that was called.
 fn unknown_method(server: &Server) -> Response {
     counter!("tollbook_xml_unknown_method_total").increment(1);
     refuse(server.shim.unknown_method, Wrap::Status, "There is no such API")

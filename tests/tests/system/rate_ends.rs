@@ -1,7 +1,7 @@
 //! What a deck leaves out or contradicts in time: prefixes that it does not have, rates that count
 //! later than it, calls that it priced before it was taken back, and each change by itself.
 
-use std::fs;
+use std::{fmt::Write, fs};
 
 use tollbook_proto::v1::{
     CallRecord, RateCallRequest, RatedLeg, RatingOutcome,
@@ -175,8 +175,10 @@ async fn every_change_is_in_the_file_of_changes() {
     on_both(|data| async move {
         let decks = Decks::start(data).await;
         assert!(decks.import(BEFORE, &["--tariff", "1"]).0);
-        let new: Vec<String> = (0..30).map(|n| format!("7{n:02},0.{n:02}1,60/60\n")).collect();
-        let new = new.concat();
+        let mut new = String::new();
+        for n in 0..30 {
+            writeln!(new, "7{n:02},0.{n:02}1,60/60").unwrap();
+        }
         let deck = format!("prefix,rate,increment\n370,0.02,30/6\n3706,0.05,1/1\n{new}");
         let (changes, page) = (decks.data.directory().join("c.csv"), decks.data.directory().join("p.html"));
         let files = ["--changes", changes.to_str().unwrap(), "--report", page.to_str().unwrap()];
