@@ -130,8 +130,11 @@ async fn open(config: &Config) -> anyhow::Result<Core> {
 /// Fails where somebody listens already: before a first start makes a database, whose password it
 /// would show to nobody.
 async fn check_free(addresses: impl IntoIterator<Item = SocketAddr>) -> anyhow::Result<()> {
+    // All at once, so that one that is named twice is found.
+    let mut held = Vec::new();
     for address in addresses {
-        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = TcpListener::bind(address).await;
+        held.push(listener.with_context(|| format!("cannot listen on {address}"))?);
     }
     Ok(())
 }

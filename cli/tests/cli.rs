@@ -40,15 +40,15 @@ fn configuration_errors_stop_the_start_with_one_sentence() {
         (
             vec![
                 "serve",
-                "--dialect",
-                "mor",
                 "--http-addr",
-                "127.0.0.1:0",
+                "127.0.0.1:18473",
+                "--other-dialect-addr",
+                "127.0.0.1:18473",
                 "--grpc-addr",
                 "127.0.0.1:0",
             ],
             vec![],
-            "mor",
+            "cannot listen on 127.0.0.1:18473",
         ),
         (vec!["token", "x", "--user", "nobody"], vec![], "there is no database"),
     ] {
