@@ -64,8 +64,8 @@ struct WhatArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// End prefixes that are in none of the files: from the earliest date of the files on, or at once
-    /// where a line has none
+    /// End prefixes that are in none of the files: from the first date to come in the files on, or at
+    /// once where a line has no date
     #[arg(long)]
     delete_missing: bool,
     /// Remove rates of the files' prefixes that count later than those of the files; else they stay

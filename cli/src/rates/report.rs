@@ -168,7 +168,7 @@ impl Report<'_> {
                 plural(missing, "rate", "rates")
             )),
             (missing, Some(from)) => notes.push(format!(
-                "{} not in the deck: closed from {}, when the deck begins to count",
+                "{} not in the deck: closed from {}",
                 plural(missing, "prefix is", "prefixes are"),
                 self.day(from)
             )),

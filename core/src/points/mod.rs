@@ -238,6 +238,12 @@ impl Points {
         self.0.get(index).map(Arc::as_ref)
     }
 
+    /// The tariffs that the points of a user have.
+    pub(crate) fn tariffs_of(&self, user: UserId) -> impl Iterator<Item = TariffId> {
+        let own = self.0.iter().filter(move |point| point.user == user);
+        own.flat_map(|point| point.tariffs())
+    }
+
     /// The points after an id, by ascending id.
     fn after(&self, id: Option<i64>) -> impl Iterator<Item = &Point> {
         let begin = self.0.partition_point(|point| id.is_some_and(|id| point.id.0 <= id));

@@ -1,5 +1,6 @@
-//! What of a point is the operator's: where calls go, and numbers that it calls from. Resellers and
-//! partners make points of their users, and leave this as it is.
+//! What of a point is the operator's: by what its calls are known, where calls go, and numbers that
+//! it calls from. Resellers and partners leave this as it is: whoever says by what calls are known
+//! could have the calls of others taken for those of his users.
 
 use super::Point;
 use crate::{
@@ -19,5 +20,7 @@ fn operators(point: Option<&Point>) -> impl PartialEq {
     let op = message.origination.unwrap_or_default();
     let pool = message.caller_id.map_or(0, |caller_id| caller_id.number_pool_id);
     let routing = (op.routing_algorithm, op.quality_routing_id, op.routing_group_id);
-    (message.termination, routing, pool)
+    let known_by = (message.address, message.port, message.any_port, message.description);
+    let told_apart = (op.tech_prefix, op.source_transformation, op.destination_transformation);
+    (message.termination, routing, pool, known_by, told_apart)
 }

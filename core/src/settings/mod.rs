@@ -189,14 +189,16 @@ impl Settings {
         Ok(())
     }
 
-    /// What nobody does by accident, among the settings that a request changes.
-    fn check_dangers(&self, paths: &[String]) -> Result<()> {
+    /// What nobody does by accident, among the settings that a request changes; `of_owner` says that
+    /// some reseller's hashes are not checked.
+    fn check_dangers(&self, paths: &[String], of_owner: bool) -> Result<()> {
         let changes = |name: &str| paths.iter().any(|path| path == name);
         if changes("api_secret_key") && self.api_secret_key.as_ref().is_some_and(Secret::is_weak) {
             return Err(Error::WeakSecret);
         }
-        let unchecked = self.disable_hash_checking && self.api_addresses.is_empty();
-        if unchecked && (changes("disable_hash_checking") || changes("api_addresses")) {
+        let unchecked = self.disable_hash_checking || of_owner;
+        let anywhere = unchecked && self.api_addresses.is_empty();
+        if anywhere && (changes("disable_hash_checking") || changes("api_addresses")) {
             return Err(Error::HashCheckingNeeded);
         }
         Ok(())

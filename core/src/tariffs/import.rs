@@ -298,10 +298,16 @@ impl Deck {
         self.rates.get(first).copied().filter(|at| self.lines.prefix(*at) == prefix)
     }
 
-    /// From when the deck counts, if each of its lines says from when it does.
-    fn first_from(&self) -> Option<i64> {
-        let first = self.rates.iter().map(|at| self.lines.rate(*at).effective_from).min();
-        first.filter(|first| *first != i64::MIN)
+    /// From when what the deck leaves out is not sold any more, if each of its lines says from when
+    /// it counts: the first of these that is still to come, else at once. What was sold is not
+    /// changed: decks repeat the dates of rates that stay.
+    fn missing_from(&self, now: i64) -> Option<i64> {
+        let mut dates = self.rates.iter().map(|at| self.lines.rate(*at).effective_from);
+        if dates.clone().any(|date| date == i64::MIN) {
+            return None;
+        }
+        let next_second = (now.div_euclid(1_000_000) + 1) * 1_000_000;
+        dates.clone().filter(|date| *date > now).min().or_else(|| dates.next().map(|_| next_second))
     }
 
     /// What the deck changes of what is stored, which is read past it.
@@ -320,7 +326,7 @@ impl Deck {
         };
         let mut prices = Comparison::new(&self.lines, &self.rates, asked);
         let mut later = Later::new(asked.now);
-        let missing_from = self.first_from().filter(|_| options.delete_missing);
+        let missing_from = self.missing_from(asked.now).filter(|_| options.delete_missing);
         let mut missing = Missing::new(missing_from);
         let prefixes = store::few(self.rates.iter().map(|at| self.lines.prefix(*at)));
         // What is not in the deck has to be known only to be deleted.
@@ -357,6 +363,7 @@ impl Deck {
         })
         .await?;
         missing.end_prefix(&mut changes, &mut prices);
+        changes.missing_from = missing_from.unwrap_or(i64::MIN);
         changes.prices = pb::RateChanges {
             later: later.finish(),
             missing_from: missing_from.map(clock::to_proto),
@@ -417,7 +424,7 @@ impl Deck {
         let rate = |at: &usize| (self.lines.prefix(*at), self.lines.rate(*at));
         let rates = changes.added.iter().chain(&changes.changed).map(rate);
         store::upsert_rates(&mut tx, id, rates).await?;
-        let end = DeckRate::end(self.first_from().unwrap_or(i64::MIN));
+        let end = DeckRate::end(changes.missing_from);
         let ends = changes.ended.iter().map(|ended| (ended.prefix.as_str(), &end));
         store::upsert_rates(&mut tx, id, ends).await?;
         store::delete_rates(&mut tx, id, &changes.deleted).await?;
@@ -461,7 +468,7 @@ impl Deck {
         for Rate { prefix, rate } in &changes.deleted {
             log.add(What::Rates, &text::key(prefix, rate), &text::image(rate), "").await?;
         }
-        let end = DeckRate::end(self.first_from().unwrap_or(i64::MIN));
+        let end = DeckRate::end(changes.missing_from);
         for Ended { prefix, before } in &changes.ended {
             log.add(What::Rates, &text::key(prefix, &end), before, &text::image(&end)).await?;
         }
@@ -482,8 +489,10 @@ pub(super) struct Changes {
     /// What the rates that change are like now, a line of text each, in their order.
     before: String,
     pub(super) deleted: Vec<Rate>,
-    /// Prefixes that are ended from the day on which the deck begins to count.
+    /// Prefixes that are ended.
     pub(super) ended: Vec<Ended>,
+    /// From when.
+    missing_from: i64,
     /// Those whose destinations get another name, or their first.
     names: Vec<usize>,
     /// How many destinations have another name, and keep it.

@@ -67,8 +67,7 @@ impl Missing {
             changes.ended.push(Ended { prefix: self.prefix.clone(), before });
         }
         if closes {
-            let counts = |rate: &&DeckRate| rate.effective_from <= from && !rate.ended;
-            let before = rates.iter().find(counts).or(rates.first());
+            let before = earlier.first().filter(|rate| !rate.ended).or(rates.first());
             prices.add_missing(&self.prefix, before, needs_end.then_some(&end));
         }
     }

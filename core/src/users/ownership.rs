@@ -87,11 +87,26 @@ pub(super) async fn check(
         }
         reseller_groups::store::lock(tx, group).await?;
     }
+    if is_moved && old.is_some() {
+        check_points(caller, snapshot, new)?;
+    }
     let tariff = TariffId(new.tariff_id);
     let is_given = is_moved || old.is_none_or(|old| old.tariff_id != new.tariff_id);
     if is_given && tariff != TariffId(0) {
         let (tariffs, settings) = (&snapshot.tariffs, &snapshot.settings);
         tariffs.check_given(caller, settings, UserId(new.owner_id), tariff, "tariff_id")?;
+    }
+    Ok(())
+}
+
+/// Whoever owned a user before does not price his calls any more: his points may have no tariffs but
+/// those that the new owner may give.
+fn check_points(caller: &Principal, snapshot: &Snapshot, user: &pb::User) -> Result<()> {
+    let Snapshot { points, tariffs, settings, .. } = snapshot;
+    for tariff in points.tariffs_of(UserId(user.id())) {
+        tariffs.check_given(caller, settings, UserId(user.owner_id), tariff, "owner_id").map_err(
+            |_| Error::invalid("owner_id", "may not give a tariff that a point of the user has"),
+        )?;
     }
     Ok(())
 }

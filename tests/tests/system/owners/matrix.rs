@@ -212,7 +212,7 @@ const TABLE: &[(&str, Row)] = &[
     (
         "ConnectionPointsService/UpdateConnectionPoint",
         acts(
-            r#"{"connectionPoint": {"id": "$point", "port": 5070}, "updateMask": "port"}"#,
+            r#"{"connectionPoint": {"id": "$point", "graceTime": 3}, "updateMask": "graceTime"}"#,
             CALLERS,
             CHANGED,
         ),

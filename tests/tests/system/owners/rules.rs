@@ -293,6 +293,7 @@ async fn where_calls_go_and_what_destinations_are_called_is_the_operators() {
         for (path, origination, expected) in [
             ("origination.capacity", json!({"capacity": 3}), "done"),
             ("origination.routingGroupId", json!({"routingGroupId": "1"}), "ROLE_DENIED"),
+            ("origination.techPrefix", json!({"techPrefix": "1"}), "ROLE_DENIED"),
             ("termination", json!({}), "ROLE_DENIED"),
         ] {
             let mut message = json!({"id": point, "origination": origination});
@@ -302,9 +303,16 @@ async fn where_calls_go_and_what_destinations_are_called_is_the_operators() {
             let request = json!({"connectionPoint": message, "updateMask": path});
             assert_eq!(outcome(&world, "reseller", rpc, request).await, expected, "{path}");
         }
+        let rpc = "ConnectionPointsService/CreateConnectionPoint";
+        // By what the calls of others could be taken for those of his user.
+        for (field, value) in [("address", "203.0.113.7"), ("description", "gw-1")] {
+            let mut point = json!({"userId": world.id("user", "ru"), "origination": {}});
+            point[field] = json!(value);
+            let request = json!({"connectionPoint": point});
+            assert_eq!(outcome(&world, "reseller", rpc, request).await, "ROLE_DENIED", "{field}");
+        }
         let point = json!({"userId": world.id("user", "ru"), "origination": {}});
         let request = json!({"connectionPoint": point, "createRoutingGroup": true});
-        let rpc = "ConnectionPointsService/CreateConnectionPoint";
         assert_eq!(outcome(&world, "reseller", rpc, request).await, "ROLE_DENIED");
 
         for (persona, name) in [("admin", "Lithuania"), ("reseller", "Cheap")] {
