@@ -12,7 +12,7 @@ use tonic::Status;
 
 use crate::{
     call::{Call, Signed},
-    error::{Failure, Wrap},
+    error::{self, Failure, Wrap},
     listing,
     method::{Input, Method, optional, required, switch, text},
     xml::Answer,
@@ -59,16 +59,16 @@ pub(super) const RESELLER_GROUP_CREATE: Method = Method {
         PBX_FUNCTIONS.param,
     ],
     wrap: WRAP,
-    errors: &[(ErrorReason::BadLogin, DENIED)],
+    errors: &[
+        (ErrorReason::BadLogin, DENIED),
+        (ErrorReason::FeatureDisabled, "Registration over API is disabled"),
+    ],
     handle: |call| Box::pin(reseller_group_create(call)),
 };
 
 async fn reseller_group_create(call: Call) -> Result<Answer, Failure> {
     let name = call.read(&NAME)?;
-    if name.is_empty() {
-        let missing = "Reseller Group Name must be specified";
-        return Err(Failure::Parameters(WRAP.error(missing)));
-    }
+    let is_nameless = name.is_empty();
     let mut group =
         ResellerGroup { name, description: call.read(&DESCRIPTION)?, ..Default::default() };
     for (switch, addon) in &ADDONS {
@@ -77,8 +77,13 @@ async fn reseller_group_create(call: Call) -> Result<Answer, Failure> {
         }
     }
     let request = CreateResellerGroupRequest { reseller_group: Some(group) };
-    call.reseller_groups().create_reseller_group(request).await?;
-    Ok(Answer::success("Reseller Group successfully created"))
+    match call.reseller_groups().create_reseller_group(request).await {
+        Ok(_) => Ok(Answer::success("Reseller Group successfully created")),
+        Err(status) if is_nameless && error::reason(&status) == ErrorReason::InvalidField => {
+            Ok(WRAP.error("Reseller Group Name must be specified"))
+        }
+        Err(status) => Err(status.into()),
+    }
 }
 
 pub(super) const RESELLER_GROUPS_GET: Method = Method {
