@@ -40,7 +40,7 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 18] = [
+const SETTINGS: [(&str, Setting); 19] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
@@ -53,6 +53,7 @@ const SETTINGS: [(&str, Setting); 18] = [
     ("login_redirect_url", Setting::Text(|settings| &mut settings.login_redirect_url)),
     ("disable_hash_checking", Setting::Switch(|settings| &mut settings.disable_hash_checking)),
     ("api_allow_payments", Setting::Switch(|settings| &mut settings.api_allow_payments)),
+    ("api_allow_registration", Setting::Switch(|settings| &mut settings.api_allow_registration)),
     (
         "resellers_use_admin_tariffs",
         Setting::Switch(|settings| &mut settings.resellers_use_admin_tariffs),

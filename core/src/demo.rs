@@ -1,4 +1,5 @@
-//! A demo data set: a few users, currencies, payments, tariffs and calls to look around in.
+//! A demo data set: a few users, a reseller with two of his own, currencies, payments, tariffs and
+//! calls to look around in.
 //! It is made as any client would make it, over the gRPC service.
 
 use futures_util::stream;
@@ -8,8 +9,8 @@ use tollbook_proto::v1::{
     connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
-    payments_service_client::PaymentsServiceClient, tariffs_service_client::TariffsServiceClient,
-    users_service_client::UsersServiceClient,
+    payments_service_client::PaymentsServiceClient, settings_service_client::SettingsServiceClient,
+    tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -106,7 +107,34 @@ async fn try_fill(core: CoreService, bearer: MetadataValue<Ascii>) -> Result<(),
         };
         AccountsServiceClient::new(core.clone()).adjust_balance(bonus).await?;
     }
-    traffic(&core).await
+    traffic(&core).await?;
+    reseller(&core).await
+}
+
+/// A reseller with an API key of his own, and his two users.
+async fn reseller(core: &Demo) -> Result<(), Status> {
+    let mut users = UsersServiceClient::new(core.clone());
+    let reseller =
+        pb::User { role: pb::Role::Reseller.into(), ..person("hooli", "Hooli Telecom", "") };
+    let owner_id = create(&mut users, reseller).await?;
+    let settings = pb::OwnerSettings {
+        allow_api: true,
+        api_secret_key: "hooli-secret".to_owned(),
+        ..Default::default()
+    };
+    let paths = ["allow_api", "api_secret_key"].map(str::to_owned).to_vec();
+    let request = pb::UpdateOwnerSettingsRequest {
+        user_id: Some(owner_id),
+        settings: Some(settings),
+        update_mask: Some(prost_types::FieldMask { paths }),
+        // A key that everybody knows is too weak for anything but a demo.
+        force: true,
+    };
+    SettingsServiceClient::new(core.clone()).update_owner_settings(request).await?;
+    for user in [person("nina", "Nina", "Nucleus"), person("gavin", "Gavin", "Belson")] {
+        create(&mut users, pb::User { owner_id, ..user }).await?;
+    }
+    Ok(())
 }
 
 /// The currencies beside the default one.

@@ -19,6 +19,7 @@ use tollbook_proto::{
         legacy_service_client::LegacyServiceClient,
         number_pools_service_client::NumberPoolsServiceClient,
         payments_service_client::PaymentsServiceClient,
+        reseller_groups_service_client::ResellerGroupsServiceClient,
         sessions_service_client::SessionsServiceClient,
         settings_service_client::SettingsServiceClient,
         statistics_service_client::StatisticsServiceClient,
@@ -83,6 +84,10 @@ impl Call {
 
     pub(crate) fn payments(&self) -> PaymentsServiceClient<Signed> {
         PaymentsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn reseller_groups(&self) -> ResellerGroupsServiceClient<Signed> {
+        ResellerGroupsServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn sessions(&self) -> SessionsServiceClient<Signed> {

@@ -389,6 +389,20 @@ mod tests {
             ("/", Target::Nothing),
         ] {
             assert_eq!(Target::of(Dialect::M4, path), target, "{path}");
+            assert_eq!(Target::of(Dialect::Mor, path), target, "{path}");
+        }
+    }
+
+    #[test]
+    fn mor_is_below_its_old_root_too() {
+        for (path, found) in [
+            ("/mor/api/users_get", Target::Method("users_get", None)),
+            ("/mor/api/", Target::Method("", None)),
+            ("/mor/api/simple_balance/a", Target::Method("simple_balance", Some("a"))),
+            ("/mor", Target::Nothing),
+        ] {
+            assert_eq!(Target::of(Dialect::Mor, path), found, "{path}");
+            assert_eq!(Target::of(Dialect::M4, path), Target::Nothing, "{path}");
         }
     }
 

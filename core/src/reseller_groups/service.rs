@@ -60,6 +60,9 @@ impl ResellerGroupsService for Service {
         request: Request<pb::CreateResellerGroupRequest>,
     ) -> Result<Response<pb::CreateResellerGroupResponse>, Status> {
         let caller = principal(&request)?;
+        if caller.is_legacy() && !self.0.catalog.load().settings.api_allow_registration {
+            return Err(Error::FeatureDisabled.into());
+        }
         let mut group = checked(request.into_inner().reseller_group)?;
         let mut tx = self.0.db.begin().await?;
         group.id = Some(tx.next_id(Sequence::ResellerGroups).await?);

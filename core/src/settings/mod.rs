@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) login_redirect_url: String,
     pub(crate) disable_hash_checking: bool,
     pub(crate) api_allow_payments: bool,
+    pub(crate) api_allow_registration: bool,
     pub(crate) balance_over_http: bool,
     pub(crate) show_active_calls_for_users: bool,
     pub(crate) default_taxes: TaxPlan,
@@ -99,6 +100,7 @@ impl Default for Settings {
             login_redirect_url: "/billing/callc/main".to_owned(),
             disable_hash_checking: false,
             api_allow_payments: true,
+            api_allow_registration: false,
             balance_over_http: true,
             show_active_calls_for_users: false,
             default_taxes: TaxPlan::default(),
@@ -161,6 +163,7 @@ impl Settings {
             }
             "disable_hash_checking" => self.disable_hash_checking = new.disable_hash_checking,
             "api_allow_payments" => self.api_allow_payments = new.api_allow_payments,
+            "api_allow_registration" => self.api_allow_registration = new.api_allow_registration,
             "balance_over_http" => self.balance_over_http = new.balance_over_http,
             "show_active_calls_for_users" => {
                 self.show_active_calls_for_users = new.show_active_calls_for_users;
@@ -229,6 +232,7 @@ impl Settings {
             login_redirect_url: self.login_redirect_url.clone(),
             disable_hash_checking: self.disable_hash_checking,
             api_allow_payments: self.api_allow_payments,
+            api_allow_registration: self.api_allow_registration,
             balance_over_http: self.balance_over_http,
             show_active_calls_for_users: self.show_active_calls_for_users,
             default_taxes: Some(self.default_taxes.to_proto()),

@@ -38,6 +38,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "login_redirect_url" => settings.login_redirect_url = decode(&value)?,
             "disable_hash_checking" => settings.disable_hash_checking = decode(&value)?,
             "api_allow_payments" => settings.api_allow_payments = decode(&value)?,
+            "api_allow_registration" => settings.api_allow_registration = decode(&value)?,
             "balance_over_http" => settings.balance_over_http = decode(&value)?,
             "show_active_calls_for_users" => {
                 settings.show_active_calls_for_users = decode(&value)?;
@@ -97,6 +98,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("login_redirect_url", encode(&settings.login_redirect_url)?),
         ("disable_hash_checking", encode(&settings.disable_hash_checking)?),
         ("api_allow_payments", encode(&settings.api_allow_payments)?),
+        ("api_allow_registration", encode(&settings.api_allow_registration)?),
         ("balance_over_http", encode(&settings.balance_over_http)?),
         ("show_active_calls_for_users", encode(&settings.show_active_calls_for_users)?),
         ("default_taxes", default_taxes),

@@ -1,6 +1,6 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
-use super::{ADMIN, ANYBODY, Declaration, METHOD, OWNERS, m4, rpc};
+use super::{ADMIN, ANYBODY, Declaration, METHOD, OWNERS, m4, rpc, value};
 
 /// All methods, by group.
 pub(super) const METHODS: &[&Declaration] = &[
@@ -9,6 +9,14 @@ pub(super) const METHODS: &[&Declaration] = &[
     &m4::USER_BALANCE_GET,
     &m4::USER_SIMPLE_BALANCE_GET,
     &EXCHANGE_RATE_UPDATE,
+    &NUMBER_POOLS_GET,
+    &NUMBER_POOL_CREATE,
+    &NUMBER_POOL_UPDATE,
+    &NUMBER_POOL_DELETE,
+    &NUMBER_POOL_NUMBERS_CREATE,
+    &NUMBER_POOL_NUMBERS_DELETE,
+    &RESELLER_GROUP_CREATE,
+    &RESELLER_GROUPS_GET,
 ];
 
 /// The one order in which the original's page of 2012 lists what it hashes. Where a request has
@@ -162,3 +170,55 @@ pub static USER_BALANCE_UPDATE: Declaration =
 /// `exchange_rate_update`
 pub static EXCHANGE_RATE_UPDATE: Declaration =
     Declaration { roles: ADMIN, ..m4::EXCHANGE_RATE_UPDATE };
+
+/// The hash of what asks for pools or makes one: of the caller since December 2024, of nothing in
+/// the examples, which are older.
+const CALLER_HASH: &[&[&str]] = &[&["u"], &[]];
+
+/// `number_pools_get`
+pub static NUMBER_POOLS_GET: Declaration =
+    Declaration { hash: CALLER_HASH, ..m4::NUMBER_POOLS_GET };
+
+/// `number_pool_create`
+pub static NUMBER_POOL_CREATE: Declaration =
+    Declaration { hash: CALLER_HASH, ..m4::NUMBER_POOL_CREATE };
+
+/// The hash of what changes a pool, in the same two ages.
+const POOL_HASH: &[&[&str]] = &[&["u", "number_pool_id"], &[]];
+
+/// `number_pool_update`
+pub static NUMBER_POOL_UPDATE: Declaration =
+    Declaration { hash: POOL_HASH, ..m4::NUMBER_POOL_UPDATE };
+
+/// `number_pool_delete`
+pub static NUMBER_POOL_DELETE: Declaration =
+    Declaration { hash: POOL_HASH, ..m4::NUMBER_POOL_DELETE };
+
+/// `number_pool_numbers_create`
+pub static NUMBER_POOL_NUMBERS_CREATE: Declaration =
+    Declaration { hash: POOL_HASH, ..m4::NUMBER_POOL_NUMBERS_CREATE };
+
+/// `number_pool_numbers_delete`
+pub static NUMBER_POOL_NUMBERS_DELETE: Declaration =
+    Declaration { hash: POOL_HASH, ..m4::NUMBER_POOL_NUMBERS_DELETE };
+
+/// `reseller_group_create`
+pub static RESELLER_GROUP_CREATE: Declaration = Declaration {
+    name: "reseller_group_create",
+    hash: &[&["name"]],
+    roles: ADMIN,
+    rpcs: &[rpc(
+        "/tollbook.v1.ResellerGroupsService/CreateResellerGroup",
+        &[value("name", "reseller_group.name")],
+    )],
+    ..METHOD
+};
+
+/// `reseller_groups_get`
+pub static RESELLER_GROUPS_GET: Declaration = Declaration {
+    name: "reseller_groups_get",
+    hash: &[&["u"]],
+    roles: ADMIN,
+    rpcs: &[rpc("/tollbook.v1.ResellerGroupsService/ListResellerGroups", &[])],
+    ..METHOD
+};

@@ -6,7 +6,7 @@ use tollbook_proto::legacy;
 use tollbook_proto::v1::{
     AddPoolNumbersRequest, CreateNumberPoolRequest, DeleteNumberPoolRequest,
     DeletePoolNumbersRequest, ErrorReason, ListNumberPoolsRequest, ListPoolNumbersRequest,
-    UpdateNumberPoolRequest, number_pools_service_client::NumberPoolsServiceClient,
+    NumberPool, UpdateNumberPoolRequest, number_pools_service_client::NumberPoolsServiceClient,
 };
 use tonic::Status;
 
@@ -20,11 +20,13 @@ use crate::{
 };
 
 const WRAP: Wrap = Wrap::PageStatus;
-const NOT_FOUND: &str = "Number Pool was not found";
+pub(crate) const NOT_FOUND: &str = "Number Pool was not found";
+pub(crate) const IN_USE: &str = "Number Pool is in use";
+pub(crate) const NOT_PERMITTED: &str = "You are not authorized to use this functionality";
 const ERRORS: &[(ErrorReason, &str)] = &[
     (ErrorReason::NumberPoolNotFound, NOT_FOUND),
-    (ErrorReason::NumberPoolInUse, "Number Pool is in use"),
-    (ErrorReason::PermissionMissing, "You are not authorized to use this functionality"),
+    (ErrorReason::NumberPoolInUse, IN_USE),
+    (ErrorReason::PermissionMissing, NOT_PERMITTED),
 ];
 const POOL: Param = required("number_pool_id", "which pool");
 const NUMBERS: &str = "comma separated: numbers, or beginnings followed by %; _ and # stand for \
@@ -193,13 +195,22 @@ pub(crate) const NUMBER_POOL_CREATE: Method = Method {
     handle: |call| Box::pin(number_pool_create(call)),
 };
 
+/// What is said of a pool that was created.
+pub(crate) const CREATED: &str = "Number Pool created";
+
 async fn number_pool_create(call: Call) -> Result<Answer, Failure> {
+    create(&call).await?;
+    Ok(Answer::success(CREATED))
+}
+
+/// Creates the pool that a request describes.
+pub(crate) async fn create(call: &Call) -> Result<NumberPool, Failure> {
     let request = CreateNumberPoolRequest {
         name: call.params.text("name").to_owned(),
         comment: call.params.text("comment").to_owned(),
     };
-    call.number_pools().create_number_pool(request).await?;
-    Ok(Answer::success("Number Pool created"))
+    let created = call.number_pools().create_number_pool(request).await?.into_inner();
+    Ok(created.number_pool.unwrap_or_default())
 }
 
 pub(crate) const NUMBER_POOL_UPDATE: Method = Method {

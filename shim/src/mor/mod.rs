@@ -4,6 +4,8 @@
 
 mod balance;
 mod currencies;
+mod number_pools;
+mod resellers;
 mod system;
 
 use crate::{method::Method, methods};
@@ -15,4 +17,12 @@ pub(crate) const METHODS: &[Method] = &[
     methods::balance::USER_BALANCE_GET,
     methods::balance::USER_SIMPLE_BALANCE_GET,
     currencies::EXCHANGE_RATE_UPDATE,
+    number_pools::NUMBER_POOLS_GET,
+    number_pools::NUMBER_POOL_CREATE,
+    number_pools::NUMBER_POOL_UPDATE,
+    number_pools::NUMBER_POOL_DELETE,
+    number_pools::NUMBER_POOL_NUMBERS_CREATE,
+    number_pools::NUMBER_POOL_NUMBERS_DELETE,
+    resellers::RESELLER_GROUP_CREATE,
+    resellers::RESELLER_GROUPS_GET,
 ];

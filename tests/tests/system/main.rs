@@ -6,6 +6,7 @@
 mod apart;
 mod api_keys;
 mod bad_input;
+mod both_dialects;
 mod break_ins;
 mod call_files;
 mod call_imports;
