@@ -1,6 +1,7 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
-use super::{ADMIN, ANYBODY, Declaration, METHOD, OWNERS, m4, rpc};
+use super::{ADMIN, ANYBODY, Declaration, METHOD, OWNERS, SELLERS, m4, rpc};
+use crate::v1::Role;
 
 /// All methods, by group.
 pub(super) const METHODS: &[&Declaration] = &[
@@ -9,6 +10,12 @@ pub(super) const METHODS: &[&Declaration] = &[
     &m4::USER_BALANCE_GET,
     &m4::USER_SIMPLE_BALANCE_GET,
     &EXCHANGE_RATE_UPDATE,
+    &m4::USER_LOGIN,
+    &USER_LOGOUT,
+    &USERS_GET,
+    &USER_DETAILS_GET,
+    &USER_DETAILS_RAW_GET,
+    &USER_DELETE,
 ];
 
 /// The one order in which the original's page of 2012 lists what it hashes. Where a request has
@@ -162,3 +169,32 @@ pub static USER_BALANCE_UPDATE: Declaration =
 /// `exchange_rate_update`
 pub static EXCHANGE_RATE_UPDATE: Declaration =
     Declaration { roles: ADMIN, ..m4::EXCHANGE_RATE_UPDATE };
+
+/// `user_logout`
+pub static USER_LOGOUT: Declaration = Declaration {
+    // What is hashed is not documented.
+    hash: &[&[], &["u"]],
+    roles: ANYBODY,
+    ..m4::USER_LOGOUT
+};
+
+/// `users_get`
+pub static USERS_GET: Declaration = Declaration {
+    name: "users_get",
+    hash: &[&["u", "p"], &["u"]],
+    checks_password: true,
+    roles: &[Role::Admin, Role::Manager, Role::Reseller, Role::Partner],
+    rpcs: &[rpc("/tollbook.v1.UsersService/ListUsers", &[])],
+    ..METHOD
+};
+
+/// `user_details_get`
+pub static USER_DETAILS_GET: Declaration =
+    Declaration { roles: &[Role::Admin, Role::Reseller, Role::User], ..m4::USER_DETAILS_GET };
+
+/// `user_details_raw_get`
+pub static USER_DETAILS_RAW_GET: Declaration =
+    Declaration { roles: SELLERS, ..m4::USER_DETAILS_RAW_GET };
+
+/// `user_delete`
+pub static USER_DELETE: Declaration = Declaration { roles: SELLERS, ..m4::USER_DELETE };

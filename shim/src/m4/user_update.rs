@@ -9,12 +9,12 @@ use tollbook_proto::v1::{
     CreateUserRequest, ErrorReason, ListUse, TaxPatch, UpdateUserRequest, User,
 };
 
-use super::user::not_found;
 use crate::{
     call::Call,
     error::{Failure, Wrap, refused},
     mask::Mask,
     method::{Method, Param, optional, required},
+    methods::user::not_found,
     request::Params,
     xml::Answer,
 };

@@ -4,7 +4,9 @@
 
 mod balance;
 mod currencies;
+mod login;
 mod system;
+mod user;
 
 use crate::{method::Method, methods};
 
@@ -15,4 +17,10 @@ pub(crate) const METHODS: &[Method] = &[
     methods::balance::USER_BALANCE_GET,
     methods::balance::USER_SIMPLE_BALANCE_GET,
     currencies::EXCHANGE_RATE_UPDATE,
+    methods::login::USER_LOGIN,
+    login::USER_LOGOUT,
+    user::USERS_GET,
+    user::USER_DETAILS_GET,
+    user::USER_DETAILS_RAW_GET,
+    user::USER_DELETE,
 ];
