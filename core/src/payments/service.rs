@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, payments_service_server::PaymentsService};
 use tonic::{Request, Response, Status};
 
-use super::{Direction, PaymentDraft, store};
+use super::{Direction, PaymentDraft, Said, store};
 use crate::{
     access::{Principal, principal},
     catalog::Snapshot,
@@ -19,9 +19,7 @@ use crate::{
         posting::{self, IdempotencyKey, Posting},
     },
     money::{ExchangeRate, Money},
-    paging,
-    text::check_note,
-    users,
+    paging, users,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -81,15 +79,16 @@ impl Service {
                 Direction::FromClient
             }
         };
-        check_note("comment", &request.comment)?;
+        let includes_tax = request.amount_includes_tax;
+        let said = Said::read(request)?;
         let draft = PaymentDraft::new(
             amount,
-            request.amount_includes_tax,
+            includes_tax,
             &users::store::taxes(&self.0.db, user.id).await?,
             currency,
             exchange_rate,
             direction,
-            request.comment,
+            said,
         )
         .map_err(|error| error.of_field("amount"))?;
         Ok(Posting {
@@ -123,6 +122,9 @@ impl Service {
         let mut from = time("from", &request.from)?;
         let mut till = time("till", &request.till)?;
         if request.default_today {
+            if request.whole_period && (from.is_none() || till.is_none()) {
+                (from, till) = (None, None);
+            }
             let (start, end) = clock::today(&snapshot.settings.time_zone);
             from = from.or(Some(start));
             till = till.or(Some(end));
@@ -151,6 +153,8 @@ impl Service {
             username: &request.username,
             first_name: &request.first_name,
             last_name: &request.last_name,
+            gateway: &request.gateway,
+            transaction_id: &request.transaction_id,
             currency,
             limit: size + 1,
             ..Default::default()

@@ -1,6 +1,6 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
-use super::{ADMIN, ANYBODY, Declaration, METHOD, OWNERS, SELLERS, m4, rpc};
+use super::{ADMIN, ANYBODY, Binding, Declaration, Holds, METHOD, OWNERS, SELLERS, m4, rpc, value};
 use crate::v1::Role;
 
 /// All methods, by group.
@@ -12,6 +12,8 @@ pub(super) const METHODS: &[&Declaration] = &[
     &EXCHANGE_RATE_UPDATE,
     &m4::USER_LOGIN,
     &USER_LOGOUT,
+    &PAYMENT_CREATE,
+    &PAYMENTS_GET,
     &USERS_GET,
     &USER_DETAILS_GET,
     &USER_DETAILS_RAW_GET,
@@ -149,7 +151,13 @@ pub const GLOBAL_ORDER: &[&str] = &[
 
 /// Hashed parameters that no field stands for.
 #[cfg(test)]
-pub(super) const UNBOUND: &[(&str, &str)] = &[];
+pub(super) const UNBOUND: &[(&str, &str)] = &[
+    // All payments are completed, and none is made with a card: whatever the answer, it is cut to
+    // none.
+    ("payments_get", "s_completed"),
+    ("payments_get", "s_number"),
+    ("payments_get", "s_pin"),
+];
 
 /// `system_version_get`
 pub static SYSTEM_VERSION_GET: Declaration = Declaration {
@@ -198,3 +206,90 @@ pub static USER_DETAILS_RAW_GET: Declaration =
 
 /// `user_delete`
 pub static USER_DELETE: Declaration = Declaration { roles: SELLERS, ..m4::USER_DELETE };
+
+/// `payment_create`
+pub static PAYMENT_CREATE: Declaration = Declaration {
+    name: "payment_create",
+    aliases: &["create_payment"],
+    hash: &[
+        &[
+            "user_id",
+            "p_currency",
+            "paymenttype",
+            "tax_in_amount",
+            "amount",
+            "transaction",
+            "payer_email",
+        ],
+        // Whether the comment is hashed is not documented.
+        &[
+            "user_id",
+            "p_currency",
+            "paymenttype",
+            "tax_in_amount",
+            "amount",
+            "transaction",
+            "payer_email",
+            "comments_for_user",
+        ],
+    ],
+    roles: OWNERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.PaymentsService/RecordPayment",
+        &[
+            value("user_id", "user_id"),
+            value("p_currency", "currency"),
+            value("paymenttype", "gateway"),
+            Binding { param: "tax_in_amount", field: "amount_includes_tax", holds: Holds::Switch },
+            value("amount", "amount.value"),
+            value("transaction", "transaction_id"),
+            value("payer_email", "payer_email"),
+            value("comments_for_user", "comment"),
+        ],
+    )],
+    ..METHOD
+};
+
+/// `payments_get`
+pub static PAYMENTS_GET: Declaration = Declaration {
+    name: "payments_get",
+    aliases: &["payments_list"],
+    hash: &[
+        &[
+            "s_user_id",
+            "s_from",
+            "s_till",
+            "s_transaction",
+            "s_completed",
+            "s_username",
+            "s_first_name",
+            "s_last_name",
+            "s_paymenttype",
+            "s_amount_min",
+            "s_amount_max",
+            "s_currency",
+            "s_number",
+            "s_pin",
+        ],
+        // The only one that a sample has.
+        &["s_user_id"],
+    ],
+    roles: &[Role::Admin, Role::Manager, Role::Reseller, Role::User],
+    rpcs: &[rpc(
+        "/tollbook.v1.PaymentsService/ListPayments",
+        &[
+            value("s_user_id", "user_id"),
+            value("s_from", "from.seconds"),
+            value("s_till", "till.seconds"),
+            value("s_transaction", "transaction_id"),
+            value("s_username", "username"),
+            value("s_first_name", "first_name"),
+            value("s_last_name", "last_name"),
+            value("s_paymenttype", "gateway"),
+            value("s_amount_min", "amount_min.value"),
+            value("s_amount_max", "amount_max.value"),
+            value("s_currency", "currency"),
+        ],
+    )],
+    ..METHOD
+};

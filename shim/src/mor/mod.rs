@@ -5,6 +5,7 @@
 mod balance;
 mod currencies;
 mod login;
+mod payments;
 mod system;
 mod user;
 
@@ -19,6 +20,8 @@ pub(crate) const METHODS: &[Method] = &[
     currencies::EXCHANGE_RATE_UPDATE,
     methods::login::USER_LOGIN,
     login::USER_LOGOUT,
+    payments::PAYMENT_CREATE,
+    payments::PAYMENTS_GET,
     user::USERS_GET,
     user::USER_DETAILS_GET,
     user::USER_DETAILS_RAW_GET,
