@@ -6,4 +6,5 @@ pub(crate) mod currencies;
 pub(crate) mod login;
 pub(crate) mod number_pools;
 pub(crate) mod user;
+pub(crate) mod user_changes;
 pub(crate) mod user_raw;

@@ -8,6 +8,7 @@ mod login;
 mod payments;
 mod system;
 mod user;
+mod user_update;
 
 use crate::{method::Method, methods};
 
@@ -25,5 +26,6 @@ pub(crate) const METHODS: &[Method] = &[
     user::USERS_GET,
     user::USER_DETAILS_GET,
     user::USER_DETAILS_RAW_GET,
+    user_update::USER_DETAILS_UPDATE,
     user::USER_DELETE,
 ];
