@@ -116,19 +116,7 @@ impl Service {
     ) -> Result<pb::ListPaymentsResponse> {
         let snapshot = self.0.catalog.load_full();
         let time_zone = snapshot.settings.time_zone_name().to_owned();
-        let time = |field, time: &Option<_>| {
-            time.as_ref().map(|time| clock::from_proto(field, time)).transpose()
-        };
-        let mut from = time("from", &request.from)?;
-        let mut till = time("till", &request.till)?;
-        if request.default_today {
-            if request.whole_period && (from.is_none() || till.is_none()) {
-                (from, till) = (None, None);
-            }
-            let (start, end) = clock::today(&snapshot.settings.time_zone);
-            from = from.or(Some(start));
-            till = till.or(Some(end));
-        }
+        let (from, till) = period(request, &snapshot)?;
         let bound = |field, amount: &Option<pb::Decimal>| {
             amount.as_ref().map(|amount| Money::from_proto(field, Some(amount))).transpose()
         };
@@ -183,6 +171,25 @@ impl Service {
             .collect::<Result<_>>()?;
         Ok(pb::ListPaymentsResponse { payments, next_page_token, time_zone })
     }
+}
+
+/// From when till when the payments are that a request asks for.
+fn period(
+    request: &pb::ListPaymentsRequest,
+    snapshot: &Snapshot,
+) -> Result<(Option<i64>, Option<i64>)> {
+    let time = |field, time: &Option<_>| {
+        time.as_ref().map(|time| clock::from_proto(field, time)).transpose()
+    };
+    let (from, till) = (time("from", &request.from)?, time("till", &request.till)?);
+    if !request.default_today {
+        return Ok((from, till));
+    }
+    let (start, end) = clock::today(&snapshot.settings.time_zone);
+    if request.whole_period && from.xor(till).is_some() {
+        return Ok((Some(start), Some(end)));
+    }
+    Ok((from.or(Some(start)), till.or(Some(end))))
 }
 
 #[tonic::async_trait]
