@@ -2,7 +2,11 @@
 
 use std::pin::Pin;
 
-use tollbook_proto::{legacy::Declaration, v1::ErrorReason};
+use prost_types::Timestamp;
+use tollbook_proto::{
+    legacy::Declaration,
+    v1::{Decimal, ErrorReason},
+};
 
 use crate::{
     call::Call,
@@ -81,4 +85,27 @@ pub(crate) const fn switch(param: Param) -> Input<bool> {
 /// The id of something: none where it is none or was not sent, which is for the method to say.
 pub(crate) const fn id(param: Param) -> Input<Option<i64>> {
     Input::new(param, |value| Some(request::id(value)))
+}
+
+/// An id that may be left out.
+pub(crate) const fn optional_id(param: Param) -> Input<Option<i64>> {
+    Input::new(param, |value| match value {
+        "" => Some(None),
+        value => request::id(value).map(Some),
+    })
+}
+
+/// A decimal for the core to read; none where it was not sent.
+pub(crate) const fn decimal(param: Param) -> Input<Option<Decimal>> {
+    Input::new(param, |value| {
+        Some((!value.is_empty()).then(|| Decimal { value: value.to_owned() }))
+    })
+}
+
+/// A unix time; none where it was not sent.
+pub(crate) const fn time(param: Param) -> Input<Option<Timestamp>> {
+    Input::new(param, |value| match value {
+        "" => Some(None),
+        value => request::time(value).map(Some),
+    })
 }

@@ -31,8 +31,7 @@ pub(crate) fn of(
 ) -> Option<MetadataValue<Binary>> {
     let Presented { called, verb, client, hmac } = presented;
     let (hmac, body_digest) = hmac.unzip();
-    let counts = |name: &str| matches!(name, "u" | "hash") || method.hashes(name);
-    let counting = params.sent().filter(|(name, _)| hmac.is_some() || counts(name));
+    let counting = params.sent().filter(|(name, _)| hmac.is_some() || method.judges_by(name));
     let signature = LegacySignature {
         dialect: dialect.to_proto().into(),
         method: called.to_owned(),

@@ -465,10 +465,16 @@ impl Fixture {
                 postpaid: true,
                 ..Default::default()
             };
-            let request = CreateUserRequest { user: Some(user), ..Default::default() };
+            let password = if username == "rita" { "rita-password" } else { "" }.to_owned();
+            let request = CreateUserRequest { user: Some(user), password, ..Default::default() };
             users.create_user(request).await.unwrap();
         }
-        for (user_id, name) in [(124, "rita"), (125, "sam")] {
+        for id in [0, 1, 3, 128] {
+            let uniquehash = format!("phoneOfUser{id}");
+            let request = RotateUniquehashRequest { id: Some(id), uniquehash, revoke: false };
+            users.rotate_uniquehash(request).await.unwrap();
+        }
+        for (user_id, name) in [(124, "rita"), (125, "sam"), (128, "pat")] {
             let settings = OwnerSettings {
                 allow_api: true,
                 api_secret_key: format!("{name}-{SECRET}"),

@@ -16,6 +16,7 @@ use super::{
     keys,
     lockout::Lockout,
     owners::Judge,
+    password::{self, Verdict},
     policy::Rule,
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     measure,
     settings::Secret,
     store::Db,
-    users::{Identity, Role, directory::Directory},
+    users::{self, Identity, Role, directory::Directory},
 };
 
 /// How far the clock of who signs may be from ours, in seconds.
@@ -93,6 +94,9 @@ impl Verifier<'_> {
             if !roles.is_empty() && !admitted.any(|role| role == caller.role) {
                 return Err(Error::RoleDenied);
             }
+            if claim.method.checks_password {
+                self.check_password(caller, address).await?;
+            }
         }
         let principal = Principal {
             origin: Arc::new(self.origin(rule, caller.as_deref(), credential, address)),
@@ -151,6 +155,31 @@ impl Verifier<'_> {
             user?.ok_or(Error::UserNotFound)?;
         }
         Ok(Proven { caller: None, credential, lists: Lists::ALL })
+    }
+
+    /// Whether a caller gave what the method asks for beside the hash.
+    async fn check_password(&self, caller: &Identity, address: Option<IpAddr>) -> Result<()> {
+        // It can be guessed by whoever has a key: who is locked out is not told of a right one.
+        let attempt = self.lockout.attempt(address, Some(&caller.username), true).await;
+        let attempt = attempt.ok_or(Error::BadLogin)?;
+        let knows = self.knows_password(caller).await;
+        // What could not be looked up does not count.
+        if !matches!(knows, Ok(false)) {
+            attempt.give_back();
+        }
+        if knows? { Ok(()) } else { Err(Error::BadLogin) }
+    }
+
+    /// Whether the request has the password of a user, or in its place his uniquehash.
+    async fn knows_password(&self, user: &Identity) -> Result<bool> {
+        let password = self.claim.value("p");
+        if password.is_empty() {
+            let found = self.directory.by_uniquehash(self.claim.value("uniquehash")).await?;
+            return Ok(found.is_some_and(|found| found.id == user.id));
+        }
+        let stored = users::store::password(self.db, &user.username).await?;
+        let hash = stored.map(|stored| stored.hash).unwrap_or_default();
+        Ok(password::verify(password.to_owned(), hash).await? != Verdict::Wrong)
     }
 
     /// What stands in the place of a hash; none: nothing does.

@@ -26,7 +26,7 @@ use crate::{
     error::Error,
     ids::UserId,
     money::{ExchangeRate, Money},
-    payments::{Direction, PaymentDraft},
+    payments::{Direction, PaymentDraft, Said},
     settings::Settings,
     setup::{self, SetUp},
     store::{DatabaseUrl, Db, crash::Lost},
@@ -220,8 +220,8 @@ fn request(random: &mut StdRng, number: usize, currency: &Currency) -> Posting {
     let pays = random.random_bool(0.3) && amount > Money::ZERO;
     let payment = pays.then(|| {
         let (taxes, rate) = (TaxPlan::default(), ExchangeRate::ONE);
-        let comment = String::new();
-        PaymentDraft::new(amount, false, &taxes, currency, rate, Direction::FromClient, comment)
+        let said = Said::default();
+        PaymentDraft::new(amount, false, &taxes, currency, rate, Direction::FromClient, said)
             .unwrap()
     });
     Posting {

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     ids::{CurrencyId, PaymentId, UserId},
     money::{ExchangeRate, Money},
+    text::check_note,
     users::taxes::TaxPlan,
 };
 
@@ -58,7 +59,36 @@ pub(crate) struct PaymentDraft {
     exchange_rate: ExchangeRate,
     /// In the default currency.
     pub(crate) balance_change: Money,
+    said: Said,
+}
+
+/// What is said of a payment, and means nothing to the books.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
     comment: String,
+    gateway: String,
+    transaction_id: String,
+    payer_email: String,
+}
+
+impl Said {
+    fn read(request: pb::RecordPaymentRequest) -> Result<Self> {
+        let said = Self {
+            comment: request.comment,
+            gateway: request.gateway,
+            transaction_id: request.transaction_id,
+            payer_email: request.payer_email,
+        };
+        for (field, text) in [
+            ("comment", &said.comment),
+            ("gateway", &said.gateway),
+            ("transaction_id", &said.transaction_id),
+            ("payer_email", &said.payer_email),
+        ] {
+            check_note(field, text)?;
+        }
+        Ok(said)
+    }
 }
 
 impl PaymentDraft {
@@ -70,7 +100,7 @@ impl PaymentDraft {
         currency: &Currency,
         exchange_rate: ExchangeRate,
         direction: Direction,
-        comment: String,
+        said: Said,
     ) -> Result<Self> {
         let (net, gross) = match includes_tax {
             true => (taxes.net(amount)?, amount),
@@ -87,7 +117,7 @@ impl PaymentDraft {
                 Direction::FromClient => in_default,
                 Direction::ToProvider => in_default.negated(),
             },
-            comment,
+            said,
         })
     }
 
@@ -132,8 +162,11 @@ impl Payment {
             balance_change: Some(draft.balance_change.into()),
             balance_before: Some(self.balance_before.into()),
             balance_after: Some(self.balance_after.into()),
-            comment: draft.comment.clone(),
+            comment: draft.said.comment.clone(),
             created_at: Some(clock::to_proto(self.created_at)),
+            gateway: draft.said.gateway.clone(),
+            transaction_id: draft.said.transaction_id.clone(),
+            payer_email: draft.said.payer_email.clone(),
         })
     }
 }

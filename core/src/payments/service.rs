@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, payments_service_server::PaymentsService};
 use tonic::{Request, Response, Status};
 
-use super::{Direction, PaymentDraft, store};
+use super::{Direction, PaymentDraft, Said, store};
 use crate::{
     access::{Principal, principal},
     catalog::Snapshot,
@@ -19,9 +19,7 @@ use crate::{
         posting::{self, IdempotencyKey, Posting},
     },
     money::{ExchangeRate, Money},
-    paging,
-    text::check_note,
-    users,
+    paging, users,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -81,15 +79,16 @@ impl Service {
                 Direction::FromClient
             }
         };
-        check_note("comment", &request.comment)?;
+        let includes_tax = request.amount_includes_tax;
+        let said = Said::read(request)?;
         let draft = PaymentDraft::new(
             amount,
-            request.amount_includes_tax,
+            includes_tax,
             &users::store::taxes(&self.0.db, user.id).await?,
             currency,
             exchange_rate,
             direction,
-            request.comment,
+            said,
         )
         .map_err(|error| error.of_field("amount"))?;
         Ok(Posting {
@@ -117,16 +116,7 @@ impl Service {
     ) -> Result<pb::ListPaymentsResponse> {
         let snapshot = self.0.catalog.load_full();
         let time_zone = snapshot.settings.time_zone_name().to_owned();
-        let time = |field, time: &Option<_>| {
-            time.as_ref().map(|time| clock::from_proto(field, time)).transpose()
-        };
-        let mut from = time("from", &request.from)?;
-        let mut till = time("till", &request.till)?;
-        if request.default_today {
-            let (start, end) = clock::today(&snapshot.settings.time_zone);
-            from = from.or(Some(start));
-            till = till.or(Some(end));
-        }
+        let (from, till) = period(request, &snapshot)?;
         let bound = |field, amount: &Option<pb::Decimal>| {
             amount.as_ref().map(|amount| Money::from_proto(field, Some(amount))).transpose()
         };
@@ -151,6 +141,8 @@ impl Service {
             username: &request.username,
             first_name: &request.first_name,
             last_name: &request.last_name,
+            gateway: &request.gateway,
+            transaction_id: &request.transaction_id,
             currency,
             limit: size + 1,
             ..Default::default()
@@ -179,6 +171,25 @@ impl Service {
             .collect::<Result<_>>()?;
         Ok(pb::ListPaymentsResponse { payments, next_page_token, time_zone })
     }
+}
+
+/// From when till when the payments are that a request asks for.
+fn period(
+    request: &pb::ListPaymentsRequest,
+    snapshot: &Snapshot,
+) -> Result<(Option<i64>, Option<i64>)> {
+    let time = |field, time: &Option<_>| {
+        time.as_ref().map(|time| clock::from_proto(field, time)).transpose()
+    };
+    let (from, till) = (time("from", &request.from)?, time("till", &request.till)?);
+    if !request.default_today {
+        return Ok((from, till));
+    }
+    let (start, end) = clock::today(&snapshot.settings.time_zone);
+    if request.whole_period && from.xor(till).is_some() {
+        return Ok((Some(start), Some(end)));
+    }
+    Ok((from.or(Some(start)), till.or(Some(end))))
 }
 
 #[tonic::async_trait]

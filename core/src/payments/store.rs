@@ -1,6 +1,6 @@
 //! Payments in the database.
 
-use super::{Direction, Payment, PaymentDraft};
+use super::{Direction, Payment, PaymentDraft, Said};
 use crate::{
     access::Scope,
     error::{Error, Result},
@@ -11,7 +11,8 @@ use crate::{
 
 const COLUMNS: &str = "SELECT p.id, p.user_id, p.direction, p.amount, p.tax, p.currency_id, \
                        p.exchange_rate, p.balance_change, p.balance_before, p.balance_after, \
-                       p.comment, p.created_at, u.username \
+                       p.comment, p.created_at, u.username, p.gateway, p.transaction_id, \
+                       p.payer_email \
                        FROM payments p JOIN users u ON u.id = p.user_id";
 
 fn read(row: &Row) -> Result<(Payment, String)> {
@@ -22,7 +23,12 @@ fn read(row: &Row) -> Result<(Payment, String)> {
         currency: CurrencyId(row.get(5)?),
         exchange_rate: row.get(6)?,
         balance_change: row.get(7)?,
-        comment: row.get(10)?,
+        said: Said {
+            comment: row.get(10)?,
+            gateway: row.get(13)?,
+            transaction_id: row.get(14)?,
+            payer_email: row.get(15)?,
+        },
     };
     let payment = Payment {
         id: PaymentId(row.get(0)?),
@@ -52,8 +58,11 @@ pub(crate) async fn insert(
             draft.balance_change.into(),
             payment.balance_before.into(),
             payment.balance_after.into(),
-            draft.comment.as_str().into(),
+            draft.said.comment.as_str().into(),
             payment.created_at.into(),
+            draft.said.gateway.as_str().into(),
+            draft.said.transaction_id.as_str().into(),
+            draft.said.payer_email.as_str().into(),
         ]
     });
     let columns = &[
@@ -69,6 +78,9 @@ pub(crate) async fn insert(
         "balance_after",
         "comment",
         "created_at",
+        "gateway",
+        "transaction_id",
+        "payer_email",
     ];
     let rows = rows.collect();
     tx.queue(Insert { table: "payments", columns, rows, on_conflict: "" }).await
@@ -98,6 +110,8 @@ pub(super) struct Filter<'a> {
     pub(super) username: &'a str,
     pub(super) first_name: &'a str,
     pub(super) last_name: &'a str,
+    pub(super) gateway: &'a str,
+    pub(super) transaction_id: &'a str,
     pub(super) currency: Option<CurrencyId>,
     pub(super) limit: i64,
 }
@@ -114,6 +128,8 @@ impl Default for Filter<'_> {
             username: "",
             first_name: "",
             last_name: "",
+            gateway: "",
+            transaction_id: "",
             currency: None,
             limit: 1,
         }
@@ -140,6 +156,8 @@ pub(super) async fn list(db: &Db, filter: &Filter<'_>) -> Result<Vec<(Payment, S
         (" AND u.username = ", filter.username),
         (" AND u.first_name = ", filter.first_name),
         (" AND u.last_name = ", filter.last_name),
+        (" AND p.gateway = ", filter.gateway),
+        (" AND p.transaction_id = ", filter.transaction_id),
     ] {
         if !text.is_empty() {
             query = query.and(condition).value(text);

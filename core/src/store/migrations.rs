@@ -48,6 +48,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0022" "ended_rates",
     "0023" "owners",
     "0024" "schema_compatibility",
+    "0025" "sources_of_payments",
 );
 
 /// Those of PostgreSQL, ascending.
@@ -72,6 +73,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0022" "ended_rates",
     "0023" "owners",
     "0024" "schema_compatibility",
+    "0025" "sources_of_payments",
 );
 
 /// The number that some digits write.

@@ -32,6 +32,8 @@ pub struct Declaration {
     pub only_admin_signs_nothing: bool,
     /// What may stand in the place of a hash.
     pub without_hash: WithoutHash,
+    /// Whether callers give their password, in `p`, or their uniquehash, in `uniquehash`, as well.
+    pub checks_password: bool,
     /// The roles that it admits; empty: it needs no caller. They narrow the access rules of its
     /// rpcs and never widen them.
     pub roles: &'static [Role],
@@ -128,6 +130,13 @@ impl Declaration {
         self.hash.iter().any(|names| names.contains(&name))
     }
 
+    /// Whether the core judges a request by a parameter, under this name of it.
+    #[must_use]
+    pub fn judges_by(&self, param: &str) -> bool {
+        let is_password = self.checks_password && matches!(param, "p" | "uniquehash");
+        matches!(param, "u" | "hash") || is_password || self.hashes(param)
+    }
+
     /// What it declares of an rpc; none: it has no business with it.
     #[must_use]
     pub fn rpc(&self, path: &str) -> Option<&'static Rpc> {
@@ -186,6 +195,7 @@ const METHOD: Declaration = Declaration {
     spellings: &[],
     only_admin_signs_nothing: false,
     without_hash: WithoutHash::Never,
+    checks_password: false,
     roles: STAFF,
     rpcs: &[],
 };
@@ -213,6 +223,9 @@ const ADMIN: &[Role] = &[Role::Admin];
 
 /// Those who own users.
 const OWNERS: &[Role] = &[Role::Admin, Role::Reseller];
+
+/// The operator's people, and resellers.
+const SELLERS: &[Role] = &[Role::Admin, Role::Manager, Role::Reseller];
 
 /// Every role there is in MOR.
 const ANYBODY: &[Role] = &[Role::Admin, Role::Manager, Role::Reseller, Role::Partner, Role::User];

@@ -1,6 +1,7 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
-use super::{ADMIN, ANYBODY, Declaration, METHOD, OWNERS, m4, rpc, value};
+use super::{ADMIN, ANYBODY, Binding, Declaration, Holds, METHOD, OWNERS, SELLERS, m4, rpc, value};
+use crate::v1::Role;
 
 /// All methods, by group.
 pub(super) const METHODS: &[&Declaration] = &[
@@ -17,6 +18,15 @@ pub(super) const METHODS: &[&Declaration] = &[
     &NUMBER_POOL_NUMBERS_DELETE,
     &RESELLER_GROUP_CREATE,
     &RESELLER_GROUPS_GET,
+    &m4::USER_LOGIN,
+    &USER_LOGOUT,
+    &PAYMENT_CREATE,
+    &PAYMENTS_GET,
+    &USERS_GET,
+    &USER_DETAILS_GET,
+    &USER_DETAILS_RAW_GET,
+    &USER_DETAILS_UPDATE,
+    &USER_DELETE,
 ];
 
 /// The one order in which the original's page of 2012 lists what it hashes. Where a request has
@@ -150,7 +160,58 @@ pub const GLOBAL_ORDER: &[&str] = &[
 
 /// Hashed parameters that no field stands for.
 #[cfg(test)]
-pub(super) const UNBOUND: &[(&str, &str)] = &[];
+pub(super) const UNBOUND: &[(&str, &str)] = &[
+    // All payments are completed, and none is made with a card: whatever the answer, it is cut to
+    // none.
+    ("payments_get", "s_completed"),
+    ("payments_get", "s_number"),
+    ("payments_get", "s_pin"),
+    // Parts of dates and of taxes, which no field has alone; what is only kept, in a map of names;
+    // what is without effect.
+    ("user_details_update", "u1"),
+    ("user_details_update", "u2"),
+    ("user_details_update", "u3"),
+    ("user_details_update", "u7"),
+    ("user_details_update", "u10"),
+    ("user_details_update", "u11"),
+    ("user_details_update", "u13"),
+    ("user_details_update", "u16"),
+    ("user_details_update", "u20"),
+    ("user_details_update", "u21"),
+    ("user_details_update", "u22"),
+    ("user_details_update", "u24"),
+    ("user_details_update", "u29"),
+    ("user_details_update", "ay"),
+    ("user_details_update", "am"),
+    ("user_details_update", "ad"),
+    ("user_details_update", "by"),
+    ("user_details_update", "bm"),
+    ("user_details_update", "bd"),
+    ("user_details_update", "user_warning_email_hour"),
+    ("user_details_update", "pgui"),
+    ("user_details_update", "pcsv"),
+    ("user_details_update", "ppdf"),
+    ("user_details_update", "recording_forced_enabled"),
+    ("user_details_update", "i4"),
+    ("user_details_update", "tax4_enabled"),
+    ("user_details_update", "tax2_enabled"),
+    ("user_details_update", "accountant_type_invalid"),
+    ("user_details_update", "tax3_enabled"),
+    ("user_details_update", "accountant_type"),
+    ("user_details_update", "tax1_value"),
+    ("user_details_update", "show_zero_calls"),
+    ("user_details_update", "tax4_name"),
+    ("user_details_update", "tax3_name"),
+    ("user_details_update", "tax2_name"),
+    ("user_details_update", "tax1_name"),
+    ("user_details_update", "tax2_value"),
+    ("user_details_update", "tax4_value"),
+    ("user_details_update", "ignore_global_monitorings"),
+    ("user_details_update", "i1"),
+    ("user_details_update", "tax3_value"),
+    ("user_details_update", "cyberplat_active"),
+    ("user_details_update", "i2"),
+];
 
 /// `system_version_get`
 pub static SYSTEM_VERSION_GET: Declaration = Declaration {
@@ -170,6 +231,294 @@ pub static USER_BALANCE_UPDATE: Declaration =
 /// `exchange_rate_update`
 pub static EXCHANGE_RATE_UPDATE: Declaration =
     Declaration { roles: ADMIN, ..m4::EXCHANGE_RATE_UPDATE };
+
+/// `user_logout`
+pub static USER_LOGOUT: Declaration = Declaration {
+    // What is hashed is not documented.
+    hash: &[&[], &["u"]],
+    roles: ANYBODY,
+    ..m4::USER_LOGOUT
+};
+
+/// `users_get`
+pub static USERS_GET: Declaration = Declaration {
+    name: "users_get",
+    hash: &[&["u", "p"], &["u"]],
+    checks_password: true,
+    roles: &[Role::Admin, Role::Manager, Role::Reseller, Role::Partner],
+    rpcs: &[rpc("/tollbook.v1.UsersService/ListUsers", &[])],
+    ..METHOD
+};
+
+/// `user_details_get`
+pub static USER_DETAILS_GET: Declaration =
+    Declaration { roles: &[Role::Admin, Role::Reseller, Role::User], ..m4::USER_DETAILS_GET };
+
+/// `user_details_raw_get`
+pub static USER_DETAILS_RAW_GET: Declaration =
+    Declaration { roles: SELLERS, ..m4::USER_DETAILS_RAW_GET };
+
+/// What `user_details_update` hashes, as far as its page was seen.
+const USER_DETAILS: &[&str] = &[
+    "user_id",
+    "u0",
+    "u1",
+    "u2",
+    "u3",
+    "u4",
+    "u5",
+    "u6",
+    "u7",
+    "u8",
+    "u9",
+    "u10",
+    "u11",
+    "u12",
+    "u13",
+    "u14",
+    "u15",
+    "u16",
+    "u17",
+    "u18",
+    "u19",
+    "u20",
+    "u21",
+    "u22",
+    "u23",
+    "u24",
+    "u25",
+    "u26",
+    "u27",
+    "u28",
+    "u29",
+    "u30",
+    "u31",
+    "u32",
+    "u33",
+    "ay",
+    "am",
+    "ad",
+    "by",
+    "bm",
+    "bd",
+    "pswd",
+    "user_warning_email_hour",
+    "pgui",
+];
+
+/// All that it takes, in the order of older pages, which do not say where the hashed ones end.
+const ALL_USER_DETAILS: &[&str] = &[
+    "user_id",
+    "u0",
+    "u1",
+    "u2",
+    "u3",
+    "u4",
+    "u5",
+    "u6",
+    "u7",
+    "u8",
+    "u9",
+    "u10",
+    "u11",
+    "u12",
+    "u13",
+    "u14",
+    "u15",
+    "u16",
+    "u17",
+    "u18",
+    "u19",
+    "u20",
+    "u21",
+    "u22",
+    "u23",
+    "u24",
+    "u25",
+    "u26",
+    "u27",
+    "u28",
+    "u29",
+    "u30",
+    "u31",
+    "u32",
+    "u33",
+    "ay",
+    "am",
+    "ad",
+    "by",
+    "bm",
+    "bd",
+    "pswd",
+    "user_warning_email_hour",
+    "pgui",
+    "pcsv",
+    "ppdf",
+    "recording_forced_enabled",
+    "i4",
+    "tax4_enabled",
+    "tax2_enabled",
+    "accountant_type_invalid",
+    "block_at_conditional",
+    "tax3_enabled",
+    "accountant_type",
+    "tax1_value",
+    "show_zero_calls",
+    "warning_email_active",
+    "compound_tax",
+    "tax4_name",
+    "allow_loss_calls",
+    "tax3_name",
+    "tax2_name",
+    "credit",
+    "tax1_name",
+    "total_tax_name",
+    "tax2_value",
+    "tax4_value",
+    "ignore_global_monitorings",
+    "i1",
+    "tax3_value",
+    "cyberplat_active",
+    "i2",
+];
+
+/// A switch of a user.
+const fn on(param: &'static str, field: &'static str) -> Binding {
+    Binding { param, field, holds: Holds::Switch }
+}
+
+/// `user_details_update`
+pub static USER_DETAILS_UPDATE: Declaration = Declaration {
+    name: "user_details_update",
+    aliases: &["user_update_api"],
+    hash: &[USER_DETAILS, ALL_USER_DETAILS],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.UsersService/UpdateUser",
+        &[
+            value("user_id", "user.id"),
+            value("pswd", "password"),
+            value("u0", "user.vat_number"),
+            value("u4", "user.currency_id"),
+            value("u5", "user.tariff_id"),
+            value("u6", "user.balance_warning.user_threshold.value"),
+            value("u8", "user.language"),
+            value("u9", "user.username"),
+            value("u14", "user.taxation_country"),
+            value("u17", "user.last_name"),
+            value("u18", "user.call_limit"),
+            value("u19", "user.client_id"),
+            value("u23", "user.first_name"),
+            value("u26", "user.accounting_number"),
+            value("u27", "user.agreement_number"),
+            value("u31", "user.responsible_manager_id"),
+            value("u32", "user.daily_limit.limit.value"),
+            value("u33", "user.comment"),
+            value("credit", "user.credit.value"),
+            value("block_at_conditional", "user.blocking.conditional_day"),
+            value("total_tax_name", "user.taxes.total_name"),
+            on("u12", "user.generate_invoice"),
+            on("u15", "user.blocked"),
+            on("u25", "user.postpaid"),
+            on("u28", "user.hidden"),
+            on("u30", "user.hide_non_answered_calls"),
+            on("warning_email_active", "user.balance_warning.active"),
+            on("compound_tax", "user.taxes.compound"),
+            on("allow_loss_calls", "user.loss_protection.allow_loss_calls"),
+        ],
+    )],
+    ..METHOD
+};
+
+/// `user_delete`
+pub static USER_DELETE: Declaration = Declaration { roles: SELLERS, ..m4::USER_DELETE };
+
+/// `payment_create`
+pub static PAYMENT_CREATE: Declaration = Declaration {
+    name: "payment_create",
+    aliases: &["create_payment"],
+    hash: &[
+        &[
+            "user_id",
+            "p_currency",
+            "paymenttype",
+            "tax_in_amount",
+            "amount",
+            "transaction",
+            "payer_email",
+        ],
+        // Whether the comment is hashed is not documented.
+        &[
+            "user_id",
+            "p_currency",
+            "paymenttype",
+            "tax_in_amount",
+            "amount",
+            "transaction",
+            "payer_email",
+            "comments_for_user",
+        ],
+    ],
+    roles: OWNERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.PaymentsService/RecordPayment",
+        &[
+            value("user_id", "user_id"),
+            value("p_currency", "currency"),
+            value("paymenttype", "gateway"),
+            Binding { param: "tax_in_amount", field: "amount_includes_tax", holds: Holds::Switch },
+            value("amount", "amount.value"),
+            value("transaction", "transaction_id"),
+            value("payer_email", "payer_email"),
+            value("comments_for_user", "comment"),
+        ],
+    )],
+    ..METHOD
+};
+
+/// `payments_get`
+pub static PAYMENTS_GET: Declaration = Declaration {
+    name: "payments_get",
+    aliases: &["payments_list"],
+    hash: &[
+        &[
+            "s_user_id",
+            "s_from",
+            "s_till",
+            "s_transaction",
+            "s_completed",
+            "s_username",
+            "s_first_name",
+            "s_last_name",
+            "s_paymenttype",
+            "s_amount_min",
+            "s_amount_max",
+            "s_currency",
+            "s_number",
+            "s_pin",
+        ],
+        // The only one that a sample has.
+        &["s_user_id"],
+    ],
+    roles: &[Role::Admin, Role::Manager, Role::Reseller, Role::User],
+    rpcs: &[rpc(
+        "/tollbook.v1.PaymentsService/ListPayments",
+        &[
+            value("s_user_id", "user_id"),
+            value("s_from", "from.seconds"),
+            value("s_till", "till.seconds"),
+            value("s_transaction", "transaction_id"),
+            value("s_username", "username"),
+            value("s_first_name", "first_name"),
+            value("s_last_name", "last_name"),
+            value("s_paymenttype", "gateway"),
+            value("s_amount_min", "amount_min.value"),
+            value("s_amount_max", "amount_max.value"),
+            value("s_currency", "currency"),
+        ],
+    )],
+    ..METHOD
+};
 
 /// The hash of what asks for pools or makes one: of the caller since December 2024, of nothing in
 /// the examples, which are older.

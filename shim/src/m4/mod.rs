@@ -7,13 +7,11 @@ mod devices;
 mod payments;
 mod rates;
 mod statistics;
-mod user;
-mod user_raw;
 mod user_update;
 
 use crate::{
     method::Method,
-    methods::{balance, currencies, login, number_pools},
+    methods::{balance, currencies, login, number_pools, user, user_raw},
 };
 
 /// All methods, by group.

@@ -82,7 +82,7 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
         exchange_rate: params.decimal("exchange_rate"),
         direction: direction.into(),
         comment: params.text("comment").to_owned(),
-        idempotency_key: String::new(),
+        ..Default::default()
     };
     let payment = call.payments().record_payment(request).await?.into_inner().payment;
     let payment = payment.unwrap_or_default();
@@ -154,7 +154,7 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
         amount_max: params.decimal("amount_max_s"),
         currency: params.text("currency_s").to_owned(),
         page_size: 1000,
-        page_token: String::new(),
+        ..Default::default()
     };
     let first = call.payments().list_payments(request.clone()).await?.into_inner();
     let zone = number::zone(&first.time_zone);

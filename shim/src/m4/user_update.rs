@@ -9,12 +9,15 @@ use tollbook_proto::v1::{
     CreateUserRequest, ErrorReason, ListUse, TaxPatch, UpdateUserRequest, User,
 };
 
-use super::user::not_found;
 use crate::{
     call::Call,
     error::{Failure, Wrap, refused},
     mask::Mask,
     method::{Method, Param, optional, required},
+    methods::{
+        user::not_found,
+        user_changes::{date, taxes},
+    },
     request::Params,
     xml::Answer,
 };
@@ -325,42 +328,4 @@ impl<'a> Changes<'a> {
         }
         Ok(())
     }
-}
-
-/// A date that comes as year, month and day; none where neither was sent.
-fn date(params: &Params, names: [&str; 3]) -> Result<Option<String>, String> {
-    let parts = names.map(|name| params.filled(name));
-    if parts == [None; 3] {
-        return Ok(None);
-    }
-    let [Some(year), Some(month), Some(day)] = parts else {
-        return Err(format!("{} belong together", names.join(", ")));
-    };
-    let number = |text: &str| text.parse::<u16>().ok();
-    let date = number(year).zip(number(month)).zip(number(day));
-    let ((year, month), day) =
-        date.ok_or_else(|| format!("{} must be numbers", names.join(", ")))?;
-    Ok(Some(format!("{year:04}-{month:02}-{day:02}")))
-}
-
-/// The changes of the four taxes. The first cannot be switched off.
-fn taxes(params: &Params) -> Result<Vec<TaxPatch>, String> {
-    let mut patches = Vec::new();
-    for position in 1..=4 {
-        let enabled_name = format!("tax{position}_enabled");
-        let enabled = match position {
-            1 => None,
-            _ => params.toggled(&enabled_name, "0")?,
-        };
-        let patch = TaxPatch {
-            position,
-            name: params.get(&format!("tax{position}_name")).map(str::to_owned),
-            percent: params.decimal(&format!("tax{position}_value")),
-            enabled,
-        };
-        if patch.name.is_some() || patch.percent.is_some() || patch.enabled.is_some() {
-            patches.push(patch);
-        }
-    }
-    Ok(patches)
 }

@@ -5,3 +5,6 @@ pub(crate) mod balance;
 pub(crate) mod currencies;
 pub(crate) mod login;
 pub(crate) mod number_pools;
+pub(crate) mod user;
+pub(crate) mod user_changes;
+pub(crate) mod user_raw;

@@ -4,9 +4,13 @@
 
 mod balance;
 mod currencies;
+mod login;
 mod number_pools;
+mod payments;
 mod resellers;
 mod system;
+mod user;
+mod user_update;
 
 use crate::{method::Method, methods};
 
@@ -25,4 +29,13 @@ pub(crate) const METHODS: &[Method] = &[
     number_pools::NUMBER_POOL_NUMBERS_DELETE,
     resellers::RESELLER_GROUP_CREATE,
     resellers::RESELLER_GROUPS_GET,
+    methods::login::USER_LOGIN,
+    login::USER_LOGOUT,
+    payments::PAYMENT_CREATE,
+    payments::PAYMENTS_GET,
+    user::USERS_GET,
+    user::USER_DETAILS_GET,
+    user::USER_DETAILS_RAW_GET,
+    user_update::USER_DETAILS_UPDATE,
+    user::USER_DELETE,
 ];

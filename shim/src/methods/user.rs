@@ -16,7 +16,7 @@ use crate::{
     xml::Answer,
 };
 
-pub(super) const USERS_GET: Method = Method {
+pub(crate) const USERS_GET: Method = Method {
     declaration: &legacy::m4::USERS_GET,
     group: "User",
     summary: "Lists the users that the caller may see, or one of them",
@@ -27,18 +27,18 @@ pub(super) const USERS_GET: Method = Method {
 };
 
 #[derive(Serialize)]
-struct UsersPage {
-    status: UsersStatus,
+struct UsersPage<T> {
+    status: UsersStatus<T>,
 }
 
 #[derive(Serialize)]
-struct UsersStatus {
-    users: Users,
+struct UsersStatus<T> {
+    users: Users<T>,
 }
 
 #[derive(Serialize)]
-struct Users {
-    user: Vec<ListedUser>,
+struct Users<T> {
+    user: Vec<T>,
 }
 
 #[derive(Serialize)]
@@ -62,19 +62,23 @@ const USERS_AT_ONCE: i32 = 200;
 async fn users_get(call: Call) -> Result<Answer, Failure> {
     match call.params.filled("user_id") {
         // Clients of the older rule (u+p) send none, and mean all.
-        None | Some("all") => all_users(call).await,
+        None | Some("all") => all_users(call, listed).await,
         Some(_) => {
             let Some(id) = call.params.id("user_id") else {
                 return Err(not_found(Wrap::PageStatus));
             };
             let request = GetUserRequest { id: Some(id), ..Default::default() };
             let user = call.users().get_user(request).await?.into_inner().user;
-            Ok(Answer::xml("page", &users_page(user.into_iter().collect())))
+            Ok(Answer::xml("page", &users_page(user.into_iter().collect(), listed)))
         }
     }
 }
 
-async fn all_users(call: Call) -> Result<Answer, Failure> {
+/// All users that the caller may see, each as the dialect lists one.
+pub(crate) async fn all_users<T: Serialize + Send + 'static>(
+    call: Call,
+    listed: fn(User) -> T,
+) -> Result<Answer, Failure> {
     let request = ListUsersRequest { page_size: USERS_AT_ONCE, ..Default::default() };
     let first = call.users().list_users(request.clone()).await?.into_inner();
     let rest = listing::following(first.next_page_token, move |page_token| {
@@ -85,10 +89,12 @@ async fn all_users(call: Call) -> Result<Answer, Failure> {
             Ok((page.users, page.next_page_token))
         }
     });
-    Ok(Answer::listing("page", "users", &users_page(first.users), rest.map_ok(users_page)))
+    let first = users_page(first.users, listed);
+    let rest = rest.map_ok(move |users| users_page(users, listed));
+    Ok(Answer::listing("page", "users", &first, rest))
 }
 
-fn users_page(users: Vec<User>) -> UsersPage {
+fn users_page<T>(users: Vec<User>, listed: fn(User) -> T) -> UsersPage<T> {
     let user = users.into_iter().map(listed).collect();
     UsersPage { status: UsersStatus { users: Users { user } } }
 }
@@ -110,7 +116,7 @@ fn listed(user: User) -> ListedUser {
 }
 
 /// A role as the database names it.
-pub(super) fn usertype(role: Role) -> &'static str {
+pub(crate) fn usertype(role: Role) -> &'static str {
     match role {
         Role::Admin => "admin",
         Role::Manager => "manager",
@@ -121,11 +127,11 @@ pub(super) fn usertype(role: Role) -> &'static str {
 }
 
 /// The answer where a parameter cannot name any user.
-pub(super) fn not_found(wrap: Wrap) -> Failure {
+pub(crate) fn not_found(wrap: Wrap) -> Failure {
     Failure::Parameters(wrap.error("User was not found"))
 }
 
-pub(super) const USER_DETAILS_GET: Method = Method {
+pub(crate) const USER_DETAILS_GET: Method = Method {
     declaration: &legacy::m4::USER_DETAILS_GET,
     group: "User",
     summary: "A user's details; a simple user sees his own",
@@ -254,12 +260,12 @@ fn credit(user: &User) -> String {
 }
 
 /// The percentage of the first tax.
-pub(super) fn vat_percent(user: &User) -> String {
+pub(crate) fn vat_percent(user: &User) -> String {
     let first = user.taxes.as_ref().and_then(|taxes| taxes.taxes.first());
     number::plain(first.and_then(|tax| tax.percent.as_ref()))
 }
 
-pub(super) const USER_DELETE: Method = Method {
+pub(crate) const USER_DELETE: Method = Method {
     declaration: &legacy::m4::USER_DELETE,
     group: "User",
     summary: "Deletes a user",

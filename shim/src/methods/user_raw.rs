@@ -2,7 +2,9 @@
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use tollbook_proto::legacy;
-use tollbook_proto::v1::{ErrorReason, GetUserRequest, GetUserResponse, ListUse, StaticList, User};
+use tollbook_proto::v1::{
+    ErrorReason, GetUserRequest, GetUserResponse, ListUse, Role, StaticList, User,
+};
 
 use super::user::{not_found, usertype, vat_percent};
 use crate::{
@@ -13,14 +15,14 @@ use crate::{
     xml::Answer,
 };
 
-pub(super) const USER_DETAILS_RAW_GET: Method = Method {
+pub(crate) const USER_DETAILS_RAW_GET: Method = Method {
     declaration: &legacy::m4::USER_DETAILS_RAW_GET,
     group: "User",
     summary: "A user's row of the legacy database; not the caller's own",
     params: &[required("user_id", "whose row")],
     wrap: Wrap::PageStatus,
     errors: &[(ErrorReason::BadLogin, "Access Denied")],
-    handle: |call| Box::pin(user_details_raw_get(call)),
+    handle: |call| Box::pin(user_details_raw_get(call, usertype)),
 };
 
 #[derive(Serialize)]
@@ -33,22 +35,28 @@ struct Status {
     user: RawUser,
 }
 
-async fn user_details_raw_get(call: Call) -> Result<Answer, Failure> {
+/// The row, with the role as the dialect names it.
+pub(crate) async fn user_details_raw_get(
+    call: Call,
+    usertype: fn(Role) -> &'static str,
+) -> Result<Answer, Failure> {
     let id = call.params.id("user_id").ok_or_else(|| not_found(Wrap::PageStatus))?;
     let request = GetUserRequest { id: Some(id), exclude_self: true, ..Default::default() };
     let response = call.users().get_user(request).await?.into_inner();
-    Ok(Answer::xml("page", &Page { status: Status { user: RawUser::new(response) } }))
+    Ok(Answer::xml("page", &Page { status: Status { user: RawUser::new(response, usertype) } }))
 }
 
 /// A row of the legacy `users` table, an element per column.
 struct RawUser {
     user: User,
     time_zone: String,
+    usertype: fn(Role) -> &'static str,
 }
 
 impl RawUser {
-    fn new(response: GetUserResponse) -> Self {
-        Self { user: response.user.unwrap_or_default(), time_zone: response.time_zone }
+    fn new(response: GetUserResponse, usertype: fn(Role) -> &'static str) -> Self {
+        let user = response.user.unwrap_or_default();
+        Self { user, time_zone: response.time_zone, usertype }
     }
 }
 
@@ -125,7 +133,7 @@ impl RawUser {
             // The address and the tax record belong to the user and go by his id.
             "id" | "address_id" | "tax_id" => user.id().to_string(),
             "username" => user.username.clone(),
-            "usertype" => usertype(user.role()).to_owned(),
+            "usertype" => (self.usertype)(user.role()).to_owned(),
             "logged" => switch(user.logged_in),
             "first_name" => user.first_name.clone(),
             "last_name" => user.last_name.clone(),
