@@ -13,6 +13,7 @@ pub mod contract;
 pub mod dialect;
 pub mod fill;
 pub mod filled;
+mod fixture;
 pub mod listed;
 pub mod postgres;
 pub mod process;

@@ -220,6 +220,13 @@ async fn tariffs_of_the_admin_are_given_where_a_setting_lets_them_be() {
             let rpc = "ConnectionPointsService/CreateConnectionPoint";
             assert_eq!(outcome(&world, "reseller", rpc, request).await, expected, "{tariff}");
         }
+        // Nor does who owned a user go on to price his calls.
+        let moved = json!({"id": world.id("user", "ru"), "ownerId": world.id("user", "rival")});
+        let request = json!({"user": moved, "updateMask": "ownerId,tariffId"});
+        assert_eq!(
+            outcome(&world, "admin", "UsersService/UpdateUser", request).await,
+            "INVALID_FIELD"
+        );
         // Who has tariffs stays.
         let request = json!({"id": world.id("user", "rival")});
         assert_eq!(
@@ -398,8 +405,14 @@ async fn legacy_requests_are_judged_by_the_settings_of_the_owner() {
 
         // Whether hashes are checked is his own business, and the operator's is its own.
         let request = set(json!({"disableHashChecking": true}), "disableHashChecking", true);
-        assert_eq!(outcome(&world, "reseller", rpc, request).await, "done");
+        // What is dangerous, the admin alone forces.
+        assert_eq!(outcome(&world, "reseller", rpc, request.clone()).await, "HASH_CHECKING_NEEDED");
+        assert_eq!(outcome(&world, "admin", rpc, request).await, "done");
         assert_eq!(ask_about_oneself(&world, "ru", None).await, IN);
+        // Nor are all addresses let in again by accident meanwhile.
+        let anywhere = json!({"settings": {"apiAddresses": ""}, "updateMask": "apiAddresses"});
+        let refused = outcome(&world, "admin", "SettingsService/UpdateSettings", anywhere).await;
+        assert_eq!(refused, "HASH_CHECKING_NEEDED");
         assert_eq!(ask_about_oneself(&world, "direct", None).await, WRONG);
         let request = set(json!({"disableHashChecking": false}), "disableHashChecking", false);
         assert_eq!(outcome(&world, "reseller", rpc, request).await, "done");
