@@ -469,6 +469,12 @@ fn refused(name: &str) -> Option<&'static str> {
     if has(&origin) {
         return Some(concat!("rates that depend on the origin of the caller", not_kept!()));
     }
+    if has(&["status", "suspended", "barred", "availability"]) {
+        return Some(
+            "whether calls are taken at all, perhaps, is not known by this name: take it with --column \
+             status=COLUMN, or pass over it by its name with --ignore-column",
+        );
+    }
     let band = ["peak", "offpeak", "weekend", "night", "evening", "holiday", "weekday"];
     let is_rate = name == "peak" || name == "off peak" || has(&["rate", "price", "cost", "fee"]);
     if has(&band) && (is_rate || name.ends_with("peak") || name.starts_with("offpeak")) {
