@@ -32,3 +32,8 @@ pub(crate) fn check_note(field: &'static str, text: &str) -> Result<()> {
     }
     Ok(())
 }
+
+/// What is shown of a text that may be long.
+pub(crate) fn clip(text: &str) -> String {
+    text.chars().take(40).collect()
+}

@@ -191,7 +191,7 @@ impl Sided {
     ) -> Result<Self, (Rejection, Payer)> {
         match parties.sides(&mut record, authorized) {
             Ok((originator, _)) if payer.is_some_and(|payer| payer != originator.user) => {
-                Err((Rejection::UnknownOriginator, Payer::of_record(record)))
+                Err((Rejection::UnknownOriginator(String::new()), Payer::of_record(record)))
             }
             Ok((originator, terminator)) => {
                 let Record { reported, said, .. } = record;

@@ -457,10 +457,10 @@ impl<'a> Charges<'a> {
     /// Adds a call, or says why its users cannot have it; then nothing is added.
     fn add(&mut self, call: &Call) -> Result<(), Rejection> {
         if !self.accounts.contains_key(&call.originator) {
-            return Err(Rejection::UnknownOriginator);
+            return Err(Rejection::UnknownOriginator(String::new()));
         }
         if call.terminator.is_some_and(|user| !self.accounts.contains_key(&user)) {
-            return Err(Rejection::UnknownTerminator);
+            return Err(Rejection::UnknownTerminator(String::new()));
         }
         let paid = (call.originator, Side::Originator, call.price.amount.negated());
         let earned = call.terminator.map(|user| (user, Side::Terminator, call.self_cost.amount));

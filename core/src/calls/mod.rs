@@ -315,12 +315,12 @@ pub enum Rejection {
         /// Which comes before which.
         what: &'static str,
     },
-    /// No such originator.
-    #[error("no such originator")]
-    UnknownOriginator,
-    /// No such terminator.
-    #[error("no such terminator")]
-    UnknownTerminator,
+    /// No such originator; with whom the record names, as the end of the sentence.
+    #[error("no such originator{0}")]
+    UnknownOriginator(String),
+    /// No such terminator; with whom the record names, as the end of the sentence.
+    #[error("no such terminator{0}")]
+    UnknownTerminator(String),
     /// No such point, or not one of this user.
     #[error("the {0} has no such connection point")]
     UnknownPoint(Side),
@@ -350,8 +350,8 @@ impl Rejection {
             Self::InvalidField { .. } => CallRejection::InvalidField,
             Self::NegativeDuration { .. } => CallRejection::NegativeDuration,
             Self::EndsBeforeStart { .. } => CallRejection::EndsBeforeStart,
-            Self::UnknownOriginator => CallRejection::UnknownOriginator,
-            Self::UnknownTerminator => CallRejection::UnknownTerminator,
+            Self::UnknownOriginator(_) => CallRejection::UnknownOriginator,
+            Self::UnknownTerminator(_) => CallRejection::UnknownTerminator,
             Self::UnknownPoint(_) => CallRejection::UnknownPoint,
             Self::NoTariff(_) => CallRejection::NoTariff,
             Self::NoRate(_) => CallRejection::NoRate,
@@ -370,8 +370,8 @@ impl Rejection {
     /// On which side something is missing; `None` if it concerns the call as a whole.
     pub(crate) fn side(&self) -> Option<Side> {
         match self {
-            Self::UnknownOriginator => Some(Side::Originator),
-            Self::UnknownTerminator => Some(Side::Terminator),
+            Self::UnknownOriginator(_) => Some(Side::Originator),
+            Self::UnknownTerminator(_) => Some(Side::Terminator),
             Self::UnknownPoint(side) => Some(*side),
             Self::NoTariff(unpriced) | Self::NoRate(unpriced) | Self::Blocked(unpriced) => {
                 Some(unpriced.side)

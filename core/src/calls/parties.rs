@@ -22,6 +22,7 @@ use crate::{
     live::ActiveCall,
     points::{Points, SideTariffs},
     rating::Offer,
+    text::clip,
     unrated::Brought,
     users::{Identity, Role},
 };
@@ -142,7 +143,8 @@ impl<'a> Parties<'a> {
         };
         // A call belongs to whom it was authorised for, whoever brings its end.
         let owner = self.by_id.get(&authorized.originator);
-        owner.filter(|user| self.scope.covers(user)).ok_or(Rejection::UnknownOriginator)?;
+        let unknown = || Rejection::UnknownOriginator(String::new());
+        owner.filter(|user| self.scope.covers(user)).ok_or_else(unknown)?;
         let originator = self.authorized_originator(record, authorized)?;
         Ok((originator, self.authorized_terminator(record, authorized)?))
     }
@@ -237,7 +239,7 @@ impl<'a> Parties<'a> {
     fn originator(&self, record: &Record) -> Result<Party, Rejection> {
         let point = record.reported.origination_point;
         self.party(Side::Originator, record.originator.as_ref(), point)?
-            .ok_or(Rejection::UnknownOriginator)
+            .ok_or_else(|| Rejection::UnknownOriginator(": the record names none".to_owned()))
     }
 
     /// The terminator of a call; `None` if it has none.
@@ -252,30 +254,37 @@ impl<'a> Parties<'a> {
         user: Option<&UserRef>,
         point: PointId,
     ) -> Result<Option<Party>, Rejection> {
-        let unknown = match side {
-            Side::Originator => Rejection::UnknownOriginator,
-            Side::Terminator => Rejection::UnknownTerminator,
+        let unknown = || {
+            let named = match user {
+                Some(UserRef::Username(name)) => format!(" {:?}", clip(name)),
+                Some(UserRef::Id(id)) => format!(" with the id {id}"),
+                None => String::new(),
+            };
+            match side {
+                Side::Originator => Rejection::UnknownOriginator(named),
+                Side::Terminator => Rejection::UnknownTerminator(named),
+            }
         };
         let terms = match point {
             PointId(0) => None,
             id => Some(terms(self.points, id, side).ok_or(Rejection::UnknownPoint(side))?),
         };
         let id = match (user, terms) {
-            (Some(user), _) => self.id_of(user).ok_or(unknown.clone())?,
+            (Some(user), _) => self.id_of(user).ok_or_else(unknown)?,
             (None, Some((owner, _))) => owner,
             (None, None) => return Ok(None),
         };
-        let user = self.by_id.get(&id);
+        let found = self.by_id.get(&id);
         // Who may bring a customer's calls may bring them wherever they went.
         let in_scope = |user: &Identity| side == Side::Terminator || self.scope.covers(user);
-        let user = user.filter(|user| user.role == Role::User && in_scope(user));
-        let user = user.ok_or(unknown)?;
+        let found = found.filter(|user| user.role == Role::User && in_scope(user));
+        let found = found.ok_or_else(unknown)?;
         let tariffs = match terms {
-            Some((owner, _)) if owner != user.id => return Err(Rejection::UnknownPoint(side)),
+            Some((owner, _)) if owner != found.id => return Err(Rejection::UnknownPoint(side)),
             Some((_, tariffs)) => tariffs,
             None => SideTariffs::NONE,
         };
-        Ok(Some(Party { user: user.id, pricing: Pricing::Tariffs(tariffs.or(user.tariff)) }))
+        Ok(Some(Party { user: found.id, pricing: Pricing::Tariffs(tariffs.or(found.tariff)) }))
     }
 }
 

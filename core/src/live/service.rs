@@ -174,7 +174,7 @@ impl Service {
         // What another manager's user did is none of this one's business.
         let originator = self.0.directory.lately_by_id(listed.call.originator).await?;
         if originator.is_some_and(|user| !scope.covers(&user)) {
-            return Err(Error::CallRejected(Rejection::UnknownOriginator));
+            return Err(Error::CallRejected(Rejection::UnknownOriginator(String::new())));
         }
         let duplicate = taken.duplicates > 0;
         Ok(pb::FinishCallResponse { call: Some(listed.into_proto()), duplicate })

@@ -8,6 +8,7 @@ use super::{Rate, days_of};
 use crate::{
     money::{self, Money},
     rating::{DeckRate, LAST_SECOND, Steps, Terms, is_prefix},
+    text::clip,
 };
 
 /// Names of real decks list dozens of towns.
@@ -64,11 +65,6 @@ pub(crate) fn read(line: &RateLine, zone: &TimeZone) -> Result<Rate, String> {
         return Err("destination is too long, or has a control character".to_owned());
     }
     Ok(Rate { prefix: line.prefix.clone(), rate })
-}
-
-/// What is shown of a text that may be long.
-fn clip(text: &str) -> String {
-    text.chars().take(40).collect()
 }
 
 fn amount(name: &str, text: &str, default: Option<Decimal>) -> Result<Decimal, String> {

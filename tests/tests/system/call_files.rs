@@ -39,7 +39,7 @@ async fn files_of_switches_are_taken_in_once() {
         let asterisk = ["--time-zone", "Europe/Vilnius", "--terminator-from", "peer"];
         let (ok, said) = import(&books, &data, ASTERISK, &asterisk);
         assert!(!ok && said.contains("4 calls: 2 stored, 0 duplicates, 2 rejected"), "{said}");
-        assert!(said.contains("line 3: no such originator (call 1768911600.4)"), "{said}");
+        assert!(said.contains("line 3: no such originator"), "{said}");
         assert!(said.contains("line 4: start_time \"noon\" is no time"), "{said}");
         assert!(said.contains("price 0.33, self-cost 0.095"), "{said}");
         let (_, said) = import(&books, &data, ASTERISK, &asterisk);

@@ -557,7 +557,7 @@ async fn an_operator_is_told_what_is_missing_and_bills_it_by_commands() {
         let (ok, said) = command(&books, &data, &["calls", "unrated", "--summary"]);
         assert!(ok && said.contains("2 of alice to 9991…, 2 minutes"), "{said}");
         assert!(
-            said.contains("UNKNOWN_ORIGINATOR originator 1\n  for example: no such originator\n")
+            said.contains("UNKNOWN_ORIGINATOR originator 1\n  for example: no such originator")
                 && said.contains("\n  1 of carol to 3706…, 1 minutes"),
             "{said}"
         );
