@@ -146,8 +146,8 @@ impl Claim {
             sent.extend(known.filter(|name| !sent.contains(name)));
         }
         let mut inputs: Vec<Input> = Vec::with_capacity(self.method.hash.len() + 1);
-        let otherwise = [joined(&sent), joined(&self.in_the_order_of_all(documented))];
-        let otherwise = otherwise.into_iter().map(|text| (0, text));
+        let in_one_order = self.in_the_order_of_all(documented).map(|names| joined(&names));
+        let otherwise = [joined(&sent)].into_iter().chain(in_one_order).map(|text| (0, text));
         for (position, text) in listed.enumerate().chain(otherwise) {
             let lists = Lists::of(position);
             match inputs.iter_mut().find(|input| input.text == text) {
@@ -158,17 +158,18 @@ impl Claim {
         inputs
     }
 
-    /// Some parameters in the order that the dialect has for all methods; what it does not name
-    /// stays behind the rest.
-    fn in_the_order_of_all(&self, names: &[&'static str]) -> Vec<&'static str> {
-        let mut names = names.to_vec();
-        if self.dialect == LegacyDialect::Mor {
-            names.sort_by_key(|name| {
-                let known = legacy::mor::GLOBAL_ORDER.iter().position(|known| known == name);
-                known.unwrap_or(usize::MAX)
-            });
+    /// Some parameters in the order that the dialect has for all methods, what that does not name
+    /// behind the rest; none: it has no such order.
+    fn in_the_order_of_all(&self, names: &[&'static str]) -> Option<Vec<&'static str>> {
+        if self.dialect != LegacyDialect::Mor {
+            return None;
         }
-        names
+        let mut names = names.to_vec();
+        names.sort_by_key(|name| {
+            let known = legacy::mor::GLOBAL_ORDER.iter().position(|known| known == name);
+            known.unwrap_or(usize::MAX)
+        });
+        Some(names)
     }
 
     /// Whether one of some lists has a parameter.

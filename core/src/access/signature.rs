@@ -55,8 +55,8 @@ pub(super) struct Verifier<'a> {
 
 impl Verifier<'_> {
     /// Makes the checks of a legacy request in their documented order: API on, GET allowed,
-    /// caller known, API on for his owner, hash right, role admitted. Addresses that may not call at all are turned
-    /// away with the first of them. A right hash is let in whoever else fails at the same address
+    /// caller known, API on for his owner, hash right, role admitted. Addresses that may not call at
+    /// all are turned away with the first of them. A right hash is let in whoever else fails at the same address
     /// or in the same name, as a portal's visitors do; whoever fails too often hears of nothing but
     /// a wrong hash.
     /// Returns the caller, and the lists of parameters that the proof covers.
@@ -239,7 +239,8 @@ impl Verifier<'_> {
     }
 
     /// Whether the hash is one of the secret key that all share who have this judge, or of the one
-    /// before it while that counts; or need not be, because hash checking is disabled. With what it covers.
+    /// before it while that counts; or need not be, because hash checking is disabled. With what it
+    /// covers.
     fn shared_credential(&self, inputs: &[Input], judge: Judge<'_>) -> Option<(Credential, Lists)> {
         if judge.checks_nothing(self.snapshot) {
             return Some((Credential::Unchecked, Lists::ALL));

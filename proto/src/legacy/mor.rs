@@ -258,55 +258,8 @@ pub static USER_DETAILS_GET: Declaration =
 pub static USER_DETAILS_RAW_GET: Declaration =
     Declaration { roles: SELLERS, ..m4::USER_DETAILS_RAW_GET };
 
-/// What `user_details_update` hashes, as far as its page was seen.
-const USER_DETAILS: &[&str] = &[
-    "user_id",
-    "u0",
-    "u1",
-    "u2",
-    "u3",
-    "u4",
-    "u5",
-    "u6",
-    "u7",
-    "u8",
-    "u9",
-    "u10",
-    "u11",
-    "u12",
-    "u13",
-    "u14",
-    "u15",
-    "u16",
-    "u17",
-    "u18",
-    "u19",
-    "u20",
-    "u21",
-    "u22",
-    "u23",
-    "u24",
-    "u25",
-    "u26",
-    "u27",
-    "u28",
-    "u29",
-    "u30",
-    "u31",
-    "u32",
-    "u33",
-    "ay",
-    "am",
-    "ad",
-    "by",
-    "bm",
-    "bd",
-    "pswd",
-    "user_warning_email_hour",
-    "pgui",
-];
-
-/// All that it takes, in the order of older pages, which do not say where the hashed ones end.
+/// All that `user_details_update` takes, in the order of older pages, which do not say where the
+/// hashed ones end.
 const ALL_USER_DETAILS: &[&str] = &[
     "user_id",
     "u0",
@@ -381,6 +334,9 @@ const ALL_USER_DETAILS: &[&str] = &[
     "cyberplat_active",
     "i2",
 ];
+
+/// What it hashes, as far as its page was seen: up to `pgui`.
+const USER_DETAILS: &[&str] = ALL_USER_DETAILS.split_at(44).0;
 
 /// A switch of a user.
 const fn on(param: &'static str, field: &'static str) -> Binding {
@@ -571,3 +527,13 @@ pub static RESELLER_GROUPS_GET: Declaration = Declaration {
     rpcs: &[rpc("/tollbook.v1.ResellerGroupsService/ListResellerGroups", &[])],
     ..METHOD
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_details_that_are_surely_hashed_end_with_pgui() {
+        assert_eq!((USER_DETAILS.first(), USER_DETAILS.last()), (Some(&"user_id"), Some(&"pgui")));
+    }
+}
