@@ -7,9 +7,8 @@ use clap::{Subcommand, ValueEnum};
 use tollbook_proto::{
     legacy,
     v1::{
-        ApiAccess, ApiKey, CreateApiKeyRequest, DeleteApiKeyRequest, GetUserRequest,
-        ListApiKeysRequest, api_keys_service_client::ApiKeysServiceClient,
-        users_service_client::UsersServiceClient,
+        ApiAccess, ApiKey, CreateApiKeyRequest, DeleteApiKeyRequest, ListApiKeysRequest,
+        api_keys_service_client::ApiKeysServiceClient,
     },
 };
 
@@ -17,6 +16,7 @@ use crate::{
     client::{Core, connect, said},
     config::Config,
     out::say,
+    parties::user_named,
 };
 
 #[derive(Subcommand)]
@@ -82,7 +82,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
     let mut keys = ApiKeysServiceClient::new(core.clone());
     match command {
         Command::Create(args) => {
-            let key = new_key(core, args).await?;
+            let key = new_key(&core, args).await?;
             let request = CreateApiKeyRequest { api_key: Some(key) };
             let created = keys.create_api_key(request).await.map_err(said)?.into_inner();
             say!("{}", created.api_key.unwrap_or_default().id)?;
@@ -136,15 +136,13 @@ fn method_named(name: &str) -> anyhow::Result<String> {
     Ok(method.to_owned())
 }
 
-async fn new_key(core: Core, args: CreateArgs) -> anyhow::Result<ApiKey> {
+async fn new_key(core: &Core, args: CreateArgs) -> anyhow::Result<ApiKey> {
     let CreateArgs { name, user, access, methods, signs_only } = args;
     let methods = methods
         .into_iter()
         .map(|(name, access)| Ok((method_named(&name)?, access.to_proto())))
         .collect::<anyhow::Result<HashMap<String, i32>>>()?;
-    let request = GetUserRequest { username: user, ..Default::default() };
-    let found = UsersServiceClient::new(core).get_user(request).await.map_err(said)?;
-    let user = found.into_inner().user.context("the core knows no such user")?;
+    let user = user_named(core, user).await?;
     Ok(ApiKey {
         name,
         user_id: user.id,

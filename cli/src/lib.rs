@@ -14,6 +14,7 @@ mod lock;
 mod methods;
 mod observe;
 mod out;
+mod parties;
 mod profiles;
 mod rate;
 mod rates;
@@ -54,6 +55,15 @@ enum Command {
     /// Create, list and delete API keys of single clients of the XML API
     #[command(subcommand)]
     Keys(keys::Command),
+    /// List tariffs, or create one
+    #[command(subcommand)]
+    Tariffs(parties::tariffs::Command),
+    /// List users, or create one: a customer, a carrier
+    #[command(subcommand)]
+    Users(parties::users::Command),
+    /// List connection points, or create one: where calls come from and go to
+    #[command(subcommand)]
+    Points(parties::points::Command),
     /// Show who changed what, from where
     Changes(changes::Args),
     /// Create an access token, and print its secret
@@ -149,6 +159,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Shim => serve::shim(config).await,
         Command::Settings(args) => settings::run(&config, &args).await,
         Command::Keys(command) => keys::run(&config, command).await,
+        Command::Tariffs(command) => parties::tariffs::run(&config, command).await,
+        Command::Users(command) => parties::users::run(&config, command).await,
+        Command::Points(command) => parties::points::run(&config, command).await,
         Command::Changes(args) => changes::run(&config, args).await,
         Command::Token(args) => token::create(&config, &args).await,
         Command::Audit => return audit::run(&config).await,

@@ -276,7 +276,7 @@ impl Flags {
         let Self { table, whose, numbers } = self;
         let party = |otherwise: &Option<String>, by: &[NamedBy]| Whose {
             by: match by {
-                [] => vec![By::Account, By::Point],
+                [] => Whose::default().by,
                 by => by.iter().map(|by| by.by()).collect(),
             },
             otherwise: otherwise.clone().unwrap_or_default(),

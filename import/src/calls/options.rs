@@ -204,7 +204,7 @@ pub struct Whose {
 
 impl Default for Whose {
     fn default() -> Self {
-        Self { by: vec![By::Account], otherwise: String::new() }
+        Self { by: vec![By::Account, By::Point], otherwise: String::new() }
     }
 }
 

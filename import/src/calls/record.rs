@@ -469,8 +469,7 @@ fn originator(values: &Values<'_>, options: &CallOptions) -> Result<Party, Probl
         name: String::new(),
     };
     let party = named(party, whose, options);
-    let by_point =
-        party.point_id.is_some() || (whose.by.contains(&By::Point) && !party.point.is_empty());
+    let by_point = party.point_id.is_some() || !party.point.is_empty();
     if party.name.is_empty() && !by_point {
         return Err(Problem::NoOriginator);
     }
@@ -489,8 +488,12 @@ fn terminator(values: &Values<'_>, options: &CallOptions) -> Result<Party, Probl
     Ok(named(party, &options.terminator, options))
 }
 
-/// With the first name that is said, in the order of the options.
+/// With the first name that is said, in the order of the options. The text of a point that the
+/// options do not ask for says nothing: a switch writes gateways that nobody has made points of.
 fn named(mut party: Party, whose: &Whose, options: &CallOptions) -> Party {
+    if !whose.by.contains(&By::Point) {
+        party.point.clear();
+    }
     for by in &whose.by {
         let name = match by {
             By::Account => &party.account,

@@ -18,6 +18,7 @@ mod crash;
 mod distance;
 mod example;
 mod faults;
+mod first_customer;
 mod grpc;
 mod lessons;
 mod listings;

@@ -1,0 +1,85 @@
+//! `tollbook tariffs`.
+
+use clap::{Subcommand, ValueEnum};
+use tollbook_proto::v1::{
+    CreateTariffRequest, ListTariffsRequest, Tariff, TariffPurpose,
+    tariffs_service_client::TariffsServiceClient,
+};
+
+use super::PAGE;
+use crate::{
+    client::{connect, said},
+    config::Config,
+    out::say,
+};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Create a tariff without rates, and print its id
+    Create(CreateArgs),
+    /// List the tariffs
+    List,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CreateArgs {
+    /// Its name
+    name: String,
+    /// Whether it says what calls cost the operator, or what customers pay
+    #[arg(long, value_enum)]
+    purpose: Purpose,
+    /// Code of the currency that its rates are in [default: the default currency]
+    #[arg(long, value_name = "CODE", default_value = "", hide_default_value = true)]
+    currency: String,
+}
+
+/// What a tariff is for.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Purpose {
+    /// What customers pay
+    Selling,
+    /// What a carrier takes
+    Buying,
+}
+
+pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
+    let mut tariffs = TariffsServiceClient::new(connect(config).await?);
+    match command {
+        Command::Create(CreateArgs { name, purpose, currency }) => {
+            let purpose = match purpose {
+                Purpose::Selling => TariffPurpose::UserWholesale,
+                Purpose::Buying => TariffPurpose::Provider,
+            };
+            let tariff = Tariff { name, purpose: purpose.into(), currency, ..Default::default() };
+            let request = CreateTariffRequest { tariff: Some(tariff) };
+            let created = tariffs.create_tariff(request).await.map_err(said)?.into_inner();
+            say!("{}", created.tariff.unwrap_or_default().id)
+        }
+        Command::List => {
+            let mut request = ListTariffsRequest { page_size: PAGE, ..Default::default() };
+            loop {
+                let page = tariffs.list_tariffs(request.clone()).await.map_err(said)?.into_inner();
+                for tariff in &page.tariffs {
+                    print(tariff)?;
+                }
+                request.page_token = page.next_page_token;
+                if request.page_token.is_empty() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+fn print(tariff: &Tariff) -> anyhow::Result<()> {
+    let Tariff { id, name, currency, owner_id, .. } = tariff;
+    let purpose = match tariff.purpose() {
+        TariffPurpose::Provider => "buying",
+        TariffPurpose::UserWholesale | TariffPurpose::Unspecified => "selling",
+    };
+    let owner = match owner_id {
+        0 => String::new(),
+        id => format!(" of user {id}"),
+    };
+    say!("{id} {name:?} {purpose} in {currency}{owner}")
+}

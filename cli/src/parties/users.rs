@@ -1,0 +1,162 @@
+//! `tollbook users`.
+
+use anyhow::{Context, bail};
+use clap::{Subcommand, ValueEnum};
+use rand::distr::{Alphanumeric, SampleString};
+use tollbook_proto::v1::{
+    CreateUserRequest, Decimal, ListCurrenciesRequest, ListUsersRequest, Role, User,
+    currencies_service_client::CurrenciesServiceClient, users_service_client::UsersServiceClient,
+};
+
+use super::PAGE;
+use crate::{
+    client::{Core, connect, said},
+    config::Config,
+    out::say,
+};
+
+/// Letters and digits of a password that is made up: some 119 bits.
+const PASSWORD_LENGTH: usize = 20;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Create a user, customer or carrier, and print his id
+    Create(CreateArgs),
+    /// List the users
+    List {
+        /// Only users of this role
+        #[arg(long, value_enum)]
+        role: Option<RoleName>,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CreateArgs {
+    /// His login name, by which calls name him, too
+    username: String,
+    /// First name, or the name of the company
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// Id of the tariff by which his calls are priced, or where he is a carrier of what he takes
+    /// [default: none]
+    #[arg(long, value_name = "ID", default_value_t = 0, hide_default_value = true)]
+    tariff: i64,
+    /// Code of the currency that he sees amounts in [default: the default currency]
+    #[arg(long, value_name = "CODE")]
+    currency: Option<String>,
+    /// He pays in advance: his calls are refused once his balance is used up
+    #[arg(long)]
+    prepaid: bool,
+    /// How far below zero he may go, in the default currency [default: without limit]
+    #[arg(long, value_name = "AMOUNT", conflicts_with = "prepaid")]
+    credit: Option<String>,
+    /// Make up a password with which he can log in, and print it, too
+    #[arg(long)]
+    password: bool,
+}
+
+/// A role, as the commands name it.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum RoleName {
+    Admin,
+    Manager,
+    Reseller,
+    Partner,
+    User,
+}
+
+impl RoleName {
+    fn to_proto(self) -> Role {
+        match self {
+            Self::Admin => Role::Admin,
+            Self::Manager => Role::Manager,
+            Self::Reseller => Role::Reseller,
+            Self::Partner => Role::Partner,
+            Self::User => Role::User,
+        }
+    }
+}
+
+pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
+    let core = connect(config).await?;
+    match command {
+        Command::Create(args) => create(core, args).await,
+        Command::List { role } => list(core, role).await,
+    }
+}
+
+async fn create(core: Core, args: CreateArgs) -> anyhow::Result<()> {
+    let CreateArgs { username, name, tariff, currency, prepaid, credit, password } = args;
+    let currency_id = match currency {
+        Some(code) => currency_id(&core, &code).await?,
+        None => 0,
+    };
+    let password = match password {
+        true => Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_LENGTH),
+        false => String::new(),
+    };
+    let user = User {
+        username,
+        first_name: name,
+        tariff_id: tariff,
+        currency_id,
+        postpaid: !prepaid,
+        credit: credit.map(|value| Decimal { value }),
+        ..Default::default()
+    };
+    let request =
+        CreateUserRequest { user: Some(user), password: password.clone(), ..Default::default() };
+    let created = UsersServiceClient::new(core).create_user(request).await.map_err(said)?;
+    say!("{}", created.into_inner().user.unwrap_or_default().id())?;
+    if !password.is_empty() {
+        say!("{password}")?;
+    }
+    Ok(())
+}
+
+/// The id of a currency. A code that nobody set up is refused: the amounts would be others.
+async fn currency_id(core: &Core, code: &str) -> anyhow::Result<i64> {
+    let request = ListCurrenciesRequest { page_size: PAGE, ..Default::default() };
+    let mut currencies = CurrenciesServiceClient::new(core.clone());
+    let all = currencies.list_currencies(request).await.map_err(said)?.into_inner().currencies;
+    let found = all.iter().find(|currency| currency.code.eq_ignore_ascii_case(code));
+    found.map(|currency| currency.id).with_context(|| {
+        let codes: Vec<_> = all.iter().map(|currency| currency.code.as_str()).collect();
+        format!("there is no currency {code:?}, only {}", codes.join(", "))
+    })
+}
+
+async fn list(core: Core, role: Option<RoleName>) -> anyhow::Result<()> {
+    let mut users = UsersServiceClient::new(core);
+    let role = role.map_or(0, |role| role.to_proto().into());
+    let mut request = ListUsersRequest { page_size: PAGE, role, ..Default::default() };
+    loop {
+        let page = users.list_users(request.clone()).await.map_err(said)?.into_inner();
+        for user in &page.users {
+            print(user)?;
+        }
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn print(user: &User) -> anyhow::Result<()> {
+    let User { username, first_name, last_name, tariff_id, owner_id, .. } = user;
+    let Some(balance) = &user.balance else { bail!("the core says nothing of balances") };
+    let role = user.role().as_str_name().trim_start_matches("ROLE_").to_lowercase();
+    let name = format!("{first_name} {last_name}");
+    let tariff = match tariff_id {
+        0 => "no tariff".to_owned(),
+        id => format!("tariff {id}"),
+    };
+    let owner = match owner_id {
+        0 => String::new(),
+        id => format!(" of user {id}"),
+    };
+    let blocked = if user.blocked { " blocked" } else { "" };
+    let id = user.id();
+    let name = name.trim();
+    say!("{id} {username:?} {name:?} {role}{owner} {tariff} balance {}{blocked}", balance.value)
+}

@@ -1,0 +1,91 @@
+//! From an empty database to the first bill, by the commands that docs/operators.md tells a new operator.
+
+use std::process::Output;
+
+use tollbook_tests::server::{Backend, Data, Server};
+
+/// Runs commands beside a server.
+struct Operator<'a> {
+    data: &'a Data,
+    server: &'a Server,
+    token: String,
+}
+
+impl Operator<'_> {
+    fn tries(&self, args: &[&str]) -> (bool, String) {
+        let mut command = self.data.command();
+        command.env("TOLLBOOK_TOKEN", &self.token);
+        command.env("TOLLBOOK_CORE_URL", format!("http://{}", self.server.grpc));
+        let Output { status, stdout, stderr } = command.args(args).output().unwrap();
+        let said = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
+        (status.success(), said.trim_end().to_owned())
+    }
+
+    fn runs(&self, args: &[&str]) -> String {
+        let (ok, said) = self.tries(args);
+        assert!(ok, "{args:?}: {said}");
+        said
+    }
+
+    fn refused(&self, args: &[&str], expected: &str) {
+        let (ok, said) = self.tries(args);
+        assert!(!ok && said.contains(expected), "{args:?}: {said}");
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let file = self.data.directory().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn an_operator_comes_from_nothing_to_the_first_bill_by_commands() {
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
+    let server = Server::start(&data);
+    let operator = Operator { data: &data, server: &server, token: data.token(&["setup"]) };
+    let buying = operator.runs(&["tariffs", "create", "Colossus", "--purpose", "buying"]);
+    let selling = operator.runs(&["tariffs", "create", "Wholesale", "--purpose", "selling"]);
+    for (name, price, tariff) in
+        [("colossus.csv", "0.085", &buying), ("ours.csv", "0.12", &selling)]
+    {
+        let deck = operator.file(name, &format!("Code,Price\n3706,{price}\n"));
+        operator.runs(&["import", "rates", &deck, "--tariff", tariff]);
+    }
+
+    operator.runs(&["users", "create", "colossus", "--tariff", &buying]);
+    let acme = ["users", "create", "acme", "--tariff", &selling, "--credit", "500", "--password"];
+    let said = operator.runs(&acme);
+    let (_, password) = said.split_once('\n').expect("an id and a password");
+    assert_eq!(password.len(), 20);
+    operator.runs(&["points", "create", "acme", "--origination", "--description", "acme-pbx"]);
+    operator.runs(&["points", "create", "colossus", "--termination", "--address", "198.51.100.7"]);
+    let list = operator.runs(&["points", "list", "--user", "colossus"]);
+    assert!(list.ends_with("198.51.100.7 termination") && !list.contains("acme"), "{list}");
+    let list = operator.runs(&["tariffs", "list"]);
+    assert!(list.contains(&format!("{buying} \"Colossus\" buying in USD")), "{list}");
+
+    let calls = "call_id,start_time,billsec,destination,originator,terminator\n\
+                 a,2026-11-20 10:00:00,60,37061234567,acme,colossus\n";
+    let calls = operator.file("calls.csv", calls);
+    operator.runs(&["import", "calls", &calls]);
+    let list = operator.runs(&["users", "list", "--role", "user"]);
+    assert!(list.contains("\"acme\"") && list.contains("balance -0.12"), "{list}");
+    assert!(list.contains("\"colossus\"") && list.contains("balance 0.085"), "{list}");
+}
+
+#[test]
+fn what_cannot_be_set_up_is_refused_by_name() {
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
+    let server = Server::start(&data);
+    let operator = Operator { data: &data, server: &server, token: data.token(&["setup"]) };
+    operator.runs(&["users", "create", "acme"]);
+    operator.refused(&["users", "create", "acme"], "the username is taken");
+    operator.refused(&["users", "create", "x", "--tariff", "7"], "tariff");
+    operator.refused(&["users", "create", "x", "--currency", "XXX"], "no currency \"XXX\"");
+    operator.refused(&["points", "create", "acme"], "for --origination, for --termination");
+    operator.refused(&["points", "create", "nobody", "--origination"], "no such user");
+    operator.refused(&["points", "create", "acme", "--origination", "--address", "x"], "address");
+    operator.refused(&["tariffs", "create", "x"], "--purpose");
+    assert!(!operator.runs(&["users", "list"]).contains("\"x\""));
+}
