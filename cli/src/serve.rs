@@ -109,6 +109,8 @@ async fn open(config: &Config) -> anyhow::Result<Core> {
         vault: config.vault()?,
         statement_timeout: Duration::from_secs(config.statement_timeout.into()),
         unrated_calls: config.unrated_calls.into(),
+        mail,
+        warning_interval: Duration::from_secs(config.warning_interval.into()),
         stop_timeout: Duration::from_secs(config.stop_timeout.into()),
     };
     let core =
@@ -120,9 +122,6 @@ async fn open(config: &Config) -> anyhow::Result<Core> {
             async move { core.is_ready().await }
         };
         observer.serve(is_ready).await?;
-    }
-    if let Some(mail) = mail {
-        core.warn_by(mail, Duration::from_secs(config.warning_interval.into()));
     }
     Ok(core)
 }

@@ -6,6 +6,7 @@ use crate::{
     access::{lockout::Lockout, tokens::Tokens},
     calls::sorted::SortedLists,
     catalog::{self, Catalog},
+    emails::Mail,
     error::Result,
     rating::decks::Decks,
     store::{Db, Tx},
@@ -30,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) tasks: Tasks,
     pub(crate) sorted_calls: SortedLists,
     pub(crate) unrated: Arc<Shelf>,
+    /// The mail server; none: no mail is sent.
+    pub(crate) mail: Option<Mail>,
 }
 
 impl Context {

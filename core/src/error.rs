@@ -209,6 +209,18 @@ pub enum Error {
     /// Another import profile has this name.
     #[error("another import profile has this name")]
     ImportProfileTaken,
+    /// No such template in the caller's account.
+    #[error("no such e-mail template")]
+    EmailTemplateNotFound,
+    /// Another template of the account has this name.
+    #[error("another e-mail template has this name")]
+    EmailTemplateTaken,
+    /// There is no mail server.
+    #[error("no mail server is configured")]
+    MailDisabled,
+    /// The mail server did not take a mail.
+    #[error("the mail was not sent: {0}")]
+    MailRefused(String),
     /// No such call under way.
     #[error("no such call is under way")]
     CallNotFound,
@@ -328,6 +340,10 @@ impl Error {
             Self::ConnectionPointNotFound => ErrorReason::ConnectionPointNotFound,
             Self::ImportProfileNotFound => ErrorReason::ImportProfileNotFound,
             Self::ImportProfileTaken => ErrorReason::ImportProfileTaken,
+            Self::EmailTemplateNotFound => ErrorReason::EmailTemplateNotFound,
+            Self::EmailTemplateTaken => ErrorReason::EmailTemplateTaken,
+            Self::MailDisabled => ErrorReason::MailDisabled,
+            Self::MailRefused(_) => ErrorReason::MailRefused,
             Self::CallFinished => ErrorReason::CallFinished,
             Self::CallRejected(_) => ErrorReason::CallRejected,
             Self::UsernameTaken => ErrorReason::UsernameTaken,
@@ -383,6 +399,8 @@ impl Error {
             | Self::ManagerGroupInUse
             | Self::RateImportUndone { .. }
             | Self::RateImportNotKept(_)
+            | Self::MailDisabled
+            | Self::MailRefused(_)
             | Self::TariffInUse => Code::FailedPrecondition,
             Self::InvalidField { .. }
             | Self::InvalidAmount { .. }
@@ -407,11 +425,13 @@ impl Error {
             | Self::ConnectionPointNotFound
             | Self::RateImportNotFound
             | Self::ImportProfileNotFound
+            | Self::EmailTemplateNotFound
             | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused
             | Self::UsernameTaken
             | Self::CurrencyTaken
             | Self::ImportProfileTaken
+            | Self::EmailTemplateTaken
             | Self::CallFinished => Code::AlreadyExists,
             Self::OutOfRange => Code::OutOfRange,
             Self::Unavailable
@@ -473,6 +493,9 @@ impl From<Error> for Status {
             Error::ShimToken => {
                 metadata.insert("credential".to_owned(), "token".to_owned());
                 metadata.insert("problem".to_owned(), "shim".to_owned());
+            }
+            Error::MailRefused(problem) => {
+                metadata.insert("problem".to_owned(), problem.clone());
             }
             Error::LoginFailed { redirect: true } => {
                 metadata.insert("redirect".to_owned(), "1".to_owned());

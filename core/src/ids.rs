@@ -56,6 +56,8 @@ ids! {
     RoutingGroupId;
     /// Of a reseller group.
     ResellerGroupId;
+    /// Of an e-mail template.
+    EmailTemplateId;
     /// Of an import profile.
     ImportProfileId;
     /// Of an origination or termination point; 0: not said.

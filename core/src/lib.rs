@@ -16,6 +16,7 @@ mod contract;
 mod currencies;
 mod demo;
 mod directions;
+mod emails;
 mod enums;
 mod error;
 pub mod files;
@@ -70,13 +71,13 @@ use tonic::transport::ServerTlsConfig;
 
 pub use access::Refusal;
 pub use calls::Rejection;
+pub use emails::{Mail, MailError};
 pub use error::{Error, Result};
 pub use pools::Patterns;
 pub use server::CoreService;
 pub use setup::{Credentials, SetUp};
 pub use store::{DatabaseError, DatabaseUrl, MigrationError};
 pub use vault::Vault;
-pub use warnings::{Mail, MailError};
 
 use access::tokens::{self, NewToken, TokenKind, Tokens};
 use catalog::Catalog;
@@ -100,6 +101,10 @@ pub struct Options {
     pub statement_timeout: Duration,
     /// How many calls that cannot be billed are kept.
     pub unrated_calls: i64,
+    /// The mail server; none: no mail is sent.
+    pub mail: Option<Mail>,
+    /// How often balances are looked at for warnings, where there is a mail server.
+    pub warning_interval: Duration,
     /// How long calls that are under way may take once the server was asked to stop.
     pub stop_timeout: Duration,
 }
@@ -111,6 +116,8 @@ impl Default for Options {
             vault: Vault::default(),
             statement_timeout: Duration::from_secs(30),
             unrated_calls: 1_000_000,
+            mail: None,
+            warning_interval: Duration::from_secs(15),
             stop_timeout: tollbook_net::DRAIN_TIMEOUT,
         }
     }
@@ -173,12 +180,15 @@ impl Core {
             tasks: Tasks::default(),
             sorted_calls: calls::sorted::SortedLists::default(),
             unrated,
+            mail: options.mail,
             db,
         });
         context.prepare_decks().await?;
         if !read_only {
             tokio::spawn(live::watch(Arc::downgrade(&context)));
             tokio::spawn(tidy::watch(Arc::downgrade(&context)));
+            // Those of a replica are warned of by a core of its primary.
+            tokio::spawn(warnings::watch(Arc::downgrade(&context), options.warning_interval));
         }
         tokio::spawn(unrated::watch(Arc::downgrade(&context)));
         tokio::spawn(measure::watch(Arc::downgrade(&context)));
@@ -188,16 +198,6 @@ impl Core {
         }
         let stop_timeout = options.stop_timeout;
         Ok(Self { context, server, stop_timeout, credentials: credentials.map(Arc::new) })
-    }
-
-    /// Warns of balances by mail from now on, looking every `interval`.
-    ///
-    /// Not from a replica: a core of its primary does.
-    pub fn warn_by(&self, mail: Mail, interval: Duration) {
-        if self.context.db.is_read_only() {
-            return;
-        }
-        tokio::spawn(warnings::watch(Arc::downgrade(&self.context), mail, interval));
     }
 
     /// The gRPC service, for a shim in the same process.

@@ -13,6 +13,7 @@ use tollbook_proto::v1::{
     connection_points_service_server::ConnectionPointsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
     directions_service_server::DirectionsServiceServer,
+    email_templates_service_server::EmailTemplatesServiceServer,
     import_profiles_service_server::ImportProfilesServiceServer,
     legacy_service_server::LegacyServiceServer, live_calls_service_server::LiveCallsServiceServer,
     manager_groups_service_server::ManagerGroupsServiceServer,
@@ -36,7 +37,7 @@ use crate::{
     },
     calls, changes,
     context::Context,
-    currencies, directions,
+    currencies, directions, emails,
     error::{Error, Result},
     incoming::Incoming,
     ledger, live, managers, payments, points, pools, profiles, rating, reseller_groups,
@@ -152,6 +153,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(RatingServiceServer::new(rating::Service(context.clone())))
         .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
         .add_service(ResellerGroupsServiceServer::new(reseller_groups::Service(context.clone())))
+        .add_service(EmailTemplatesServiceServer::new(emails::Service(context.clone())))
         .add_service(RoutingGroupsServiceServer::new(routing_groups::Service(context.clone())))
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
         .add_service(ImportProfilesServiceServer::new(profiles::Service(context.clone())))

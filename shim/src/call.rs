@@ -16,6 +16,7 @@ use tollbook_proto::{
         calls_service_client::CallsServiceClient,
         connection_points_service_client::ConnectionPointsServiceClient,
         currencies_service_client::CurrenciesServiceClient,
+        email_templates_service_client::EmailTemplatesServiceClient,
         legacy_service_client::LegacyServiceClient,
         number_pools_service_client::NumberPoolsServiceClient,
         payments_service_client::PaymentsServiceClient,
@@ -76,6 +77,10 @@ impl Call {
 
     pub(crate) fn currencies(&self) -> CurrenciesServiceClient<Signed> {
         CurrenciesServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn email_templates(&self) -> EmailTemplatesServiceClient<Signed> {
+        EmailTemplatesServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn number_pools(&self) -> NumberPoolsServiceClient<Signed> {

@@ -28,6 +28,9 @@ pub struct File {
     /// The server holds tariffs and calls, too: see [`Fixture::fill_calls`].
     #[serde(default)]
     pub calls: bool,
+    /// The server has a mail server.
+    #[serde(default)]
+    pub mail: bool,
     /// How the method answers what all methods refuse before they run, where that is not
     /// `<status><error>…`: `{text}` stands for the text.
     pub refusal: Option<String>,
@@ -55,6 +58,8 @@ pub struct Case {
     /// The parameters, urlencoded.
     #[serde(default)]
     pub send: String,
+    /// What the mail server answers, in place of taking the mail.
+    pub mail_server: Option<String>,
     /// The text that is hashed before the secret key. None: no hash is added.
     pub sign: Option<String>,
     /// The API secret key of the server, and of the signature, unless `key` says otherwise.

@@ -4,6 +4,7 @@ use tollbook_shim::Dialect;
 
 use crate::{
     contract::Fixture,
+    dialect,
     server::{Backend, Data, Server},
 };
 
@@ -35,10 +36,15 @@ impl Filled {
         Some(Self { data, password, dialect })
     }
 
-    /// Starts a server on a copy.
-    pub async fn start(&self) -> Copy {
+    /// Starts a server on a copy, with a mail server by its URL if there is one.
+    pub async fn start(&self, mail_server: Option<&str>) -> Copy {
         let data = self.data.copy();
-        let server = Server::start_for(&data, self.dialect);
+        let mut environment = vec![("TOLLBOOK_DIALECT", dialect::name(self.dialect))];
+        if let Some(url) = mail_server {
+            environment.push(("TOLLBOOK_SMTP_URL", url));
+            environment.push(("TOLLBOOK_MAIL_FROM", "Billing <billing@example.com>"));
+        }
+        let server = Server::start_part(&data, "serve", &environment);
         let fixture = Fixture::of(server.log_in("admin", &self.password).await);
         Copy { server, fixture, _data: data }
     }

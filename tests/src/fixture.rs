@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use tollbook_proto::v1::{
-    AdjustBalanceRequest, CallRecord, ConnectionPoint, CreateConnectionPointRequest,
-    CreateCurrencyRequest, CreateManagerGroupRequest, CreateTariffRequest, CreateUserRequest,
-    Currency, Decimal, Disposition, ImportRatesOptions, ImportRatesRequest, IngestCallsRequest,
-    ManagerGroup, OriginationPoint, OwnerSettings, Permission, RateLine, RateLines, Role,
-    RotateUniquehashRequest, Settings, Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint,
-    UpdateOwnerSettingsRequest, UpdateSettingsRequest, UpdateUserRequest, User,
-    accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
+    Address, AdjustBalanceRequest, CallRecord, ConnectionPoint, CreateConnectionPointRequest,
+    CreateCurrencyRequest, CreateEmailTemplateRequest, CreateManagerGroupRequest,
+    CreateTariffRequest, CreateUserRequest, Currency, Decimal, Disposition, EmailTemplate,
+    ImportRatesOptions, ImportRatesRequest, IngestCallsRequest, ManagerGroup, OriginationPoint,
+    OwnerSettings, Permission, RateLine, RateLines, Role, RotateUniquehashRequest, Settings,
+    Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint, UpdateOwnerSettingsRequest,
+    UpdateSettingsRequest, UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
+    calls_service_client::CallsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
-    currencies_service_client::CurrenciesServiceClient, import_rates_request::Part,
+    currencies_service_client::CurrenciesServiceClient,
+    email_templates_service_client::EmailTemplatesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
     users_service_client::UsersServiceClient,
@@ -221,6 +223,8 @@ impl Fixture {
                 role: role.into(),
                 owner_id,
                 postpaid: true,
+                address: (username == "ray")
+                    .then(|| Address { email: "ray@example.com".to_owned(), ..Default::default() }),
                 ..Default::default()
             };
             let password = if username == "rita" { "rita-password" } else { "" }.to_owned();
@@ -250,6 +254,22 @@ impl Fixture {
                 .await
                 .unwrap();
         }
+        self.fill_templates().await;
+    }
+
+    async fn fill_templates(&self) {
+        let template = EmailTemplate {
+            name: "registration_confirmation_for_user".to_owned(),
+            subject: "Welcome, <%= login_username %>".to_owned(),
+            body: "Log in at <%= login_url %> (<%= server_ip %>) as <%= login_username %>.\n"
+                .to_owned(),
+            ..Default::default()
+        };
+        let request = CreateEmailTemplateRequest { email_template: Some(template) };
+        EmailTemplatesServiceClient::new(self.admin.clone())
+            .create_email_template(request)
+            .await
+            .unwrap();
     }
 
     async fn fill_users(&self) {

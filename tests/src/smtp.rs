@@ -25,7 +25,7 @@ pub struct MailServer {
     pub url: String,
     mails: Arc<Mutex<Vec<Mail>>>,
     /// What it says to the next mails, in place of taking them.
-    refusals: Arc<Mutex<Vec<&'static str>>>,
+    refusals: Arc<Mutex<Vec<String>>>,
 }
 
 impl MailServer {
@@ -48,8 +48,8 @@ impl MailServer {
     }
 
     /// Refuses the next mail with these words.
-    pub fn refuse(&self, answer: &'static str) {
-        self.refusals.lock().unwrap().push(answer);
+    pub fn refuse(&self, answer: &str) {
+        self.refusals.lock().unwrap().push(answer.to_owned());
     }
 
     /// Waits until there are this many mails, and returns all, by recipient.
@@ -69,7 +69,7 @@ impl MailServer {
 async fn converse(
     stream: TcpStream,
     mails: &Mutex<Vec<Mail>>,
-    refusals: &Mutex<Vec<&'static str>>,
+    refusals: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut to = String::new();
@@ -80,7 +80,7 @@ async fn converse(
         let answer = if command.starts_with("RCPT TO:") {
             line["RCPT TO:<".len()..].trim_end().trim_end_matches('>').clone_into(&mut to);
             let refusal = refusals.lock().unwrap().pop();
-            refusal.unwrap_or("250 OK").to_owned()
+            refusal.unwrap_or_else(|| "250 OK".to_owned())
         } else if command == "DATA" {
             stream.write_all(b"354 go on\r\n").await?;
             let mut content = String::new();

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, MapKey, MessageDescriptor, Value};
 use tollbook_proto::{
     legacy::{Binding, DIALECTS, Holds, methods},
     v1::LegacyDialect,
@@ -153,8 +153,19 @@ fn binding_holds(
             let number = words.iter().find(|(word, _)| *word == value);
             held().is(&number.map(|(_, number)| number.to_string()).unwrap_or_default())
         }
+        Holds::Entry => entry(message, field, binding.param).is_some_and(|held| held == value),
         Holds::Only(values) => values.contains(&value),
         Holds::Never => held() == Held::Unset,
+    }
+}
+
+/// The value that a map of texts has under a name, empty where it has none; none: it is no such map.
+fn entry(message: &DynamicMessage, field: &[FieldDescriptor], name: &str) -> Option<String> {
+    let [field] = field else { return None };
+    let entries = message.get_field(field);
+    match entries.as_map()?.get(&MapKey::String(name.to_owned())) {
+        None => Some(String::new()),
+        Some(value) => value.as_str().map(str::to_owned),
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Sequence {
     ConnectionPoints,
     /// Of `reseller_groups`.
     ResellerGroups,
+    /// Of `email_templates`.
+    EmailTemplates,
     /// Of `routing_groups`.
     RoutingGroups,
     /// Of `number_pools`.
@@ -63,6 +65,7 @@ impl Sequence {
             Self::Tariffs => "tariffs",
             Self::ConnectionPoints => "connection_points",
             Self::ResellerGroups => "reseller_groups",
+            Self::EmailTemplates => "email_templates",
             Self::RoutingGroups => "routing_groups",
             Self::NumberPools => "number_pools",
             Self::PoolNumbers => "pool_numbers",

@@ -11,7 +11,7 @@ use crate::{
     calls,
     changes::{self, Change},
     context::Context,
-    directions, enums,
+    directions, emails, enums,
     error::{Error, Result},
     ids::{self, UserId},
     paging, points, settings,
@@ -184,6 +184,7 @@ impl Service {
         access::store::delete_all_of(&mut tx, id).await?;
         access::keys::store::delete_all_of(&mut tx, id).await?;
         settings::owners::store::delete(&mut tx, id).await?;
+        emails::store::delete_all(&mut tx, id).await?;
         points::store::delete_of(&mut tx, id).await?;
         self.0.commit_catalog_change(tx).await?;
         let deleted = Identity { version: user.version + 1, deleted: true, ..(*user).clone() };

@@ -6,7 +6,6 @@
 //! crash between sending and noting it sends it once more.
 
 mod due;
-mod mail;
 mod send;
 mod service;
 mod store;
@@ -14,7 +13,6 @@ mod watch;
 
 use tollbook_proto::v1 as pb;
 
-pub use mail::{Mail, MailError};
 pub(crate) use service::Service;
 pub(crate) use watch::watch;
 

@@ -1,7 +1,13 @@
 //! Sends what was written down.
 
-use super::{ATTEMPTS, Mail, Warning, mail::SendError, store};
-use crate::{clock, context::Context, error::Result, measure};
+use super::{ATTEMPTS, Warning, store};
+use crate::{
+    clock,
+    context::Context,
+    emails::{Mail, SendError},
+    error::Result,
+    measure,
+};
 
 /// Until then nobody else sends what a core has taken, in microseconds.
 const CLAIM: i64 = 5 * 60 * 1_000_000;

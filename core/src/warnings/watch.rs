@@ -9,7 +9,7 @@ use std::{
 use tollbook_proto::v1 as pb;
 
 use super::{
-    Mail, Recipient, Warning,
+    Recipient, Warning,
     due::{Verdict, local_time, set_warned, verdict},
     send, store,
 };
@@ -32,15 +32,16 @@ type Seen = (Money, i64, i64);
 const QUARTER: i64 = 15 * 60 * 1_000_000;
 
 /// Looks every `interval`.
-pub(crate) async fn watch(context: Weak<Context>, mail: Mail, interval: Duration) {
+pub(crate) async fn watch(context: Weak<Context>, interval: Duration) {
     let mut seen: HashMap<UserId, Seen> = HashMap::new();
     loop {
         tokio::time::sleep(interval).await;
         let Some(context) = context.upgrade() else { return };
+        let Some(mail) = &context.mail else { return };
         if let Err(error) = look(&context, &mut seen).await {
             tracing::warn!(error = ?error, "cannot look for balances to warn of");
         }
-        if let Err(error) = send::pending(&context, &mail).await {
+        if let Err(error) = send::pending(&context, mail).await {
             tracing::warn!(error = ?error, "cannot send warnings of balances");
         }
     }

@@ -88,6 +88,9 @@ pub enum Holds {
     Switch,
     /// The number of an enum's value, by the parameter's words; other words are not set.
     Word(&'static [(&'static str, i32)]),
+    /// As the value of the parameter's name in a map; where the parameter is empty, the map has
+    /// none of that name, or an empty one.
+    Entry,
     /// There is no such field: the rpc is only for these values of the parameter.
     Only(&'static [&'static str]),
     /// Not at all: the field would say otherwise what the parameter says, and is never set.
@@ -208,6 +211,11 @@ const fn never(param: &'static str, field: &'static str) -> Binding {
 /// A field that holds a parameter as it is.
 const fn value(param: &'static str, field: &'static str) -> Binding {
     Binding { param, field, holds: Holds::Value }
+}
+
+/// A map that holds a parameter under the parameter's name.
+const fn entry(param: &'static str, field: &'static str) -> Binding {
+    Binding { param, field, holds: Holds::Entry }
 }
 
 /// An rpc with its bindings.

@@ -1,6 +1,8 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
-use super::{ADMIN, ANYBODY, Binding, Declaration, Holds, METHOD, OWNERS, SELLERS, m4, rpc, value};
+use super::{
+    ADMIN, ANYBODY, Binding, Declaration, Holds, METHOD, OWNERS, SELLERS, entry, m4, rpc, value,
+};
 use crate::v1::Role;
 
 /// All methods, by group.
@@ -16,6 +18,7 @@ pub(super) const METHODS: &[&Declaration] = &[
     &NUMBER_POOL_DELETE,
     &NUMBER_POOL_NUMBERS_CREATE,
     &NUMBER_POOL_NUMBERS_DELETE,
+    &EMAIL_SEND,
     &RESELLER_GROUP_CREATE,
     &RESELLER_GROUPS_GET,
     &m4::USER_LOGIN,
@@ -506,6 +509,25 @@ pub static NUMBER_POOL_NUMBERS_CREATE: Declaration =
 /// `number_pool_numbers_delete`
 pub static NUMBER_POOL_NUMBERS_DELETE: Declaration =
     Declaration { hash: POOL_HASH, ..m4::NUMBER_POOL_NUMBERS_DELETE };
+
+/// `email_send`: variables that are not listed travel beside the hash.
+pub static EMAIL_SEND: Declaration = Declaration {
+    name: "email_send",
+    aliases: &["send_email"],
+    hash: &[&["server_ip", "login_url", "login_username", "email_name", "email_to_user_id"], &[]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.EmailTemplatesService/SendEmail",
+        &[
+            entry("server_ip", "variables"),
+            entry("login_url", "variables"),
+            entry("login_username", "variables"),
+            value("email_name", "template_name"),
+            value("email_to_user_id", "user_id"),
+        ],
+    )],
+    ..METHOD
+};
 
 /// `reseller_group_create`
 pub static RESELLER_GROUP_CREATE: Declaration = Declaration {

@@ -4,6 +4,7 @@
 
 mod balance;
 mod currencies;
+mod email;
 mod login;
 mod number_pools;
 mod payments;
@@ -27,6 +28,7 @@ pub(crate) const METHODS: &[Method] = &[
     number_pools::NUMBER_POOL_DELETE,
     number_pools::NUMBER_POOL_NUMBERS_CREATE,
     number_pools::NUMBER_POOL_NUMBERS_DELETE,
+    email::EMAIL_SEND,
     resellers::RESELLER_GROUP_CREATE,
     resellers::RESELLER_GROUPS_GET,
     methods::login::USER_LOGIN,

@@ -13,6 +13,7 @@ use tollbook_tests::{
     listed::Original,
     report, samples,
     server::{Backend, binary},
+    smtp::MailServer,
 };
 
 /// How many files run at a time.
@@ -38,12 +39,19 @@ async fn run(backend: Backend) {
 }
 
 async fn run_file(filled: Arc<Filled>, file: File) -> Vec<String> {
-    let copy = filled.start().await;
+    let mails = match file.mail {
+        true => Some(MailServer::start().await),
+        false => None,
+    };
+    let copy = filled.start(mails.as_ref().map(|mails| mails.url.as_str())).await;
     if file.calls {
         copy.fixture.fill_calls().await;
     }
     let mut failures = Vec::new();
     for case in &file.case {
+        if let (Some(mails), Some(answer)) = (&mails, &case.mail_server) {
+            mails.refuse(answer);
+        }
         failures.extend(case.run(&copy.server, &copy.fixture, &file.method).await.err());
     }
     failures

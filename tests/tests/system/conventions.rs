@@ -127,7 +127,13 @@ fn an_update_says_what_it_changes() {
     let many = ["UpdateConnectionPoint", "UpdateOwnerSettings", "UpdateSettings", "UpdateUser"];
     assert_eq!(by_mask, set(&many));
     // Few fields, each optional: what is set changes.
-    let few = ["UpdateCurrency", "UpdateImportProfile", "UpdateNumberPool", "UpdateTariff"];
+    let few = [
+        "UpdateCurrency",
+        "UpdateEmailTemplate",
+        "UpdateImportProfile",
+        "UpdateNumberPool",
+        "UpdateTariff",
+    ];
     assert_eq!(by_presence, set(&few));
     let exceptions = [
         // Says how a call under way goes on, and changes nothing that is kept.

@@ -16,6 +16,7 @@ mod contract;
 mod conventions;
 mod crash;
 mod distance;
+mod emails;
 mod example;
 mod faults;
 mod first_customer;

@@ -9,6 +9,7 @@ use tollbook_tests::{
     dialect,
     filled::Filled,
     server::{Backend, Server},
+    smtp::MailServer,
 };
 
 use crate::on_both;
@@ -98,9 +99,11 @@ async fn obeys_the_switches(server: &Server, fixture: &Fixture, first: First) {
 /// be signed.
 #[tokio::test(flavor = "multi_thread")]
 async fn get_and_unsigned_requests_work_where_they_are_allowed() {
+    let mails = MailServer::start().await;
+    let mail = Some(mails.url.as_str());
     for dialect in dialect::all() {
         let filled = Filled::new(Backend::Sqlite, dialect).await.unwrap();
-        let (get, unsigned) = (filled.start().await, filled.start().await);
+        let (get, unsigned) = (filled.start(mail).await, filled.start(mail).await);
         let mut failures = Vec::new();
         for First { method, case, .. } in first_cases(dialect) {
             let by_get = switched(&Case { form: Form::Get, ..case.clone() }, "allow_get_api", true);

@@ -165,6 +165,11 @@ const ANSWERS: &[(&str, Answer)] = &[
     ("CurrenciesService/SetExchangeRate", Missing("code")),
     ("CurrenciesService/UpdateCurrency", Missing("id")),
     ("DirectionsService/ListDirections", Fine),
+    ("EmailTemplatesService/CreateEmailTemplate", Missing("name")),
+    ("EmailTemplatesService/DeleteEmailTemplate", Missing("id")),
+    ("EmailTemplatesService/ListEmailTemplates", Fine),
+    ("EmailTemplatesService/SendEmail", Missing("template_name")),
+    ("EmailTemplatesService/UpdateEmailTemplate", Missing("id")),
     // What a shim has, and the admin has not, is a legacy signature.
     ("ImportProfilesService/CreateImportProfile", Missing("name")),
     ("ImportProfilesService/DeleteImportProfile", Missing("id")),

@@ -1,6 +1,6 @@
 //! Mail by SMTP.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
@@ -30,7 +30,7 @@ pub enum MailError {
 
 /// Why a mail was not sent.
 #[derive(Debug)]
-pub(super) enum SendError {
+pub(crate) enum SendError {
     /// It will not be sent by trying again.
     Permanent(String),
     /// It may be later.
@@ -51,13 +51,13 @@ impl Mail {
     }
 
     /// Sends a text.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         to: &str,
         subject: &str,
         text: String,
     ) -> Result<(), SendError> {
-        let permanent = |error: &dyn std::error::Error| SendError::Permanent(error.to_string());
+        let permanent = |error: &dyn Error| SendError::Permanent(error.to_string());
         let to: Address = to.parse().map_err(|error| permanent(&error))?;
         let message = Message::builder()
             .from(self.from.clone())
@@ -68,8 +68,16 @@ impl Mail {
             .map_err(|error| permanent(&error))?;
         match self.server.send(message).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(permanent(&error)),
-            Err(error) => Err(SendError::Transient(error.to_string())),
+            Err(error) if error.is_permanent() => Err(SendError::Permanent(answer(&error))),
+            Err(error) => Err(SendError::Transient(answer(&error))),
         }
+    }
+}
+
+/// What the mail server said, with its code; else why it did not come to that.
+fn answer(error: &lettre::transport::smtp::Error) -> String {
+    match (error.status(), error.source()) {
+        (Some(code), Some(text)) => format!("{code} {text}"),
+        _ => error.to_string(),
     }
 }
