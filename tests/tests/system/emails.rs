@@ -165,7 +165,7 @@ async fn without_a_mail_server_the_legacy_answer_is_that_mail_is_disabled() {
         create(&admin, "welcome").await.unwrap();
         assert_eq!(reason(send(&admin, "welcome", acme, "x").await), "MAIL_DISABLED");
         let acme = acme.to_string();
-        let hash = tollbook_tests::legacy_hash(&format!("welcome{acme}"), "a key for this test 1");
+        let hash = tollbook_tests::legacy_hash(format!("welcome{acme}"), "a key for this test 1");
         let form = [
             ("u", "admin"),
             ("email_name", "welcome"),
