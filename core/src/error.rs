@@ -9,11 +9,7 @@ use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{
-    access::Refusal,
-    calls::Rejection,
-    store::{DatabaseError, MigrationError},
-};
+use crate::store::{DatabaseError, MigrationError};
 
 /// The result of everything fallible in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -25,8 +21,15 @@ pub enum Error {
     #[error("no credential was sent: add the metadata `authorization: Bearer TOKEN`")]
     CredentialsMissing,
     /// A credential was sent that does not count.
-    #[error(transparent)]
-    CredentialRefused(#[from] Refusal),
+    #[error("{message}")]
+    CredentialRefused {
+        /// What was sent, for programs.
+        credential: &'static str,
+        /// What is wrong with it, for programs.
+        problem: &'static str,
+        /// The same for people.
+        message: String,
+    },
     /// A shim called for itself.
     #[error("a shim's token only presents legacy requests: this call needs the token of a user")]
     ShimToken,
@@ -228,8 +231,15 @@ pub enum Error {
     #[error("the call is in the books already")]
     CallFinished,
     /// The call cannot be taken into the books.
-    #[error("the call cannot be taken: {0}")]
-    CallRejected(Rejection),
+    #[error("the call cannot be taken: {message}")]
+    CallRejected {
+        /// Why, by the name of a `CallRejection` without its prefix.
+        rejection: &'static str,
+        /// The field that is to blame, if one is.
+        field: Option<String>,
+        /// The same for people.
+        message: String,
+    },
 
     /// The database was to make a change durable and did not say whether it has, and could not be
     /// asked afterwards either. Only [`crate::store::Tx::commit`] finds that out.
@@ -296,7 +306,7 @@ impl Error {
         match self {
             Self::CredentialsMissing => ErrorReason::CredentialsMissing,
             Self::LoginFailed { .. } => ErrorReason::LoginFailed,
-            Self::CredentialRefused(_) => ErrorReason::CredentialRefused,
+            Self::CredentialRefused { .. } => ErrorReason::CredentialRefused,
             Self::RoleDenied | Self::ShimToken => ErrorReason::RoleDenied,
             Self::PermissionMissing => ErrorReason::PermissionMissing,
             Self::ApiDisabled => ErrorReason::ApiDisabled,
@@ -345,7 +355,7 @@ impl Error {
             Self::MailDisabled => ErrorReason::MailDisabled,
             Self::MailRefused(_) => ErrorReason::MailRefused,
             Self::CallFinished => ErrorReason::CallFinished,
-            Self::CallRejected(_) => ErrorReason::CallRejected,
+            Self::CallRejected { .. } => ErrorReason::CallRejected,
             Self::UsernameTaken => ErrorReason::UsernameTaken,
             Self::ManagerInvalid => ErrorReason::ManagerInvalid,
             Self::OwnerInvalid => ErrorReason::OwnerInvalid,
@@ -372,7 +382,7 @@ impl Error {
     fn code(&self) -> Code {
         match self {
             Self::CredentialsMissing
-            | Self::CredentialRefused(_)
+            | Self::CredentialRefused { .. }
             | Self::LoginFailed { .. }
             | Self::BadLogin
             | Self::SignatureExpired
@@ -407,7 +417,7 @@ impl Error {
             | Self::WeakSecret
             | Self::InvalidExchangeRate
             | Self::InvalidPageToken
-            | Self::CallRejected(_)
+            | Self::CallRejected { .. }
             | Self::ManagerInvalid
             | Self::OwnerInvalid => Code::InvalidArgument,
             Self::UserNotFound
@@ -480,15 +490,15 @@ impl From<Error> for Status {
             Error::InvalidExchangeRate => {
                 metadata.insert("field".to_owned(), "exchange_rate".to_owned());
             }
-            Error::CallRejected(rejection) => {
-                if let Rejection::InvalidField { field, .. } = rejection {
+            Error::CallRejected { rejection, field, .. } => {
+                if let Some(field) = field {
                     metadata.insert("field".to_owned(), field.clone());
                 }
-                metadata.insert("rejection".to_owned(), rejection.reason().to_owned());
+                metadata.insert("rejection".to_owned(), (*rejection).to_owned());
             }
-            Error::CredentialRefused(refusal) => {
-                metadata.insert("credential".to_owned(), refusal.credential().to_owned());
-                metadata.insert("problem".to_owned(), refusal.problem().to_owned());
+            Error::CredentialRefused { credential, problem, .. } => {
+                metadata.insert("credential".to_owned(), (*credential).to_owned());
+                metadata.insert("problem".to_owned(), (*problem).to_owned());
             }
             Error::ShimToken => {
                 metadata.insert("credential".to_owned(), "token".to_owned());

@@ -69,8 +69,6 @@ use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
 use tonic::transport::ServerTlsConfig;
 
-pub use access::Refusal;
-pub use calls::Rejection;
 pub use emails::{Mail, MailError};
 pub use error::{Error, Result};
 pub use pools::Patterns;

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use tollbook_proto::v1::Permission;
 
 pub(crate) use password::Password;
-pub use refusal::Refusal;
+pub(crate) use refusal::Refusal;
 pub(crate) use service::{LegacyService, TokenService};
 pub(crate) use sessions::Service as SessionService;
 

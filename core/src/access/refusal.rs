@@ -4,10 +4,11 @@
 //! expired has had it. What they do not hear is whether an unknown one was ever there.
 
 use super::tokens::{Token, TokenKind};
+use crate::error::Error;
 
 /// Why a credential that was sent does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The header is no bearer token at all.
     #[error("the authorization metadata must be `Bearer TOKEN`")]
     Scheme,
@@ -42,7 +43,7 @@ impl Refusal {
     }
 
     /// Which credential it is about, for programs.
-    pub(crate) fn credential(self) -> &'static str {
+    fn credential(self) -> &'static str {
         match self {
             Self::Scheme => "authorization",
             Self::TokenUnknown | Self::TokenExpired | Self::UserDeleted => "token",
@@ -52,12 +53,22 @@ impl Refusal {
     }
 
     /// What is wrong with it, for programs.
-    pub(crate) fn problem(self) -> &'static str {
+    fn problem(self) -> &'static str {
         match self {
             Self::Scheme => "scheme",
             Self::TokenUnknown | Self::CertificateUnknown => "unknown",
             Self::TokenExpired | Self::SessionExpired | Self::CertificateExpired => "expired",
             Self::UserDeleted => "user_deleted",
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::CredentialRefused {
+            credential: refusal.credential(),
+            problem: refusal.problem(),
+            message: refusal.to_string(),
         }
     }
 }

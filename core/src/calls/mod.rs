@@ -22,6 +22,7 @@ pub(crate) use unpriced::Unpriced;
 
 use crate::{
     clock,
+    error::Error,
     ids::{EntryId, PointId, TariffId, UserId},
     ledger::Kind,
     money::Money,
@@ -70,7 +71,7 @@ impl Disposition {
 
 /// The side of a call on which money moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Side {
+pub(crate) enum Side {
     /// Pays the price.
     Originator,
     /// Earns the self-cost.
@@ -294,7 +295,7 @@ pub(crate) fn reason_of_name(name: &str) -> Option<CallRejection> {
 
 /// Why a call cannot be taken into the books.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
+pub(crate) enum Rejection {
     /// A field is missing or malformed.
     #[error("{field} {problem}")]
     InvalidField {
@@ -383,5 +384,17 @@ impl Rejection {
             | Self::Conflict(_)
             | Self::AmountOutOfRange => None,
         }
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        let message = rejection.to_string();
+        let reason = rejection.reason();
+        let field = match rejection {
+            Rejection::InvalidField { field, .. } => Some(field),
+            _ => None,
+        };
+        Self::CallRejected { rejection: reason, field, message }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 
 /// A side of a call that has no price.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unpriced {
+pub(crate) struct Unpriced {
     /// Which.
     pub side: Side,
     /// What it lacks, and of the other side as well if both lack something.

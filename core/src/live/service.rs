@@ -45,7 +45,7 @@ impl Service {
         caller: &Principal,
         mut request: pb::AuthorizeCallRequest,
     ) -> Result<pb::AuthorizeCallResponse> {
-        record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
+        record::check_call_id(&request.call_id)?;
         check_text("source", &request.source)?;
         check_text("destination", &request.destination)?;
         if request.max_duration < 0 {
@@ -96,7 +96,7 @@ impl Service {
         scope: Scope,
         request: pb::StartCallRequest,
     ) -> Result<pb::StartCallResponse> {
-        record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
+        record::check_call_id(&request.call_id)?;
         let answer_time = request.answer_time.as_ref();
         let answered =
             answer_time.map(|time| clock::from_proto("answer_time", time)).transpose()?;
@@ -111,7 +111,7 @@ impl Service {
         scope: Scope,
         request: pb::UpdateCallRequest,
     ) -> Result<pb::UpdateCallResponse> {
-        record::check_call_id(&request.call_id).map_err(Error::CallRejected)?;
+        record::check_call_id(&request.call_id)?;
         if request.max_duration < 0 {
             return Err(Error::invalid("max_duration", "must not be negative"));
         }
@@ -158,7 +158,7 @@ impl Service {
         let rated = ingest::rate_authorized(&self.0, scope, batch, &authorized).await?;
         let mut taken = self.0.writer.take(Delivery::new(caller.origin().clone(), rated)).await?;
         if let Some(rejected) = taken.rejected.into_iter().next() {
-            return Err(Error::CallRejected(rejected.call.1));
+            return Err(rejected.call.1.into());
         }
         let listed = match taken.stored.pop() {
             Some(call) => {
@@ -174,7 +174,7 @@ impl Service {
         // What another manager's user did is none of this one's business.
         let originator = self.0.directory.lately_by_id(listed.call.originator).await?;
         if originator.is_some_and(|user| !scope.covers(&user)) {
-            return Err(Error::CallRejected(Rejection::UnknownOriginator(String::new())));
+            return Err(Rejection::UnknownOriginator(String::new()).into());
         }
         let duplicate = taken.duplicates > 0;
         Ok(pb::FinishCallResponse { call: Some(listed.into_proto()), duplicate })
