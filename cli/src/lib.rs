@@ -55,6 +55,9 @@ enum Command {
     /// Create, list and delete API keys of single clients of the XML API
     #[command(subcommand)]
     Keys(keys::Command),
+    /// List currencies, create one, or set an exchange rate
+    #[command(subcommand)]
+    Currencies(parties::currencies::Command),
     /// List tariffs, or create one
     #[command(subcommand)]
     Tariffs(parties::tariffs::Command),
@@ -88,7 +91,7 @@ enum Command {
     Generate(Generate),
     /// Rate a call, and explain its price
     Rate(rate::Args),
-    /// Show calls that could not be billed, or delete some
+    /// Show what calls brought and cost, and those that could not be billed
     #[command(subcommand)]
     Calls(calls::Command),
     /// Price calls again, by the tariffs of today: stored ones, or those that could not be billed
@@ -159,6 +162,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Shim => serve::shim(config).await,
         Command::Settings(args) => settings::run(&config, &args).await,
         Command::Keys(command) => keys::run(&config, command).await,
+        Command::Currencies(command) => parties::currencies::run(&config, command).await,
         Command::Tariffs(command) => parties::tariffs::run(&config, command).await,
         Command::Users(command) => parties::users::run(&config, command).await,
         Command::Points(command) => parties::points::run(&config, command).await,

@@ -172,7 +172,10 @@ pub enum Error {
     #[error("the currency code is taken")]
     CurrencyTaken,
     /// The default currency is as it is.
-    #[error("the default currency cannot be changed")]
+    #[error(
+        "the default currency can be changed only while there are no other currencies, no tariffs, no users \
+         but the admin and nothing in the books"
+    )]
     CurrencyFixed,
     /// The API needs a secret key first.
     #[error("the API cannot be allowed without a secret key")]

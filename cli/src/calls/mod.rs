@@ -7,6 +7,7 @@ pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod rerate;
 mod summary;
+mod totals;
 mod unrated;
 
 use std::process::ExitCode;
@@ -20,10 +21,13 @@ use crate::config::Config;
 pub(crate) enum Command {
     /// Calls that could not be billed: list them, count them, delete some
     Unrated(unrated::Args),
+    /// What calls brought and cost, by customer, carrier or destination, as CSV
+    Totals(totals::Args),
 }
 
 pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Totals(args) => totals::run(config, args).await.map(|()| ExitCode::SUCCESS),
         Command::Unrated(args) => unrated::run(config, args).await,
     }
 }

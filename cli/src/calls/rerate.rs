@@ -15,7 +15,7 @@ use crate::{
     client::{connect, said},
     config::Config,
     out::say,
-    values::{decimal, time_zone},
+    values::{decimal, time_zone, timestamp},
 };
 
 #[derive(clap::Args)]
@@ -23,8 +23,8 @@ pub(crate) struct Args {
     /// Calls that began then or later, for example 2026-11-01 or 2026-11-01T08:00:00
     #[arg(long, required_unless_present = "unrated")]
     from: Option<String>,
-    /// Calls that began before or in this second; a day alone counts to its end
-    #[arg(long, required_unless_present = "unrated")]
+    /// Calls that began before or in this second; a day alone counts to its end [default: now]
+    #[arg(long)]
     till: Option<String>,
     /// The time zone of both
     #[arg(long, default_value = "UTC")]
@@ -71,6 +71,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     if args.unrated {
         return rate_unrated(config, args, from, till).await;
     }
+    let till = till.or_else(|| Some(timestamp(Timestamp::now().as_microsecond())));
     let request = RerateCallsRequest {
         from,
         till,

@@ -1,6 +1,7 @@
-//! `tollbook tariffs`, `users` and `points`: what there must be before a call can be billed, created and
+//! `tollbook currencies`, `tariffs`, `users` and `points`: what there must be before a call can be billed, created and
 //! listed. Everything else of them is changed over gRPC or the XML API.
 
+pub(crate) mod currencies;
 pub(crate) mod points;
 pub(crate) mod tariffs;
 pub(crate) mod users;

@@ -58,14 +58,16 @@ pub(crate) fn check_code(field: &'static str, code: &str) -> Result<()> {
 /// Makes another currency the default one, which money can be kept in from now on.
 ///
 /// # Errors
-/// There are other currencies, whose rates would be wrong, or something is in the books.
+/// There are other currencies, whose rates would be wrong; or something is in the books; or tariffs or
+/// users have amounts, which would be of the new currency without having changed.
 pub(crate) async fn set_default(tx: &mut Tx, code: &str) -> Result<()> {
     check_code("default_currency", code)?;
     let currencies = store::all(tx).await?;
     if currencies.default_currency()?.code == code {
         return Ok(());
     }
-    if currencies.all().len() > 1 || !ledger::store::is_empty(tx).await? {
+    let is_used = store::have_tariffs_or_users(tx).await?;
+    if is_used || currencies.all().len() > 1 || !ledger::store::is_empty(tx).await? {
         return Err(Error::CurrencyFixed);
     }
     store::rename(tx, CurrencyId::DEFAULT, code).await

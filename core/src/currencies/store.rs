@@ -66,3 +66,13 @@ pub(super) async fn rename(tx: &mut Tx, id: CurrencyId, code: &str) -> Result<()
     tx.execute(query.bind(code).bind(code).bind(id)).await?;
     Ok(())
 }
+
+/// Whether there are tariffs, or users beside the admin.
+pub(super) async fn have_tariffs_or_users(tx: &mut Tx) -> Result<bool> {
+    for query in ["SELECT id FROM tariffs LIMIT 1", "SELECT id FROM users WHERE id <> 0 LIMIT 1"] {
+        if tx.fetch_optional(Query::new(query)).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -44,6 +44,10 @@ fn an_operator_comes_from_nothing_to_the_first_bill_by_commands() {
     let Some(data) = Data::new(Backend::Sqlite) else { return };
     let server = Server::start(&data);
     let operator = Operator { data: &data, server: &server, token: data.token(&["setup"]) };
+    operator.runs(&["settings", "default_currency=EUR"]);
+    operator.runs(&["currencies", "create", "USD", "1.08"]);
+    let list = operator.runs(&["currencies", "list"]);
+    assert_eq!(list, "EUR 1 default\nUSD 1.08");
     let buying = operator.runs(&["tariffs", "create", "Colossus", "--purpose", "buying"]);
     let selling = operator.runs(&["tariffs", "create", "Wholesale", "--purpose", "selling"]);
     for (name, price, tariff) in
@@ -63,7 +67,7 @@ fn an_operator_comes_from_nothing_to_the_first_bill_by_commands() {
     let list = operator.runs(&["points", "list", "--user", "colossus"]);
     assert!(list.ends_with("198.51.100.7 termination") && !list.contains("acme"), "{list}");
     let list = operator.runs(&["tariffs", "list"]);
-    assert!(list.contains(&format!("{buying} \"Colossus\" buying in USD")), "{list}");
+    assert!(list.contains(&format!("{buying} \"Colossus\" buying in EUR")), "{list}");
 
     let calls = "call_id,start_time,billsec,destination,originator,terminator\n\
                  a,2026-11-20 10:00:00,60,37061234567,acme,colossus\n";
@@ -72,6 +76,13 @@ fn an_operator_comes_from_nothing_to_the_first_bill_by_commands() {
     let list = operator.runs(&["users", "list", "--role", "user"]);
     assert!(list.contains("\"acme\"") && list.contains("balance -0.12"), "{list}");
     assert!(list.contains("\"colossus\"") && list.contains("balance 0.085"), "{list}");
+    let totals =
+        operator.runs(&["calls", "totals", "--from", "2026-11-01", "--till", "2026-11-30"]);
+    let expected = "originator,calls,answered,billsec,originator_billed,terminator_billed,price,\
+                    self_cost,profit,margin_percent,currency\n\
+                    acme,1,1,60,60,60,0.12,0.085,0.035,29,EUR\n\
+                    all,1,1,60,60,60,0.12,0.085,0.035,29,EUR";
+    assert_eq!(totals, expected);
 }
 
 #[test]
@@ -88,4 +99,18 @@ fn what_cannot_be_set_up_is_refused_by_name() {
     operator.refused(&["points", "create", "acme", "--origination", "--address", "x"], "address");
     operator.refused(&["tariffs", "create", "x"], "--purpose");
     assert!(!operator.runs(&["users", "list"]).contains("\"x\""));
+}
+
+/// Else a tariff in dollars would be one in euros, its numbers unchanged.
+#[test]
+fn the_default_currency_stays_once_somebody_has_amounts() {
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
+    let server = Server::start(&data);
+    let operator = Operator { data: &data, server: &server, token: data.token(&["setup"]) };
+    operator.runs(&["settings", "default_currency=GBP"]);
+    let create = ["tariffs", "create", "Orient", "--purpose", "buying", "--currency", "GBP"];
+    operator.runs(&create);
+    operator
+        .refused(&["settings", "default_currency=EUR"], "only while there are no other currencies");
+    assert!(operator.runs(&["tariffs", "list"]).contains("buying in GBP"));
 }

@@ -62,5 +62,9 @@ pub(crate) const VOS3000: &[Named] = &[
     known("cdrlevel"),
     known("agentcdr_id"),
     known("transactionid"),
+    known("calleroriginalcallid"),
+    known("calleroriginalinfo"),
+    known("callerrtpip"),
+    known("calleertpip"),
     known("caller_id"),
 ];
