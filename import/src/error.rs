@@ -109,7 +109,8 @@ impl Error {
 }
 
 fn several(errors: &[Error]) -> String {
-    errors.iter().map(|error| format!("\n- {error}")).collect()
+    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    format!("\n- {}", texts.join("\n- "))
 }
 
 fn answered(answer: Option<&str>) -> String {

@@ -132,7 +132,7 @@ pub fn moment(text: &str, order: Option<DateOrder>) -> Result<Moment, ValueError
 
 /// In which order alone day, month and year can stand in a date of numbers such as `31/03/2026`; `None`
 /// if several are possible, or none has to be known.
-pub fn date_order(text: &str) -> Option<DateOrder> {
+pub(crate) fn date_order(text: &str) -> Option<DateOrder> {
     let text = cell(text);
     if text.len() > 64 || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return None;

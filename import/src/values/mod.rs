@@ -10,7 +10,8 @@ mod interval;
 mod prefix;
 mod weekly;
 
-pub use date::{DateOrder, Moment, Resolved, date_order, moment};
+pub(crate) use date::date_order;
+pub use date::{DateOrder, Moment, Resolved, moment};
 pub use decimal::{Money, NumberFormat, decimal, money};
 pub(crate) use decimal::{decimal_separator, same_currency};
 pub use interval::{Interval, interval, seconds};
