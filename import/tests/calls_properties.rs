@@ -272,12 +272,11 @@ proptest! {
 
 fn header_of(format: Format) -> &'static str {
     match format {
-        Format::Tollbook => "call_id,start_time,destination,billsec,originator\n",
+        Format::Tollbook | Format::Columns => "call_id,start_time,destination,billsec,originator\n",
         Format::AsteriskTable => "calldate,dst,billsec,accountcode,uniqueid\n",
         Format::KamailioAcc => {
             "method,from_tag,to_tag,callid,sip_code,time,src_user,dst_user,src_ip\n"
         }
-        Format::Columns => "call_id,start_time,destination,billsec,originator\n",
         Format::FreeswitchTable => "uuid,start_stamp,destination_number,billsec,accountcode\n",
         Format::Yeti => "uuid,time_start,dst_prefix_in,duration,customer_name\n",
         Format::Vos3000 => "flowno,starttime,calleee164,holdtime,customeraccount\n",
