@@ -180,7 +180,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Generate(Generate::Calls(args)) => calls::generate::run(&config, args).await,
         Command::Rerate(args) => calls::rerate::run(&config, &args).await,
         Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,
-        Command::Rate(args) => rate::run(&config, args).await,
+        Command::Rate(args) => return rate::run(&config, args).await,
         Command::Methods => methods::print(config.dialect),
         Command::Bench(args) => tollbook_bench::run(args).await,
     }?;

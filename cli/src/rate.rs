@@ -1,5 +1,7 @@
 //! `tollbook rate`: rates a call, and explains its price.
 
+use std::process::ExitCode;
+
 use tollbook_proto::v1::{
     Decimal, RateCallRequest, RatedLeg, RatingOutcome, rating_service_client::RatingServiceClient,
 };
@@ -41,7 +43,7 @@ pub(crate) struct Args {
     grace: i32,
 }
 
-pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
+pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
     let zone = time_zone(&args.time_zone)?;
     let start_time = args.at.as_deref().map(|text| time(text, &zone, false)).transpose()?;
     let request = RateCallRequest {
@@ -56,17 +58,19 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     };
     let mut core = RatingServiceClient::new(connect(config).await?);
     let response = core.rate_call(request).await.map_err(said)?.into_inner();
-    print_leg("Price", &response.price.unwrap_or_default())?;
+    let mut has_all = print_leg("Price", &response.price.unwrap_or_default())?;
     if let Some(self_cost) = response.self_cost {
-        print_leg("Self-cost", &self_cost)?;
+        has_all &= print_leg("Self-cost", &self_cost)?;
     }
     if let Some(profit) = response.profit {
         say!("Profit: {} ({} %)", profit.value, response.margin_percent.unwrap_or_default())?;
     }
-    Ok(())
+    // A script asks for the price to go on with it.
+    Ok(if has_all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print_leg(name: &str, leg: &RatedLeg) -> anyhow::Result<()> {
+/// Returns whether there is a price.
+fn print_leg(name: &str, leg: &RatedLeg) -> anyhow::Result<bool> {
     match leg.outcome() {
         RatingOutcome::Priced => {
             say!("{name}: {} {} ({})", decimal(leg.price.as_ref()), leg.currency, leg.destination)?;
@@ -77,5 +81,5 @@ fn print_leg(name: &str, leg: &RatedLeg) -> anyhow::Result<()> {
     for step in &leg.steps {
         say!("  {step}")?;
     }
-    Ok(())
+    Ok(leg.outcome() == RatingOutcome::Priced)
 }

@@ -79,6 +79,21 @@ pub enum Error {
         /// What it is, with its article.
         kind: &'static str,
     },
+    /// Several of these, each of which has to be answered before anything is read.
+    #[error("{}", several(.0))]
+    Several(Vec<Self>),
+    /// What would be refused of the lines once the rest is answered, with the flags that answer it.
+    #[error("{lines} {} cannot be used, the first is line {first} ({problem}){}", if *lines == 1 { "line" } else { "lines" }, answered(.answer.as_deref()))]
+    Lines {
+        /// How many.
+        lines: u64,
+        /// The first.
+        first: u64,
+        /// What is wrong with it.
+        problem: String,
+        /// The flags; `None`: the lines have to be mended.
+        answer: Option<String>,
+    },
     /// The profile contradicts itself, or names what there is not.
     #[error("{0}")]
     Profile(String),
@@ -91,6 +106,15 @@ impl Error {
             None => Self::Io { name: name.to_owned(), source },
         }
     }
+}
+
+fn several(errors: &[Error]) -> String {
+    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    format!("\n- {}", texts.join("\n- "))
+}
+
+fn answered(answer: Option<&str>) -> String {
+    answer.map_or_else(String::new, |answer| format!(": {answer}"))
 }
 
 fn columns(problems: &[ColumnProblem]) -> String {

@@ -272,13 +272,31 @@ proptest! {
 
 fn header_of(format: Format) -> &'static str {
     match format {
-        Format::Tollbook => "call_id,start_time,destination,billsec,originator\n",
+        Format::Tollbook | Format::Columns => "call_id,start_time,destination,billsec,originator\n",
         Format::AsteriskTable => "calldate,dst,billsec,accountcode,uniqueid\n",
         Format::KamailioAcc => {
             "method,from_tag,to_tag,callid,sip_code,time,src_user,dst_user,src_ip\n"
         }
-        Format::Columns => "call id,start,callee,talk time,customer\n",
+        Format::FreeswitchTable => "uuid,start_stamp,destination_number,billsec,accountcode\n",
+        Format::Yeti => "uuid,time_start,dst_prefix_in,duration,customer_name\n",
+        Format::Vos3000 => "flowno,starttime,calleee164,holdtime,customeraccount\n",
+        Format::ThreeCx => "callid,time_start,dial_no,duration,from_dn\n",
+        Format::Cisco => {
+            "pkid,datetimeorigination,finalcalledpartynumber,duration,callingpartyunicodeloginuserid\n"
+        }
+        // They have no header.
         _ => "",
+    }
+}
+
+/// No format is left out of what is tried: a file of each can be opened.
+#[test]
+fn a_file_of_each_format_is_opened() {
+    for (format, name) in Format::NAMES {
+        let text = format!("{}{}", header_of(format), "a,2026-11-20 10:00:00,37061,60,globex\n");
+        let opened = open(text.as_bytes(), Some(format));
+        let needs_more = format == Format::FreeswitchCustom;
+        assert_eq!(opened.is_some(), !needs_more, "{name}");
     }
 }
 

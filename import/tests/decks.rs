@@ -52,7 +52,8 @@ fn read(
 ) -> Result<(), Error> {
     for source in sources(&[input])? {
         for part in source.parts(Limits::default())? {
-            for item in Deck::open(part?, profile, options.clone())? {
+            let mut deck = Deck::open(part?, profile, options.clone())?;
+            for item in deck.by_ref() {
                 match item? {
                     DeckItem::Line(line) => writeln!(out, "{}", shown(&line)).unwrap(),
                     DeckItem::Refused { line, problem, prefixes } => {
@@ -63,6 +64,9 @@ fn read(
                         writeln!(out, "{line}: {what:?}: {text:?}").unwrap();
                     }
                 }
+            }
+            for remark in deck.remarks() {
+                writeln!(out, "remark: {remark}").unwrap();
             }
         }
     }

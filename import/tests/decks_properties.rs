@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use tollbook_import::{
     Part, Profile,
     deck::{Deck, DeckItem, DeckOptions},
-    table::{Row, Table, TableOptions},
+    table::{ColumnRef, Limits, Row, Table, TableOptions},
     values::{self, NumberFormat},
 };
 
@@ -59,6 +59,9 @@ fn pieces() -> impl Strategy<Value = String> {
         "7901-7905",
         "7900000-9999999",
         "2026-01-01",
+        "370,0.1,03/04/2026,\n",
+        "371,0.1,31/03/2026,\n",
+        "372,0.1,03/31/2026,\n",
         "=1",
         "closed",
     ]);
@@ -87,43 +90,53 @@ proptest! {
         }
     }
 
-    /// Each row of a deck is an item, or several, of its line.
+    /// Each row of a deck is an item, or several, of its line: with any separator, with names or positions,
+    /// and in either width of letters.
     #[test]
-    fn no_row_of_a_deck_is_lost(body in pieces()) {
-        let text = format!("prefix,rate,destination,x\n{body}\n");
-        let lines = |text: &str| -> Vec<u64> {
-            let mut table = table(text.as_bytes()).unwrap();
-            std::iter::from_fn(|| table.next_row().unwrap()).map(|row| row.line()).collect()
+    fn no_row_of_a_deck_is_lost(
+        body in pieces(),
+        separator in prop::sample::select(vec![',', ';', '\t', '|']),
+        is_named in any::<bool>(),
+        is_wide in any::<bool>(),
+    ) {
+        let head = if is_named { "prefix,rate,effective date,x\n" } else { "370,0.1,,\n" };
+        let text = format!("{head}{body}\n").replace(',', &separator.to_string());
+        let bytes = match is_wide {
+            true => format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            false => text.clone().into_bytes(),
         };
-        let options = TableOptions { separator: Some(','), ..TableOptions::default() };
-        let part = Part::from_bytes("input", text.clone().into_bytes()).unwrap();
-        let rows = Table::open(part, &options, &|_| false).map(|mut table| {
-            std::iter::from_fn(move || table.next_row().unwrap()).map(|row| row.line()).collect()
-        });
-        let rows: Vec<u64> = rows.unwrap_or_else(|_| lines(&text));
-        if let Some(deck) = deck(text.as_bytes()) {
-            let header = deck.columns().header_line().unwrap();
-            let comma = deck.table().separator() == Some(',');
-            let mut seen = HashSet::new();
-            for item in deck {
-                match item.unwrap() {
-                    DeckItem::Line(line) => {
-                        prop_assert!((1..=32).contains(&line.prefix.len()));
-                        prop_assert!(line.rate.is_some() || line.blocked || line.closed || line.ended);
-                        prop_assert!(line.rate.is_none_or(|rate| rate >= Decimal::ZERO));
-                        prop_assert!(line.increment != Some(0));
-                        seen.insert(line.line);
-                    }
-                    DeckItem::Refused { line, .. } | DeckItem::Idle { line, .. } => {
-                        seen.insert(line);
-                    }
+        let mut profile = Profile { separator: Some(separator), ..Profile::default() };
+        profile.columns.ignore_unknown_columns = true;
+        if !is_named {
+            profile.columns.no_header = true;
+            let places = [("prefix", 1), ("rate", 2), ("effective_from", 3)];
+            let place = |(field, at): (&str, usize)| (field.to_owned(), ColumnRef::Position(at));
+            profile.columns.columns = places.map(place).into();
+        }
+        let part = || Part::from_bytes("input", bytes.clone()).unwrap();
+        let options = profile.table_options(Limits::default());
+        let mut table = Table::open(part(), &options, &|_| false).unwrap();
+        let rows: Vec<u64> =
+            std::iter::from_fn(|| table.next_row().unwrap()).map(|row| row.line()).collect();
+        let Ok(deck) = Deck::open(part(), &profile, DeckOptions::default()) else { return Ok(()) };
+        let header = deck.columns().header_line();
+        let mut seen = HashSet::new();
+        for item in deck {
+            match item.unwrap() {
+                DeckItem::Line(line) => {
+                    prop_assert!((1..=32).contains(&line.prefix.len()));
+                    prop_assert!(line.rate.is_some() || line.blocked || line.closed || line.ended);
+                    prop_assert!(line.rate.is_none_or(|rate| rate >= Decimal::ZERO));
+                    prop_assert!(line.increment != Some(0));
+                    seen.insert(line.line);
+                }
+                DeckItem::Refused { line, .. } | DeckItem::Idle { line, .. } => {
+                    seen.insert(line);
                 }
             }
-            if comma {
-                for row in rows {
-                    prop_assert!(row == header || seen.contains(&row), "line {row} of {text:?}");
-                }
-            }
+        }
+        for row in rows {
+            prop_assert!(Some(row) == header || seen.contains(&row), "line {row} of {text:?}");
         }
     }
 

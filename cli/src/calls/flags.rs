@@ -266,6 +266,12 @@ impl Flags {
         }
     }
 
+    /// These, with the format that was detected where none is said.
+    pub(crate) fn with_format(mut self, format: Option<Format>) -> Self {
+        self.table.format = self.table.format.or(format);
+        self
+    }
+
     /// The name of the time zone of times that say none, if it is said.
     pub(crate) fn zone(&self) -> Option<&str> {
         self.table.time_zone.as_deref()

@@ -100,6 +100,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     let rejected = summary.print()?;
     let understood = broken.is_none() && report.stored + report.duplicates + report.merged > 0;
     if let Some(name) = args.profile.save_profile.as_ref().filter(|_| understood) {
+        let flags = flags.with_format(reader.format());
         let contents = import_profile::Contents::Calls(flags.to_proto()?);
         profiles::save(&core, name, contents).await?;
     }
@@ -150,6 +151,8 @@ struct Reader {
     read: Read,
     legs: Legs,
     chunk: Vec<CallRecord>,
+    /// In which formats the files are.
+    formats: Vec<Format>,
 }
 
 type Sender = mpsc::Sender<IngestCallsRequest>;
@@ -157,7 +160,16 @@ type Sender = mpsc::Sender<IngestCallsRequest>;
 impl Reader {
     fn new(inputs: Vec<Input>, excluded: Excluded, options: CallOptions, dry_run: bool) -> Self {
         let (read, legs) = (Read::default(), Legs::default());
-        Self { inputs, excluded, options, dry_run, read, legs, chunk: Vec::with_capacity(CHUNK) }
+        let (chunk, formats) = (Vec::with_capacity(CHUNK), Vec::new());
+        Self { inputs, excluded, options, dry_run, read, legs, chunk, formats }
+    }
+
+    /// The format of all files; `None` if they have several.
+    fn format(&self) -> Option<Format> {
+        match self.formats[..] {
+            [format] => Some(format),
+            _ => None,
+        }
     }
 
     /// Sends all calls, those before a fault as well, and shows on a terminal how far it is.
@@ -210,6 +222,9 @@ impl Reader {
         let number = self.read.files.len();
         self.read.files.push(name.to_owned());
         let (has_legs, pairs) = (file.format().has_legs(), file.format() == Format::KamailioAcc);
+        if !self.formats.contains(&file.format()) {
+            self.formats.push(file.format());
+        }
         let mut has_records = pairs;
         while let Some(item) = file.next_item().with_context(|| name.to_owned())? {
             has_records = has_records || item != CallItem::Idle;

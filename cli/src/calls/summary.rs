@@ -1,7 +1,7 @@
 //! What an import of calls says at its end.
 
 use jiff::{Timestamp, tz::TimeZone};
-use tollbook_proto::v1::{CallRejection, IngestCallsResponse};
+use tollbook_proto::v1::{CallRejection, Decimal, IngestCallsResponse};
 
 use super::{import::Read, unrated};
 use crate::{
@@ -57,18 +57,18 @@ impl Summary<'_> {
             0 => String::new(),
             merged => format!(" {merged} further attempts of known calls,"),
         };
+        // What calls cost is kept in the currency of the settings, whatever that of a tariff is.
+        let amount = |amount: Option<&Decimal>| {
+            format!("{} {}", decimal(amount), self.currency).trim_end().to_owned()
+        };
         say!(
             "{} calls: {} stored, {} duplicates,{merged} {count} rejected; price {}, self-cost {}{}",
             read.sent.len() + read.bad_count,
             report.stored,
             report.duplicates,
-            decimal(report.price.as_ref()),
-            decimal(report.self_cost.as_ref()),
-            match (self.dry_run, self.currency.as_str()) {
-                (false, _) => String::new(),
-                (true, "") => " - nothing was changed".to_owned(),
-                (true, currency) => format!(" {currency} - nothing was changed"),
-            },
+            amount(report.price.as_ref()),
+            amount(report.self_cost.as_ref()),
+            if self.dry_run { " - nothing was changed" } else { "" },
         )?;
         for note in &report.notes {
             say!("note: {note}")?;

@@ -157,6 +157,19 @@ impl Flags {
         }
     }
 
+    /// These, with the columns that were found beside those that are said: so a file with other columns
+    /// is not read by guessing anew.
+    pub(crate) fn with_places(mut self, places: &[(String, ColumnRef)]) -> Self {
+        for (field, place) in places {
+            let what = RateColumn::from_str_name(&format!("RATE_COLUMN_{}", field.to_uppercase()));
+            let Some(what) = what else { continue };
+            if !self.table.columns.iter().any(|(said, _)| *said == what) {
+                self.table.columns.push((what, place.clone()));
+            }
+        }
+        self
+    }
+
     /// What the reader is told.
     pub(crate) fn profile(&self) -> Profile {
         let Self { table, values } = self;

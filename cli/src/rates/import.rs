@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::sync::mpsc;
@@ -17,21 +17,23 @@ use tollbook_import::{
     deck::{Deck, DeckItem, DeckLine, DeckOptions},
     profile::Steps,
     sources,
-    table::{Limits, Parts},
+    table::{ColumnRef, Limits, Parts},
     values::{Days, Hours},
 };
 use tollbook_proto::v1::{
-    GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ListTariffsRequest, RateFile,
+    GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ImportRatesResponse, RateFile,
     RateLine, RateLines, RefusedLine, import_profile, import_rates_request::Part,
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
 };
 
 use super::{
+    answers::Answers,
     file::{Digest, names_of},
     flags::Flags,
     imports::on,
     listing,
     report::{Report, ReportFile},
+    tariff::{all_tariffs, name_tariff},
 };
 use crate::{
     client::{Core, connect, said},
@@ -125,7 +127,10 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         Some(name) => args.flags.clone().over(profiles::of_rates(&core, name).await?),
         None => args.flags.clone(),
     };
-    let currency = currency(&core, args.tariff).await?;
+    let all = all_tariffs(&core).await?;
+    let tariff = all.iter().find(|known| known.id == args.tariff).cloned();
+    let tariff = tariff.with_context(|| format!("there is no tariff {}", args.tariff))?;
+    let currency = tariff.currency.clone();
     let zone = zone(&core).await?;
     let deck_options = DeckOptions {
         currency: Some(currency.clone()),
@@ -140,22 +145,8 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     let changes_file = args.what.changes.as_deref().map(ReportFile::create).transpose()?;
     // All changes of a large deck are a long answer.
     let mut tariffs = TariffsServiceClient::new(core.clone()).max_decoding_message_size(usize::MAX);
-    let (sender, receiver) = mpsc::channel(4);
-    let profile = flags.profile();
-    let reading = tokio::task::spawn_blocking(move || {
-        Reader::new(sender).run(&sources, &profile, &deck_options)
-    });
-    let first = ImportRatesRequest { part: Some(Part::Options(args.options())) };
-    let lines =
-        stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    let imported = tariffs.import_rates(stream::iter([first]).chain(lines)).await;
-    // A file that cannot be read to its end must not be imported up to there: the reader
-    // sends a part that the core refuses.
-    let read = reading.await??;
-    let imported = imported.map_err(said)?.into_inner();
-    if std::io::stderr().is_terminal() {
-        eprintln!();
-    }
+    let (read, imported) =
+        send(&mut tariffs, sources, flags.profile(), deck_options, args.options()).await?;
     let report = Report {
         tariff: args.tariff,
         currency,
@@ -170,28 +161,40 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     if let Some(file) = changes_file {
         file.finish(&report.csv()?)?;
     }
-    let done = print(&report, &read.remarks, args);
+    name_tariff(&mut tariffs, &tariff, all, &read.sha256).await?;
+    let done = print(&report, &read, args);
     if let Some(name) = args.profile.save_profile.as_ref().filter(|_| imported.applied) {
+        let flags = flags.with_places(&read.places);
         let contents = import_profile::Contents::Rates(flags.to_proto()?);
         profiles::save(&core, name, contents).await?;
     }
     done
 }
 
-/// The code of a tariff's currency.
-async fn currency(core: &Core, tariff: i64) -> anyhow::Result<String> {
-    let mut core = TariffsServiceClient::new(core.clone());
-    let mut request = ListTariffsRequest { page_size: 1_000, page_token: String::new() };
-    loop {
-        let page = core.list_tariffs(request.clone()).await.map_err(said)?.into_inner();
-        if let Some(tariff) = page.tariffs.into_iter().find(|known| known.id == tariff) {
-            return Ok(tariff.currency);
-        }
-        if page.next_page_token.is_empty() {
-            bail!("there is no tariff {tariff}");
-        }
-        request.page_token = page.next_page_token;
+/// Reads the files, and sends what is in them.
+async fn send(
+    tariffs: &mut TariffsServiceClient<Core>,
+    sources: Vec<Source>,
+    profile: Profile,
+    deck_options: DeckOptions,
+    options: ImportRatesOptions,
+) -> anyhow::Result<(Read, ImportRatesResponse)> {
+    let (sender, receiver) = mpsc::channel(4);
+    let reading = tokio::task::spawn_blocking(move || {
+        Reader::new(sender).run(&sources, &profile, &deck_options)
+    });
+    let first = ImportRatesRequest { part: Some(Part::Options(options)) };
+    let lines =
+        stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let imported = tariffs.import_rates(stream::iter([first]).chain(lines)).await;
+    // A file that cannot be read to its end must not be imported up to there: the reader
+    // sends a part that the core refuses.
+    let read = reading.await??;
+    let imported = imported.map_err(said)?.into_inner();
+    if std::io::stderr().is_terminal() {
+        eprintln!();
     }
+    Ok((read, imported))
 }
 
 /// The time zone of the settings.
@@ -214,6 +217,9 @@ struct Reader {
     /// The names of the files that were read, of which an archive has several.
     files: Vec<String>,
     remarks: Vec<Remark>,
+    notes: Vec<String>,
+    answers: Answers,
+    places: Option<Vec<(String, ColumnRef)>>,
 }
 
 /// What a person should see: a file, a line, and what is with it.
@@ -223,6 +229,14 @@ type Remark = (usize, u64, String);
 struct Read {
     files: Vec<String>,
     remarks: Vec<Remark>,
+    /// What was found out of each file as a whole.
+    notes: Vec<String>,
+    /// What would answer the lines that are refused.
+    answers: Answers,
+    /// Where the columns were found, those that are alike in all files.
+    places: Vec<(String, ColumnRef)>,
+    /// The digest of the files; empty if the core did not want to know it.
+    sha256: String,
 }
 
 /// How many lines that hold no rate, or one that a person should look at, are shown.
@@ -240,6 +254,9 @@ impl Reader {
             hasher: RandomState::new(),
             files: Vec::new(),
             remarks: Vec::new(),
+            notes: Vec::new(),
+            answers: Answers::default(),
+            places: None,
         }
     }
 
@@ -250,8 +267,10 @@ impl Reader {
         profile: &Profile,
         options: &DeckOptions,
     ) -> anyhow::Result<Read> {
+        let mut sha256 = String::new();
         match self.read_all(sources, profile, options) {
             Ok(Some(file)) => {
+                sha256.clone_from(&file.sha256);
                 // The answer says why nobody receives it.
                 let part = Some(Part::File(file));
                 let _ = self.sender.blocking_send(ImportRatesRequest { part });
@@ -263,7 +282,9 @@ impl Reader {
                 return Err(error);
             }
         }
-        Ok(Read { files: self.files, remarks: self.remarks })
+        let Self { files, remarks, notes, answers, places, .. } = self;
+        let places = places.unwrap_or_default();
+        Ok(Read { files, remarks, notes, answers, places, sha256 })
     }
 
     /// Returns what is known of the files; `None` where the core does not listen any more.
@@ -282,14 +303,23 @@ impl Reader {
                 let part = part?;
                 let name = part.name().to_owned();
                 let deck = Deck::open(part, profile, options.clone());
-                let deck = deck.map_err(|error| named(error, &name))?;
+                let mut deck = deck.map_err(|error| named(error, &name))?;
+                let places =
+                    deck.columns().places().map(|(field, place)| (field.to_owned(), place));
+                let places: Vec<_> = places.collect();
+                match &mut self.places {
+                    Some(known) => known.retain(|place| places.contains(place)),
+                    None => self.places = Some(places),
+                }
                 self.files.push(name);
                 self.go_to(self.files.len() - 1);
-                for item in deck {
-                    if !self.take(item?) {
+                while let Some(item) = deck.next() {
+                    if !self.take(item?, &deck) {
                         return Ok(None);
                     }
                 }
+                let name = &self.files[self.files.len() - 1];
+                self.notes.extend(deck.remarks().iter().map(|remark| format!("{name}: {remark}")));
             }
             if self.files.len() == before {
                 bail!("nothing is in {}", source.name());
@@ -323,10 +353,11 @@ impl Reader {
     }
 
     /// Returns whether the core still listens.
-    fn take(&mut self, item: DeckItem) -> bool {
+    fn take(&mut self, item: DeckItem, deck: &Deck) -> bool {
         match item {
             DeckItem::Line(line) => self.line(line),
             DeckItem::Refused { line, problem, prefixes } => {
+                self.answers.add(deck.answer(&problem));
                 self.refuse(line, problem.to_string(), prefixes)
             }
             DeckItem::Idle { line, text, .. } => {
@@ -436,20 +467,28 @@ pub(crate) fn rate_line(line: DeckLine, now: Timestamp) -> RateLine {
 /// What is wrong with a file, with its name.
 fn named(error: Error, name: &str) -> anyhow::Error {
     match error {
-        Error::Columns(_) | Error::Profile(_) => anyhow::Error::new(error).context(name.to_owned()),
+        Error::Columns(_) | Error::Profile(_) | Error::Lines { .. } | Error::Several(_) => {
+            anyhow::Error::new(error).context(name.to_owned())
+        }
         error => error.into(),
     }
 }
 
-fn print(report: &Report<'_>, remarks: &[Remark], args: &Args) -> anyhow::Result<ExitCode> {
-    for (file, line, remark) in remarks {
+fn print(report: &Report<'_>, read: &Read, args: &Args) -> anyhow::Result<ExitCode> {
+    for (file, line, remark) in &read.remarks {
         say!("{} {remark}", report.place(&report.files[*file], line))?;
     }
     for line in &report.imported.rejected_lines {
         say!("{}: {}", report.place(&line.file, &line.number), line.reason)?;
     }
+    for answer in read.answers.texts() {
+        say!("{answer}")?;
+    }
     if args.what.dry_run {
         say!("{}", report.text())?;
+    }
+    for note in &read.notes {
+        say!("{note}")?;
     }
     for note in report.notes() {
         say!("{note}")?;

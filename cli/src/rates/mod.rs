@@ -1,5 +1,6 @@
 //! Rate decks as files.
 
+mod answers;
 pub(crate) mod export;
 mod file;
 pub(crate) mod flags;
@@ -7,6 +8,7 @@ pub(crate) mod import;
 pub(crate) mod imports;
 mod listing;
 mod report;
+mod tariff;
 
 /// The columns of a deck, by the names that a header has for them.
 const COLUMNS: [&str; 12] = [

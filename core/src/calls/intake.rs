@@ -148,6 +148,12 @@ impl<'a> Intake<'a> {
         for place in &difference.kept {
             self.taken[*place].kept += 1;
         }
+        for (place, position, why) in &difference.contested {
+            let mut rejected = self.taken[*place].rejected.iter_mut();
+            if let Some(one) = rejected.find(|one| one.position == *position) {
+                one.call.1 = why.clone();
+            }
+        }
         // The sums come last: other cores wait for their rows.
         if let Some(rollup) = rollup {
             rollup.write(tx).await?;
@@ -269,7 +275,13 @@ impl<'a> Books<'a, '_> {
         }
         // What cannot be rated as another's either stays as it was.
         if is_kept && !brought.reassigned {
-            self.unrated.refused.push(unrated::Refusal { brought, rejection, payer, place });
+            self.unrated.refused.push(unrated::Refusal {
+                brought,
+                rejection,
+                payer,
+                place,
+                position,
+            });
         }
     }
 

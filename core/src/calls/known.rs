@@ -5,7 +5,7 @@ use tollbook_proto::v1::{self as pb, CallRecord};
 
 use super::{
     Call, Disposition,
-    record::{self, Record, Said},
+    record::{self, Record, Said, UserRef},
 };
 use crate::{clock, points::Points};
 
@@ -65,6 +65,47 @@ pub(crate) fn covers(known: &Call, record: &CallRecord) -> bool {
         || known.is_charged()
             && near(known.billsec, new.billsec, ROUNDING / 1_000)
             && near(known.start_time, new.start_time, ANOTHER_ZONE)
+}
+
+/// In what two records of one call id disagree of which neither is in the books; `None` if they are of one
+/// call, of two attempts of it, or of two calls that share the id, or if nobody can tell.
+pub(crate) fn disagreement(one: &CallRecord, other: &CallRecord) -> Option<&'static str> {
+    if one.attempt || other.attempt || one.record_id != other.record_id {
+        return None;
+    }
+    let (one, other) = (record::read(one).ok()?, record::read(other).ok()?);
+    let (before, after) = (&one.reported, &other.reported);
+    let answered = |call: &Record| call.reported.disposition == Disposition::Answered;
+    let is_said = |says: fn(Said) -> bool| says(one.said) && says(other.said);
+    [
+        (is_one_user(one.originator.as_ref(), other.originator.as_ref()), "originator"),
+        (is_one_user(one.terminator.as_ref(), other.terminator.as_ref()), "terminator"),
+        (before.destination == after.destination, "destination"),
+        (!is_said(|said| said.disposition) || answered(&one) == answered(&other), "disposition"),
+        (
+            !is_said(|said| said.billsec) || near(before.billsec, after.billsec, ROUNDING / 1_000),
+            "billsec",
+        ),
+        (near(before.start_time, after.start_time, ROUNDING), "start time"),
+        (
+            !is_said(|said| said.duration)
+                || near(before.duration, after.duration, ROUNDING / 1_000),
+            "duration",
+        ),
+    ]
+    .into_iter()
+    .find_map(|(is_same, what)| (!is_same).then_some(what))
+}
+
+/// Whether two records may name one user: by an id and by a name they may.
+fn is_one_user(one: Option<&UserRef>, other: Option<&UserRef>) -> bool {
+    match (one, other) {
+        (Some(UserRef::Id(one)), Some(UserRef::Id(other))) => one == other,
+        (Some(UserRef::Username(one)), Some(UserRef::Username(other))) => {
+            one.to_lowercase() == other.to_lowercase()
+        }
+        _ => true,
+    }
 }
 
 /// Whether a record, which for itself may say too little to be a call, says nothing that is

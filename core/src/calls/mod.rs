@@ -340,6 +340,12 @@ pub(crate) enum Rejection {
     /// Another call has the id.
     #[error("a call with this id is in the books, with another {0}")]
     Conflict(&'static str),
+    /// Another call that is not billed yet has the id.
+    #[error(
+        "an unrated call with this id is kept already, with another {0}: delete the one of them that is \
+         wrong, and bring the other once more"
+    )]
+    Contested(&'static str),
     /// Out of range.
     #[error("the price or a balance would be out of range")]
     AmountOutOfRange,
@@ -358,7 +364,7 @@ impl Rejection {
             Self::NoRate(_) => CallRejection::NoRate,
             Self::Blocked(_) => CallRejection::Blocked,
             Self::NotAuthorized(_) => CallRejection::NotAuthorized,
-            Self::Conflict(_) => CallRejection::Conflict,
+            Self::Conflict(_) | Self::Contested(_) => CallRejection::Conflict,
             Self::AmountOutOfRange => CallRejection::AmountOutOfRange,
         }
     }
@@ -382,6 +388,7 @@ impl Rejection {
             | Self::EndsBeforeStart { .. }
             | Self::NotAuthorized(_)
             | Self::Conflict(_)
+            | Self::Contested(_)
             | Self::AmountOutOfRange => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Unrated calls that are rated as those of another account than the one that they name.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{Brought, store};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     ids::UserId,
     text::check_text,
-    users::Role,
+    users::{Identity, Role},
 };
 
 /// How many accounts a request may name.
@@ -38,12 +38,7 @@ impl Accounts {
             if from.is_empty() || to.is_empty() {
                 return Err(Error::invalid("accounts", "must not be empty on either side"));
             }
-            let id = to.strip_prefix("id ").and_then(|id| id.parse().ok());
-            let user = match id {
-                Some(id) => context.directory.by_id(UserId(id)).await?,
-                None => context.directory.by_username(to).await?,
-            };
-            let user = caller.see(user).map_err(|error| error.of_field("accounts"))?;
+            let user = named_user(context, caller, to).await?;
             if user.role != Role::User {
                 return Err(Error::UserNotFound.of_field("accounts"));
             }
@@ -68,3 +63,28 @@ impl Accounts {
         true
     }
 }
+
+/// The user that a text names: by id (`id 42`, `#42`) or by login name (`alice`, `login alice`).
+///
+/// # Errors
+/// It names none whom the caller may see, or one in one way and another in another.
+async fn named_user(context: &Context, caller: &Principal, text: &str) -> Result<Arc<Identity>> {
+    let id = text.strip_prefix("id ").or_else(|| text.strip_prefix('#'));
+    let mut candidates = vec![context.directory.by_username(text).await?];
+    if let Some(id) = id.and_then(|id| id.parse().ok()) {
+        candidates.push(context.directory.by_id(UserId(id)).await?);
+    }
+    if let Some(name) = text.strip_prefix("login ") {
+        candidates.push(context.directory.by_username(name).await?);
+    }
+    let mut seen = candidates.into_iter().filter_map(|user| caller.see(user).ok());
+    let user = seen.next().ok_or_else(|| Error::UserNotFound.of_field("accounts"))?;
+    match seen.all(|other| other.id == user.id) {
+        true => Ok(user),
+        false => Err(Error::invalid("accounts", AMBIGUOUS)),
+    }
+}
+
+/// What names each of two users of whom one has the id, and the other the login name.
+const AMBIGUOUS: &str = "fits a user's id and another's login name: `id 8` or `#8` is the one with the id, \
+     `login id 8` the one with the login name, each as long as nobody else is called so";

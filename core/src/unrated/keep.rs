@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use prost::Message;
-use tollbook_proto::v1::CallRejection;
+use tollbook_proto::v1::{CallRecord, CallRejection};
 
 use super::{Brought, Kept, LONGEST, Shelf, store};
 use crate::{
@@ -32,8 +32,9 @@ pub(crate) struct Refusal<'a> {
     pub(crate) brought: &'a Brought,
     pub(crate) rejection: Rejection,
     pub(crate) payer: Option<UserId>,
-    /// The delivery that brought it, by its place in the batch.
+    /// The delivery that brought it, by its place in the batch, and where in that.
     pub(crate) place: usize,
+    pub(crate) position: i64,
 }
 
 /// What became of records that were not taken, and of unrated calls that were.
@@ -56,6 +57,8 @@ pub(crate) struct Difference {
     pub(super) dropped: u64,
     /// The places of the deliveries of records that are kept, one for each.
     pub(crate) kept: Vec<usize>,
+    /// Records that disagree with one that is kept, by their deliveries and where they are in those.
+    pub(crate) contested: Vec<(usize, i64, Rejection)>,
 }
 
 impl Difference {
@@ -81,7 +84,7 @@ impl Outcome<'_> {
     /// Keeps what was refused, and takes out what is in the books now: of the calls that were stored
     /// all records that say no more than they do. `origins` are those of the deliveries.
     pub(crate) async fn write<'c>(
-        self,
+        mut self,
         tx: &mut Tx,
         table: &Table<'_>,
         origins: &[&Origin],
@@ -100,6 +103,7 @@ impl Outcome<'_> {
             true => Vec::new(),
             false => store::of_calls(tx, ids).await?,
         };
+        difference.contested = self.contest(&found);
         let there: HashMap<(&str, &str), CallRejection> =
             found.iter().map(|row| (row.key(), row.reason)).collect();
         let keeping = self.keeping(table.shelf.room(), &there, &mut difference);
@@ -122,6 +126,41 @@ impl Outcome<'_> {
         store::delete(tx, gone).await?;
         write(tx, &keeping, origins).await?;
         Ok(difference)
+    }
+
+    /// Makes conflicts of records that disagree with one that was kept before them under their id, so that
+    /// which of them comes first does not decide what is billed. Returns them.
+    fn contest(&mut self, found: &[store::Found]) -> Vec<(usize, i64, Rejection)> {
+        // What is refused as no record of its call anyway disagrees with none.
+        let is_claim = |reason: CallRejection| {
+            !matches!(reason, CallRejection::Conflict | CallRejection::NotAuthorized)
+        };
+        let mut kept: HashMap<&str, Vec<(String, &CallRecord)>> = HashMap::new();
+        let stays = |row: &&store::Found| is_claim(row.reason) && !self.settled.contains(&row.id);
+        for row in found.iter().filter(stays) {
+            let of_its_id = kept.entry(row.call_id.as_str()).or_default();
+            of_its_id.push((row.fingerprint.clone(), &row.record));
+        }
+        let mut contested = Vec::new();
+        for refusal in &mut self.refused {
+            let brought = refusal.brought;
+            if !is_claim(refusal.rejection.to_proto()) || brought.kept_as.is_some() {
+                continue;
+            }
+            let of_its_id = kept.entry(brought.record.call_id.as_str()).or_default();
+            let fingerprint = brought.fingerprint();
+            let mut others = of_its_id.iter().filter(|(other, _)| *other != fingerprint);
+            if let Some(what) =
+                others.find_map(|(_, other)| known::disagreement(other, &brought.record))
+            {
+                refusal.rejection = Rejection::Contested(what);
+                let Refusal { place, position, rejection, .. } = refusal;
+                contested.push((*place, *position, rejection.clone()));
+            } else {
+                of_its_id.push((fingerprint, &brought.record));
+            }
+        }
+        contested
     }
 
     /// Which of the refused records are kept, as far as there is room.

@@ -84,13 +84,20 @@ pub(super) async fn keep(tx: &mut Tx, rows: Vec<Row<'_>>) -> Result<()> {
     tx.queue(Insert { table: "unrated_calls", columns: COLUMNS, rows, on_conflict: AGAIN }).await
 }
 
-/// Who would pay, as a record names them.
+/// What the accounts begin with that are no login name, and one that is and could be taken for another.
+const MARKS: [&str; 3] = ["id ", "point ", "login "];
+
+/// Who would pay, as a record names them. No two name the same: a login name that reads as another kind
+/// of account is told as such.
 pub(super) fn account(record: &CallRecord) -> String {
     match (record.originator_id, record.originator.as_str(), record.origination_point_id) {
         (Some(id), ..) => format!("id {id}"),
         (None, "", 0) if record.origination_point.is_empty() => String::new(),
         (None, "", 0) => format!("point {}", readable(&record.origination_point)),
         (None, "", point) => format!("point {point}"),
+        (None, name, _) if MARKS.into_iter().any(|mark| name.starts_with(mark)) => {
+            readable(&format!("login {name}"))
+        }
         (None, name, _) => readable(name),
     }
 }
@@ -425,8 +432,8 @@ pub(super) struct Doomed {
 }
 
 /// The first calls of a filter, and of some ids if there are any, after an id and up to another, with
-/// the id up to which they were looked for; `None` if there are none. They stay as they are until the
-/// commit.
+/// the id up to which they were looked for; `None` if there are none. They are of the filter, and stay
+/// as they are until the commit.
 pub(super) async fn lock(
     tx: &mut Tx,
     filter: &Filter,
@@ -440,12 +447,10 @@ pub(super) async fn lock(
     let rows = tx.fetch_all(query).await?;
     let found = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>>>()?;
     let Some(last) = found.last().copied() else { return Ok(None) };
-    let query = Query::new(
-        "SELECT id, reason, record, start_time, billsec FROM unrated_calls WHERE id IN ",
-    )
-    .list(found)
-    .and(" ORDER BY id")
-    .and(tx.lock_clause());
+    tx.fetch_all(asking_for(tx, found.iter().copied())).await?;
+    // One that changed before it was locked may be another now than the filter means.
+    let query = "SELECT c.id, c.reason, c.record, c.start_time, c.billsec";
+    let query = of_filter(Query::new(query), filter, &found).and(" ORDER BY c.id");
     let read = |row: &store::Row| {
         Ok(Doomed {
             id: row.get(0)?,

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use rust_decimal::Decimal;
 
 use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
+    dates::{Dates, dates, dates_above, tomorrow},
     fields::{is_currency, is_date_format},
     shortened,
     words::{self, NoRate, Said, blocked, is_total, no_rate},
@@ -16,8 +17,8 @@ use crate::{
     profile::{NotOffered, Steps},
     table::{ColumnProblem, Columns, Row, RowProblem},
     values::{
-        self, DateOrder, Days, Hours, Moment, NumberFormat, Prefixes, ValueError,
-        decimal_separator, same_currency,
+        self, Days, Hours, Moment, NumberFormat, Prefixes, ValueError, decimal_separator,
+        same_currency,
     },
 };
 
@@ -27,7 +28,7 @@ pub(super) struct Reader {
     pub(super) columns: Columns,
     at: Positions,
     numbers: NumberFormat,
-    order: Option<DateOrder>,
+    dates: Dates,
     zone: TimeZone,
     factor: Option<Decimal>,
     steps: Option<Steps>,
@@ -92,13 +93,23 @@ impl Reader {
         profile: &Profile,
         options: DeckOptions,
         sample: &[Row],
-    ) -> Result<Self, Error> {
+        mut problems: Vec<ColumnProblem>,
+    ) -> Result<(Self, Vec<Error>), Error> {
         let at = Positions::new(&columns);
         let (order, utc) = dates(&columns, profile)?;
         let zone = if utc { TimeZone::UTC } else { profile.zone(&options.time_zone)? };
         let factor = profile.factor.as_deref().map(factor).transpose()?;
-        check_columns(&columns, &at, options.currency.as_deref(), factor.is_some())?;
-        currency_above(&columns, options.currency.as_deref())?;
+        problems.extend(check_columns(
+            &columns,
+            &at,
+            options.currency.as_deref(),
+            factor.is_some(),
+        ));
+        let mut complaints = Vec::new();
+        if !problems.is_empty() {
+            complaints.push(Error::Columns(problems));
+        }
+        complaints.extend(currency_above(&columns, options.currency.as_deref()).err());
         let effective_from = profile
             .effective_from
             .as_deref()
@@ -110,14 +121,14 @@ impl Reader {
             })
             .transpose()?;
         if at.effective_from.is_none() && effective_from.is_none() {
-            dates_above(&columns, order)?;
+            complaints.extend(dates_above(&columns, order).err());
         }
         let numbers = numbers(profile.numbers, sample, &at);
-        Ok(Self {
+        let reader = Self {
             columns,
             at,
             numbers,
-            order,
+            dates: Dates::new(order),
             zone,
             factor,
             steps: profile.steps,
@@ -126,7 +137,22 @@ impl Reader {
             unfinished_line: profile.unfinished_line,
             currency: options.currency,
             prefixes: options.limits.prefixes,
-        })
+        };
+        Ok((reader, complaints))
+    }
+
+    /// Whether a row has to wait until all dates of the deck are known, since its own can be read in two
+    /// ways.
+    pub(super) fn waits(&mut self, row: &Row) -> bool {
+        let cells = [self.at.effective_from, self.at.effective_until].map(|at| cell(row, at));
+        self.dates.waits(row.line(), cells)
+    }
+
+    /// Reads the dates of rows that have waited as the others show. Returns what a person should know.
+    pub(super) fn settle_dates(&mut self) -> Vec<String> {
+        let names = [self.at.effective_from, self.at.effective_until];
+        let names = names.map(|at| at.and_then(|at| self.columns.names().get(at).cloned()));
+        self.dates.settle(&names.map(Option::unwrap_or_default))
     }
 
     /// Adds what is in a row: at least one item.
@@ -415,10 +441,11 @@ impl Reader {
 
     /// From when and until when a rate is valid.
     fn period(&self, row: &Row) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+        let (from_order, until_order) = self.dates.orders();
         let from = match cell(row, self.at.effective_from) {
             "" => self.effective_from,
             text => {
-                let moment = value("effective_from", values::moment(text, self.order))?;
+                let moment = value("effective_from", values::moment(text, from_order))?;
                 Some(value("effective_from", moment.resolve(&self.zone))?.timestamp)
             }
         };
@@ -427,7 +454,7 @@ impl Reader {
             // What databases write for never.
             text if text.starts_with("9999-12-31") || text.starts_with("0000-00-00") => None,
             text => {
-                let moment = value("effective_until", values::moment(text, self.order))?;
+                let moment = value("effective_until", values::moment(text, until_order))?;
                 let after = match moment {
                     Moment::Day(day) => Moment::Day(tomorrow(day)),
                     moment => moment,
@@ -452,10 +479,6 @@ struct Offer {
     status: Option<Status>,
 }
 
-fn tomorrow(day: Date) -> Date {
-    day.checked_add(1.day()).unwrap_or(day)
-}
-
 /// The one value that cells give, if any does.
 fn agreed(what: &str, values: &[Option<u32>]) -> Result<Option<u32>, Problem> {
     let mut found = values.iter().flatten();
@@ -467,18 +490,6 @@ fn agreed(what: &str, values: &[Option<u32>]) -> Result<Option<u32>, Problem> {
         }
         None => Ok(first),
     }
-}
-
-/// The order of dates and whether they are in UTC, as the profile says, or else the name of the
-/// column: `Effective Date (DD/MM/YYYY GMT)`.
-fn dates(columns: &Columns, profile: &Profile) -> Result<(Option<DateOrder>, bool), Error> {
-    let units = columns.units("effective_from");
-    let of_name = || {
-        let format: Vec<_> = units.split(' ').filter(|unit| is_date_format(unit)).collect();
-        DateOrder::parse(&format.join(" "))
-    };
-    let utc = units.split(' ').any(|unit| matches!(unit, "utc" | "gmt"));
-    Ok((profile.date_order()?.or_else(of_name), utc && profile.time_zone.is_none()))
 }
 
 fn factor(text: &str) -> Result<Decimal, Error> {
@@ -512,7 +523,7 @@ fn check_columns(
     at: &Positions,
     currency: Option<&str>,
     has_factor: bool,
-) -> Result<(), Error> {
+) -> Vec<ColumnProblem> {
     let mut problems = Vec::new();
     let mut refuse = |position: usize, reason: String| {
         let name = columns.names().get(position).cloned().unwrap_or_default();
@@ -550,36 +561,7 @@ fn check_columns(
         problems
             .push(ColumnProblem::Twice { field: "prefix", positions: vec![first + 1, second + 1] });
     }
-    if problems.is_empty() { Ok(()) } else { Err(Error::Columns(problems)) }
-}
-
-/// A date above the header from which all rates are valid must be said: it is in no column.
-fn dates_above(columns: &Columns, order: Option<DateOrder>) -> Result<(), Error> {
-    for (line, text) in columns.above() {
-        let lower = text.to_lowercase();
-        let speaks = ["effective", "valid", "in force", "starting", "start date"]
-            .iter()
-            .any(|word| lower.contains(word));
-        let is_date = |word: &str| {
-            let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-            // `1 January 2030` has no word that is a date, but one that is a year.
-            if word.len() == 4 && word.starts_with("20") && word.parse::<u16>().is_ok() {
-                return true;
-            }
-            !matches!(
-                values::moment(word, order),
-                Err(ValueError::NoTime(_) | ValueError::OtherDateFormat(_))
-            )
-        };
-        if speaks && text.split([' ', '\t', ',', ';', '|', '"']).any(is_date) {
-            let text = shortened(text);
-            return Err(Error::Profile(format!(
-                "line {line} says {text:?}: --effective-from says from when rates are valid, or --skip-lines \
-                 leaves the line out"
-            )));
-        }
-    }
-    Ok(())
+    problems
 }
 
 /// A currency above the header is that of all rates.
@@ -595,7 +577,7 @@ fn currency_above(columns: &Columns, tariff: Option<&str>) -> Result<(), Error> 
         if let Some(word) = words.find(other) {
             return Err(Error::Profile(format!(
                 "line {line} speaks of {word}, where the tariff is in {tariff}: --skip-lines \
-                 leaves the line out if the rates are in {tariff} all the same"
+                 {line} leaves the line out if the rates are in {tariff} all the same"
             )));
         }
     }

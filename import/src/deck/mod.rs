@@ -16,6 +16,8 @@
 //! | `N/A`, nothing | refused until [`Profile::not_offered`] says what it means |
 //! | inter/intra state, origin | refused: a rate has no such condition |
 
+mod answer;
+mod dates;
 mod fields;
 mod line;
 mod words;
@@ -225,18 +227,23 @@ pub struct Deck {
     reader: Reader,
     row: Row,
     ready: VecDeque<DeckItem>,
+    /// Rows whose dates can be read in two ways, until the others have been seen.
+    waiting: Vec<Row>,
+    remarks: Vec<String>,
     ended: bool,
 }
 
 impl Deck {
     /// Opens a deck: finds its columns, and fails with [`Error::Columns`] if any is not
-    /// understood.
+    /// understood. Where more than that has to be answered, all of it is in [`Error::Several`], with
+    /// what would be refused of the lines.
     pub fn open(part: Part, profile: &Profile, options: DeckOptions) -> Result<Self, Error> {
         let known = |name: &str| FIELDS.field(name).is_some();
         let mut table = Table::open(part, &profile.table_options(options.limits), &known)?;
-        let columns = table::columns(&mut table, &FIELDS, &profile.columns)?;
+        let (columns, problems) =
+            table::columns_and_problems(&mut table, &FIELDS, &profile.columns)?;
         let sample = table.peek(SAMPLE)?;
-        let reader = Reader::new(columns, profile, options, sample)?;
+        let (reader, complaints) = Reader::new(columns, profile, options, sample, problems)?;
         let above = reader.columns.above().iter();
         let ready = above
             .map(|(line, text)| DeckItem::Idle {
@@ -245,13 +252,67 @@ impl Deck {
                 text: shortened(text),
             })
             .collect();
-        Ok(Self { table, reader, row: Row::default(), ready, ended: false })
+        let deck = Self {
+            table,
+            reader,
+            row: Row::default(),
+            ready,
+            waiting: Vec::new(),
+            remarks: Vec::new(),
+            ended: false,
+        };
+        if complaints.is_empty() { Ok(deck) } else { Err(deck.complain(complaints)) }
+    }
+
+    /// All that has to be answered: what is wrong with the file, and with its lines as far as they can
+    /// be read all the same.
+    fn complain(mut self, mut complaints: Vec<Error>) -> Error {
+        let has = |field| self.columns().position(field).is_some();
+        if has("rate") && (has("prefix") || has("country_code")) {
+            complaints.extend(self.line_complaints());
+        }
+        match complaints.pop() {
+            Some(only) if complaints.is_empty() => only,
+            last => {
+                complaints.extend(last);
+                Error::Several(complaints)
+            }
+        }
+    }
+
+    /// What is wrong with lines, once for each answer.
+    fn line_complaints(&mut self) -> Vec<Error> {
+        let mut found: Vec<(u64, u64, Option<String>, Problem)> = Vec::new();
+        while let Some(Ok(item)) = self.next() {
+            let DeckItem::Refused { line, problem, .. } = item else { continue };
+            let answer = self.answer(&problem);
+            match found.iter_mut().find(|(_, _, known, _)| *known == answer) {
+                Some((lines, ..)) => *lines += 1,
+                None => found.push((1, line, answer, problem)),
+            }
+        }
+        let complaint = |(lines, first, answer, problem): (u64, u64, Option<String>, Problem)| {
+            Error::Lines { lines, first, problem: problem.to_string(), answer }
+        };
+        found.into_iter().map(complaint).collect()
     }
 
     /// What each column is, to show it to the operator.
     #[must_use]
     pub fn columns(&self) -> &Columns {
         &self.reader.columns
+    }
+
+    /// The flags that would answer the problem of a row; `None` if the row has to be mended.
+    #[must_use]
+    pub fn answer(&self, problem: &Problem) -> Option<String> {
+        self.reader.answer(problem)
+    }
+
+    /// What was found out of the deck as a whole, once all its items are taken.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The table that it is read from: name, separator, encoding.
@@ -270,8 +331,15 @@ impl Iterator for Deck {
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() && !self.ended {
             match self.table.read_row(&mut self.row) {
+                Ok(true) if self.reader.waits(&self.row) => self.waiting.push(self.row.clone()),
                 Ok(true) => self.reader.read(&self.row, &mut self.ready),
-                Ok(false) => self.ended = true,
+                Ok(false) => {
+                    self.ended = true;
+                    self.remarks = self.reader.settle_dates();
+                    for row in std::mem::take(&mut self.waiting) {
+                        self.reader.read(&row, &mut self.ready);
+                    }
+                }
                 Err(error) => {
                     self.ended = true;
                     return Some(Err(error));

@@ -145,7 +145,8 @@ pub struct Selection {
 pub enum ColumnProblem {
     /// Nobody knows what it is.
     #[error(
-        "column {position} {name:?} is not known: --column says what it is, --ignore-column that it may stay unused"
+        "column {position} {name:?} is not known: --column WHAT={position} says what it is, --ignore-column \
+         {name:?} that it may stay unused"
     )]
     Unknown {
         /// From 1.
@@ -155,8 +156,8 @@ pub enum ColumnProblem {
     },
     /// It has values and no name.
     #[error(
-        "column {position} has no name, but values ({sample:?}): --column says what it is, \
-         --ignore-column {position} that it may stay unused"
+        "column {position} has no name, but values ({sample:?}): --column WHAT={position} says what it \
+         is, --ignore-column {position} that it may stay unused"
     )]
     Unnamed {
         /// From 1.
@@ -165,7 +166,7 @@ pub enum ColumnProblem {
         sample: String,
     },
     /// Two columns are one field.
-    #[error("columns {} are both {field}: --ignore-column leaves one of them out", listed(.positions))]
+    #[error("columns {} are both {field}: {} leaves one of them out", listed(.positions), either(.positions))]
     Twice {
         /// The field.
         field: &'static str,
@@ -224,6 +225,12 @@ impl ColumnProblem {
     }
 }
 
+fn either(positions: &[usize]) -> String {
+    let flags: Vec<_> =
+        positions.iter().map(|position| format!("--ignore-column {position}")).collect();
+    flags.join(" or ")
+}
+
 fn listed(positions: &[usize]) -> String {
     let texts: Vec<_> = positions.iter().map(usize::to_string).collect();
     texts.join(" and ")
@@ -262,6 +269,21 @@ impl Columns {
     /// The fields that there are, each with its position from 0.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, usize)> {
         self.fields.iter().map(|(field, position, _)| (*field, *position))
+    }
+
+    /// Where each field was found, in the way that finds it again: by its name in the file, or by its
+    /// position where it has no name of its own.
+    pub fn places(&self) -> impl Iterator<Item = (&'static str, ColumnRef)> {
+        self.fields.iter().map(|(field, position, _)| {
+            let name = self.names.get(*position).map_or("", String::as_str);
+            let reference = ColumnRef::Name(name.to_owned());
+            let named = (0..self.names.len()).filter(|at| reference.is(*at, &self.names[*at]));
+            let is_plain = !name.is_empty() && ColumnRef::parse(name) == reference;
+            match is_plain && named.count() == 1 {
+                true => (*field, reference),
+                false => (*field, ColumnRef::Position(position + 1)),
+            }
+        })
     }
 
     /// The names of all columns as the file has them; empty texts without a header.
@@ -331,6 +353,16 @@ pub fn columns(
     vocabulary: &Vocabulary,
     selection: &Selection,
 ) -> Result<Columns, Error> {
+    let (columns, problems) = columns_and_problems(table, vocabulary, selection)?;
+    if problems.is_empty() { Ok(columns) } else { Err(Error::Columns(problems)) }
+}
+
+/// The same, with what is not understood beside what is.
+pub(crate) fn columns_and_problems(
+    table: &mut Table,
+    vocabulary: &Vocabulary,
+    selection: &Selection,
+) -> Result<(Columns, Vec<ColumnProblem>), Error> {
     let unknown: Vec<_> = selection
         .columns
         .keys()
@@ -364,7 +396,7 @@ pub fn columns(
     }
     let sample: Vec<Row> = table.peek(HEADER_ROWS)?.to_vec();
     let problems = assign(&mut columns, &sample, vocabulary, selection);
-    if problems.is_empty() { Ok(columns) } else { Err(Error::Columns(problems)) }
+    Ok((columns, problems))
 }
 
 /// The line of the row that names the columns; `None` if none does and none needs to.

@@ -15,6 +15,7 @@ use std::{collections::VecDeque, io};
 
 use encoding_rs::Encoding;
 
+pub(crate) use columns::columns_and_problems;
 pub use columns::{ColumnProblem, ColumnRef, Columns, Field, Selection, Vocabulary, columns};
 pub use sheet::SheetRef;
 pub(crate) use source::limit_reached;

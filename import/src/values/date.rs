@@ -130,6 +130,16 @@ pub fn moment(text: &str, order: Option<DateOrder>) -> Result<Moment, ValueError
     }
 }
 
+/// In which order alone day, month and year can stand in a date of numbers such as `31/03/2026`; `None`
+/// if several are possible, or none has to be known.
+pub(crate) fn date_order(text: &str) -> Option<DateOrder> {
+    let text = cell(text);
+    if text.len() > 64 || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    split_date(text)?.0.only_order()
+}
+
 /// A year out of a phone number or a typing error would begin a rate in the past or never.
 const YEARS: std::ops::RangeInclusive<i16> = 1970..=2200;
 
@@ -275,6 +285,31 @@ impl Parts {
             _ => return Ok(None),
         };
         Ok(date(year, month, day))
+    }
+
+    fn only_order(&self) -> Option<DateOrder> {
+        use Word::Number;
+        let [Number { value: a, digits: 1 | 2 }, Number { value: b, digits: 1 | 2 }, last] =
+            self.parts
+        else {
+            return None;
+        };
+        let Number { value: day, digits: digits @ (2 | 4) } = last else { return None };
+        // Dates with points are day, month, year, whatever others are.
+        if self.separator == '.' {
+            return None;
+        }
+        let year_first = digits == 2 && self.separator == '-';
+        let ymd = year_first.then(|| date(Number { value: a, digits: 2 }, b, day)).flatten();
+        let mut possible = [
+            (DateOrder::Dmy, date(last, b, a)),
+            (DateOrder::Mdy, date(last, a, b)),
+            (DateOrder::Ymd, ymd),
+        ]
+        .into_iter()
+        .filter(|(_, date)| date.is_some());
+        let (order, _) = possible.next()?;
+        possible.next().is_none().then_some(order)
     }
 
     /// A date of numbers whose year is last, or which has no year of four digits.

@@ -10,6 +10,7 @@ mod interval;
 mod prefix;
 mod weekly;
 
+pub(crate) use date::date_order;
 pub use date::{DateOrder, Moment, Resolved, moment};
 pub use decimal::{Money, NumberFormat, decimal, money};
 pub(crate) use decimal::{decimal_separator, same_currency};

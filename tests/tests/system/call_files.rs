@@ -41,7 +41,7 @@ async fn files_of_switches_are_taken_in_once() {
         assert!(!ok && said.contains("4 calls: 2 stored, 0 duplicates, 2 rejected"), "{said}");
         assert!(said.contains("line 3: no such originator"), "{said}");
         assert!(said.contains("line 4: start_time \"noon\" is no time"), "{said}");
-        assert!(said.contains("price 0.33, self-cost 0.095"), "{said}");
+        assert!(said.contains("price 0.33 USD, self-cost 0.095 USD"), "{said}");
         let (_, said) = import(&books, &data, ASTERISK, &asterisk);
         assert!(said.contains("0 stored, 2 duplicates, 2 rejected"), "{said}");
 
@@ -95,10 +95,10 @@ async fn of_several_attempts_under_one_id_the_answered_one_is_billed() {
         let price_of_one = "0.165";
         // One file after the other.
         let (ok, said) = import(&books, &data, &failed("3.1"), &args);
-        assert!(ok && said.contains("1 stored") && said.contains("price 0, "), "{said}");
+        assert!(ok && said.contains("1 stored") && said.contains("price 0 USD, "), "{said}");
         let (ok, said) = import(&books, &data, &answered("3.1"), &args);
         assert!(ok && said.contains("0 stored, 0 duplicates, 1 further attempts"), "{said}");
-        assert!(said.contains(&format!("price {price_of_one}, ")), "{said}");
+        assert!(said.contains(&format!("price {price_of_one} USD, ")), "{said}");
         let (ok, said) = import(&books, &data, &answered("4.1"), &args);
         assert!(ok && said.contains("1 stored"), "{said}");
         let (ok, said) = import(&books, &data, &failed("4.1"), &args);
@@ -107,7 +107,7 @@ async fn of_several_attempts_under_one_id_the_answered_one_is_billed() {
         let again = [failed("3.1"), answered("3.1"), text].concat();
         let (ok, said) = import(&books, &data, &again, &args);
         assert!(ok && said.contains("0 stored, 3 duplicates, 3 further attempts"), "{said}");
-        assert!(said.contains("price 0, self-cost 0"), "{said}");
+        assert!(said.contains("price 0 USD, self-cost 0 USD"), "{said}");
 
         let calls = books.calls().await;
         assert_eq!(calls.len(), 4);

@@ -41,6 +41,7 @@ mod torture;
 mod traces;
 mod two_cores;
 mod unrated;
+mod unrated_disputes;
 mod unrated_mended;
 mod versions;
 mod warnings;

@@ -361,3 +361,40 @@ async fn profiles_over_grpc() {
     })
     .await;
 }
+
+/// What was found out of a file is said by the profile that is saved of it: one with other columns is
+/// refused, and not read by guessing anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_names_the_columns_that_were_found_and_refuses_others() {
+    on_both(|data| async move {
+        let office = Office::open(data).await;
+        let deck = "Dial Code,Destination,Price per minute\n370,Lithuania,0.2\n";
+        let (ok, said) = office.import("rates", deck, &["--save-profile", "by name"]);
+        assert!(ok, "{said}");
+        let (_, said) = office.run(&["profiles", "show", "by name"]);
+        assert_eq!(
+            said.trim(),
+            "--column 'prefix=Dial Code' --column destination=Destination \
+             --column 'rate=Price per minute'"
+        );
+        let args = ["--profile", "by name"];
+        let moved = "Price per minute,Dial Code,Destination\n0.3,371,Latvia\n";
+        let (ok, said) = office.import("rates", moved, &args);
+        assert!(ok && said.contains("1 added"), "{said}");
+        let other = "Dial Code,Destination,Price\n370,Lithuania,0.9\n";
+        let (ok, said) = office.import("rates", other, &args);
+        assert!(
+            !ok && said.contains("there is no column \"Price per minute\" to be rate"),
+            "{said}"
+        );
+
+        // Of calls it is the format.
+        let calls = "call_id,start_time,billsec,source,destination,originator\n\
+                     z1,2026-01-20 12:00:00,60,37060000001,37061234567,alice\n";
+        let (ok, said) = office.import("calls", calls, &["--save-profile", "ours"]);
+        assert!(ok, "{said}");
+        let (_, said) = office.run(&["profiles", "show", "ours"]);
+        assert_eq!(said.trim(), "--format tollbook");
+    })
+    .await;
+}

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use tollbook_proto::v1::{
     CreateTariffRequest, DeleteTariffRequest, GetRateImportRequest, ImportRatesOptions,
     ImportRatesRequest, ImportRatesResponse, ListChangesRequest, ListRateImportsRequest,
-    RateCallRequest, RateFile, RateImport, RateLine, RateLines, Tariff, UndoRateImportRequest,
-    UndoRateImportResponse, changes_service_client::ChangesServiceClient,
+    RateCallRequest, RateFile, RateImport, RateLine, RateLines, Tariff, TariffPurpose,
+    UndoRateImportRequest, UndoRateImportResponse, changes_service_client::ChangesServiceClient,
     import_rates_request::Part, rating_service_client::RatingServiceClient,
     tariffs_service_client::TariffsServiceClient,
 };
@@ -536,6 +536,72 @@ async fn imports_taken_back_in_reverse_order_lead_back() {
                 assert_eq!(imports.export(1), before, "seed {seed}, import {id}");
             }
         }
+    })
+    .await;
+}
+
+/// A deck for what providers are paid would be sold at cost if it went into the users' tariff.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tariff_is_named_and_a_deck_of_one_of_the_other_purpose_is_warned_about() {
+    on_both(|data| async move {
+        let imports = Imports::start(data, 1).await;
+        let tariff = Tariff {
+            name: "buying".to_owned(),
+            purpose: TariffPurpose::Provider.into(),
+            ..Default::default()
+        };
+        let request = CreateTariffRequest { tariff: Some(tariff) };
+        let bought = imports.tariffs().create_tariff(request).await.unwrap().into_inner();
+        let bought = bought.tariff.unwrap().id.to_string();
+        let deck = "prefix,rate\n370,0.5\n";
+        let file = imports.data.directory().join("deck.csv");
+        std::fs::write(&file, deck).unwrap();
+        let file = file.to_str().unwrap();
+        let (ok, said) = imports.run(&["import", "rates", file, "--tariff", &bought]);
+        assert!(ok && !said.contains("warning"), "{said}");
+        let named = format!("tariff {bought} \"buying\": what providers are paid for calls, in ");
+        assert!(said.contains(&named), "{said}");
+
+        let said = imports.import(deck, &["--dry-run"]);
+        assert!(said.contains("tariff 1 \"deck 0\": what users pay for calls, in "), "{said}");
+        let warned = format!("warning: this file was imported into {named}");
+        assert!(said.contains(&warned), "{said}");
+        assert!(said.contains("is it meant for tariff 1?"), "{said}");
+        let said = imports.import("prefix,rate\n370,0.7\n", &["--dry-run"]);
+        assert!(!said.contains("warning"), "{said}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_lines_are_answered_by_flags_all_at_once() {
+    on_both(|data| async move {
+        let imports = Imports::start(data, 1).await;
+        let deck = "prefix,rate,effective date,status\n370,n/a,,new\n371,0.1,03/04/2026,new\n\
+                    372,0.2,01/02/2026,wobbly\n373,0.3,05/06/2026,new\n";
+        let file = imports.data.directory().join("bad.csv");
+        std::fs::write(&file, deck).unwrap();
+        let args = ["import", "rates", file.to_str().unwrap(), "--tariff", "1"];
+        let (ok, said) = imports.run(&args);
+        assert!(!ok, "{said}");
+        for answer in [
+            "for 1 refused line: --block-not-offered\n",
+            "for 1 refused line: --ignore-column \"status\" (",
+            "for 2 refused lines: --date-format DD/MM/YYYY or --date-format MM/DD/YYYY\n",
+        ] {
+            assert!(said.contains(answer), "{answer} in {said}");
+        }
+        let flags =
+            ["--block-not-offered", "--ignore-column", "status", "--date-format", "DD/MM/YYYY"];
+        let (ok, said) = imports.run(&[&args[..], &flags].concat());
+        assert!(ok && said.contains("4 lines: 4 added"), "{said}");
+
+        // One date that can be read in one way only settles the order of the others.
+        let settled = "prefix,rate,effective date\n380,0.1,03/04/2026\n381,0.1,31/03/2026\n";
+        let said = imports.import(settled, &[]);
+        let how = "are read as day, month, year, as \"31/03/2026\" in line 3 shows";
+        assert!(said.contains(how), "{said}");
+        assert!(imports.export(1).contains("2026-04-03"), "{}", imports.export(1));
     })
     .await;
 }
