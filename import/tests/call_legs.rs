@@ -132,3 +132,40 @@ fn other_formats_say_of_a_leg_which_it_is() {
         assert_eq!(left_out, LeftOut { b_legs: 1, without_a_leg: 1 });
     }
 }
+
+/// A record of Asterisk's `cdr_csv`.
+fn record(id: &str, channel: &str, dst_channel: &str, minute: u32) -> String {
+    format!(
+        "\"globex\",\"3705\",\"37061234567\",\"out\",\"\"\"C\"\" <1>\",\"{channel}\",\"{dst_channel}\",\"Dial\",\
+         \"x\",\"2026-11-20 10:{minute:02}:00\",\"2026-11-20 10:{minute:02}:05\",\"2026-11-20 10:{minute:02}:35\",\
+         35,30,\"ANSWERED\",\"DOCUMENTATION\",\"{id}\",\"\"\n"
+    )
+}
+
+#[test]
+fn a_call_through_a_local_channel_of_asterisks_is_billed_once() {
+    let local = "Local/37061234567@out-00000003";
+    let first = record("1.1", "PJSIP/acme-00000001", &format!("{local};1"), 0);
+    let second = record("1.2", &format!("{local};2"), "PJSIP/colossus-00000002", 0);
+    for files in [
+        vec![first.clone() + &second],
+        vec![second.clone() + &first],
+        vec![second.clone(), first.clone()],
+    ] {
+        let (billed, refused, left_out) = read(&files, &CallOptions::default());
+        assert_eq!((billed, refused), (vec!["1.1".to_owned()], vec![]));
+        assert_eq!(left_out, LeftOut { b_legs: 1, without_a_leg: 0 });
+    }
+    // Told to, both are taken.
+    let options = CallOptions { take_b_legs: true, ..Default::default() };
+    let (billed, ..) = read(&[first.clone() + &second], &options);
+    assert_eq!(billed, ["1.1", "1.2"]);
+
+    // What was begun on a Local channel by the switch itself has no first record.
+    let (billed, refused, left_out) = read(&[second.clone()], &CallOptions::default());
+    assert_eq!((billed, refused, left_out.b_legs), (vec!["1.2".to_owned()], vec![], 0));
+    // After a restart the names of channels come again.
+    let later = record("2.2", &format!("{local};2"), "PJSIP/colossus-00000002", 40);
+    let (billed, ..) = read(&[first + &second + &later], &CallOptions::default());
+    assert_eq!(billed, ["1.1", "2.2"]);
+}

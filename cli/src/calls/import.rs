@@ -140,6 +140,8 @@ pub(super) struct Read {
     /// Whether times did not say in which zone they are.
     pub(super) needed_zone: bool,
     pub(super) left_out: LeftOut,
+    /// How many calls have one party on both sides.
+    pub(super) to_themselves: usize,
 }
 
 /// Reads files one after the other, and keeps whence each call came.
@@ -268,6 +270,10 @@ impl Reader {
                 read.from = Some(read.from.map_or(start, |from| from.min(start)));
                 read.till = Some(read.till.map_or(start, |till| till.max(start)));
                 read.needed_zone |= !call.zone_said;
+                let (caller, called) = (&call.originator.name, &call.terminator.name);
+                if !caller.is_empty() && caller.eq_ignore_ascii_case(called) {
+                    read.to_themselves += 1;
+                }
                 self.chunk.push(record(*call));
             }
             CallItem::Refused { span, problem, .. } => {

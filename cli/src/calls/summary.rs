@@ -147,6 +147,13 @@ impl Summary<'_> {
                 |time: Timestamp| clock.to_datetime(time).strftime("%Y-%m-%d %H:%M:%S").to_string();
             say!("calls that began from {} to {} ({})", at(from), at(till), zone.name())?;
         }
+        if read.to_themselves > 0 {
+            say!(
+                "warning: {} calls name one user on both sides, who pays for them and earns by them: are these \
+                 calls within his own switch? (--terminator-from says what names terminators)",
+                read.to_themselves
+            )?;
+        }
         if report.without_terminator > 0 {
             say!(
                 "warning: {} calls have no terminator and no termination point: their self-cost is 0 \

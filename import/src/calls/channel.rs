@@ -34,6 +34,15 @@ pub fn peer(channel: &str, side: Side) -> &str {
     }
 }
 
+/// The name of one of the two ends of a Local channel of Asterisk's, and which it is: `1`, which was
+/// dialled, or `2`, on which the call goes on.
+pub(super) fn local_end(channel: &str) -> Option<(&str, char)> {
+    let (name, end) = channel.rsplit_once(';')?;
+    let is_local = name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("local/"));
+    let end = end.chars().next().filter(|_| is_local && end.len() == 1)?;
+    Some((name, end))
+}
+
 /// Which end of a call a channel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {

@@ -4,11 +4,17 @@
 //! Some formats say of a record that it is of a B leg. In others only the A leg says it, by the id
 //! of its B leg, and the record of that leg may come before it, after it, or in another file. So
 //! what might be a B leg waits until it is named, or until nothing more comes.
+//!
+//! Asterisk writes two records of a call that was dialled through a Local channel, too: one up to its
+//! end `;1`, and one from its end `;2`. Where both are there and the second began while the first was
+//! under way (names of channels come again after a restart), the first is the call.
 
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
 };
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Call, CallItem, CallOptions, Leg, Problem};
 
@@ -22,6 +28,10 @@ pub struct Legs {
     billed: HashSet<u64>,
     /// What might be a B leg, by the hash of its id, each with its file.
     waiting: HashMap<u64, Vec<(usize, Box<Call>)>>,
+    /// When calls through Local channels were under way, by the hash of the channel's name.
+    outer: HashMap<u64, Vec<(Timestamp, Timestamp)>>,
+    /// What began on the other end of a Local channel, with the hash of its name and its file.
+    inner: Vec<(u64, usize, Box<Call>)>,
     /// Whose B legs were left out, hashed.
     left_out: Vec<Option<u64>>,
 }
@@ -42,6 +52,16 @@ impl Legs {
         match &call.leg {
             Leg::Unsaid => {}
             Leg::A(b_leg) => self.name(b_leg),
+            Leg::Outer(local) => {
+                let local = self.key(local);
+                let end = call.end_time.unwrap_or(call.start_time);
+                self.outer.entry(local).or_default().push((call.start_time, end));
+            }
+            Leg::Inner(local) => {
+                let local = self.key(local);
+                self.inner.push((local, file, call));
+                return None;
+            }
             // Of one that is named by its A leg, the A leg is there.
             Leg::Lone { .. } if self.named.contains(&id) => {
                 self.left_out.push(None);
@@ -52,7 +72,10 @@ impl Legs {
                 return None;
             }
         }
-        self.is_a_leg(&call);
+        // Asterisk's name no other legs.
+        if !call.attempts {
+            self.is_a_leg(&call);
+        }
         Some(call)
     }
 
@@ -68,6 +91,12 @@ impl Legs {
     pub fn finish(mut self, options: &CallOptions) -> (Vec<(usize, CallItem)>, LeftOut) {
         let mut waiting: Vec<_> =
             std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        for (local, file, call) in std::mem::take(&mut self.inner) {
+            match self.goes_on(local, call.start_time) {
+                true => self.left_out.push(None),
+                false => waiting.push((file, call)),
+            }
+        }
         waiting.sort_by_key(|(file, call)| (*file, call.span.first));
         for (_, call) in &waiting {
             self.is_a_leg(call);
@@ -98,6 +127,14 @@ impl Legs {
         self.named.insert(b_leg);
         let waited = self.waiting.remove(&b_leg).map_or(0, |legs| legs.len());
         self.left_out.extend(std::iter::repeat_n(None, waited));
+    }
+
+    /// Whether what began on the other end of a Local channel is a call that came through it.
+    fn goes_on(&self, local: u64, start: Timestamp) -> bool {
+        // Clocks of records are those of seconds, each rounded for itself.
+        let second = SignedDuration::from_secs(1);
+        let calls = self.outer.get(&local).into_iter().flatten();
+        calls.copied().any(|(from, till)| from - second <= start && start <= till + second)
     }
 
     fn is_a_leg(&mut self, call: &Call) {

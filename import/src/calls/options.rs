@@ -88,7 +88,12 @@ impl Format {
     /// Whether each leg of a call may have a record of its own.
     #[must_use]
     pub fn has_legs(self) -> bool {
-        self.name().starts_with("freeswitch")
+        self.name().starts_with("freeswitch") || self.is_asterisk()
+    }
+
+    /// Whether it is one of Asterisk's.
+    pub(crate) fn is_asterisk(self) -> bool {
+        matches!(self, Self::AsteriskCsv | Self::AsteriskCustom | Self::AsteriskTable)
     }
 
     /// Where its layout comes from.

@@ -114,9 +114,18 @@ impl Reading<'_> {
         })
     }
 
-    /// Which leg of a call it is, as far as FreeSWITCH says so. A B leg is no call.
+    /// Which leg of a call it is, as far as Asterisk and FreeSWITCH say so. A B leg is no call.
     fn leg(self, values: &Values<'_>) -> Result<Leg, Problem> {
         let get = |column| values.get(column).trim();
+        if self.format.is_asterisk() {
+            return Ok(match channel::local_end(get(Column::Channel)) {
+                Some((name, '2')) => Leg::Inner(name.to_owned()),
+                _ => match channel::local_end(get(Column::DstChannel)) {
+                    Some((name, '1')) => Leg::Outer(name.to_owned()),
+                    _ => Leg::Unsaid,
+                },
+            });
+        }
         let b_leg_of = |other: &str| {
             let own = format!("{}{}", self.options.id_prefix, get(Column::CallId));
             let of = format!("{}{other}", self.options.id_prefix);
@@ -145,14 +154,10 @@ impl Reading<'_> {
         }
     }
 
-    fn is_asterisk(self) -> bool {
-        matches!(self.format, Format::AsteriskCsv | Format::AsteriskCustom | Format::AsteriskTable)
-    }
-
     /// An id of Asterisk's is that of a channel, on which several trunks may be tried; under one
     /// Call-ID Kamailio writes each INVITE that was answered or failed.
     fn has_attempts(self) -> bool {
-        self.is_asterisk() || self.format == Format::KamailioAcc
+        self.format.is_asterisk() || self.format == Format::KamailioAcc
     }
 
     fn ids(self, values: &Values<'_>) -> Result<CallIds, Problem> {
@@ -167,7 +172,7 @@ impl Reading<'_> {
             sequence: text(Column::Sequence),
             channel: text(Column::Channel),
         };
-        let none = if self.is_asterisk() { Problem::NoUniqueId } else { Problem::NoCallId };
+        let none = if self.format.is_asterisk() { Problem::NoUniqueId } else { Problem::NoCallId };
         let key = ids.key().ok_or(none)?;
         for key in std::iter::once(key).chain(ids.record_key()) {
             if key.len() > LONGEST_KEY || key.chars().any(char::is_control) {
@@ -202,7 +207,7 @@ impl Reading<'_> {
                 zone: zone.iana_name().unwrap_or("the time zone").to_owned(),
             });
         }
-        let hint = self.is_asterisk().then(|| created(values.get(Column::CallId))).flatten();
+        let hint = self.format.is_asterisk().then(|| created(values.get(Column::CallId))).flatten();
         let answer = moments(answer);
         let (start, end) =
             resolve(starts, moments(end), durations.total, hint).ok_or(Problem::NoStartTime)?;
@@ -244,8 +249,8 @@ impl Reading<'_> {
         cause: Option<i32>,
     ) -> Option<Disposition> {
         // Asterisk and unknown switches may write a time of answer that means nothing.
-        let says_answers =
-            !self.is_asterisk() && !matches!(self.format, Format::Columns | Format::Tollbook);
+        let says_answers = !self.format.is_asterisk()
+            && !matches!(self.format, Format::Columns | Format::Tollbook);
         if billsec_ms > 0 || (says_answers && times.answer.is_some()) {
             return Some(Disposition::Answered);
         }

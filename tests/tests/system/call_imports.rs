@@ -211,3 +211,30 @@ async fn files_that_are_no_calls_are_named_and_can_be_left_out() {
         assert!(!ok && said.contains("no line with a rate is in "), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_billed_to_the_wrong_party_is_warned_of() {
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
+    let books = Books::open(&data).await;
+    // Within one customer's own switch.
+    let text = format!("{HEAD}own,2026-01-20 13:00:00,30,37061234567,alice,Alice\n");
+    let (ok, said) = import(&books, &data, &[("1.csv", &text)], &["--dry-run"]);
+    assert!(ok && said.contains("warning: 1 calls name one user on both sides"), "{said}");
+
+    // The two records of a call through a Local channel.
+    let record = |id: &str, channel: &str, dst_channel: &str| {
+        format!(
+            "\"alice\",\"3705\",\"37061234567\",\"out\",\"\"\"C\"\" <1>\",\"{channel}\",\"{dst_channel}\",\
+             \"Dial\",\"x\",\"2026-01-20 13:00:00\",\"2026-01-20 13:00:05\",\"2026-01-20 13:00:35\",35,30,\
+             \"ANSWERED\",\"DOCUMENTATION\",\"{id}\",\"\"\n"
+        )
+    };
+    let local = "Local/37061234567@out-00000003";
+    let text = record("1.1", "PJSIP/alice-00000001", &format!("{local};1"))
+        + &record("1.2", &format!("{local};2"), "PJSIP/bob-00000002");
+    let (ok, said) = import(&books, &data, &[("2.csv", &text)], &["--terminator", "bob"]);
+    assert!(
+        ok && said.contains("1 calls: 1 stored") && said.contains("1 B legs left out"),
+        "{said}"
+    );
+}
