@@ -181,7 +181,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
 /// The code of a tariff's currency.
 async fn currency(core: &Core, tariff: i64) -> anyhow::Result<String> {
     let mut core = TariffsServiceClient::new(core.clone());
-    let mut request = ListTariffsRequest { page_size: 1_000, page_token: String::new() };
+    let mut request = ListTariffsRequest { page_size: 1_000, ..Default::default() };
     loop {
         let page = core.list_tariffs(request.clone()).await.map_err(said)?.into_inner();
         if let Some(tariff) = page.tariffs.into_iter().find(|known| known.id == tariff) {

@@ -8,7 +8,7 @@ use tollbook_proto::{
 
 use crate::{
     call::Call,
-    error::{Failure, Wrap},
+    error::{Failure, Wrap, reason},
     method::{Method, Param, optional},
     methods::statistics::{self, ActiveCalls, Names},
     number,
@@ -144,5 +144,14 @@ async fn aggregate_get(call: Call) -> Result<Answer, Failure> {
             return Err(Failure::invalid(Wrap::Page, param.name));
         }
     }
-    statistics::aggregates_get(call, &NAMES).await
+    // The core does not say which of two points there is not: the first of them, then.
+    let is_device = call.params.filled("s_device").is_some();
+    match statistics::aggregates_get(call, &NAMES).await {
+        Err(Failure::Core(status))
+            if reason(&status) == ErrorReason::ConnectionPointNotFound && !is_device =>
+        {
+            Ok(Wrap::Page.error("Provider was not found"))
+        }
+        result => result,
+    }
 }
