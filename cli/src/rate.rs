@@ -55,6 +55,7 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
         self_cost_tariff_id: args.self_cost,
         user_id: args.user,
         grace_time: args.grace,
+        ..Default::default()
     };
     let mut core = RatingServiceClient::new(connect(config).await?);
     let response = core.rate_call(request).await.map_err(said)?.into_inner();

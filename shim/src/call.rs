@@ -18,8 +18,9 @@ use tollbook_proto::{
         currencies_service_client::CurrenciesServiceClient,
         email_templates_service_client::EmailTemplatesServiceClient,
         legacy_service_client::LegacyServiceClient,
+        live_calls_service_client::LiveCallsServiceClient,
         number_pools_service_client::NumberPoolsServiceClient,
-        payments_service_client::PaymentsServiceClient,
+        payments_service_client::PaymentsServiceClient, rating_service_client::RatingServiceClient,
         reseller_groups_service_client::ResellerGroupsServiceClient,
         sessions_service_client::SessionsServiceClient,
         settings_service_client::SettingsServiceClient,
@@ -83,12 +84,20 @@ impl Call {
         EmailTemplatesServiceClient::new(self.core.clone())
     }
 
+    pub(crate) fn live_calls(&self) -> LiveCallsServiceClient<Signed> {
+        LiveCallsServiceClient::new(self.core.clone())
+    }
+
     pub(crate) fn number_pools(&self) -> NumberPoolsServiceClient<Signed> {
         NumberPoolsServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn payments(&self) -> PaymentsServiceClient<Signed> {
         PaymentsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn rating(&self) -> RatingServiceClient<Signed> {
+        RatingServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn reseller_groups(&self) -> ResellerGroupsServiceClient<Signed> {

@@ -338,6 +338,7 @@ impl Fixture {
             api_allow_payments: true,
             api_allow_registration: true,
             balance_over_http: true,
+            rate_over_http: true,
             time_zone: "UTC".to_owned(),
             login_redirect_url: "/billing/callc/main".to_owned(),
             ..Default::default()
@@ -350,6 +351,7 @@ impl Fixture {
                 "api_allow_payments" => settings.api_allow_payments = on,
                 "api_allow_registration" => settings.api_allow_registration = on,
                 "balance_over_http" => settings.balance_over_http = on,
+                "rate_over_http" => settings.rate_over_http = on,
                 "disable_hash_checking" => settings.disable_hash_checking = on,
                 "xml_api_extension" => settings.xml_api_extension = on,
                 "allow_api_login_redirect" => settings.allow_api_login_redirect = on,
@@ -366,6 +368,7 @@ impl Fixture {
             "api_allow_payments",
             "api_allow_registration",
             "balance_over_http",
+            "rate_over_http",
             "disable_hash_checking",
             "login_without_hash",
             "uniquehash_needs_hash",

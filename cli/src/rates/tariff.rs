@@ -61,7 +61,7 @@ async fn meant_for(
 
 pub(super) async fn all_tariffs(core: &Core) -> anyhow::Result<Vec<Tariff>> {
     let mut core = TariffsServiceClient::new(core.clone());
-    let mut request = ListTariffsRequest { page_size: 1_000, page_token: String::new() };
+    let mut request = ListTariffsRequest { page_size: 1_000, ..Default::default() };
     let mut all = Vec::new();
     loop {
         let page = core.list_tariffs(request.clone()).await.map_err(said)?.into_inner();

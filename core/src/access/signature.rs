@@ -227,7 +227,7 @@ impl Verifier<'_> {
         let keys = snapshot.api_keys.of_user(caller.id, clock::now());
         let fitting = keys.filter_map(|key| Some((key, right_input(&inputs, &hash, &key.secret)?)));
         let (key, lists) = fitting.last().ok_or(Error::IncorrectHash)?;
-        key.check(claim.method.name, rule.changes_nothing)?;
+        key.check(claim.method.known_as(), rule.changes_nothing)?;
         Ok(Proven { credential: Credential::ApiKey(key.id()), caller: Some(caller), lists })
     }
 
@@ -270,7 +270,7 @@ impl Verifier<'_> {
             return Err(Error::BadLogin);
         }
         Judge::of(snapshot, &caller)?;
-        key.check(claim.method.name, rule.changes_nothing)?;
+        key.check(claim.method.known_as(), rule.changes_nothing)?;
         // What changes something, one call of the request does.
         let presentation = rule.changes_nothing.then(|| claim.presentation());
         let nonce = keys::store::Nonce {

@@ -219,6 +219,10 @@ impl Service {
             Some(id) => Some(caller.see(self.0.directory.by_id(UserId(id)).await?)?.id),
             None => None,
         };
+        let owner = match request.owner_id {
+            Some(id) => Some(caller.see(self.0.directory.by_id(UserId(id)).await?)?.id),
+            None => None,
+        };
         let is_staff = caller.scope().is_staff();
         let mut disposition =
             Disposition::from_proto(enums::known("disposition", request.disposition)?);
@@ -230,7 +234,7 @@ impl Service {
             }
             disposition = Some(Disposition::Answered);
         }
-        let filter = filter(caller.scope(), request, period, originator, disposition)?;
+        let filter = filter(caller.scope(), request, period, (originator, owner), disposition)?;
         // One call is found by its id; any other list may go through all of them.
         let db = match filter.call_id {
             Some(_) => self.0.db.clone(),
@@ -285,7 +289,7 @@ fn filter(
     scope: Scope,
     request: &pb::ListCallsRequest,
     period: (i64, i64),
-    originator: Option<UserId>,
+    (originator, owner): (Option<UserId>, Option<UserId>),
     disposition: Option<Disposition>,
 ) -> Result<Filter<'_>> {
     let is_staff = scope.is_staff();
@@ -301,6 +305,7 @@ fn filter(
         period: if call_id.is_some() { clock::ALWAYS } else { period },
         call_id,
         originator,
+        owner,
         terminator: request.terminator_id.map(UserId).filter(|_| is_staff),
         origination_point: request.origination_point_id.map(PointId),
         termination_point: request.termination_point_id.map(PointId).filter(|_| is_staff),

@@ -168,6 +168,8 @@ pub(super) struct Filter<'a> {
     pub(super) period: (i64, i64),
     pub(super) call_id: Option<&'a str>,
     pub(super) originator: Option<UserId>,
+    /// Of him, or of those whom he owns.
+    pub(super) owner: Option<UserId>,
     pub(super) terminator: Option<UserId>,
     pub(super) origination_point: Option<PointId>,
     pub(super) termination_point: Option<PointId>,
@@ -304,6 +306,9 @@ fn conditions(query: Query, filter: &Filter<'_>) -> Query {
     if let Some(user) = filter.originator {
         query = query.and(" AND c.originator_id = ").value(user);
     }
+    if let Some(owner) = filter.owner {
+        query = Scope::Owner(owner).condition(query, "o");
+    }
     if let Some(user) = filter.terminator {
         query = query.and(" AND c.terminator_id = ").value(user);
     }
@@ -335,6 +340,7 @@ pub(crate) async fn by_call_id(db: &Db, call_id: &str) -> Result<Option<Listed>>
         period: (i64::MIN, i64::MAX),
         call_id: Some(call_id),
         originator: None,
+        owner: None,
         terminator: None,
         origination_point: None,
         termination_point: None,

@@ -146,6 +146,7 @@ impl ActiveCall {
         let expired = self.is_expired(now);
         let reserved = if expired { Money::ZERO } else { self.reserved };
         pb::ActiveCall {
+            id: self.id,
             call_id: self.call_id.clone(),
             source: self.source.clone(),
             destination: self.destination.clone(),

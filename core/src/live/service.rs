@@ -199,10 +199,11 @@ impl Service {
         request: &pb::ListActiveCallsRequest,
     ) -> Result<pb::ListActiveCallsResponse> {
         let scope = caller.scope();
-        let hidden = !self.0.catalog.load().settings.show_active_calls_for_users;
-        if hidden && scope.only().is_some() {
+        let snapshot = self.0.catalog.load_full();
+        if !snapshot.settings.show_active_calls_for_users && scope.only().is_some() {
             return Err(Error::FeatureDisabled);
         }
+        let time_zone = snapshot.settings.time_zone_name().to_owned();
         let now = clock::now();
         let size = paging::size(request.page_size);
         let own = scope.only();
@@ -214,7 +215,7 @@ impl Service {
         let originator = request.originator_id.map(UserId);
         // Who else originates calls that go to a customer is none of theirs to find out.
         if own.is_some_and(|own| originator.is_some_and(|asked| asked != own)) {
-            return Ok(pb::ListActiveCallsResponse::default());
+            return Ok(pb::ListActiveCallsResponse { time_zone, ..Default::default() });
         }
         let filter = store::Filter {
             scope,
@@ -226,7 +227,7 @@ impl Service {
         let rows = store::list(&self.0.db, &filter).await?;
         let (calls, next_page_token) = paging::cut(rows, size, |(call, _)| call.id);
         let calls = calls.into_iter().map(|(call, user)| call.shown_to(viewer, user, now));
-        Ok(pb::ListActiveCallsResponse { calls: calls.collect(), next_page_token })
+        Ok(pb::ListActiveCallsResponse { calls: calls.collect(), next_page_token, time_zone })
     }
 }
 

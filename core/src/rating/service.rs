@@ -38,6 +38,9 @@ impl Service {
         request: pb::RateCallRequest,
     ) -> Result<pb::RateCallResponse> {
         let snapshot = self.0.catalog.load_full();
+        if caller.is_legacy() && !snapshot.settings.rate_over_http {
+            return Err(Error::FeatureDisabled);
+        }
         if request.number.is_empty() || request.number.len() > 255 {
             return Err(Error::invalid("number", "must have 1 to 255 characters"));
         }
@@ -57,7 +60,12 @@ impl Service {
         let tariff = match (filled(request.tariff_id), request.user_id) {
             (Some(id), _) => tariffs.by_id(id)?.id,
             (None, Some(user)) => caller.see(self.0.directory.by_id(UserId(user)).await?)?.tariff,
-            (None, None) => return Err(Error::invalid("tariff_id", "or user_id is required")),
+            (None, None) if !request.username.is_empty() => {
+                caller.see(self.0.directory.by_username(&request.username).await?)?.tariff
+            }
+            (None, None) => {
+                return Err(Error::invalid("tariff_id", "or user_id or username is required"));
+            }
         };
         let tariff = snapshot.tariffs.by_id(tariff)?;
         let custom = tariffs.optional(request.custom_tariff_id)?;

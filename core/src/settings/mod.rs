@@ -45,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) api_allow_payments: bool,
     pub(crate) api_allow_registration: bool,
     pub(crate) balance_over_http: bool,
+    pub(crate) rate_over_http: bool,
     pub(crate) show_active_calls_for_users: bool,
     pub(crate) default_taxes: TaxPlan,
     pub(crate) time_zone: TimeZone,
@@ -102,6 +103,7 @@ impl Default for Settings {
             api_allow_payments: true,
             api_allow_registration: false,
             balance_over_http: true,
+            rate_over_http: true,
             show_active_calls_for_users: false,
             default_taxes: TaxPlan::default(),
             time_zone: TimeZone::UTC,
@@ -165,6 +167,7 @@ impl Settings {
             "api_allow_payments" => self.api_allow_payments = new.api_allow_payments,
             "api_allow_registration" => self.api_allow_registration = new.api_allow_registration,
             "balance_over_http" => self.balance_over_http = new.balance_over_http,
+            "rate_over_http" => self.rate_over_http = new.rate_over_http,
             "show_active_calls_for_users" => {
                 self.show_active_calls_for_users = new.show_active_calls_for_users;
             }
@@ -234,6 +237,7 @@ impl Settings {
             api_allow_payments: self.api_allow_payments,
             api_allow_registration: self.api_allow_registration,
             balance_over_http: self.balance_over_http,
+            rate_over_http: self.rate_over_http,
             show_active_calls_for_users: self.show_active_calls_for_users,
             default_taxes: Some(self.default_taxes.to_proto()),
             time_zone: self.time_zone_name().to_owned(),

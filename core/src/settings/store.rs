@@ -40,6 +40,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "api_allow_payments" => settings.api_allow_payments = decode(&value)?,
             "api_allow_registration" => settings.api_allow_registration = decode(&value)?,
             "balance_over_http" => settings.balance_over_http = decode(&value)?,
+            "rate_over_http" => settings.rate_over_http = decode(&value)?,
             "show_active_calls_for_users" => {
                 settings.show_active_calls_for_users = decode(&value)?;
             }
@@ -100,6 +101,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("api_allow_payments", encode(&settings.api_allow_payments)?),
         ("api_allow_registration", encode(&settings.api_allow_registration)?),
         ("balance_over_http", encode(&settings.balance_over_http)?),
+        ("rate_over_http", encode(&settings.rate_over_http)?),
         ("show_active_calls_for_users", encode(&settings.show_active_calls_for_users)?),
         ("default_taxes", default_taxes),
         ("time_zone", encode(&settings.time_zone_name())?),

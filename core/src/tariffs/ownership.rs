@@ -40,6 +40,16 @@ impl Tariffs {
         Ok(self.0.iter().filter(move |tariff| tariff.is_visible_to(user, settings)))
     }
 
+    /// The tariffs that are the caller's; a manager's are the admin's.
+    pub(super) fn owned<'a>(
+        &'a self,
+        caller: &Principal,
+    ) -> Result<impl Iterator<Item = &'a Tariff> + use<'a>> {
+        let user = caller.user()?;
+        let owner = if user.role.is_staff() { UserId::ADMIN } else { user.id };
+        Ok(self.0.iter().filter(move |tariff| tariff.owner == owner))
+    }
+
     /// The tariff of an id, if the caller may see it.
     pub(crate) fn visible_by_id(
         &self,

@@ -122,6 +122,35 @@ impl Service {
         tariff.to_proto(&snapshot.currencies)
     }
 
+    /// The tariff whose rates are asked for.
+    async fn asked(
+        &self,
+        caller: &Principal,
+        request: &pb::ExportRatesRequest,
+    ) -> Result<pb::Tariff> {
+        if let Some(id) = request.connection_point_id.filter(|id| *id != 0) {
+            return self.of_point(caller, PointId(id)).await;
+        }
+        let own = caller.user()?;
+        let means_own = request.default_own
+            && match own.role {
+                Role::Admin | Role::Manager => false,
+                Role::Reseller | Role::Partner => request.tariff_id.is_none(),
+                Role::User => true,
+            };
+        let id = match request.user_id {
+            Some(id) => caller.see(self.0.directory.by_id(UserId(id)).await?)?.tariff,
+            None if means_own => own.tariff,
+            None => {
+                let id = ids::required::<TariffId>("tariff_id", request.tariff_id)?;
+                return self.visible(caller, id);
+            }
+        };
+        // Whoever may see a user may see what he pays.
+        let snapshot = self.0.catalog.load();
+        snapshot.tariffs.by_id(id)?.to_proto(&snapshot.currencies)
+    }
+
     /// The tariff of a connection point that the caller may see.
     async fn of_point(&self, caller: &Principal, id: PointId) -> Result<pb::Tariff> {
         let snapshot = self.0.catalog.load_full();
@@ -187,9 +216,13 @@ impl TariffsService for Service {
         request: Request<pb::ListTariffsRequest>,
     ) -> Result<Response<pb::ListTariffsResponse>, Status> {
         let caller = principal(&request)?;
-        let pb::ListTariffsRequest { page_size, page_token } = request.get_ref();
+        let pb::ListTariffsRequest { page_size, page_token, own_only } = request.get_ref();
         let snapshot = self.0.catalog.load();
-        let tariffs = snapshot.tariffs.visible(&caller, &snapshot.settings)?;
+        let tariffs: Vec<_> = match own_only {
+            true => snapshot.tariffs.owned(&caller)?.collect(),
+            false => snapshot.tariffs.visible(&caller, &snapshot.settings)?.collect(),
+        };
+        let tariffs = tariffs.into_iter();
         let (tariffs, next_page_token) =
             paging::of_sorted(tariffs, *page_size, page_token, |tariff| tariff.id.0)?;
         let tariffs = tariffs.into_iter().map(|tariff| tariff.to_proto(&snapshot.currencies));
@@ -233,12 +266,7 @@ impl TariffsService for Service {
     ) -> Result<Response<Self::ExportRatesStream>, Status> {
         let caller = principal(&request)?;
         let request = request.into_inner();
-        let tariff = match request.connection_point_id.filter(|id| *id != 0) {
-            Some(id) => self.of_point(&caller, PointId(id)).await?,
-            None => {
-                self.visible(&caller, ids::required::<TariffId>("tariff_id", request.tariff_id)?)?
-            }
-        };
+        let tariff = self.asked(&caller, &request).await?;
         let id = TariffId(tariff.id);
         let db = self.0.db.clone();
         let revision = {

@@ -106,6 +106,14 @@ pub static USER_SIMPLE_BALANCE_GET: Declaration = Declaration {
     ..METHOD
 };
 
+/// What clients call the ways in which calls end.
+pub(super) const CALL_TYPES: &[(&str, i32)] = &[
+    ("answered", Disposition::Answered as i32),
+    ("no answer", Disposition::NoAnswer as i32),
+    ("failed", Disposition::Failed as i32),
+    ("busy", Disposition::Busy as i32),
+];
+
 /// `user_calls_get`
 pub static USER_CALLS_GET: Declaration = Declaration {
     name: "user_calls_get",
@@ -134,12 +142,7 @@ pub static USER_CALLS_GET: Declaration = Declaration {
                 Binding {
                     param: "s_call_type",
                     field: "disposition",
-                    holds: Holds::Word(&[
-                        ("answered", Disposition::Answered as i32),
-                        ("no answer", Disposition::NoAnswer as i32),
-                        ("failed", Disposition::Failed as i32),
-                        ("busy", Disposition::Busy as i32),
-                    ]),
+                    holds: Holds::Word(CALL_TYPES),
                 },
                 Binding {
                     param: "s_origination_point",

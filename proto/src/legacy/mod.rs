@@ -126,6 +126,12 @@ impl Declaration {
         std::iter::once(param).chain(others.iter().copied()).find(|name| is_filled(name))
     }
 
+    /// The name by which API keys know it: that of the method which any dialect has under its name.
+    #[must_use]
+    pub fn known_as(&self) -> &'static str {
+        own_name(self.name).unwrap_or(self.name)
+    }
+
     /// Whether the hash may be made of a parameter, under this name of it.
     #[must_use]
     pub fn hashes(&self, param: &str) -> bool {
@@ -235,6 +241,9 @@ const OWNERS: &[Role] = &[Role::Admin, Role::Reseller];
 /// The operator's people, and resellers.
 const SELLERS: &[Role] = &[Role::Admin, Role::Manager, Role::Reseller];
 
+/// Those who are told of prices.
+const BUYERS: &[Role] = &[Role::Admin, Role::Manager, Role::Reseller, Role::User];
+
 /// Every role there is in MOR.
 const ANYBODY: &[Role] = &[Role::Admin, Role::Manager, Role::Reseller, Role::Partner, Role::User];
 
@@ -258,10 +267,18 @@ mod tests {
                 for name in std::iter::once(&method.name).chain(method.aliases) {
                     assert!(seen.insert(*name), "{name} is declared twice");
                     assert_eq!(find(dialect, name).map(|found| found.name), Some(method.name));
-                    assert_eq!(own_name(name), Some(method.name), "{name}: not in both dialects");
+                    // Whoever may call it by one of its names may by all, in both dialects.
+                    assert_eq!(own_name(name), Some(method.known_as()), "{name}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_one_dialect_calls_by_an_alias_of_the_other_is_one_method_to_keys() {
+        let aggregates = find(LegacyDialect::Mor, "aggregate_get").map(Declaration::known_as);
+        assert_eq!(aggregates, Some("aggregates_get"));
+        assert_eq!(own_name("aggregate_get"), aggregates);
     }
 
     /// A hashed parameter that stands in no field of an rpc could be replaced in it.

@@ -1,5 +1,12 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
+mod traffic;
+
+pub use traffic::{
+    ACTIVE_CALLS_GET, AGGREGATE_GET, LOCAL_CALLS_GET, QUICKSTATS_GET, RATE_GET, TARIFF_RATES_GET,
+    TARIFF_WHOLESALE_UPDATE, TARIFFS_GET, USER_CALLS_GET,
+};
+
 use super::{
     ADMIN, ANYBODY, Binding, Declaration, Holds, METHOD, OWNERS, SELLERS, entry, m4, rpc, value,
 };
@@ -25,6 +32,15 @@ pub(super) const METHODS: &[&Declaration] = &[
     &USER_LOGOUT,
     &PAYMENT_CREATE,
     &PAYMENTS_GET,
+    &TARIFFS_GET,
+    &TARIFF_RATES_GET,
+    &TARIFF_WHOLESALE_UPDATE,
+    &RATE_GET,
+    &USER_CALLS_GET,
+    &LOCAL_CALLS_GET,
+    &ACTIVE_CALLS_GET,
+    &QUICKSTATS_GET,
+    &AGGREGATE_GET,
     &USERS_GET,
     &USER_DETAILS_GET,
     &USER_DETAILS_RAW_GET,
@@ -164,6 +180,13 @@ pub const GLOBAL_ORDER: &[&str] = &[
 /// Hashed parameters that no field stands for.
 #[cfg(test)]
 pub(super) const UNBOUND: &[(&str, &str)] = &[
+    // What no call has: whatever the answer, it is cut to none. The order changes nothing of what is
+    // told.
+    ("user_calls_get", "s_did"),
+    ("user_calls_get", "order_by"),
+    ("user_calls_get", "s_callback_uniqueid"),
+    ("user_calls_get", "originator_codec_name"),
+    ("user_calls_get", "terminator_codec_name"),
     // All payments are completed, and none is made with a card: whatever the answer, it is cut to
     // none.
     ("payments_get", "s_completed"),

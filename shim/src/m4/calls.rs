@@ -1,19 +1,18 @@
 //! Group "calls": `user_calls_get`.
 
-use futures_util::TryStreamExt;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
-    Call as PricedCall, CallOrder, ChargedLeg, Decimal, Disposition, ErrorReason, GetUserRequest,
-    ListCallsRequest, ListCallsResponse, Role,
+    Call as PricedCall, ChargedLeg, Decimal, ErrorReason, GetUserRequest, ListCallsRequest,
+    ListCallsResponse, Role,
 };
 
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    listing,
     method::{Method, optional, required},
+    methods::calls,
     number,
     request::Params,
     xml::Answer,
@@ -114,7 +113,7 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         Some(_) => params.id("s_user").ok_or_else(not_found)?,
         None => own_id(&call).await?.ok_or_else(not_found)?,
     };
-    let hangup_cause = match choice(params, "s_hgc")? {
+    let hangup_cause = match calls::choice(params, "s_hgc")? {
         None => None,
         Some(code) => Some(i32::try_from(code).map_err(|_| Failure::invalid(Wrap::Page, "s_hgc"))?),
     };
@@ -124,12 +123,12 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         from: params.time("period_start", Wrap::Page)?,
         till: params.time("period_end", Wrap::Page)?,
         originator_id: Some(originator_id),
-        origination_point_id: choice(params, "s_origination_point")?,
-        termination_point_id: choice(params, "s_termination_point")?,
-        disposition: disposition(params.text("s_call_type"))?.into(),
+        origination_point_id: calls::choice(params, "s_origination_point")?,
+        termination_point_id: calls::choice(params, "s_termination_point")?,
+        disposition: calls::disposition(params.text("s_call_type"))?.into(),
         hangup_cause,
         destination_prefix: params.text("s_destination").to_owned(),
-        order: order(params.text("order_by")).into(),
+        order: calls::order(params.text("order_by")).into(),
         descending: params.switch("order_desc"),
         page_size: if only_did { 1 } else { 1000 },
         with_total: !only_did,
@@ -148,16 +147,7 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
             calls.into_iter().map(|call| listed_call(call, &zone)).collect();
         page
     };
-    let page = listed(first.calls);
-    let rest = listing::following(first.next_page_token, move |page_token| {
-        let mut core = call.calls();
-        let request = ListCallsRequest { page_token, with_total: false, ..request.clone() };
-        async move {
-            let page = core.list_calls(request).await?.into_inner();
-            Ok((page.calls, page.next_page_token))
-        }
-    });
-    Ok(Answer::listing("page", "calls", &page, rest.map_ok(listed)))
+    Ok(calls::pages(call, request, first, listed))
 }
 
 /// The answer without its calls.
@@ -197,50 +187,8 @@ async fn own_id(call: &Call) -> Result<Option<i64>, Failure> {
     Ok((user.role() == Role::User).then_some(user.id()))
 }
 
-/// An id to choose by; none: all.
-fn choice(params: &Params, name: &str) -> Result<Option<i64>, Failure> {
-    match params.text(name) {
-        "all" => Ok(None),
-        _ => params.optional_id(name, Wrap::Page),
-    }
-}
-
-fn disposition(call_type: &str) -> Result<Disposition, Failure> {
-    Ok(match call_type {
-        "" | "all" => Disposition::Unspecified,
-        "answered" => Disposition::Answered,
-        "no answer" => Disposition::NoAnswer,
-        "failed" => Disposition::Failed,
-        "busy" => Disposition::Busy,
-        _ => return Err(Failure::invalid(Wrap::Page, "s_call_type")),
-    })
-}
-
-/// Columns that there are not leave the order of time.
-fn order(order_by: &str) -> CallOrder {
-    match order_by {
-        "src" => CallOrder::Source,
-        "dst" | "number" => CallOrder::Destination,
-        "prefix" => CallOrder::Prefix,
-        "nice_billsec" => CallOrder::Billsec,
-        "hgc" => CallOrder::HangupCause,
-        "p_name" => CallOrder::Terminator,
-        "p_rate" => CallOrder::SelfCostRate,
-        "p_price" => CallOrder::SelfCost,
-        "user" => CallOrder::Originator,
-        "u_rate" => CallOrder::Rate,
-        "u_price" => CallOrder::Price,
-        _ => CallOrder::Unspecified,
-    }
-}
-
 fn listed_call(call: PricedCall, zone: &TimeZone) -> ListedCall {
-    let disposition = match call.disposition() {
-        Disposition::Answered => "ANSWERED",
-        Disposition::Busy => "BUSY",
-        Disposition::NoAnswer => "NO ANSWER",
-        Disposition::Failed | Disposition::Unspecified => "FAILED",
-    };
+    let (dispod, nice_billsec) = (calls::dispod(&call), calls::billsec(&call));
     let price = call.price.unwrap_or_default();
     // The core tells customers nothing of it.
     let self_cost = call.self_cost.as_ref();
@@ -253,9 +201,9 @@ fn listed_call(call: PricedCall, zone: &TimeZone) -> ListedCall {
         timezone: start.map(|time| number::offset(time, zone)).unwrap_or_default(),
         clid: call.source,
         destination: call.destination_name,
-        dispod: format!("{disposition}({})", call.hangup_cause),
+        dispod,
         dst: call.destination,
-        nice_billsec: call.billsec_ms.div_euclid(1000) + i64::from(call.billsec_ms % 1000 > 0),
+        nice_billsec,
         prefix: call.prefix,
         provider_billsec: self_cost.map(|leg| leg.billed_seconds),
         provider_price: amount(|leg| leg.amount.as_ref()),

@@ -5,13 +5,11 @@ mod calls;
 mod connection_points;
 mod devices;
 mod payments;
-mod rates;
-mod statistics;
 mod user_update;
 
 use crate::{
     method::Method,
-    methods::{balance, currencies, login, number_pools, user, user_raw},
+    methods::{balance, currencies, login, number_pools, rates, statistics, user, user_raw},
 };
 
 /// All methods, by group.

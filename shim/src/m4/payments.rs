@@ -1,6 +1,5 @@
 //! Group "payments": `payment_create`, `payments_get`.
 
-use futures_util::TryStreamExt;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollbook_proto::legacy;
@@ -11,8 +10,8 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    listing,
     method::{Method, optional, required},
+    methods::payments,
     number,
     xml::Answer,
 };
@@ -118,17 +117,6 @@ pub(super) const PAYMENTS_GET: Method = Method {
 };
 
 #[derive(Serialize)]
-struct List {
-    pagename: &'static str,
-    payments: Payments,
-}
-
-#[derive(Serialize)]
-struct Payments {
-    payment: Vec<ListedPayment>,
-}
-
-#[derive(Serialize)]
 struct ListedPayment {
     user: String,
     date: String,
@@ -153,27 +141,9 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
         amount_min: params.decimal("amount_min_s"),
         amount_max: params.decimal("amount_max_s"),
         currency: params.text("currency_s").to_owned(),
-        page_size: 1000,
         ..Default::default()
     };
-    let first = call.payments().list_payments(request.clone()).await?.into_inner();
-    let zone = number::zone(&first.time_zone);
-    let page = move |payments: Vec<Payment>| List {
-        pagename: "Payments_list",
-        payments: Payments {
-            payment: payments.into_iter().map(|payment| listed(payment, &zone)).collect(),
-        },
-    };
-    let first_page = page(first.payments);
-    let rest = listing::following(first.next_page_token, move |page_token| {
-        let (mut core, request) =
-            (call.payments(), ListPaymentsRequest { page_token, ..request.clone() });
-        async move {
-            let page = core.list_payments(request).await?.into_inner();
-            Ok((page.payments, page.next_page_token))
-        }
-    });
-    Ok(Answer::listing("page", "payments", &first_page, rest.map_ok(page)))
+    payments::list(call, request, false, listed).await
 }
 
 fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {

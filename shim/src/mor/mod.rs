@@ -2,13 +2,17 @@
 //! MOR has, a file per method group. Names, texts and shapes are the original's, typos included
 //! (tests/contract/mor, docs/mor.md).
 
+mod active_calls;
 mod balance;
+mod calls;
 mod currencies;
 mod email;
 mod login;
 mod number_pools;
 mod payments;
+mod rates;
 mod resellers;
+mod statistics;
 mod system;
 mod user;
 mod user_update;
@@ -35,6 +39,15 @@ pub(crate) const METHODS: &[Method] = &[
     login::USER_LOGOUT,
     payments::PAYMENT_CREATE,
     payments::PAYMENTS_GET,
+    rates::TARIFFS_GET,
+    rates::TARIFF_RATES_GET,
+    rates::TARIFF_WHOLESALE_UPDATE,
+    rates::RATE_GET,
+    calls::USER_CALLS_GET,
+    calls::LOCAL_CALLS_GET,
+    active_calls::ACTIVE_CALLS_GET,
+    statistics::QUICKSTATS_GET,
+    statistics::AGGREGATE_GET,
     user::USERS_GET,
     user::USER_DETAILS_GET,
     user::USER_DETAILS_RAW_GET,

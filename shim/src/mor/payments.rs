@@ -1,6 +1,5 @@
 //! Group "payments": `payment_create`, `payments_get`.
 
-use futures_util::TryStreamExt;
 use jiff::tz::TimeZone;
 use prost_types::Timestamp;
 use serde::Serialize;
@@ -14,9 +13,8 @@ use tollbook_proto::{
 use crate::{
     call::Call,
     error::{Failure, Wrap, reason, refused},
-    listing,
     method::{Input, Method, decimal, id, optional, optional_id, required, switch, text, time},
-    methods::user::not_found,
+    methods::{payments, user::not_found},
     number,
     xml::Answer,
 };
@@ -159,17 +157,6 @@ pub(super) const PAYMENTS_GET: Method = Method {
 };
 
 #[derive(Serialize)]
-struct List {
-    pagename: &'static str,
-    payments: Payments,
-}
-
-#[derive(Serialize)]
-struct Payments {
-    payment: Vec<ListedPayment>,
-}
-
-#[derive(Serialize)]
 struct ListedPayment {
     user: String,
     payer: String,
@@ -198,33 +185,11 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
         currency: call.read(&S_CURRENCY)?,
         gateway: call.read(&S_GATEWAY)?,
         transaction_id: call.read(&S_TRANSACTION)?,
-        page_size: 1000,
         ..Default::default()
     };
     let of_card = !call.read(&S_NUMBER)?.is_empty() || !call.read(&S_PIN)?.is_empty();
     let is_none = of_card || call.read(&S_COMPLETED)? == "0";
-    let mut first = call.payments().list_payments(request.clone()).await?.into_inner();
-    if is_none {
-        first.payments.clear();
-        first.next_page_token.clear();
-    }
-    let zone = number::zone(&first.time_zone);
-    let page = move |payments: Vec<Payment>| List {
-        pagename: "Payments_list",
-        payments: Payments {
-            payment: payments.into_iter().map(|payment| listed(payment, &zone)).collect(),
-        },
-    };
-    let first_page = page(first.payments);
-    let rest = listing::following(first.next_page_token, move |page_token| {
-        let (mut core, request) =
-            (call.payments(), ListPaymentsRequest { page_token, ..request.clone() });
-        async move {
-            let page = core.list_payments(request).await?.into_inner();
-            Ok((page.payments, page.next_page_token))
-        }
-    });
-    Ok(Answer::listing("page", "payments", &first_page, rest.map_ok(page)))
+    payments::list(call, request, is_none, listed).await
 }
 
 fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {

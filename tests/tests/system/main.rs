@@ -24,6 +24,7 @@ mod grpc;
 mod lessons;
 mod listings;
 mod live_calls;
+mod mor_active_calls;
 mod observe;
 mod owners;
 mod points;

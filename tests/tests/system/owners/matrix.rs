@@ -263,27 +263,14 @@ const TABLE: &[(&str, Row)] = &[
     ),
     (
         "RatingService/RateCall",
-        acts(
-            r#"{"userId": "$user", "number": "370", "duration": {"value": "9"}}"#,
-            CALLERS,
-            SEEN_BY_OTHERS,
-        ),
+        acts(r#"{"userId": "$user", "number": "370", "duration": {"value": "9"}}"#, CALLERS, SEEN),
     ),
     (
         "RatingService/RateCall",
         acts(
             r#"{"tariffId": "$tariff", "number": "370", "duration": {"value": "9"}}"#,
             TARIFFS,
-            [
-                TARIFFS_SEEN[0],
-                TARIFFS_SEEN[1],
-                TARIFFS_SEEN[2],
-                TARIFFS_SEEN[3],
-                TARIFFS_SEEN[4],
-                None,
-                None,
-                None,
-            ],
+            TARIFFS_SEEN,
         ),
     ),
     ("ResellerGroupsService/CreateResellerGroup", ADMIN),

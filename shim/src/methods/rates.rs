@@ -17,7 +17,7 @@ use crate::{
     xml::Answer,
 };
 
-pub(super) const TARIFF_RATES_GET: Method = Method {
+pub(crate) const TARIFF_RATES_GET: Method = Method {
     declaration: &legacy::m4::TARIFF_RATES_GET,
     group: "Rates",
     summary: "A tariff with all its rates; a simple user sees his own",
@@ -34,7 +34,7 @@ pub(super) const TARIFF_RATES_GET: Method = Method {
     handle: |call| Box::pin(tariff_rates_get(call)),
 };
 
-const NO_TARIFF: &str = "No tariff found";
+pub(crate) const NO_TARIFF: &str = "No tariff found";
 
 #[derive(Serialize)]
 struct TariffPage {
@@ -51,10 +51,15 @@ struct Rates {
 }
 
 #[derive(Serialize)]
-struct ListedRate {
+pub(crate) struct ListedRate {
     direction: &'static str,
     destination: String,
     prefix: String,
+    /// Only MOR has these two, and nothing in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subcode: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
     tariff_rate: String,
     con_fee: String,
     increment: i32,
@@ -75,33 +80,57 @@ async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
             .ok_or_else(|| Failure::Parameters(Wrap::PageStatus.error(NO_TARIFF))),
     };
     // Where both are sent, the device wins.
-    let request =
-        ExportRatesRequest { tariff_id: id("tariff_id")?, connection_point_id: id("device_id")? };
+    let request = ExportRatesRequest {
+        tariff_id: id("tariff_id")?,
+        connection_point_id: id("device_id")?,
+        ..Default::default()
+    };
+    export(call, request, listed).await
+}
+
+/// A tariff with its rates, each as the dialect lists one.
+pub(crate) async fn export(
+    call: Call,
+    request: ExportRatesRequest,
+    listed: fn(Rate) -> ListedRate,
+) -> Result<Answer, Failure> {
     let mut parts = call.tariffs().export_rates(request).await?.into_inner();
     let first = parts.message().await?.unwrap_or_default();
     let tariff = first.tariff.unwrap_or_default();
-    let first = page(&tariff, first.rates);
-    let rest = parts.map_ok(move |part| page(&tariff, part.rates));
+    let first = page(&tariff, first.rates, listed);
+    let rest = parts.map_ok(move |part| page(&tariff, part.rates, listed));
     Ok(Answer::listing("page", "rates", &first, rest).into_file())
 }
 
-fn page(tariff: &Tariff, rates: Vec<Rate>) -> TariffPage {
+/// What a tariff is for, as the database names it.
+pub(crate) fn purpose(tariff: &Tariff) -> &'static str {
+    match tariff.purpose() {
+        TariffPurpose::Provider => "provider",
+        TariffPurpose::UserWholesale | TariffPurpose::Unspecified => "user_wholesale",
+    }
+}
+
+fn page(tariff: &Tariff, rates: Vec<Rate>, listed: fn(Rate) -> ListedRate) -> TariffPage {
     TariffPage {
         pagename: "Tariff",
         tariff_name: tariff.name.clone(),
-        purpose: match tariff.purpose() {
-            TariffPurpose::Provider => "provider",
-            TariffPurpose::UserWholesale | TariffPurpose::Unspecified => "user_wholesale",
-        },
+        purpose: purpose(tariff),
         currency: tariff.currency.clone(),
         // The end of a rate has no price, and no place in this list.
         rates: Rates { rate: rates.into_iter().filter(|rate| !rate.ended).map(listed).collect() },
     }
 }
 
+/// A rate as MOR lists it.
+pub(crate) fn listed_with_codes(rate: Rate) -> ListedRate {
+    ListedRate { subcode: Some(""), code: Some(""), ..listed(rate) }
+}
+
 fn listed(rate: Rate) -> ListedRate {
     ListedRate {
         direction: "",
+        subcode: None,
+        code: None,
         tariff_rate: number::plain(rate.rate.as_ref()),
         con_fee: number::plain(rate.connection_fee.as_ref()),
         daytype: match rate.day_type() {
@@ -118,7 +147,7 @@ fn listed(rate: Rate) -> ListedRate {
     }
 }
 
-pub(super) const TARIFF_WHOLESALE_UPDATE: Method = Method {
+pub(crate) const TARIFF_WHOLESALE_UPDATE: Method = Method {
     declaration: &legacy::m4::TARIFF_WHOLESALE_UPDATE,
     group: "Rates",
     summary: "Changes the name and currency of a tariff, or creates one",

@@ -1,10 +1,11 @@
-//! Group "statistics": `quickstats_get`, `aggregates_get`.
+//! Group "statistics": `quickstats_get`, and `aggregates_get`, which MOR calls `aggregate_get`.
 
 use futures_util::TryStreamExt;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
-    Aggregate, AggregateCallsRequest, AggregateGrouping, ErrorReason, GetQuickStatsRequest, Traffic,
+    ActiveCallCount, Aggregate, AggregateCallsRequest, AggregateGrouping, ErrorReason,
+    GetQuickStatsRequest, Traffic,
 };
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     xml::Answer,
 };
 
-pub(super) const QUICKSTATS_GET: Method = Method {
+pub(crate) const QUICKSTATS_GET: Method = Method {
     declaration: &legacy::m4::QUICKSTATS_GET,
     group: "Statistics",
     summary: "Calls and money of today and of this month, and the calls under way",
@@ -57,9 +58,15 @@ enum Period {
 }
 
 #[derive(Serialize)]
-struct ActiveCalls {
+pub(crate) struct ActiveCalls {
     total: i64,
     answered_calls: i64,
+}
+
+impl From<ActiveCallCount> for ActiveCalls {
+    fn from(count: ActiveCallCount) -> Self {
+        Self { total: count.total, answered_calls: count.answered_calls }
+    }
 }
 
 async fn quickstats_get(call: Call) -> Result<Answer, Failure> {
@@ -85,15 +92,12 @@ async fn quickstats_get(call: Call) -> Result<Answer, Failure> {
         today: period(stats.today),
         month: period(stats.month),
         balance: is_user.then(|| number::plain(stats.balance.as_ref())),
-        active_calls: stats.active_calls.map(|active| ActiveCalls {
-            total: active.total,
-            answered_calls: active.answered_calls,
-        }),
+        active_calls: stats.active_calls.map(ActiveCalls::from),
     };
     Ok(Answer::xml("page", &QuickStatsPage { quickstats }))
 }
 
-pub(super) const AGGREGATES_GET: Method = Method {
+pub(crate) const AGGREGATES_GET: Method = Method {
     declaration: &legacy::m4::AGGREGATES_GET,
     group: "Statistics",
     summary: "Calls and money of a period, in groups",
@@ -132,7 +136,7 @@ pub(super) const AGGREGATES_GET: Method = Method {
         (ErrorReason::ConnectionPointNotFound, "Device was not found"),
         (ErrorReason::PermissionMissing, "You are not authorized to use this functionality"),
     ],
-    handle: |call| Box::pin(aggregates_get(call)),
+    handle: |call| Box::pin(aggregates_get(call, &NAMES)),
 };
 
 #[derive(Serialize)]
@@ -176,31 +180,47 @@ struct ListedAggregate {
 #[derive(Serialize)]
 struct Figures {
     originator_price: String,
-    terminator_price: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminator_price: Option<String>,
     originator_billed_time: i64,
-    terminator_billed_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terminator_billed_time: Option<i64>,
     duration: i64,
     answered_calls: i64,
     total_calls: i64,
     asr: String,
     acd: String,
-    profit: String,
-    margin: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    margin: Option<i64>,
 }
 
-/// The switches of groupings with what they mean.
-const GROUPINGS: [(&str, AggregateGrouping); 6] = [
-    ("group_by_originator", AggregateGrouping::Originator),
-    ("group_by_op", AggregateGrouping::OriginationPoint),
-    ("group_by_terminator", AggregateGrouping::Terminator),
-    ("group_by_tp", AggregateGrouping::TerminationPoint),
-    ("group_by_dst_group", AggregateGrouping::DestinationGroup),
-    ("group_by_dst", AggregateGrouping::Destination),
-];
+/// What the dialects call otherwise: the switches of groupings, with what they mean, and the filters
+/// by points.
+pub(crate) struct Names {
+    pub(crate) groupings: [(&'static str, AggregateGrouping); 6],
+    pub(crate) origination_point: &'static str,
+    pub(crate) termination_point: &'static str,
+}
 
-async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
+const NAMES: Names = Names {
+    groupings: [
+        ("group_by_originator", AggregateGrouping::Originator),
+        ("group_by_op", AggregateGrouping::OriginationPoint),
+        ("group_by_terminator", AggregateGrouping::Terminator),
+        ("group_by_tp", AggregateGrouping::TerminationPoint),
+        ("group_by_dst_group", AggregateGrouping::DestinationGroup),
+        ("group_by_dst", AggregateGrouping::Destination),
+    ],
+    origination_point: "s_op_device",
+    termination_point: "s_tp_device",
+};
+
+pub(crate) async fn aggregates_get(call: Call, names: &'static Names) -> Result<Answer, Failure> {
     let params = &call.params;
-    let group_by: Vec<AggregateGrouping> = GROUPINGS
+    let group_by: Vec<AggregateGrouping> = names
+        .groupings
         .into_iter()
         .filter(|(name, _)| params.switch(name))
         .map(|(_, grouping)| grouping)
@@ -211,8 +231,8 @@ async fn aggregates_get(call: Call) -> Result<Answer, Failure> {
         group_by: group_by.iter().map(|grouping| i32::from(*grouping)).collect(),
         originator_id: params.optional_id("s_originator_id", Wrap::Page)?,
         terminator_id: params.optional_id("s_terminator_id", Wrap::Page)?,
-        origination_point_id: params.optional_id("s_op_device", Wrap::Page)?,
-        termination_point_id: params.optional_id("s_tp_device", Wrap::Page)?,
+        origination_point_id: params.optional_id(names.origination_point, Wrap::Page)?,
+        termination_point_id: params.optional_id(names.termination_point, Wrap::Page)?,
         source: params.text("a_src").to_owned(),
         called_number: params.text("a_dst").to_owned(),
         destination_group: params.text("dst_group").to_owned(),
@@ -263,17 +283,19 @@ fn listed(
 }
 
 fn figures(traffic: &Traffic, real_billsec: bool) -> Figures {
+    // Resellers are told nothing of what calls cost the operator.
+    let is_told = traffic.self_cost.is_some();
     Figures {
         originator_price: number::plain(traffic.price.as_ref()),
-        terminator_price: number::plain(traffic.self_cost.as_ref()),
+        terminator_price: is_told.then(|| number::plain(traffic.self_cost.as_ref())),
         originator_billed_time: traffic.originator_billed,
-        terminator_billed_time: traffic.terminator_billed,
+        terminator_billed_time: is_told.then_some(traffic.terminator_billed),
         duration: if real_billsec { traffic.billsec } else { traffic.duration },
         answered_calls: traffic.answered_calls,
         total_calls: traffic.calls,
         asr: number::plain(traffic.asr.as_ref()),
         acd: number::plain(traffic.acd.as_ref()),
-        profit: number::plain(traffic.profit.as_ref()),
-        margin: traffic.margin_percent,
+        profit: is_told.then(|| number::plain(traffic.profit.as_ref())),
+        margin: is_told.then_some(traffic.margin_percent),
     }
 }

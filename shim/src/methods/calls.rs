@@ -1,0 +1,88 @@
+//! What the two lists of calls share: how they are chosen and ordered, and sent page by page.
+
+use futures_util::TryStreamExt;
+use serde::Serialize;
+use tollbook_proto::v1::{
+    Call as PricedCall, CallOrder, Disposition, ListCallsRequest, ListCallsResponse,
+};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap},
+    listing,
+    request::Params,
+    xml::Answer,
+};
+
+/// The answer whose first calls are there: they and those of the pages after them.
+pub(crate) fn pages<P: Serialize + Send + 'static>(
+    call: Call,
+    request: ListCallsRequest,
+    first: ListCallsResponse,
+    page: impl Fn(Vec<PricedCall>) -> P + Send + 'static,
+) -> Answer {
+    let first_page = page(first.calls);
+    let rest = listing::following(first.next_page_token, move |page_token| {
+        let mut core = call.calls();
+        let request = ListCallsRequest { page_token, with_total: false, ..request.clone() };
+        async move {
+            let page = core.list_calls(request).await?.into_inner();
+            Ok((page.calls, page.next_page_token))
+        }
+    });
+    Answer::listing("page", "calls", &first_page, rest.map_ok(page))
+}
+
+/// An id to choose by; none: all.
+pub(crate) fn choice(params: &Params, name: &str) -> Result<Option<i64>, Failure> {
+    match params.text(name) {
+        "all" => Ok(None),
+        _ => params.optional_id(name, Wrap::Page),
+    }
+}
+
+/// The disposition of calls of a kind.
+pub(crate) fn disposition(call_type: &str) -> Result<Disposition, Failure> {
+    Ok(match call_type {
+        "" | "all" => Disposition::Unspecified,
+        "answered" => Disposition::Answered,
+        "no answer" => Disposition::NoAnswer,
+        "failed" => Disposition::Failed,
+        "busy" => Disposition::Busy,
+        _ => return Err(Failure::invalid(Wrap::Page, "s_call_type")),
+    })
+}
+
+/// Columns that there are not leave the order of time.
+pub(crate) fn order(order_by: &str) -> CallOrder {
+    match order_by {
+        "src" => CallOrder::Source,
+        "dst" | "number" => CallOrder::Destination,
+        "prefix" => CallOrder::Prefix,
+        "nice_billsec" => CallOrder::Billsec,
+        "hgc" => CallOrder::HangupCause,
+        "p_name" => CallOrder::Terminator,
+        "p_rate" => CallOrder::SelfCostRate,
+        "p_price" => CallOrder::SelfCost,
+        "user" => CallOrder::Originator,
+        "u_rate" => CallOrder::Rate,
+        "u_price" => CallOrder::Price,
+        _ => CallOrder::Unspecified,
+    }
+}
+
+/// How a call ended, with its hangup cause: `ANSWERED(16)`.
+pub(crate) fn dispod(call: &PricedCall) -> String {
+    let disposition = match call.disposition() {
+        Disposition::Answered => "ANSWERED",
+        Disposition::Busy => "BUSY",
+        Disposition::NoAnswer => "NO ANSWER",
+        Disposition::Failed | Disposition::Unspecified => "FAILED",
+    };
+    format!("{disposition}({})", call.hangup_cause)
+}
+
+/// Seconds from answer to end; a begun one is a whole one.
+pub(crate) fn billsec(call: &PricedCall) -> i64 {
+    call.billsec_ms.div_euclid(1000) + i64::from(call.billsec_ms % 1000 > 0)
+}

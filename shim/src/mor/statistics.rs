@@ -1,0 +1,157 @@
+//! Groups "statistics" and "aggregate": `quickstats_get`, `aggregate_get`.
+
+use serde::Serialize;
+use tollbook_proto::{
+    legacy::mor,
+    v1::{AggregateGrouping, ErrorReason, GetQuickStatsRequest},
+};
+
+use crate::{
+    call::Call,
+    error::{Failure, Wrap, reason},
+    method::{Method, Param, optional},
+    methods::statistics::{self, ActiveCalls, Names},
+    number,
+    xml::Answer,
+};
+
+const DENIED: &str = "Access Denied";
+
+pub(super) const QUICKSTATS_GET: Method = Method {
+    declaration: &mor::QUICKSTATS_GET,
+    summary: "Calls and money of today, and the calls under way; resellers and simple users see \
+              no costs",
+    errors: &[(ErrorReason::BadLogin, DENIED)],
+    handle: |call| Box::pin(quickstats_get(call)),
+    ..statistics::QUICKSTATS_GET
+};
+
+#[derive(Serialize)]
+struct QuickStatsPage {
+    quickstats: QuickStats,
+}
+
+#[derive(Serialize)]
+struct QuickStats {
+    today: Today,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_calls: Option<ActiveCalls>,
+}
+
+#[derive(Serialize)]
+struct Today {
+    calls: i64,
+    duration: i64,
+    revenue: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_cost: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    margin: Option<i64>,
+}
+
+async fn quickstats_get(call: Call) -> Result<Answer, Failure> {
+    let stats = call.statistics().get_quick_stats(GetQuickStatsRequest {}).await?.into_inner();
+    let today = stats.today.unwrap_or_default();
+    // The core tells resellers and simple users nothing of what calls cost the operator.
+    let is_told = today.self_cost.is_some();
+    let today = Today {
+        calls: today.calls,
+        duration: today.billsec,
+        revenue: number::plain(today.price.as_ref()),
+        self_cost: is_told.then(|| number::plain(today.self_cost.as_ref())),
+        profit: is_told.then(|| number::plain(today.profit.as_ref())),
+        margin: is_told.then_some(today.margin_percent),
+    };
+    let active_calls = stats.active_calls.map(ActiveCalls::from);
+    Ok(Answer::xml("page", &QuickStatsPage { quickstats: QuickStats { today, active_calls } }))
+}
+
+const BY_DAY: Param = optional("group_by_day", "not there yet: only 0");
+const BY_HOUR: Param = optional("group_by_hour", "not there yet: only 0");
+const BY_USER_RATE: Param = optional("group_by_user_rate", "not there yet: only 0");
+const BY_PROVIDER_RATE: Param = optional("group_by_provider_rate", "not there yet: only 0");
+const DURATION: Param = optional("s_duration", "not there yet: only 0");
+
+/// What is not there yet: better an error than other figures than asked for.
+const REFUSED: [Param; 5] = [BY_DAY, BY_HOUR, BY_USER_RATE, BY_PROVIDER_RATE, DURATION];
+
+pub(super) const AGGREGATE_GET: Method = Method {
+    declaration: &mor::AGGREGATE_GET,
+    group: "Aggregate",
+    params: &[
+        optional("from", "unix time; default: today 00:00:00"),
+        optional("till", "unix time; default: today 23:59:59"),
+        optional("a_currency", "currency code, in any case; default: the default currency"),
+        optional("group_by_user", "1: group by user"),
+        optional("group_by_device", "1: group by device"),
+        optional("group_by_terminator", "1: group by terminator"),
+        optional("group_by_provider", "1: group by provider, which is a termination point"),
+        optional("group_by_dst_group", "1: group by destination group"),
+        optional(
+            "group_by_dst",
+            "1: group by destination; without any of these: by user, terminator and destination group",
+        ),
+        BY_DAY,
+        BY_HOUR,
+        BY_USER_RATE,
+        BY_PROVIDER_RATE,
+        optional("s_originator_id", "only of this user"),
+        optional("s_terminator_id", "only of this terminator"),
+        optional("s_device", "only of this device"),
+        optional("s_provider", "only of this provider"),
+        optional("a_src", "only from this caller id; % stands for anything"),
+        optional("a_dst", "only to this number; % stands for anything"),
+        DURATION,
+        optional("dst_group", "only to destinations of this name; % stands for anything"),
+        optional("use_real_billsec", "1: duration is from answer to end, not from INVITE"),
+        optional(
+            "from_user_perspective",
+            "without effect: attempts at other terminators are not counted as calls",
+        ),
+        optional("answered_calls", "only groups with at least this many answered calls"),
+    ],
+    errors: &[
+        (ErrorReason::CurrencyNotFound, "Currency was not found"),
+        (ErrorReason::UserNotFound, "User was not found"),
+        (ErrorReason::TerminatorNotFound, "Terminator was not found"),
+        (ErrorReason::ConnectionPointNotFound, "Device was not found"),
+        (ErrorReason::PermissionMissing, "You are not authorized to use this functionality"),
+        (ErrorReason::BadLogin, DENIED),
+    ],
+    handle: |call| Box::pin(aggregate_get(call)),
+    ..statistics::AGGREGATES_GET
+};
+
+const NAMES: Names = Names {
+    groupings: [
+        ("group_by_user", AggregateGrouping::Originator),
+        ("group_by_device", AggregateGrouping::OriginationPoint),
+        ("group_by_terminator", AggregateGrouping::Terminator),
+        ("group_by_provider", AggregateGrouping::TerminationPoint),
+        ("group_by_dst_group", AggregateGrouping::DestinationGroup),
+        ("group_by_dst", AggregateGrouping::Destination),
+    ],
+    origination_point: "s_device",
+    termination_point: "s_provider",
+};
+
+async fn aggregate_get(call: Call) -> Result<Answer, Failure> {
+    for param in REFUSED {
+        // Clients send switches that are off, too.
+        if call.params.filled(param.name).is_some_and(|value| value != "0") {
+            return Err(Failure::invalid(Wrap::Page, param.name));
+        }
+    }
+    // The core does not say which of two points there is not: the first of them, then.
+    let is_device = call.params.filled("s_device").is_some();
+    match statistics::aggregates_get(call, &NAMES).await {
+        Err(Failure::Core(status))
+            if reason(&status) == ErrorReason::ConnectionPointNotFound && !is_device =>
+        {
+            Ok(Wrap::Page.error("Provider was not found"))
+        }
+        result => result,
+    }
+}
