@@ -3,13 +3,17 @@
 //! (tests/contract/mor, docs/mor.md).
 
 mod balance;
+mod conflines;
 mod currencies;
+mod devices;
 mod email;
 mod login;
 mod number_pools;
 mod payments;
+mod registration;
 mod resellers;
 mod system;
+mod time_zones;
 mod user;
 mod user_update;
 
@@ -21,7 +25,14 @@ pub(crate) const METHODS: &[Method] = &[
     balance::USER_BALANCE_UPDATE,
     methods::balance::USER_BALANCE_GET,
     methods::balance::USER_SIMPLE_BALANCE_GET,
+    balance::USER_BALANCE_GET_BY_PSW,
+    balance::USER_BALANCE_GET_BY_USERNAME,
+    conflines::CONFLINES_UPDATE,
     currencies::EXCHANGE_RATE_UPDATE,
+    devices::DEVICES_GET,
+    devices::DEVICE_DETAILS_GET,
+    devices::DEVICE_CREATE,
+    devices::DEVICE_DELETE,
     number_pools::NUMBER_POOLS_GET,
     number_pools::NUMBER_POOL_CREATE,
     number_pools::NUMBER_POOL_UPDATE,
@@ -40,4 +51,5 @@ pub(crate) const METHODS: &[Method] = &[
     user::USER_DETAILS_RAW_GET,
     user_update::USER_DETAILS_UPDATE,
     user::USER_DELETE,
+    registration::USER_REGISTER,
 ];
