@@ -73,16 +73,15 @@ impl Service {
         }
         // What is dangerous is so for the operator's money.
         let force = request.force && caller.user()?.role == Role::Admin;
-        let operator = match owner == UserId::ADMIN {
-            true => change_operators(&mut tx, operator, &of_admin, &new, force).await?,
-            false => {
-                users::ownership::check_is_owner(&mut tx, owner).await?;
-                settings.check()?;
-                if !force {
-                    settings.check_dangers(&mask.paths, operator.api_addresses.is_empty())?;
-                }
-                operator
+        let operator = if owner == UserId::ADMIN {
+            change_operators(&mut tx, operator, &of_admin, &new, force).await?
+        } else {
+            users::ownership::check_is_owner(&mut tx, owner).await?;
+            settings.check()?;
+            if !force {
+                settings.check_dangers(&mask.paths, operator.api_addresses.is_empty())?;
             }
+            operator
         };
         settings.check_defaults(&currencies::store::all(&mut tx).await?)?;
         self.check_default_tariff(&mut tx, caller, owner, &before, &settings).await?;

@@ -47,7 +47,7 @@ pub(super) const REINVITES: [(&str, DeviceReinvite); 5] = [
 ];
 
 /// The name of one of some values; of what is not said the first.
-fn name<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+fn name<T: PartialEq + Copy>(names: &[(&'static str, T)], value: T) -> &'static str {
     let known = names.iter().find(|(_, known)| *known == value);
     known.or(names.first()).map_or("", |(name, _)| name)
 }
@@ -213,9 +213,8 @@ impl Details {
         Some(match column {
             "id" | "accountcode" => device.id().to_string(),
             "name" | "username" | "extension" => device.username.clone(),
-            "host" if !device.address.is_empty() => device.address.clone(),
+            "host" | "ipaddr" if !device.address.is_empty() => device.address.clone(),
             "secret" => device.password.clone(),
-            "ipaddr" if !device.address.is_empty() => device.address.clone(),
             "port" => port(device).to_string(),
             "callerid" => callerid(device),
             "device_type" => name(&TYPES, device.r#type()).to_owned(),
