@@ -23,9 +23,9 @@ fn pin_sealed_as(id: PointId) -> String {
 }
 
 const COLUMNS: &str = "SELECT d.point_id, d.username, d.settings, d.password, d.pin, p.user_id, \
-                       d.point_id = (SELECT MIN(o.point_id) FROM devices o \
-                       JOIN connection_points q ON q.id = o.point_id \
-                       WHERE q.user_id = p.user_id) \
+                       NOT EXISTS (SELECT 1 FROM connection_points q \
+                       JOIN devices o ON o.point_id = q.id \
+                       WHERE q.user_id = p.user_id AND q.id < p.id) \
                        FROM devices d JOIN connection_points p ON p.id = d.point_id \
                        JOIN users u ON u.id = p.user_id WHERE u.deleted_at IS NULL";
 
