@@ -129,6 +129,7 @@ async fn reseller(core: &Demo) -> Result<(), Status> {
         update_mask: Some(prost_types::FieldMask { paths }),
         // A key that everybody knows is too weak for anything but a demo.
         force: true,
+        own: false,
     };
     SettingsServiceClient::new(core.clone()).update_owner_settings(request).await?;
     for user in [person("nina", "Nina", "Nucleus"), person("gavin", "Gavin", "Belson")] {

@@ -191,6 +191,24 @@ pub enum Error {
     /// No such connection point, or not for this caller to see.
     #[error("no such connection point")]
     ConnectionPointNotFound,
+    /// No such device, or not for this caller to see.
+    #[error("no such device")]
+    DeviceNotFound,
+    /// Another device has this user name.
+    #[error("another device has this user name")]
+    DeviceUsernameTaken,
+    /// Another device has this PIN.
+    #[error("another device has this PIN")]
+    PinTaken,
+    /// Calls came from the device.
+    #[error("calls came from the device: it can only be blocked")]
+    DeviceHasCalls,
+    /// The password is shorter than the owner of who registers allows.
+    #[error("the password needs {least} characters")]
+    PasswordTooShort {
+        /// How many characters it needs.
+        least: usize,
+    },
     /// No such number pool.
     #[error("no such number pool")]
     NumberPoolNotFound,
@@ -351,6 +369,11 @@ impl Error {
             Self::RoutingGroupNotFound => ErrorReason::RoutingGroupNotFound,
             Self::RoutingGroupInUse => ErrorReason::RoutingGroupInUse,
             Self::ConnectionPointNotFound => ErrorReason::ConnectionPointNotFound,
+            Self::DeviceNotFound => ErrorReason::DeviceNotFound,
+            Self::DeviceUsernameTaken => ErrorReason::DeviceUsernameTaken,
+            Self::PinTaken => ErrorReason::PinTaken,
+            Self::DeviceHasCalls => ErrorReason::DeviceHasCalls,
+            Self::PasswordTooShort { .. } => ErrorReason::PasswordTooShort,
             Self::ImportProfileNotFound => ErrorReason::ImportProfileNotFound,
             Self::ImportProfileTaken => ErrorReason::ImportProfileTaken,
             Self::EmailTemplateNotFound => ErrorReason::EmailTemplateNotFound,
@@ -404,6 +427,7 @@ impl Error {
             | Self::ReadOnly
             | Self::UserInUse
             | Self::UserHasCalls
+            | Self::DeviceHasCalls
             | Self::NumberPoolInUse
             | Self::RoutingGroupInUse
             | Self::ResellerGroupInUse
@@ -418,6 +442,7 @@ impl Error {
             Self::InvalidField { .. }
             | Self::InvalidAmount { .. }
             | Self::WeakSecret
+            | Self::PasswordTooShort { .. }
             | Self::InvalidExchangeRate
             | Self::InvalidPageToken
             | Self::CallRejected { .. }
@@ -436,12 +461,15 @@ impl Error {
             | Self::RoutingGroupNotFound
             | Self::ResellerGroupNotFound
             | Self::ConnectionPointNotFound
+            | Self::DeviceNotFound
             | Self::RateImportNotFound
             | Self::ImportProfileNotFound
             | Self::EmailTemplateNotFound
             | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused
             | Self::UsernameTaken
+            | Self::DeviceUsernameTaken
+            | Self::PinTaken
             | Self::CurrencyTaken
             | Self::ImportProfileTaken
             | Self::EmailTemplateTaken
@@ -486,6 +514,9 @@ impl From<Error> for Status {
             }
             Error::InvalidAmount { field, .. } => {
                 metadata.insert("field".to_owned(), (*field).to_owned());
+            }
+            Error::PasswordTooShort { least } => {
+                metadata.insert("least".to_owned(), least.to_string());
             }
             Error::RateImportUndone { by } => {
                 metadata.insert("import_id".to_owned(), by.to_string());

@@ -15,6 +15,7 @@ mod context;
 mod contract;
 mod currencies;
 mod demo;
+mod devices;
 mod directions;
 mod emails;
 mod enums;

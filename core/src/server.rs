@@ -12,6 +12,7 @@ use tollbook_proto::v1::{
     calls_service_server::CallsServiceServer, changes_service_server::ChangesServiceServer,
     connection_points_service_server::ConnectionPointsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
+    devices_service_server::DevicesServiceServer,
     directions_service_server::DirectionsServiceServer,
     email_templates_service_server::EmailTemplatesServiceServer,
     import_profiles_service_server::ImportProfilesServiceServer,
@@ -37,7 +38,7 @@ use crate::{
     },
     calls, changes,
     context::Context,
-    currencies, directions, emails,
+    currencies, devices, directions, emails,
     error::{Error, Result},
     incoming::Incoming,
     ledger, live, managers, payments, points, pools, profiles, rating, reseller_groups,
@@ -152,6 +153,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(TariffsServiceServer::new(tariffs::Service(context.clone())))
         .add_service(RatingServiceServer::new(rating::Service(context.clone())))
         .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
+        .add_service(DevicesServiceServer::new(devices::Service(context.clone())))
         .add_service(ResellerGroupsServiceServer::new(reseller_groups::Service(context.clone())))
         .add_service(EmailTemplatesServiceServer::new(emails::Service(context.clone())))
         .add_service(RoutingGroupsServiceServer::new(routing_groups::Service(context.clone())))

@@ -7,6 +7,7 @@ use crate::{
     changes::{self, Change, Credential, Origin},
     clock,
     currencies::{self, Currency},
+    devices,
     error::Result,
     ids::{CurrencyId, UserId},
     money::ExchangeRate,
@@ -132,12 +133,13 @@ pub(crate) async fn reseal(db: &Db) -> Result<()> {
     settings::store::reseal(&mut tx).await?;
     access::keys::store::reseal(&mut tx).await?;
     settings::owners::store::reseal(&mut tx).await?;
+    devices::store::reseal(&mut tx).await?;
     tx.commit().await?;
     let Some(key) = db.vault().fingerprint() else { return Ok(()) };
     if settings::store::scrubbed_for(db).await?.as_deref() == Some(key) {
         return Ok(());
     }
-    match db.scrub(&["settings", "api_keys", "owner_settings"]).await {
+    match db.scrub(&["settings", "api_keys", "owner_settings", "devices"]).await {
         Ok(()) => settings::store::set_scrubbed_for(db, key).await,
         // A command beside may hold on to the database, or the disk is full.
         Err(error) => {

@@ -16,6 +16,7 @@ use tollbook_proto::{
         calls_service_client::CallsServiceClient,
         connection_points_service_client::ConnectionPointsServiceClient,
         currencies_service_client::CurrenciesServiceClient,
+        devices_service_client::DevicesServiceClient,
         email_templates_service_client::EmailTemplatesServiceClient,
         legacy_service_client::LegacyServiceClient,
         live_calls_service_client::LiveCallsServiceClient,
@@ -78,6 +79,10 @@ impl Call {
 
     pub(crate) fn currencies(&self) -> CurrenciesServiceClient<Signed> {
         CurrenciesServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn devices(&self) -> DevicesServiceClient<Signed> {
+        DevicesServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn email_templates(&self) -> EmailTemplatesServiceClient<Signed> {

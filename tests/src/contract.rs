@@ -31,6 +31,9 @@ pub struct File {
     /// The server has a mail server.
     #[serde(default)]
     pub mail: bool,
+    /// The server holds devices, too: see [`Fixture::fill_devices`].
+    #[serde(default)]
+    pub devices: bool,
     /// How the method answers what all methods refuse before they run, where that is not
     /// `<status><error>…`: `{text}` stands for the text.
     pub refusal: Option<String>,

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use tollbook_proto::v1::{
     Address, AdjustBalanceRequest, CallRecord, ConnectionPoint, CreateConnectionPointRequest,
-    CreateCurrencyRequest, CreateEmailTemplateRequest, CreateManagerGroupRequest,
-    CreateTariffRequest, CreateUserRequest, Currency, Decimal, Disposition, EmailTemplate,
-    ImportRatesOptions, ImportRatesRequest, IngestCallsRequest, ManagerGroup, OriginationPoint,
-    OwnerSettings, Permission, RateLine, RateLines, Role, RotateUniquehashRequest, Settings,
-    Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint, UpdateOwnerSettingsRequest,
-    UpdateSettingsRequest, UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
-    calls_service_client::CallsServiceClient,
+    CreateCurrencyRequest, CreateDeviceRequest, CreateEmailTemplateRequest,
+    CreateManagerGroupRequest, CreateTariffRequest, CreateUserRequest, Currency, Decimal, Device,
+    Disposition, EmailTemplate, ImportRatesOptions, ImportRatesRequest, IngestCallsRequest,
+    ManagerGroup, OriginationPoint, OwnerSettings, Permission, RateLine, RateLines, Role,
+    RotateUniquehashRequest, Settings, Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint,
+    UpdateOwnerSettingsRequest, UpdateSettingsRequest, UpdateUserRequest, User,
+    accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient,
+    devices_service_client::DevicesServiceClient,
     email_templates_service_client::EmailTemplatesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
     settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
@@ -248,6 +249,7 @@ impl Fixture {
                 settings: Some(settings),
                 update_mask: Some(prost_types::FieldMask { paths }),
                 force: true,
+                ..Default::default()
             };
             SettingsServiceClient::new(self.admin.clone())
                 .update_owner_settings(request)
@@ -270,6 +272,50 @@ impl Fixture {
             .create_email_template(request)
             .await
             .unwrap();
+    }
+
+    /// Adds devices of `alice` (1001 and 1002), `rob` (2001) and `sue` (2002); the last two have one
+    /// password. With calls, one came from the first.
+    pub async fn fill_devices(&self, with_calls: bool) {
+        let mut devices = DevicesServiceClient::new(self.admin.clone());
+        let mut first = None;
+        for (user_id, username, password) in [
+            (4, "1001", "alicesPhone99"),
+            (4, "1002", "alicesSoftphone"),
+            (126, "2001", "oneForAll2001"),
+            (127, "2002", "oneForAll2001"),
+        ] {
+            let device = Device {
+                user_id: Some(user_id),
+                username: username.to_owned(),
+                password: password.to_owned(),
+                pin: Some(format!("77{username}")),
+                description: format!("Device {username}"),
+                caller_name: username.to_owned(),
+                caller_number: format!("3706{username}"),
+                ..Default::default()
+            };
+            let request = CreateDeviceRequest { device: Some(device) };
+            let created = devices.create_device(request).await.unwrap().into_inner();
+            first = first.or(created.device.unwrap().id);
+        }
+        if with_calls {
+            let call = CallRecord {
+                call_id: "from a device".to_owned(),
+                start_time: Some(prost_types::Timestamp { seconds: 1_768_471_200, nanos: 0 }),
+                duration_ms: Some(65_000),
+                billsec_ms: Some(60_000),
+                source: "37060000001".to_owned(),
+                destination: "37061234567".to_owned(),
+                originator: "alice".to_owned(),
+                origination_point_id: first.unwrap(),
+                ..Default::default()
+            };
+            let messages =
+                tokio_stream::iter([IngestCallsRequest { calls: vec![call], dry_run: false }]);
+            let taken = CallsServiceClient::new(self.admin.clone()).ingest_calls(messages).await;
+            assert_eq!(taken.unwrap().into_inner().stored, 1);
+        }
     }
 
     async fn fill_users(&self) {

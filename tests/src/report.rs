@@ -99,6 +99,25 @@ fn listed(group: &Group, shown: impl Fn(&str) -> Option<String>) -> String {
     methods.collect::<Vec<_>>().join(", ")
 }
 
+/// What may stand in the place of a hash.
+fn write_without_hash(report: &mut String, without_hash: WithoutHash) {
+    let (param, what) = match without_hash {
+        WithoutHash::Never => return,
+        WithoutHash::Password => {
+            report.push_str("Without one while the setting `login_without_hash` is on.\n");
+            return;
+        }
+        WithoutHash::Uniquehash(param) => (param, "the user's uniquehash"),
+        WithoutHash::DeviceUsername(param) => (param, "a device's user name"),
+        WithoutHash::DevicePassword(param) => (param, "a device's password"),
+    };
+    writeln!(
+        report,
+        "Without one where `{param}` is {what}, unless the setting `uniquehash_needs_hash` is on."
+    )
+    .unwrap();
+}
+
 /// Whether a case only prepares the next ones: its name is in brackets.
 fn is_preparation(case: &Case) -> bool {
     case.name.starts_with('(')
@@ -138,20 +157,7 @@ fn write_method(report: &mut String, method: &Method, cases: &[Case]) {
         })
         .collect();
     writeln!(report, "\nThe hash is that of {}, then the key.", inputs.join("; or ")).unwrap();
-    match method.declaration.without_hash {
-        WithoutHash::Never => {}
-        WithoutHash::Password => {
-            report.push_str("Without one while the setting `login_without_hash` is on.\n");
-        }
-        WithoutHash::Uniquehash(param) => {
-            writeln!(
-                report,
-                "Without one where `{param}` is the user's uniquehash, unless the setting \
-                 `uniquehash_needs_hash` is on."
-            )
-            .unwrap();
-        }
-    }
+    write_without_hash(report, method.declaration.without_hash);
     if let Some((case, signed)) = cases.iter().find_map(|case| Some((case, case.sign.as_ref()?))) {
         let hash = legacy_hash(signed, case.key());
         writeln!(report, "For example sha1(`{signed}{}`) = `{hash}`.", case.key()).unwrap();

@@ -29,6 +29,8 @@ struct Limit {
 const PER_ADDRESS: Limit = Limit { burst: 100, forgotten_after: Duration::from_secs(1) };
 /// Of a user, from all addresses that are not known as theirs.
 const PER_USER: Limit = Limit { burst: 500, forgotten_after: Duration::from_millis(200) };
+/// Of registrations from an address, which count though they are no failures.
+const REGISTRATIONS: Limit = Limit { burst: 60, forgotten_after: Duration::from_secs(10) };
 /// How long somebody is locked out.
 const LOCKED: Duration = Duration::from_secs(60);
 /// How long an address is known as a user's own.
@@ -65,6 +67,8 @@ enum Culprit {
     User(String),
     /// A user at an address that is known as theirs.
     AtHome(Network, String),
+    /// An address from which users register.
+    Registering(Network),
 }
 
 impl Culprit {
@@ -72,6 +76,7 @@ impl Culprit {
         match self {
             Self::Address(_) | Self::AtHome(..) => PER_ADDRESS,
             Self::User(_) => PER_USER,
+            Self::Registering(_) => REGISTRATIONS,
         }
     }
 }
@@ -198,6 +203,17 @@ impl Lockout {
                 Room::Locked => return None,
                 Room::Busy => settled.await,
             }
+        }
+    }
+
+    /// Takes the place of a registration, which counts unless it is given back. `None` if there were too
+    /// many from the address.
+    pub(crate) fn registration(&self, address: Option<IpAddr>) -> Option<Attempt<'_>> {
+        let culprits: Vec<_> =
+            address.map(Network::from).map(Culprit::Registering).into_iter().collect();
+        match self.reserve(&culprits) {
+            Room::Free => Some(Attempt { lockout: self, culprits, counts: true }),
+            Room::Busy | Room::Locked => None,
         }
     }
 
@@ -359,6 +375,15 @@ mod tests {
         // But nobody guesses without an end from there either.
         fail(&lockout, HOME, "admin", 110);
         assert!(is_locked(&lockout, address(HOME), "admin").await);
+    }
+
+    #[tokio::test]
+    async fn registrations_of_an_address_are_counted_apart_from_its_failures() {
+        let lockout = Lockout::default();
+        let registered = (0..100).filter(|_| lockout.registration(address(AWAY)).is_some()).count();
+        assert!((59..=61).contains(&registered), "{registered}");
+        assert!(lockout.registration(address(HOME)).is_some());
+        assert!(!is_locked(&lockout, address(AWAY), "admin").await);
     }
 
     #[tokio::test]

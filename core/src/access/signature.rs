@@ -8,7 +8,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use tollbook_proto::{legacy::WithoutHash, v1::HmacSignature};
+use tollbook_proto::{
+    legacy::{self, WithoutHash},
+    v1::HmacSignature,
+};
 
 use super::{
     Caller, Principal, Replay,
@@ -22,8 +25,9 @@ use super::{
 use crate::{
     catalog::Snapshot,
     changes::{Credential, Origin},
-    clock,
+    clock, devices,
     error::{Error, Result},
+    ids::UserId,
     managers::Permissions,
     measure,
     settings::Secret,
@@ -140,14 +144,14 @@ impl Verifier<'_> {
 
     /// By a hash, of a request that names no caller.
     async fn anonymously(&self, address: Option<IpAddr>) -> Result<Proven> {
-        let Some(credential) = self.without_hash() else { return self.by_shared_hash() };
-        if let Some(uniquehash) = self.uniquehash()
-            && self.snapshot.settings.balance_over_http
-        {
+        let Some(credential) = self.without_hash() else {
+            return self.by_shared_hash(self.named_judge().await?);
+        };
+        if self.name_in_place_of_hash().is_some() && self.snapshot.settings.balance_over_http {
             // It can be guessed: whoever is locked out is not told of a right one either.
             let attempt = self.lockout.attempt(address, None, true).await;
             let attempt = attempt.ok_or(Error::IncorrectHash)?;
-            let user = self.directory.by_uniquehash(uniquehash).await;
+            let user = self.user_in_place_of_hash().await;
             // One that could not be looked up does not count.
             if !matches!(user, Ok(None)) {
                 attempt.give_back();
@@ -190,24 +194,61 @@ impl Verifier<'_> {
         }
         match self.claim.method.without_hash {
             WithoutHash::Password => settings.login_without_hash.then_some(Credential::None),
-            WithoutHash::Uniquehash(_) => {
-                let counts = self.uniquehash().is_some() && !settings.uniquehash_needs_hash;
+            WithoutHash::Uniquehash(_)
+            | WithoutHash::DeviceUsername(_)
+            | WithoutHash::DevicePassword(_) => {
+                let counts =
+                    self.name_in_place_of_hash().is_some() && !settings.uniquehash_needs_hash;
                 counts.then_some(Credential::Uniquehash)
             }
             WithoutHash::Never => None,
         }
     }
 
-    /// The uniquehash by which the request names a user; none: it does not.
-    fn uniquehash(&self) -> Option<&str> {
-        let WithoutHash::Uniquehash(param) = self.claim.method.without_hash else { return None };
+    /// By what the request names a user in the place of a hash; `None` if it does not.
+    fn name_in_place_of_hash(&self) -> Option<&str> {
+        let param = match self.claim.method.without_hash {
+            WithoutHash::Uniquehash(param)
+            | WithoutHash::DeviceUsername(param)
+            | WithoutHash::DevicePassword(param) => param,
+            WithoutHash::Password | WithoutHash::Never => return None,
+        };
         Some(self.claim.value(param)).filter(|text| !text.is_empty())
     }
 
-    fn by_shared_hash(&self) -> Result<Proven> {
+    /// The user whom the request names like that; `None` if there is none.
+    async fn user_in_place_of_hash(&self) -> Result<Option<Arc<Identity>>> {
+        let Self { db, directory, snapshot, claim, .. } = self;
+        let Some(name) = self.name_in_place_of_hash() else { return Ok(None) };
+        match claim.method.without_hash {
+            WithoutHash::Uniquehash(_) => directory.by_uniquehash(name).await,
+            WithoutHash::DeviceUsername(_) => devices::user_by_username(db, directory, name).await,
+            WithoutHash::DevicePassword(_) => {
+                let key = snapshot.settings.device_digest_key.as_ref();
+                devices::user_by_password(db, directory, key, name).await
+            }
+            WithoutHash::Password | WithoutHash::Never => Ok(None),
+        }
+    }
+
+    /// The judge of a request that names no caller: the operator, or the owner whose uniquehash it has.
+    async fn named_judge(&self) -> Result<Judge<'_>> {
+        let legacy::Judge::OwnerIn(param) = self.claim.method.judge else {
+            return Ok(Judge::Operator);
+        };
+        let uniquehash = self.claim.value(param);
+        if uniquehash.is_empty() {
+            return Ok(Judge::Operator);
+        }
+        let owner = self.directory.by_uniquehash(uniquehash).await?;
+        let owner = owner.filter(|owner| owner.id == UserId::ADMIN || owner.role.is_owner());
+        Judge::of(self.snapshot, &*owner.ok_or(Error::BadLogin)?)
+    }
+
+    fn by_shared_hash(&self, judge: Judge<'_>) -> Result<Proven> {
         let inputs = self.inputs(!self.claim.method.only_admin_signs_nothing);
         let (credential, lists) =
-            self.shared_credential(&inputs, Judge::Operator).ok_or(Error::IncorrectHash)?;
+            self.shared_credential(&inputs, judge).ok_or(Error::IncorrectHash)?;
         Ok(Proven { caller: None, credential, lists })
     }
 
@@ -216,7 +257,10 @@ impl Verifier<'_> {
         let Self { claim, snapshot, directory, .. } = self;
         let caller =
             directory.lately_by_username(claim.username()).await?.ok_or(Error::BadLogin)?;
-        let judge = Judge::of(snapshot, &caller)?;
+        let judge = match claim.method.judge {
+            legacy::Judge::Operator => Judge::Operator,
+            legacy::Judge::Owner | legacy::Judge::OwnerIn(_) => Judge::of(snapshot, &caller)?,
+        };
         let inputs =
             self.inputs(!claim.method.only_admin_signs_nothing || caller.role == Role::Admin);
         if let Some((credential, lists)) = self.shared_credential(&inputs, judge) {
@@ -269,7 +313,9 @@ impl Verifier<'_> {
         if !claim.username().is_empty() && claim.username() != caller.username {
             return Err(Error::BadLogin);
         }
-        Judge::of(snapshot, &caller)?;
+        if claim.method.judge != legacy::Judge::Operator {
+            Judge::of(snapshot, &caller)?;
+        }
         key.check(claim.method.known_as(), rule.changes_nothing)?;
         // What changes something, one call of the request does.
         let presentation = rule.changes_nothing.then(|| claim.presentation());

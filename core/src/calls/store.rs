@@ -445,6 +445,20 @@ pub(crate) async fn after(tx: &mut Tx, position: (i64, i64), limit: i64) -> Resu
     tx.fetch_all(query).await?.iter().map(read).collect()
 }
 
+/// Whether a call came from a point of a user, ended or under way.
+pub(crate) async fn came_from(tx: &mut Tx, user: UserId, point: PointId) -> Result<bool> {
+    let query = Query::new("SELECT 1 FROM calls WHERE originator_id = ")
+        .value(user)
+        .and(" AND origination_point_id = ")
+        .value(point)
+        .and(" UNION ALL SELECT 1 FROM active_calls WHERE originator_id = ")
+        .value(user)
+        .and(" AND origination_point_id = ")
+        .value(point)
+        .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}
+
 /// Whether a user has calls, also under way.
 pub(crate) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool> {
     let query = Query::new(

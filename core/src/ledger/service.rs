@@ -12,13 +12,16 @@ use super::{
 };
 use crate::{
     access::{Principal, principal},
+    catalog::Snapshot,
     context::Context,
+    devices,
     error::{Error, Result},
     ids::{self, UserId},
     money::Money,
     paging,
     store::Reader,
     text::check_note,
+    users::Identity,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -33,16 +36,11 @@ impl Service {
         if caller.is_legacy() && !snapshot.settings.balance_over_http {
             return Err(Error::FeatureDisabled);
         }
-        let uniquehash = request.uniquehash.as_str();
-        let user = match (request.user_id, request.username.as_str()) {
-            (Some(id), _) => self.0.directory.lately_by_id(UserId(id)).await?,
-            (None, _) if !uniquehash.is_empty() => {
-                self.0.directory.by_uniquehash(uniquehash).await?
-            }
-            (None, "") => return Err(Error::invalid("user_id", "or username is required")),
-            (None, username) => self.0.directory.lately_by_username(username).await?,
-        };
-        let user = caller.see(user)?;
+        let user = caller.see(self.user_of(request, &snapshot).await?)?;
+        let of_owner = snapshot.owner_settings.get(&user.owner);
+        if caller.is_legacy() && of_owner.is_some_and(|settings| !settings.balance_over_http) {
+            return Err(Error::FeatureDisabled);
+        }
         let currency = match request.currency.as_str() {
             "" => Some(snapshot.currencies.default_currency()?),
             "USER" => snapshot.currencies.by_id(user.currency),
@@ -55,6 +53,33 @@ impl Service {
             balance: Some(balance.to_currency(currency.exchange_rate)?.into()),
             currency: currency.code.clone(),
         })
+    }
+
+    /// Whose balance is asked for; `None` if there is no such user.
+    async fn user_of(
+        &self,
+        request: &pb::GetBalanceRequest,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Arc<Identity>>> {
+        let directory = &self.0.directory;
+        let pb::GetBalanceRequest { uniquehash, device_username, device_password, .. } = request;
+        if let Some(id) = request.user_id {
+            return directory.lately_by_id(UserId(id)).await;
+        }
+        if !uniquehash.is_empty() {
+            return directory.by_uniquehash(uniquehash).await;
+        }
+        if !device_username.is_empty() {
+            return devices::user_by_username(&self.0.db, directory, device_username).await;
+        }
+        if !device_password.is_empty() {
+            let key = snapshot.settings.device_digest_key.as_ref();
+            return devices::user_by_password(&self.0.db, directory, key, device_password).await;
+        }
+        match request.username.as_str() {
+            "" => Err(Error::invalid("user_id", "or username is required")),
+            username => directory.lately_by_username(username).await,
+        }
     }
 
     async fn adjust(

@@ -15,7 +15,7 @@ use std::{
 
 use tollbook_proto::v1 as pb;
 
-pub(crate) use service::Service;
+pub(crate) use service::{Service, insert, remove, replace};
 
 use pattern::Pattern;
 use rewrite::Rewriting;

@@ -9,7 +9,7 @@ use super::{Point, ownership, store};
 use crate::{
     access::{Principal, principal},
     catalog::Snapshot,
-    changes::{self, Change},
+    changes::{self, Change, Origin},
     context::Context,
     error::{Error, Result},
     ids::{self, PointId, PoolId, RoutingGroupId, UserId},
@@ -161,6 +161,46 @@ impl Service {
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
+}
+
+/// Stores a new point that refers to nothing but its user, and to a routing group that is there, and
+/// writes that down. The catalog must be locked for the change.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    origin: &Origin,
+    message: pb::ConnectionPoint,
+) -> Result<pb::ConnectionPoint> {
+    let id = Some(tx.next_id(Sequence::ConnectionPoints).await?);
+    let point = Point::checked(pb::ConnectionPoint { id, ..message })?;
+    store::write(tx, &point).await?;
+    let point = point.to_proto();
+    let change = Change::creation(resource(point.id()), &point)?;
+    changes::record(tx, origin, change).await?;
+    Ok(point)
+}
+
+/// Stores a point with changes of what refers to nothing, and writes them down. The catalog must be
+/// locked for the change.
+pub(crate) async fn replace(
+    tx: &mut Tx,
+    origin: &Origin,
+    before: &pb::ConnectionPoint,
+    after: pb::ConnectionPoint,
+) -> Result<()> {
+    let point = Point::checked(after)?;
+    store::write(tx, &point).await?;
+    let change = Change::of(resource(point.id.0), before, &point.to_proto())?;
+    changes::record(tx, origin, change).await
+}
+
+/// Deletes a point, and writes that down. The catalog must be locked for the change.
+pub(crate) async fn remove(
+    tx: &mut Tx,
+    origin: &Origin,
+    point: &pb::ConnectionPoint,
+) -> Result<()> {
+    store::delete(tx, PointId(point.id())).await?;
+    changes::record(tx, origin, Change::deletion(resource(point.id()), point)?).await
 }
 
 /// What a point is called in the audit log.

@@ -3,7 +3,10 @@
 //! What lists and joins use are columns; the rest of a point is one JSON document, in the
 //! form of the contract's own message, as users have it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use tollbook_proto::v1 as pb;
 
@@ -60,6 +63,16 @@ pub(super) async fn get(tx: &mut Tx, id: PointId) -> Result<Option<Point>> {
     tx.fetch_optional(query).await?.as_ref().map(read).transpose()
 }
 
+/// The messages of some points.
+pub(crate) async fn messages(
+    tx: &mut Tx,
+    ids: impl IntoIterator<Item = PointId>,
+) -> Result<HashMap<PointId, pb::ConnectionPoint>> {
+    let query = Query::new(COLUMNS).and(" WHERE id IN ").list(ids);
+    let rows = tx.fetch_all(query).await?;
+    rows.iter().map(|row| read(row).map(|point| (point.id, point.message))).collect()
+}
+
 /// All points, given those of an earlier revision of the catalog: only what was written since
 /// is read.
 pub(crate) async fn since(tx: &mut Tx, known: &Points, revision: i64) -> Result<Points> {
@@ -108,13 +121,21 @@ pub(super) async fn write(tx: &mut Tx, point: &Point) -> Result<()> {
         i64::from(tp.capacity).into(),
         settings.into(),
     ];
-    delete(tx, point.id).await?;
+    // Never deleted and made anew: the device that it may be would go with it.
     let query = Query::new(
         "INSERT INTO connection_points (id, user_id, description, op, op_active, op_tariff_id, \
          op_custom_tariff_id, op_capacity, tp, tp_active, tp_tariff_id, tp_capacity, settings) \
          VALUES ",
     )
-    .rows([values]);
+    .rows([values])
+    .and(
+        " ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, \
+         description = excluded.description, op = excluded.op, op_active = excluded.op_active, \
+         op_tariff_id = excluded.op_tariff_id, op_custom_tariff_id = excluded.op_custom_tariff_id, \
+         op_capacity = excluded.op_capacity, tp = excluded.tp, tp_active = excluded.tp_active, \
+         tp_tariff_id = excluded.tp_tariff_id, tp_capacity = excluded.tp_capacity, \
+         settings = excluded.settings",
+    );
     tx.execute(query).await?;
     let query = Query::new(
         "UPDATE connection_points SET revision = (SELECT revision FROM revisions WHERE id = 1) \

@@ -55,6 +55,9 @@ pub(crate) struct Settings {
     pub(crate) resellers_use_admin_tariffs: bool,
     /// 0: none.
     pub(crate) replay_window_seconds: i32,
+    /// What digests of devices' credentials are made with; `None` while there was no device. Nobody
+    /// sets it, and nobody is told.
+    pub(crate) device_digest_key: Option<Secret>,
 }
 
 /// A secret: never empty, because an empty one proves nothing, and never in a log.
@@ -112,6 +115,7 @@ impl Default for Settings {
             uniquehash_needs_hash: false,
             resellers_use_admin_tariffs: false,
             replay_window_seconds: 0,
+            device_digest_key: None,
         }
     }
 }

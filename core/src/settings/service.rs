@@ -5,16 +5,21 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, settings_service_server::SettingsService};
 use tonic::{Request, Response, Status};
 
-use super::{Settings, owners, store};
+use super::{
+    Settings,
+    owners::{self, OwnerSettings},
+    store,
+};
 use crate::{
     access::{Principal, principal},
     changes::{self, Change},
     context::Context,
     contract, currencies,
     error::{Error, Result},
-    ids::{self, UserId},
+    ids::{self, TariffId, UserId},
     stats,
     store::Tx,
+    tariffs,
     users::{self, Role},
 };
 
@@ -30,8 +35,11 @@ impl Service {
 
 impl Service {
     /// The owner whose settings are asked for: resellers and partners have their own alone.
-    fn owner(caller: &Principal, id: Option<i64>) -> Result<UserId> {
-        let id = ids::required::<UserId>("user_id", id)?;
+    fn owner(caller: &Principal, id: Option<i64>, own: bool) -> Result<UserId> {
+        let id = match own {
+            true => caller.user()?.id,
+            false => ids::required::<UserId>("user_id", id)?,
+        };
         match caller.scope().owner().is_none_or(|own| own == id) {
             true => Ok(id),
             false => Err(Error::UserNotFound),
@@ -43,28 +51,42 @@ impl Service {
         caller: &Principal,
         request: pb::UpdateOwnerSettingsRequest,
     ) -> Result<pb::OwnerSettings> {
-        let owner = Self::owner(caller, request.user_id)?;
+        let owner = Self::owner(caller, request.user_id, request.own)?;
         let new = request.settings.unwrap_or_default();
         let mask = request.update_mask.unwrap_or_default();
         if mask.paths.is_empty() {
             return Err(Error::invalid("update_mask", "is required"));
         }
         let mut tx = self.0.begin_catalog_change().await?;
-        users::ownership::check_is_owner(&mut tx, owner).await?;
-        let anywhere = store::all(&mut tx).await?.api_addresses.is_empty();
+        let operator = store::all(&mut tx).await?;
         let mut settings = owners::store::all(&mut tx).await?.remove(&owner).unwrap_or_default();
-        let before = settings.to_proto();
+        let before = shown_to(owner, &settings, &operator);
+        let (mut of_admin, mut paths) = (Vec::new(), Vec::new());
         for path in contract::paths(Some(&mask)) {
+            match owner == UserId::ADMIN && owners::OF_OPERATOR.contains(&path) {
+                true => of_admin.push(path),
+                false => paths.push(path),
+            }
+        }
+        for path in &paths {
             settings.set(path, &new)?;
         }
-        settings.check()?;
         // What is dangerous is so for the operator's money.
-        let may_force = caller.user()?.role == Role::Admin;
-        if !(request.force && may_force) {
-            settings.check_dangers(&mask.paths, anywhere)?;
-        }
+        let force = request.force && caller.user()?.role == Role::Admin;
+        let operator = if owner == UserId::ADMIN {
+            change_operators(&mut tx, operator, &of_admin, &new, force).await?
+        } else {
+            users::ownership::check_is_owner(&mut tx, owner).await?;
+            settings.check()?;
+            if !force {
+                settings.check_dangers(&mask.paths, operator.api_addresses.is_empty())?;
+            }
+            operator
+        };
+        settings.check_defaults(&currencies::store::all(&mut tx).await?)?;
+        self.check_default_tariff(&mut tx, caller, owner, &before, &settings).await?;
         owners::store::write(&mut tx, owner, &settings).await?;
-        let after = settings.to_proto();
+        let after = shown_to(owner, &settings, &operator);
         let change = Change::of(format!("users/{owner}/settings"), &before, &after)?;
         let rekeyed = mask.paths.iter().any(|path| path == "api_secret_key");
         let change = if rekeyed { change.note("API secret key changed") } else { change };
@@ -72,6 +94,67 @@ impl Service {
         self.0.commit_catalog_change(tx).await?;
         Ok(after)
     }
+
+    /// Checks a tariff that those get from now on who register: it is one that the owner may give.
+    async fn check_default_tariff(
+        &self,
+        tx: &mut Tx,
+        caller: &Principal,
+        owner: UserId,
+        before: &pb::OwnerSettings,
+        settings: &OwnerSettings,
+    ) -> Result<()> {
+        const FIELD: &str = "default_user.tariff_id";
+        let tariff = settings.default_user.tariff_id;
+        let known = before.default_user.as_ref().map_or(0, |user| user.tariff_id);
+        if tariff == 0 || tariff == known {
+            return Ok(());
+        }
+        let snapshot = self.0.catalog.load_full();
+        let tariffs = tariffs::store::all(tx).await?;
+        tariffs.check_given(caller, &snapshot.settings, owner, TariffId(tariff), FIELD)
+    }
+}
+
+/// The settings of an owner, or of the admin.
+fn shown_to(owner: UserId, settings: &OwnerSettings, operator: &Settings) -> pb::OwnerSettings {
+    match owner == UserId::ADMIN {
+        true => settings.to_proto_of_admin(operator),
+        false => settings.to_proto(),
+    }
+}
+
+/// Changes what the admin has as others have it of their own, and returns how it is then.
+async fn change_operators(
+    tx: &mut Tx,
+    mut settings: Settings,
+    paths: &[&str],
+    new: &pb::OwnerSettings,
+    force: bool,
+) -> Result<Settings> {
+    if paths.is_empty() {
+        return Ok(settings);
+    }
+    let new = pb::Settings {
+        allow_api: new.allow_api,
+        api_secret_key: new.api_secret_key.clone(),
+        disable_hash_checking: new.disable_hash_checking,
+        balance_over_http: new.balance_over_http,
+        ..Default::default()
+    };
+    if paths.contains(&"api_secret_key") {
+        settings.retire_key(0)?;
+    }
+    for path in paths {
+        settings.set(path, &new)?;
+    }
+    settings.check()?;
+    if !force {
+        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        settings.check_dangers(&paths, false)?;
+    }
+    store::write(tx, &settings).await?;
+    Ok(settings)
 }
 
 /// Settings as a transaction would leave them.
@@ -148,13 +231,14 @@ impl SettingsService for Service {
         request: Request<pb::GetOwnerSettingsRequest>,
     ) -> Result<Response<pb::GetOwnerSettingsResponse>, Status> {
         let caller = principal(&request)?;
-        let id = Self::owner(&caller, request.get_ref().user_id)?;
+        let id = Self::owner(&caller, request.get_ref().user_id, false)?;
         let owner = self.0.directory.by_id(id).await?.ok_or(Error::UserNotFound)?;
-        if !owner.role.is_owner() {
+        if !owner.role.is_owner() && id != UserId::ADMIN {
             return Err(Error::OwnerInvalid.into());
         }
-        let settings = self.0.catalog.load().owner_settings.get(&id).cloned().unwrap_or_default();
-        let settings = Some(settings.to_proto());
+        let snapshot = self.0.catalog.load_full();
+        let settings = snapshot.owner_settings.get(&id).cloned().unwrap_or_default();
+        let settings = Some(shown_to(id, &settings, &snapshot.settings));
         Ok(Response::new(pb::GetOwnerSettingsResponse { settings }))
     }
 

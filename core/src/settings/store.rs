@@ -33,6 +33,9 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
                 settings.api_addresses =
                     networks.ok_or_else(|| Error::internal("stored addresses cannot be read"))?;
             }
+            DEVICE_DIGEST_KEY => {
+                settings.device_digest_key = Secret::new(tx.vault().open(&name, decode(&value)?)?);
+            }
             "xml_api_extension" => settings.xml_api_extension = decode(&value)?,
             "allow_api_login_redirect" => settings.allow_api_login_redirect = decode(&value)?,
             "login_redirect_url" => settings.login_redirect_url = decode(&value)?,
@@ -134,8 +137,11 @@ async fn default_taxes(tx: &mut Tx, taxes: &TaxPlan) -> Result<String> {
 
 /// Seals again what another key has sealed, or none.
 pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
-    let query = Query::new("SELECT name, value FROM settings WHERE name IN ")
-        .list(["api_secret_key", "old_api_secret_key"]);
+    let query = Query::new("SELECT name, value FROM settings WHERE name IN ").list([
+        "api_secret_key",
+        "old_api_secret_key",
+        DEVICE_DIGEST_KEY,
+    ]);
     for row in tx.fetch_all(query).await? {
         let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
         if let Some(sealed) = tx.vault().resealed(&name, &decode::<String>(&value)?)? {
@@ -146,6 +152,23 @@ pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The setting, not the operator's, with which digests of devices' credentials are made: a random key,
+/// so that they stay as they are when the encryption key is another.
+const DEVICE_DIGEST_KEY: &str = "device_digest_key";
+
+/// The key for digests of devices' credentials, which is made where there is none. The catalog must be
+/// locked for a change.
+pub(crate) async fn device_digest_key(tx: &mut Tx) -> Result<Secret> {
+    if let Some(key) = all(tx).await?.device_digest_key {
+        return Ok(key);
+    }
+    let key = hex::encode(rand::random::<[u8; 32]>());
+    let sealed = encode(&tx.vault().seal(DEVICE_DIGEST_KEY, &key)?)?;
+    let row = vec![Value::from(DEVICE_DIGEST_KEY), Value::from(sealed)];
+    tx.execute(Query::new("INSERT INTO settings (name, value) VALUES ").rows([row])).await?;
+    Secret::new(key).ok_or_else(|| Error::internal("a random key is empty"))
 }
 
 /// The setting, not the operator's, that says under which key the files of the database were

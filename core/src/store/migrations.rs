@@ -49,6 +49,8 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0023" "owners",
     "0024" "schema_compatibility",
     "0025" "sources_of_payments",
+    "0029" "devices",
+    "0030" "defaults_of_owners",
     "0032" "email_templates",
 );
 
@@ -75,6 +77,8 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0023" "owners",
     "0024" "schema_compatibility",
     "0025" "sources_of_payments",
+    "0029" "devices",
+    "0030" "defaults_of_owners",
     "0032" "email_templates",
 );
 

@@ -65,7 +65,7 @@ pub(super) async fn delete(tx: &mut Tx, id: TariffId) -> Result<()> {
     Ok(())
 }
 
-/// Whether a user or a connection point has the tariff.
+/// Whether a user or a connection point has the tariff, or those get it who register.
 pub(super) async fn in_use(tx: &mut Tx, id: TariffId) -> Result<bool> {
     let query = Query::new("SELECT 1 FROM users WHERE deleted_at IS NULL AND tariff_id = ")
         .value(id)
@@ -74,6 +74,8 @@ pub(super) async fn in_use(tx: &mut Tx, id: TariffId) -> Result<bool> {
         .and(" OR op_custom_tariff_id = ")
         .value(id)
         .and(" OR tp_tariff_id = ")
+        .value(id)
+        .and(" UNION ALL SELECT 1 FROM owner_settings WHERE default_tariff_id = ")
         .value(id)
         .and(" LIMIT 1");
     Ok(tx.fetch_optional(query).await?.is_some())

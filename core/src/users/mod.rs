@@ -5,6 +5,7 @@ pub(crate) mod directory;
 mod legacy_columns;
 pub(crate) mod ownership;
 pub(crate) mod record;
+mod registration;
 mod service;
 pub(crate) mod store;
 pub(crate) mod taxes;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, users_service_server::UsersService};
 use tonic::{Request, Response, Status};
 
-use super::{Identity, Role, ownership, record, store, uniquehash};
+use super::{Identity, Role, ownership, record, registration, store, uniquehash};
 use crate::{
     access::{self, Password, Principal, principal},
     calls,
@@ -279,6 +279,15 @@ impl UsersService for Service {
         let caller = principal(&request)?;
         let uniquehash = uniquehash::rotate(&self.0, &caller, request.into_inner()).await?;
         Ok(Response::new(pb::RotateUniquehashResponse { uniquehash }))
+    }
+
+    async fn register_user(
+        &self,
+        request: Request<pb::RegisterUserRequest>,
+    ) -> Result<Response<pb::RegisterUserResponse>, Status> {
+        let caller = principal(&request)?;
+        let registered = registration::register(&self.0, &caller, request.into_inner()).await?;
+        Ok(Response::new(registered))
     }
 
     async fn delete_user(

@@ -71,6 +71,8 @@ const BALANCE_BY_NAME: Rpc = rpc(
         value("username", "username"),
         never("username", "user_id"),
         never("username", "uniquehash"),
+        never("username", "device_username"),
+        never("username", "device_password"),
         // `user_currency` wins, as documented. It only changes how a number is shown.
         Binding { param: "currency", field: "currency", holds: Holds::ValueOr("USER") },
     ],
@@ -100,6 +102,8 @@ pub static USER_SIMPLE_BALANCE_GET: Declaration = Declaration {
             value("id", "uniquehash"),
             value("username", "username"),
             never("username", "user_id"),
+            never("username", "device_username"),
+            never("username", "device_password"),
             value("currency", "currency"),
         ],
     )],

@@ -37,8 +37,22 @@ pub struct Declaration {
     /// The roles that it admits; empty: it needs no caller. They narrow the access rules of its
     /// rpcs and never widen them.
     pub roles: &'static [Role],
+    /// By whose settings of the API a request is judged.
+    pub judge: Judge,
     /// The rpcs that it may call. The first does its work, and its access rule is the method's.
     pub rpcs: &'static [Rpc],
+}
+
+/// By whose settings of the API a request is judged: whether it is on, the key, and whether hashes are
+/// checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judge {
+    /// Those of the caller or of his owner; the operator's where no caller is named.
+    Owner,
+    /// The operator's, whoever calls.
+    Operator,
+    /// Those of the owner whose uniquehash is in this parameter; the operator's where it is empty.
+    OwnerIn(&'static str),
 }
 
 /// What may stand in the place of a legacy method's hash.
@@ -51,6 +65,10 @@ pub enum WithoutHash {
     /// The uniquehash of a user, in this parameter, unless the setting `uniquehash_needs_hash` is
     /// on.
     Uniquehash(&'static str),
+    /// The user name of a device, likewise.
+    DeviceUsername(&'static str),
+    /// The password of a device, likewise.
+    DevicePassword(&'static str),
 }
 
 /// An rpc that a legacy method calls.
@@ -206,6 +224,7 @@ const METHOD: Declaration = Declaration {
     without_hash: WithoutHash::Never,
     checks_password: false,
     roles: STAFF,
+    judge: Judge::Owner,
     rpcs: &[],
 };
 

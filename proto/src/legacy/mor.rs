@@ -1,7 +1,12 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
+mod devices;
 mod traffic;
 
+pub use devices::{
+    CONFLINES_UPDATE, DEVICE_CREATE, DEVICE_DELETE, DEVICE_DETAILS_GET, DEVICES_GET,
+    REGISTERED_TYPES, USER_BALANCE_GET_BY_PSW, USER_BALANCE_GET_BY_USERNAME, USER_REGISTER,
+};
 pub use traffic::{
     ACTIVE_CALLS_GET, AGGREGATE_GET, LOCAL_CALLS_GET, QUICKSTATS_GET, RATE_GET, TARIFF_RATES_GET,
     TARIFF_WHOLESALE_UPDATE, TARIFFS_GET, USER_CALLS_GET,
@@ -18,7 +23,14 @@ pub(super) const METHODS: &[&Declaration] = &[
     &USER_BALANCE_UPDATE,
     &m4::USER_BALANCE_GET,
     &m4::USER_SIMPLE_BALANCE_GET,
+    &USER_BALANCE_GET_BY_PSW,
+    &USER_BALANCE_GET_BY_USERNAME,
+    &CONFLINES_UPDATE,
     &EXCHANGE_RATE_UPDATE,
+    &DEVICES_GET,
+    &DEVICE_DETAILS_GET,
+    &DEVICE_CREATE,
+    &DEVICE_DELETE,
     &NUMBER_POOLS_GET,
     &NUMBER_POOL_CREATE,
     &NUMBER_POOL_UPDATE,
@@ -46,6 +58,7 @@ pub(super) const METHODS: &[&Declaration] = &[
     &USER_DETAILS_RAW_GET,
     &USER_DETAILS_UPDATE,
     &USER_DELETE,
+    &USER_REGISTER,
 ];
 
 /// The one order in which the original's page of 2012 lists what it hashes. Where a request has
@@ -187,6 +200,8 @@ pub(super) const UNBOUND: &[(&str, &str)] = &[
     ("user_calls_get", "s_callback_uniqueid"),
     ("user_calls_get", "originator_codec_name"),
     ("user_calls_get", "terminator_codec_name"),
+    // There are no locations: one that is named is refused.
+    ("user_register", "device_location_id"),
     // All payments are completed, and none is made with a card: whatever the answer, it is cut to
     // none.
     ("payments_get", "s_completed"),

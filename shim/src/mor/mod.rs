@@ -5,15 +5,19 @@
 mod active_calls;
 mod balance;
 mod calls;
+mod conflines;
 mod currencies;
+mod devices;
 mod email;
 mod login;
 mod number_pools;
 mod payments;
 mod rates;
+mod registration;
 mod resellers;
 mod statistics;
 mod system;
+mod time_zones;
 mod user;
 mod user_update;
 
@@ -25,7 +29,14 @@ pub(crate) const METHODS: &[Method] = &[
     balance::USER_BALANCE_UPDATE,
     methods::balance::USER_BALANCE_GET,
     methods::balance::USER_SIMPLE_BALANCE_GET,
+    balance::USER_BALANCE_GET_BY_PSW,
+    balance::USER_BALANCE_GET_BY_USERNAME,
+    conflines::CONFLINES_UPDATE,
     currencies::EXCHANGE_RATE_UPDATE,
+    devices::DEVICES_GET,
+    devices::DEVICE_DETAILS_GET,
+    devices::DEVICE_CREATE,
+    devices::DEVICE_DELETE,
     number_pools::NUMBER_POOLS_GET,
     number_pools::NUMBER_POOL_CREATE,
     number_pools::NUMBER_POOL_UPDATE,
@@ -53,4 +64,5 @@ pub(crate) const METHODS: &[Method] = &[
     user::USER_DETAILS_RAW_GET,
     user_update::USER_DETAILS_UPDATE,
     user::USER_DELETE,
+    registration::USER_REGISTER,
 ];

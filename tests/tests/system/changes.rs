@@ -5,27 +5,29 @@ use std::collections::BTreeSet;
 use prost::Message;
 use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyLevel};
 use tollbook_proto::v1::{
-    AddPoolNumbersRequest, AdjustBalanceRequest, ApiKey, CallRecord, Change, ConnectionPoint,
-    CreateAccessTokenRequest, CreateApiKeyRequest, CreateEmailTemplateRequest,
-    CreateImportProfileRequest, CreateNumberPoolRequest, CreateResellerGroupRequest,
-    CreateRoutingGroupRequest, CreateTariffRequest, CreateUserRequest, DeleteApiKeyRequest,
-    DeleteConnectionPointRequest, DeleteEmailTemplateRequest, DeleteImportProfileRequest,
-    DeleteManagerGroupRequest, DeleteNumberPoolRequest, DeletePoolNumbersRequest,
-    DeleteResellerGroupRequest, DeleteRoutingGroupRequest, DeleteTariffRequest,
-    DeleteUnratedCallsRequest, DeleteUserRequest, EmailTemplate, EndSessionsRequest,
-    FinishCallRequest, ImportProfile, ImportRatesOptions, ImportRatesRequest, ListChangesRequest,
-    ManagerGroup, OwnerSettings, RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest,
-    RecordPaymentRequest, RerateCallsRequest, ResellerGroup, RevokeAccessTokenRequest, Role,
+    AddPoolNumbersRequest, Address, AdjustBalanceRequest, ApiKey, CallRecord, Change,
+    ConnectionPoint, CreateAccessTokenRequest, CreateApiKeyRequest, CreateDeviceRequest,
+    CreateEmailTemplateRequest, CreateImportProfileRequest, CreateNumberPoolRequest,
+    CreateResellerGroupRequest, CreateRoutingGroupRequest, CreateTariffRequest, CreateUserRequest,
+    DeleteApiKeyRequest, DeleteConnectionPointRequest, DeleteDeviceRequest,
+    DeleteEmailTemplateRequest, DeleteImportProfileRequest, DeleteManagerGroupRequest,
+    DeleteNumberPoolRequest, DeletePoolNumbersRequest, DeleteResellerGroupRequest,
+    DeleteRoutingGroupRequest, DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest,
+    Device, DeviceType, EmailTemplate, EndSessionsRequest, FinishCallRequest, ImportProfile,
+    ImportRatesOptions, ImportRatesRequest, ListChangesRequest, ManagerGroup, OwnerSettings,
+    RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest, RecordPaymentRequest,
+    RegisterUserRequest, RerateCallsRequest, ResellerGroup, RevokeAccessTokenRequest, Role,
     RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest, Settings, Tariff,
     UndoRateImportRequest, UpdateConnectionPointRequest, UpdateCurrencyRequest,
-    UpdateEmailTemplateRequest, UpdateImportProfileRequest, UpdateManagerGroupRequest,
-    UpdateNumberPoolRequest, UpdateOwnerSettingsRequest, UpdateResellerGroupRequest,
-    UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest, User,
-    access_tokens_service_client::AccessTokensServiceClient,
+    UpdateDeviceRequest, UpdateEmailTemplateRequest, UpdateImportProfileRequest,
+    UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateOwnerSettingsRequest,
+    UpdateResellerGroupRequest, UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest,
+    User, access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient,
+    devices_service_client::DevicesServiceClient,
     email_templates_service_client::EmailTemplatesServiceClient, import_profile,
     import_profiles_service_client::ImportProfilesServiceClient, import_rates_request::Part,
     live_calls_service_client::LiveCallsServiceClient,
@@ -143,7 +145,7 @@ async fn change_everything(books: &Books) {
         user_id: reseller,
         settings: Some(settings),
         update_mask: mask("api_secret_key"),
-        force: false,
+        ..Default::default()
     };
     let mut settings = SettingsServiceClient::new(admin.clone());
     settings.update_owner_settings(request).await.unwrap();
@@ -189,6 +191,26 @@ async fn change_everything(books: &Books) {
     };
     points.update_connection_point(request).await.unwrap();
     points.delete_connection_point(DeleteConnectionPointRequest { id: Some(4) }).await.unwrap();
+
+    let mut devices = DevicesServiceClient::new(admin.clone());
+    let device = Some(Device { user_id: Some(4), ..Default::default() });
+    let created = devices.create_device(CreateDeviceRequest { device }).await.unwrap();
+    let id = created.into_inner().device.unwrap().id;
+    let device = Some(Device { id, blocked: true, ..Default::default() });
+    let request = UpdateDeviceRequest { device, update_mask: mask("blocked") };
+    devices.update_device(request).await.unwrap();
+    devices.delete_device(DeleteDeviceRequest { id }).await.unwrap();
+    let address = Address { email: "n@x.org".to_owned(), direction_id: 1, ..Default::default() };
+    let mut request = RegisterUserRequest {
+        username: "newcomer".to_owned(),
+        password: "long enough".to_owned(),
+        first_name: "New".to_owned(),
+        last_name: "Comer".to_owned(),
+        address: Some(address),
+        ..Default::default()
+    };
+    request.set_device_type(DeviceType::Sip);
+    users.register_user(request).await.unwrap();
 
     let mut pools = NumberPoolsServiceClient::new(admin.clone());
     let request = CreateNumberPoolRequest { name: "pool".to_owned(), ..Default::default() };

@@ -47,6 +47,9 @@ async fn run_file(filled: Arc<Filled>, file: File) -> Vec<String> {
     if file.calls {
         copy.fixture.fill_calls().await;
     }
+    if file.devices {
+        copy.fixture.fill_devices(file.calls).await;
+    }
     let mut failures = Vec::new();
     for case in &file.case {
         if let (Some(mails), Some(answer)) = (&mails, &case.mail_server) {

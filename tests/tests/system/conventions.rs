@@ -124,7 +124,13 @@ fn an_update_says_what_it_changes() {
         };
         form.insert(name);
     }
-    let many = ["UpdateConnectionPoint", "UpdateOwnerSettings", "UpdateSettings", "UpdateUser"];
+    let many = [
+        "UpdateConnectionPoint",
+        "UpdateDevice",
+        "UpdateOwnerSettings",
+        "UpdateSettings",
+        "UpdateUser",
+    ];
     assert_eq!(by_mask, set(&many));
     // Few fields, each optional: what is set changes.
     let few = [

@@ -15,6 +15,7 @@ mod changes;
 mod contract;
 mod conventions;
 mod crash;
+mod devices;
 mod distance;
 mod emails;
 mod example;

@@ -8,14 +8,17 @@ use std::{
 
 use flate2::read::GzDecoder;
 use tollbook_proto::v1::{
-    ApiAccess, ApiKey, ConnectionPoint, CreateApiKeyRequest, CreateImportProfileRequest,
-    ImportProfile, ListApiKeysRequest, ListCallsRequest, ListConnectionPointsRequest,
-    ListImportProfilesRequest, ListManagerGroupsRequest, ListRateImportsRequest, ListUsersRequest,
-    ManagerGroup, OriginationPoint, RateCallRequest, RateFileProfile, Role, Settings,
-    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateImportProfileRequest,
-    UpdateManagerGroupRequest, UpdateSettingsRequest, UpdateUserRequest, User,
-    api_keys_service_client::ApiKeysServiceClient, calls_service_client::CallsServiceClient,
-    connection_points_service_client::ConnectionPointsServiceClient, import_profile::Contents,
+    ApiAccess, ApiKey, ConnectionPoint, CreateApiKeyRequest, CreateDeviceRequest,
+    CreateImportProfileRequest, DefaultUser, Device, ImportProfile, ListApiKeysRequest,
+    ListCallsRequest, ListConnectionPointsRequest, ListDevicesRequest, ListImportProfilesRequest,
+    ListManagerGroupsRequest, ListRateImportsRequest, ListUsersRequest, ManagerGroup,
+    OriginationPoint, OwnerSettings, RateCallRequest, RateFileProfile, Role, Settings,
+    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateDeviceRequest,
+    UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateOwnerSettingsRequest,
+    UpdateSettingsRequest, UpdateUserRequest, User, api_keys_service_client::ApiKeysServiceClient,
+    calls_service_client::CallsServiceClient,
+    connection_points_service_client::ConnectionPointsServiceClient,
+    devices_service_client::DevicesServiceClient, import_profile::Contents,
     import_profiles_service_client::ImportProfilesServiceClient,
     manager_groups_service_client::ManagerGroupsServiceClient,
     rating_service_client::RatingServiceClient, settings_service_client::SettingsServiceClient,
@@ -35,7 +38,9 @@ use crate::on_both;
 const JSON: &[&str] = &[
     "api_keys.profile",
     "connection_points.settings",
+    "devices.settings",
     "import_profiles.contents",
+    "owner_settings.defaults",
     "rate_imports.options",
     "settings.value",
     "users.profile",
@@ -97,6 +102,23 @@ async fn make_the_rest(admin: &Authorized) {
     };
     let request = CreateImportProfileRequest { import_profile: Some(profile) };
     ImportProfilesServiceClient::new(admin.clone()).create_import_profile(request).await.unwrap();
+    let device = Device { user_id: Some(4), ..Default::default() };
+    let request = CreateDeviceRequest { device: Some(device) };
+    DevicesServiceClient::new(admin.clone()).create_device(request).await.unwrap();
+    set_call_limit(admin, 3).await;
+}
+
+/// Changes something of the defaults of those who register.
+async fn set_call_limit(admin: &Authorized, call_limit: i32) {
+    let default_user = Some(DefaultUser { call_limit, ..Default::default() });
+    let settings = OwnerSettings { default_user, ..Default::default() };
+    let request = UpdateOwnerSettingsRequest {
+        user_id: Some(0),
+        settings: Some(settings),
+        update_mask: mask("default_user.call_limit"),
+        ..Default::default()
+    };
+    SettingsServiceClient::new(admin.clone()).update_owner_settings(request).await.unwrap();
 }
 
 /// Reads all of each kind, and changes something of what can be changed.
@@ -151,6 +173,14 @@ async fn change_something(admin: &Authorized) {
     let update_mask = mask("xml_api_extension");
     let request = UpdateSettingsRequest { settings, update_mask, ..Default::default() };
     SettingsServiceClient::new(admin.clone()).update_settings(request).await.unwrap();
+
+    set_call_limit(admin, 4).await;
+    let mut devices = DevicesServiceClient::new(admin.clone());
+    let all = devices.list_devices(ListDevicesRequest::default()).await.unwrap().into_inner();
+    let description = "changed".to_owned();
+    let device = Device { id: all.devices[0].id, description, ..Default::default() };
+    let request = UpdateDeviceRequest { device: Some(device), update_mask: mask("description") };
+    devices.update_device(request).await.unwrap();
 
     let mut groups = ManagerGroupsServiceClient::new(admin.clone());
     let all = groups.list_manager_groups(ListManagerGroupsRequest::default()).await.unwrap();

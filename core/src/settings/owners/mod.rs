@@ -1,26 +1,48 @@
 //! Settings that each reseller and partner has of his own: those of the legacy API for himself and
-//! his users. The admin's are among the operator's.
+//! his users, and what they have who register with him. The admin has the latter, too; the former are
+//! among the operator's.
 
+mod defaults;
 pub(crate) mod store;
 
 use std::collections::HashMap;
 
 use tollbook_proto::v1 as pb;
 
-use super::{Secret, check_api_secret_key};
+use super::{Secret, Settings, check_api_secret_key};
 use crate::{
     error::{Error, Result},
     ids::UserId,
 };
 
 /// The settings of one owner. Their meaning is documented in `settings.proto`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct OwnerSettings {
     pub(crate) allow_api: bool,
     /// `None` while none has been set.
     pub(crate) api_secret_key: Option<Secret>,
     pub(crate) disable_hash_checking: bool,
+    pub(crate) balance_over_http: bool,
+    pub(crate) default_user: pb::DefaultUser,
+    pub(crate) default_device: pb::DefaultDevice,
 }
+
+impl Default for OwnerSettings {
+    fn default() -> Self {
+        Self {
+            allow_api: false,
+            api_secret_key: None,
+            disable_hash_checking: false,
+            balance_over_http: true,
+            default_user: pb::DefaultUser::default(),
+            default_device: pb::DefaultDevice::default(),
+        }
+    }
+}
+
+/// Those fields that the admin has among the operator's settings.
+pub(super) const OF_OPERATOR: [&str; 4] =
+    ["allow_api", "api_secret_key", "disable_hash_checking", "balance_over_http"];
 
 /// Those of all owners who have set any.
 pub(crate) type AllOwnerSettings = HashMap<UserId, OwnerSettings>;
@@ -35,9 +57,8 @@ impl OwnerSettings {
                 self.api_secret_key = Secret::new(new.api_secret_key.clone());
             }
             "disable_hash_checking" => self.disable_hash_checking = new.disable_hash_checking,
-            _ => {
-                return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
-            }
+            "balance_over_http" => self.balance_over_http = new.balance_over_http,
+            path => self.set_default(path, new)?,
         }
         Ok(())
     }
@@ -69,6 +90,20 @@ impl OwnerSettings {
             api_secret_key: String::new(),
             has_api_secret_key: self.api_secret_key.is_some(),
             disable_hash_checking: self.disable_hash_checking,
+            balance_over_http: self.balance_over_http,
+            default_user: Some(self.default_user.clone()),
+            default_device: Some(self.default_device.clone()),
+        }
+    }
+
+    /// Those of the admin, with what of them is the operator's.
+    pub(super) fn to_proto_of_admin(&self, settings: &Settings) -> pb::OwnerSettings {
+        pb::OwnerSettings {
+            allow_api: settings.allow_api,
+            has_api_secret_key: settings.api_secret_key.is_some(),
+            disable_hash_checking: settings.disable_hash_checking,
+            balance_over_http: settings.balance_over_http,
+            ..self.to_proto()
         }
     }
 }

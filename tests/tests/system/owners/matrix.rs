@@ -221,6 +221,30 @@ const TABLE: &[(&str, Row)] = &[
     ("CurrenciesService/ListCurrencies", ALL),
     ("CurrenciesService/SetExchangeRate", STAFF),
     ("CurrenciesService/UpdateCurrency", STAFF),
+    ("DevicesService/CreateDevice", acts(r#"{"device": {"userId": "$user"}}"#, CALLERS, CHANGED)),
+    ("DevicesService/DeleteDevice", acts(r#"{"id": "$new-device"}"#, CALLERS, CHANGED)),
+    (
+        "DevicesService/GetDevice",
+        acts(r#"{"id": "$device", "withCredentials": true}"#, CALLERS, SEEN_BY_OTHERS),
+    ),
+    (
+        "DevicesService/ListDevices",
+        Lists {
+            ask: r#"{"pageSize": 1000}"#,
+            items: "devices",
+            by: ("userId", "user"),
+            of: CALLERS,
+            shows: SEEN_BY_OTHERS,
+        },
+    ),
+    (
+        "DevicesService/UpdateDevice",
+        acts(
+            r#"{"device": {"id": "$device", "callerName": "x"}, "updateMask": "callerName"}"#,
+            CALLERS,
+            CHANGED,
+        ),
+    ),
     ("DirectionsService/ListDirections", ALL),
     ("EmailTemplatesService/CreateEmailTemplate", Open("admin partner reseller")),
     ("EmailTemplatesService/DeleteEmailTemplate", Open("admin partner reseller")),
@@ -368,6 +392,7 @@ const TABLE: &[(&str, Row)] = &[
         "UsersService/ListUsers",
         Lists { ask: "{}", items: "users", by: ("id", "user"), of: ALL_USERS, shows: LISTED },
     ),
+    ("UsersService/RegisterUser", STAFF_AND_OWNERS),
     ("UsersService/RotateUniquehash", acts(r#"{"id": "$user"}"#, USERS, ROTATED)),
     (
         "UsersService/UpdateUser",
@@ -382,13 +407,14 @@ const TABLE: &[(&str, Row)] = &[
 const ALL_USERS: &str = "admin manager assigned carrier direct partner pu reseller ru rival su";
 
 /// What whoever may not is told.
-const REFUSALS: [&str; 11] = [
+const REFUSALS: [&str; 12] = [
     "CREDENTIALS_MISSING",
     "ROLE_DENIED",
     "SIGNATURE_REFUSED",
     "USER_NOT_FOUND",
     "PAYMENT_NOT_FOUND",
     "CONNECTION_POINT_NOT_FOUND",
+    "DEVICE_NOT_FOUND",
     "TARIFF_NOT_FOUND",
     "RATE_IMPORT_NOT_FOUND",
     "OWNER_INVALID",

@@ -213,6 +213,8 @@ impl World {
         for name in CALLERS.split(' ') {
             let point = self.point(name).await;
             self.learn("point", name, &point);
+            let device = self.device(name).await;
+            self.learn("device", name, &device);
             for state in ["ended", "live"] {
                 let call = json!({
                     "callId": format!("{state}-{name}"),
@@ -252,7 +254,7 @@ impl World {
     /// A request of the table about what is somebody's.
     pub(super) async fn filled(&self, template: &str, name: &str) -> Vec<Value> {
         let mut text = template.to_owned();
-        for kind in ["user", "point", "payment", "tariff", "import"] {
+        for kind in ["user", "point", "device", "payment", "tariff", "import"] {
             if text.contains(&format!("${kind}")) {
                 text = text.replace(&format!("${kind}"), &self.id(kind, name));
             }
@@ -270,6 +272,9 @@ impl World {
             let created = self.admin("ApiKeysService/CreateApiKey", json!({"apiKey": key})).await;
             text = text.replace("$new-key", created["apiKey"]["id"].as_str().unwrap());
         }
+        if text.contains("$new-device") {
+            text = text.replace("$new-device", self.device(name).await.as_str().unwrap());
+        }
         if text.contains("$new-point") {
             text = text.replace("$new-point", self.point(name).await.as_str().unwrap());
         }
@@ -277,6 +282,13 @@ impl World {
             Value::Array(messages) => messages,
             message => vec![message],
         }
+    }
+
+    /// Creates a device of somebody.
+    async fn device(&self, name: &str) -> Value {
+        let device = json!({"userId": self.id("user", name)});
+        let created = self.admin("DevicesService/CreateDevice", json!({"device": device})).await;
+        created["device"]["id"].clone()
     }
 
     /// Calls an rpc as the admin.
