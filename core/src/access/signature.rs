@@ -70,7 +70,9 @@ impl Verifier<'_> {
         if !snapshot.settings.allow_api {
             return Err(Error::ApiDisabled);
         }
-        if !snapshot.settings.admits(address) {
+        let restricted =
+            snapshot.settings.restrict_api_by_ip && !snapshot.whitelist.admits(address);
+        if restricted || !snapshot.settings.admits(address) {
             return Err(Error::AddressDenied);
         }
         if claim.is_get() && !snapshot.settings.allow_get_api {

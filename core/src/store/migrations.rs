@@ -49,6 +49,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0023" "owners",
     "0024" "schema_compatibility",
     "0025" "sources_of_payments",
+    "0027" "whitelisted_addresses",
     "0032" "email_templates",
 );
 
@@ -75,6 +76,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0023" "owners",
     "0024" "schema_compatibility",
     "0025" "sources_of_payments",
+    "0027" "whitelisted_addresses",
     "0032" "email_templates",
 );
 

@@ -389,6 +389,10 @@ const TABLE: &[(&str, Row)] = &[
             USERS,
             CHANGED,
         ),
+        ("WhitelistedAddressesService/CreateWhitelistedAddress", ADMIN),
+        ("WhitelistedAddressesService/DeleteWhitelistedAddress", ADMIN),
+        ("WhitelistedAddressesService/ListWhitelistedAddresses", ADMIN),
+        ("WhitelistedAddressesService/UpdateWhitelistedAddress", ADMIN),
     ),
 ];
 
