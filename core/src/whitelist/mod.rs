@@ -1,4 +1,4 @@
-//! The whitelist of addresses that may send legacy requests while the API is restricted by IP
+//! The whitelist of addresses that may send legacy requests of MOR while the API is restricted by IP
 //! (`docs/operators.md`).
 
 mod service;

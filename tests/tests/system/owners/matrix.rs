@@ -389,11 +389,11 @@ const TABLE: &[(&str, Row)] = &[
             USERS,
             CHANGED,
         ),
-        ("WhitelistedAddressesService/CreateWhitelistedAddress", ADMIN),
-        ("WhitelistedAddressesService/DeleteWhitelistedAddress", ADMIN),
-        ("WhitelistedAddressesService/ListWhitelistedAddresses", ADMIN),
-        ("WhitelistedAddressesService/UpdateWhitelistedAddress", ADMIN),
     ),
+    ("WhitelistedAddressesService/CreateWhitelistedAddress", ADMIN),
+    ("WhitelistedAddressesService/DeleteWhitelistedAddress", ADMIN),
+    ("WhitelistedAddressesService/ListWhitelistedAddresses", ADMIN),
+    ("WhitelistedAddressesService/UpdateWhitelistedAddress", ADMIN),
 ];
 
 const ALL_USERS: &str = "admin manager assigned carrier direct partner pu reseller ru rival su";
