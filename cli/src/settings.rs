@@ -40,11 +40,12 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 20] = [
+const SETTINGS: [(&str, Setting); 21] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
     ("api_addresses", Setting::Text(|settings| &mut settings.api_addresses)),
+    ("restrict_api_by_ip", Setting::Switch(|settings| &mut settings.restrict_api_by_ip)),
     ("xml_api_extension", Setting::Switch(|settings| &mut settings.xml_api_extension)),
     (
         "allow_api_login_redirect",

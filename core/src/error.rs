@@ -236,6 +236,9 @@ pub enum Error {
     /// No such template in the caller's account.
     #[error("no such e-mail template")]
     EmailTemplateNotFound,
+    /// No entry of the whitelist has the id.
+    #[error("no such whitelisted address")]
+    WhitelistedAddressNotFound,
     /// Another template of the account has this name.
     #[error("another e-mail template has this name")]
     EmailTemplateTaken,
@@ -376,6 +379,7 @@ impl Error {
             Self::PasswordTooShort { .. } => ErrorReason::PasswordTooShort,
             Self::ImportProfileNotFound => ErrorReason::ImportProfileNotFound,
             Self::ImportProfileTaken => ErrorReason::ImportProfileTaken,
+            Self::WhitelistedAddressNotFound => ErrorReason::WhitelistedAddressNotFound,
             Self::EmailTemplateNotFound => ErrorReason::EmailTemplateNotFound,
             Self::EmailTemplateTaken => ErrorReason::EmailTemplateTaken,
             Self::MailDisabled => ErrorReason::MailDisabled,
@@ -465,6 +469,7 @@ impl Error {
             | Self::RateImportNotFound
             | Self::ImportProfileNotFound
             | Self::EmailTemplateNotFound
+            | Self::WhitelistedAddressNotFound
             | Self::TariffNotFound => Code::NotFound,
             Self::IdempotencyKeyReused
             | Self::UsernameTaken

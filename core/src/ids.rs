@@ -56,6 +56,8 @@ ids! {
     RoutingGroupId;
     /// Of a reseller group.
     ResellerGroupId;
+    /// Of an entry of the whitelist.
+    WhitelistedAddressId;
     /// Of an e-mail template.
     EmailTemplateId;
     /// Of an import profile.

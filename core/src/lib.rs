@@ -58,6 +58,7 @@ mod unrated;
 mod users;
 mod vault;
 mod warnings;
+mod whitelist;
 mod writer;
 
 use std::{

@@ -44,6 +44,17 @@ impl Network {
     }
 }
 
+/// What [`Network::parse`] reads, in one spelling: a subnet by its first address, a range without
+/// blanks.
+pub(crate) fn normalized(text: &str) -> Option<(String, Network)> {
+    let network = Network::parse(text)?;
+    let text = match text.parse::<IpNet>() {
+        Ok(subnet) => subnet.trunc().to_string(),
+        Err(_) => text.split_whitespace().collect(),
+    };
+    Some((text, network))
+}
+
 /// The end of a range: an address, or of IPv4 the last part alone.
 fn last_of_range(first: IpAddr, last: &str) -> Option<IpAddr> {
     match (first, last.parse::<u8>()) {

@@ -27,6 +27,7 @@ use tollbook_proto::v1::{
     tariffs_service_server::TariffsServiceServer,
     unrated_calls_service_server::UnratedCallsServiceServer,
     users_service_server::UsersServiceServer,
+    whitelisted_addresses_service_server::WhitelistedAddressesServiceServer,
 };
 use tonic::{service::Routes, transport::ServerTlsConfig};
 use tower::Layer;
@@ -42,7 +43,7 @@ use crate::{
     error::{Error, Result},
     incoming::Incoming,
     ledger, live, managers, payments, points, pools, profiles, rating, reseller_groups,
-    routing_groups, settings, stats, tariffs, unrated, users, warnings,
+    routing_groups, settings, stats, tariffs, unrated, users, warnings, whitelist,
 };
 
 /// How many connections there are at once, and how patient the server is with each.
@@ -155,6 +156,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
         .add_service(DevicesServiceServer::new(devices::Service(context.clone())))
         .add_service(ResellerGroupsServiceServer::new(reseller_groups::Service(context.clone())))
+        .add_service(WhitelistedAddressesServiceServer::new(whitelist::Service(context.clone())))
         .add_service(EmailTemplatesServiceServer::new(emails::Service(context.clone())))
         .add_service(RoutingGroupsServiceServer::new(routing_groups::Service(context.clone())))
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))

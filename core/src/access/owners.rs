@@ -39,13 +39,15 @@ impl<'a> Judge<'a> {
     }
 
     /// The secret keys that a hash may have been made with, where such count at all.
-    pub(super) fn keys(self, snapshot: &'a Snapshot) -> Vec<&'a Secret> {
-        if !snapshot.settings.shared_api_key {
-            return Vec::new();
-        }
-        match self {
-            Self::Operator => snapshot.settings.api_secret_keys(clock::now()).collect(),
-            Self::Owner(settings) => settings.api_secret_key.iter().collect(),
-        }
+    pub(super) fn keys(self, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Secret> {
+        let settings = Some(&snapshot.settings).filter(|settings| settings.shared_api_key);
+        let (operator, owner) = match self {
+            Self::Operator => (settings, None),
+            Self::Owner(owner) => (None, settings.and(owner.api_secret_key.as_ref())),
+        };
+        operator
+            .into_iter()
+            .flat_map(|settings| settings.api_secret_keys(clock::now()))
+            .chain(owner)
     }
 }

@@ -10,7 +10,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tollbook_proto::{
     legacy::{self, WithoutHash},
-    v1::HmacSignature,
+    v1::{HmacSignature, LegacyDialect},
 };
 
 use super::{
@@ -74,7 +74,7 @@ impl Verifier<'_> {
         if !snapshot.settings.allow_api {
             return Err(Error::ApiDisabled);
         }
-        if !snapshot.settings.admits(address) {
+        if !snapshot.settings.admits(address) || !self.is_whitelisted(address) {
             return Err(Error::AddressDenied);
         }
         if claim.is_get() && !snapshot.settings.allow_get_api {
@@ -114,6 +114,13 @@ impl Verifier<'_> {
             },
         };
         Ok((principal, lists))
+    }
+
+    /// Whether the whitelist lets an address in, where it counts: M4 has no such restriction.
+    fn is_whitelisted(&self, address: Option<IpAddr>) -> bool {
+        let Snapshot { settings, whitelist, .. } = self.snapshot;
+        let counts = settings.restrict_api_by_ip && self.claim.dialect == LegacyDialect::Mor;
+        !counts || whitelist.admits(address)
     }
 
     fn origin(
@@ -290,7 +297,7 @@ impl Verifier<'_> {
             return Some((Credential::Unchecked, Lists::ALL));
         }
         let hash = self.claim.hash();
-        let mut keys = judge.keys(self.snapshot).into_iter();
+        let mut keys = judge.keys(self.snapshot);
         let lists = keys.find_map(|key| right_input(inputs, &hash, key));
         measure::legacy_hash(self.claim.method.name, lists.map(Lists::first));
         lists.map(|lists| (Credential::ApiSecretKey, lists))

@@ -30,6 +30,7 @@ use crate::{
     settings::{self, Settings, owners::AllOwnerSettings},
     store::{Db, Tx},
     tariffs::{self, Tariffs},
+    whitelist::{self, Whitelist},
 };
 
 /// How often other processes' changes are looked for.
@@ -49,6 +50,7 @@ pub(crate) struct Snapshot {
     pub(crate) tariffs: Tariffs,
     pub(crate) points: Points,
     pub(crate) pools: PoolRevisions,
+    pub(crate) whitelist: Whitelist,
 }
 
 /// The newest known snapshot.
@@ -156,6 +158,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
         None => points::store::since(&mut tx, &Points::default(), -1).await?,
     };
     let pools = pools::store::revisions(&mut tx).await?;
+    let whitelist = whitelist::store::all(&mut tx).await?;
     Ok(Snapshot {
         revision,
         settings,
@@ -166,5 +169,6 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
         tariffs,
         points,
         pools,
+        whitelist,
     })
 }

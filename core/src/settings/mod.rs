@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) old_api_secret_key: Option<(Secret, i64)>,
     /// Empty: all.
     pub(crate) api_addresses: Networks,
+    /// The API answers whitelisted addresses alone.
+    pub(crate) restrict_api_by_ip: bool,
     pub(crate) xml_api_extension: bool,
     pub(crate) allow_api_login_redirect: bool,
     pub(crate) login_redirect_url: String,
@@ -99,6 +101,7 @@ impl Default for Settings {
             api_secret_key: None,
             old_api_secret_key: None,
             api_addresses: Networks::default(),
+            restrict_api_by_ip: false,
             xml_api_extension: false,
             allow_api_login_redirect: false,
             login_redirect_url: "/billing/callc/main".to_owned(),
@@ -159,6 +162,7 @@ impl Settings {
                 self.api_addresses = Networks::parse(&new.api_addresses)
                     .ok_or_else(|| Error::invalid("api_addresses", "must be a list of networks"))?;
             }
+            "restrict_api_by_ip" => self.restrict_api_by_ip = new.restrict_api_by_ip,
             "xml_api_extension" => self.xml_api_extension = new.xml_api_extension,
             "allow_api_login_redirect" => {
                 self.allow_api_login_redirect = new.allow_api_login_redirect;
@@ -257,6 +261,7 @@ impl Settings {
             uniquehash_needs_hash: self.uniquehash_needs_hash,
             resellers_use_admin_tariffs: self.resellers_use_admin_tariffs,
             replay_window_seconds: self.replay_window_seconds,
+            restrict_api_by_ip: self.restrict_api_by_ip,
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             DEVICE_DIGEST_KEY => {
                 settings.device_digest_key = Secret::new(tx.vault().open(&name, decode(&value)?)?);
             }
+            "restrict_api_by_ip" => settings.restrict_api_by_ip = decode(&value)?,
             "xml_api_extension" => settings.xml_api_extension = decode(&value)?,
             "allow_api_login_redirect" => settings.allow_api_login_redirect = decode(&value)?,
             "login_redirect_url" => settings.login_redirect_url = decode(&value)?,
@@ -97,6 +98,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("old_api_secret_key", sealed("old_api_secret_key", old_key.map(|(key, _)| key))?),
         ("old_api_secret_key_until", encode(&old_key.map_or(0, |(_, until)| *until))?),
         ("api_addresses", encode(&settings.api_addresses.to_string())?),
+        ("restrict_api_by_ip", encode(&settings.restrict_api_by_ip)?),
         ("xml_api_extension", encode(&settings.xml_api_extension)?),
         ("allow_api_login_redirect", encode(&settings.allow_api_login_redirect)?),
         ("login_redirect_url", encode(&settings.login_redirect_url)?),

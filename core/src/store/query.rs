@@ -27,6 +27,8 @@ pub(crate) enum Sequence {
     ConnectionPoints,
     /// Of `reseller_groups`.
     ResellerGroups,
+    /// Of `whitelisted_addresses`.
+    WhitelistedAddresses,
     /// Of `email_templates`.
     EmailTemplates,
     /// Of `routing_groups`.
@@ -65,6 +67,7 @@ impl Sequence {
             Self::Tariffs => "tariffs",
             Self::ConnectionPoints => "connection_points",
             Self::ResellerGroups => "reseller_groups",
+            Self::WhitelistedAddresses => "whitelisted_addresses",
             Self::EmailTemplates => "email_templates",
             Self::RoutingGroups => "routing_groups",
             Self::NumberPools => "number_pools",

@@ -9,11 +9,12 @@ use tollbook_proto::v1::{
     ConnectionPoint, CreateAccessTokenRequest, CreateApiKeyRequest, CreateDeviceRequest,
     CreateEmailTemplateRequest, CreateImportProfileRequest, CreateNumberPoolRequest,
     CreateResellerGroupRequest, CreateRoutingGroupRequest, CreateTariffRequest, CreateUserRequest,
-    DeleteApiKeyRequest, DeleteConnectionPointRequest, DeleteDeviceRequest,
-    DeleteEmailTemplateRequest, DeleteImportProfileRequest, DeleteManagerGroupRequest,
-    DeleteNumberPoolRequest, DeletePoolNumbersRequest, DeleteResellerGroupRequest,
-    DeleteRoutingGroupRequest, DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest,
-    Device, DeviceType, EmailTemplate, EndSessionsRequest, FinishCallRequest, ImportProfile,
+    CreateWhitelistedAddressRequest, DeleteApiKeyRequest, DeleteConnectionPointRequest,
+    DeleteDeviceRequest, DeleteEmailTemplateRequest, DeleteImportProfileRequest,
+    DeleteManagerGroupRequest, DeleteNumberPoolRequest, DeletePoolNumbersRequest,
+    DeleteResellerGroupRequest, DeleteRoutingGroupRequest, DeleteTariffRequest,
+    DeleteUnratedCallsRequest, DeleteUserRequest, DeleteWhitelistedAddressRequest, Device,
+    DeviceType, EmailTemplate, EndSessionsRequest, FinishCallRequest, ImportProfile,
     ImportRatesOptions, ImportRatesRequest, ListChangesRequest, ManagerGroup, OwnerSettings,
     RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest, RecordPaymentRequest,
     RegisterUserRequest, RerateCallsRequest, ResellerGroup, RevokeAccessTokenRequest, Role,
@@ -22,7 +23,7 @@ use tollbook_proto::v1::{
     UpdateDeviceRequest, UpdateEmailTemplateRequest, UpdateImportProfileRequest,
     UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateOwnerSettingsRequest,
     UpdateResellerGroupRequest, UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest,
-    User, access_tokens_service_client::AccessTokensServiceClient,
+    UpdateWhitelistedAddressRequest, User, access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -40,6 +41,7 @@ use tollbook_proto::v1::{
     tariffs_service_client::TariffsServiceClient,
     unrated_calls_service_client::UnratedCallsServiceClient,
     users_service_client::UsersServiceClient,
+    whitelisted_addresses_service_client::WhitelistedAddressesServiceClient,
 };
 use tollbook_tests::{
     books::{Books, START, at, call},
@@ -159,6 +161,7 @@ async fn change_everything(books: &Books) {
     addons.delete_reseller_group(DeleteResellerGroupRequest { id }).await.unwrap();
     groups.delete_manager_group(DeleteManagerGroupRequest { id: Some(2) }).await.unwrap();
     change_templates(admin).await;
+    change_whitelist(admin).await;
 
     let mut currencies = CurrenciesServiceClient::new(admin.clone());
     let request = UpdateCurrencyRequest { id: Some(2), active: Some(true), ..Default::default() };
@@ -284,6 +287,19 @@ async fn change_everything(books: &Books) {
     keys.delete_api_key(DeleteApiKeyRequest { id: Some(id) }).await.unwrap();
     let alice = books.server.log_in("alice", "wonderland").await;
     SessionsServiceClient::new(alice).end_sessions(EndSessionsRequest {}).await.unwrap();
+}
+
+async fn change_whitelist(admin: &Authorized) {
+    let mut whitelist = WhitelistedAddressesServiceClient::new(admin.clone());
+    let request =
+        CreateWhitelistedAddressRequest { network: "192.0.2.1".to_owned(), ..Default::default() };
+    let created = whitelist.create_whitelisted_address(request).await.unwrap().into_inner();
+    let id = created.whitelisted_address.unwrap().id;
+    let reason = Some("office".to_owned());
+    let request = UpdateWhitelistedAddressRequest { id, reason, ..Default::default() };
+    whitelist.update_whitelisted_address(request).await.unwrap();
+    let request = DeleteWhitelistedAddressRequest { id };
+    whitelist.delete_whitelisted_address(request).await.unwrap();
 }
 
 async fn change_templates(admin: &Authorized) {

@@ -139,6 +139,7 @@ fn an_update_says_what_it_changes() {
         "UpdateImportProfile",
         "UpdateNumberPool",
         "UpdateTariff",
+        "UpdateWhitelistedAddress",
     ];
     assert_eq!(by_presence, set(&few));
     let exceptions = [

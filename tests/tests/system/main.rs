@@ -47,6 +47,7 @@ mod unrated_disputes;
 mod unrated_mended;
 mod versions;
 mod warnings;
+mod whitelist;
 
 use tollbook_tests::server::{Backend, Data};
 

@@ -241,6 +241,10 @@ const ANSWERS: &[(&str, Answer)] = &[
     ("UsersService/RegisterUser", Missing("username")),
     ("UsersService/RotateUniquehash", Missing("id")),
     ("UsersService/UpdateUser", Missing("user.id")),
+    ("WhitelistedAddressesService/CreateWhitelistedAddress", Missing("network")),
+    ("WhitelistedAddressesService/DeleteWhitelistedAddress", Missing("id")),
+    ("WhitelistedAddressesService/ListWhitelistedAddresses", Fine),
+    ("WhitelistedAddressesService/UpdateWhitelistedAddress", Missing("id")),
 ];
 
 /// Calls an rpc with one message that sets nothing, and reads the answer to its end.

@@ -402,6 +402,10 @@ const TABLE: &[(&str, Row)] = &[
             CHANGED,
         ),
     ),
+    ("WhitelistedAddressesService/CreateWhitelistedAddress", ADMIN),
+    ("WhitelistedAddressesService/DeleteWhitelistedAddress", ADMIN),
+    ("WhitelistedAddressesService/ListWhitelistedAddresses", ADMIN),
+    ("WhitelistedAddressesService/UpdateWhitelistedAddress", ADMIN),
 ];
 
 const ALL_USERS: &str = "admin manager assigned carrier direct partner pu reseller ru rival su";

@@ -1,0 +1,128 @@
+//! "Restrict API access by IP": whom MOR's API answers while it is on; M4 has no such thing.
+
+use std::collections::BTreeMap;
+
+use tollbook_proto::v1::{
+    CreateWhitelistedAddressRequest, DeleteWhitelistedAddressRequest, ErrorReason,
+    ListWhitelistedAddressesRequest, Settings, UpdateSettingsRequest,
+    UpdateWhitelistedAddressRequest, WhitelistedAddress,
+    settings_service_client::SettingsServiceClient,
+    whitelisted_addresses_service_client::WhitelistedAddressesServiceClient,
+};
+use tollbook_tests::{
+    contract::{Fixture, mask},
+    legacy_hash,
+    server::{Authorized, Data, SECRET, Server, bearer},
+};
+use tonic_types::StatusExt;
+
+use crate::on_both;
+
+/// A server of a dialect behind a proxy that is believed: tests play clients of any address.
+async fn start(data: &Data, dialect: &str) -> (Server, Authorized) {
+    let environment =
+        [("TOLLBOOK_TRUSTED_PROXIES", "[\"127.0.0.0/8\"]"), ("TOLLBOOK_DIALECT", dialect)];
+    let server = Server::start_part(data, "serve", &environment);
+    Fixture::fill(&server).await.settings(SECRET, &BTreeMap::new()).await;
+    let admin = bearer(server.channel().await, &data.token(&["whitelist"]));
+    (server, admin)
+}
+
+/// Asks for the balance of user 4, from an address.
+async fn ask(server: &Server, from: &str) -> String {
+    let hash = legacy_hash("alice", SECRET);
+    let form = [("u", "admin"), ("username", "alice"), ("hash", hash.as_str())];
+    let request = reqwest::Client::new().post(server.url("user_balance_get")).form(&form);
+    let response = request.header("x-forwarded-for", from).send().await.unwrap();
+    response.text().await.unwrap()
+}
+
+async fn restrict(admin: &Authorized, on: bool) {
+    let settings = Some(Settings { restrict_api_by_ip: on, ..Default::default() });
+    let update_mask = mask("restrict_api_by_ip");
+    let request = UpdateSettingsRequest { settings, update_mask, ..Default::default() };
+    let now = SettingsServiceClient::new(admin.clone()).update_settings(request).await.unwrap();
+    assert_eq!(now.into_inner().settings.unwrap().restrict_api_by_ip, on);
+}
+
+async fn add(
+    admin: &Authorized,
+    network: &str,
+    reason: &str,
+    api_access: bool,
+) -> WhitelistedAddress {
+    let (network, reason) = (network.to_owned(), reason.to_owned());
+    let request = CreateWhitelistedAddressRequest { network, reason, api_access };
+    let mut client = WhitelistedAddressesServiceClient::new(admin.clone());
+    let created = client.create_whitelisted_address(request).await.unwrap().into_inner();
+    // The tests call from a loopback address.
+    assert_eq!(created.own_address, None);
+    created.whitelisted_address.unwrap()
+}
+
+fn refused(answer: &str) -> bool {
+    answer.contains("<status>\n  <error>Access Denied</error>")
+}
+
+async fn check(server: &Server, admin: &Authorized) {
+    let office = add(admin, "192.0.2.77/25", "office", true).await;
+    assert_eq!((office.network.as_str(), office.reason.as_str()), ("192.0.2.0/25", "office"));
+    let range = add(admin, "203.0.113.1-9", "", true).await;
+    assert_eq!(range.reason, "MOR-WHITELIST-API");
+    add(admin, "198.51.100.1", "watched only", false).await;
+    let clients = ["192.0.2.1", "192.0.2.128", "203.0.113.9", "203.0.113.10", "198.51.100.1"];
+    for from in clients {
+        assert!(!refused(&ask(server, from).await), "nothing is restricted yet: {from}");
+    }
+    restrict(admin, true).await;
+    for (from, answered) in clients.into_iter().zip([true, false, true, false, false]) {
+        let answer = ask(server, from).await;
+        assert_eq!(refused(&answer), !answered, "{from}: {answer}");
+        assert_eq!(answer.contains("<balance>"), answered, "{from}: {answer}");
+    }
+
+    let mut client = WhitelistedAddressesServiceClient::new(admin.clone());
+    let request = UpdateWhitelistedAddressRequest {
+        id: office.id,
+        api_access: Some(false),
+        ..Default::default()
+    };
+    let changed = client.update_whitelisted_address(request).await.unwrap().into_inner();
+    let changed = changed.whitelisted_address.unwrap();
+    assert_eq!(changed, WhitelistedAddress { api_access: false, ..office });
+    assert!(refused(&ask(server, "192.0.2.1").await));
+
+    let request = DeleteWhitelistedAddressRequest { id: range.id };
+    client.delete_whitelisted_address(request).await.unwrap();
+    assert!(refused(&ask(server, "203.0.113.9").await));
+    let twice = client.delete_whitelisted_address(request).await.unwrap_err();
+    let reason = ErrorReason::from_reason(&twice.get_details_error_info().unwrap().reason);
+    assert_eq!(reason, Some(ErrorReason::WhitelistedAddressNotFound));
+    let all = client.list_whitelisted_addresses(ListWhitelistedAddressesRequest::default()).await;
+    let all = all.unwrap().into_inner().whitelisted_addresses;
+    let networks: Vec<_> = all.iter().map(|entry| entry.network.as_str()).collect();
+    assert_eq!(networks, ["192.0.2.0/25", "198.51.100.1"]);
+
+    restrict(admin, false).await;
+    assert!(!refused(&ask(server, "203.0.113.9").await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_api_is_restricted_only_entries_with_access_are_answered() {
+    on_both(|data| async move {
+        let (server, admin) = start(&data, "mor").await;
+        check(&server, &admin).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn m4_is_not_restricted() {
+    on_both(|data| async move {
+        let (server, admin) = start(&data, "m4").await;
+        restrict(&admin, true).await;
+        let answer = ask(&server, "192.0.2.1").await;
+        assert!(answer.contains("<balance>"), "{answer}");
+    })
+    .await;
+}
