@@ -134,13 +134,13 @@ async fn a_corrected_record_of_a_call_that_is_not_billed_yet_is_a_conflict() {
         books.send(vec![vec![rounded, first.clone(), corrected.clone()]]).await.unwrap();
         let reasons = [CallRejection::NoRate, CallRejection::Conflict, CallRejection::NoRate];
         let kept = unrated(&books).await;
-        assert_eq!(kept.iter().map(|call| call.reason()).collect::<Vec<_>>(), reasons);
+        assert_eq!(kept.iter().map(UnratedCall::reason).collect::<Vec<_>>(), reasons);
         // Both at once, as of a file with both.
         let both = ["99912345", "88812345"].map(|number| minute("cor-d", number));
         books.send(vec![both.to_vec()]).await.unwrap();
         let kept = unrated(&books).await;
         let reasons: Vec<_> =
-            kept.iter().filter(unrated_of_id("cor-d")).map(|call| call.reason()).collect();
+            kept.iter().filter(unrated_of_id("cor-d")).map(UnratedCall::reason).collect();
         assert_eq!(reasons, [CallRejection::Conflict, CallRejection::NoRate]);
 
         // The first was wrong: it is deleted, and the other brought once more.
