@@ -54,6 +54,11 @@ impl Scope {
         Self::All
     }
 
+    /// Of what one owner has to do with, whoever asks for it.
+    pub(crate) const fn owned_by(owner: UserId) -> Self {
+        Self::Owner(owner)
+    }
+
     /// The scope of a user by what he is.
     pub(super) fn of(user: &Identity) -> Self {
         match user.role {

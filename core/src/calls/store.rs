@@ -307,7 +307,7 @@ fn conditions(query: Query, filter: &Filter<'_>) -> Query {
         query = query.and(" AND c.originator_id = ").value(user);
     }
     if let Some(owner) = filter.owner {
-        query = Scope::Owner(owner).condition(query, "o");
+        query = Scope::owned_by(owner).condition(query, "o");
     }
     if let Some(user) = filter.terminator {
         query = query.and(" AND c.terminator_id = ").value(user);
