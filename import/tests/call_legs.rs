@@ -162,7 +162,7 @@ fn a_call_through_a_local_channel_of_asterisks_is_billed_once() {
     assert_eq!(billed, ["1.1", "1.2"]);
 
     // What was begun on a Local channel by the switch itself has no first record.
-    let (billed, refused, left_out) = read(&[second.clone()], &CallOptions::default());
+    let (billed, refused, left_out) = read(std::slice::from_ref(&second), &CallOptions::default());
     assert_eq!((billed, refused, left_out.b_legs), (vec!["1.2".to_owned()], vec![], 0));
     // After a restart the names of channels come again.
     let later = record("2.2", &format!("{local};2"), "PJSIP/colossus-00000002", 40);

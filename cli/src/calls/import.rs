@@ -270,8 +270,8 @@ impl Reader {
                 read.from = Some(read.from.map_or(start, |from| from.min(start)));
                 read.till = Some(read.till.map_or(start, |till| till.max(start)));
                 read.needed_zone |= !call.zone_said;
-                let (caller, called) = (&call.originator.name, &call.terminator.name);
-                if !caller.is_empty() && caller.eq_ignore_ascii_case(called) {
+                let (from, to) = (&call.originator.name, &call.terminator.name);
+                if !from.is_empty() && from.eq_ignore_ascii_case(to) {
                     read.to_themselves += 1;
                 }
                 self.chunk.push(record(*call));

@@ -88,7 +88,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
 async fn create(core: Core, args: CreateArgs) -> anyhow::Result<()> {
     let CreateArgs { username, name, tariff, currency, prepaid, credit, password } = args;
     let currency_id = match currency {
-        Some(code) => currency_id(&core, &code).await?,
+        Some(currency) => currency_id(&core, &currency).await?,
         None => 0,
     };
     let password = match password {
@@ -115,14 +115,14 @@ async fn create(core: Core, args: CreateArgs) -> anyhow::Result<()> {
 }
 
 /// The id of a currency. A code that nobody set up is refused: the amounts would be others.
-async fn currency_id(core: &Core, code: &str) -> anyhow::Result<i64> {
+async fn currency_id(core: &Core, wanted: &str) -> anyhow::Result<i64> {
     let request = ListCurrenciesRequest { page_size: PAGE, ..Default::default() };
     let mut currencies = CurrenciesServiceClient::new(core.clone());
     let all = currencies.list_currencies(request).await.map_err(said)?.into_inner().currencies;
-    let found = all.iter().find(|currency| currency.code.eq_ignore_ascii_case(code));
+    let found = all.iter().find(|currency| currency.code.eq_ignore_ascii_case(wanted));
     found.map(|currency| currency.id).with_context(|| {
         let codes: Vec<_> = all.iter().map(|currency| currency.code.as_str()).collect();
-        format!("there is no currency {code:?}, only {}", codes.join(", "))
+        format!("there is no currency {wanted:?}, only {}", codes.join(", "))
     })
 }
 

@@ -1,6 +1,6 @@
 //! `EmailTemplatesService`.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use tollbook_proto::v1::{self as pb, email_templates_service_server::EmailTemplatesService};
 use tonic::{Request, Response, Status};
@@ -14,12 +14,14 @@ use crate::{
     ids::{self, EmailTemplateId, UserId},
     paging,
     store::Sequence,
-    text::{check_name, check_text},
+    text::{check_name, check_note, check_text},
     users,
 };
 
 /// The longest text of a template, in characters.
 const MAX_BODY: usize = 20_000;
+/// How many values a mail may be filled with.
+const MAX_VARIABLES: usize = 100;
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
@@ -78,18 +80,32 @@ impl Service {
             return Err(Error::invalid("template_name", "is required"));
         }
         check_text("template_name", &template_name)?;
+        check_values(&variables)?;
         let template = store::by_name(&self.0.db, account(caller), &template_name).await?;
         let address = self.address(caller, user_id.map(UserId)).await?;
+        let mail = self.0.mail.as_ref().ok_or(Error::MailDisabled)?;
         let subject = template::filled_line(&template.subject, &variables)?;
         let body = template::filled(&template.body, &variables)?;
-        let mail = self.0.mail.as_ref().ok_or(Error::MailDisabled)?;
         mail.send(&address, &subject, body).await.map_err(refused)?;
-        let sent = pb::SendEmailResponse { address: address.clone() };
+        // It has been sent: who is told otherwise sends it once more.
+        if let Err(error) = self.note(caller, &template, &address).await {
+            tracing::error!(error = ?error, address, "an e-mail was sent and could not be noted");
+        }
+        Ok(address)
+    }
+
+    /// Writes down that a mail was sent, and to whom.
+    async fn note(
+        &self,
+        caller: &Principal,
+        template: &pb::EmailTemplate,
+        address: &str,
+    ) -> Result<()> {
+        let sent = pb::SendEmailResponse { address: address.to_owned() };
         let mut tx = self.0.db.begin().await?;
         let change = Change::creation(resource(template.id()), &sent)?;
         changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
-        Ok(address)
+        tx.commit().await
     }
 
     /// Where a mail to a user goes, whom the caller may change or is himself.
@@ -132,13 +148,23 @@ fn check(template: &pb::EmailTemplate) -> Result<()> {
     template::check("body", &template.body)
 }
 
-/// Whoever asked is told what the mail server says, and asks again if he likes.
-fn refused(error: SendError) -> Error {
-    match error {
-        SendError::Permanent(problem) | SendError::Transient(problem) => {
-            Error::MailRefused(problem)
-        }
+/// Checks the values of variables.
+fn check_values(variables: &HashMap<String, String>) -> Result<()> {
+    if variables.len() > MAX_VARIABLES {
+        return Err(Error::invalid("variables", "are more than 100"));
     }
+    variables.values().try_for_each(|value| check_note("variables", value))
+}
+
+/// Whoever asked is told what the mail server says, and asks again if he likes. What else went wrong
+/// on the way there is the operator's business, and in the log.
+fn refused(error: SendError) -> Error {
+    let (SendError::Permanent(problem) | SendError::Transient(problem)) = error;
+    if problem.starts_with(|char: char| char.is_ascii_digit()) {
+        return Error::MailRefused(problem);
+    }
+    tracing::warn!(problem, "an e-mail was not sent");
+    Error::MailRefused("the mail server does not answer, or the address is none".to_owned())
 }
 
 #[tonic::async_trait]

@@ -7,8 +7,11 @@ use crate::error::{Error, Result};
 const OPENING: &str = "<%";
 const CLOSING: &str = "%>";
 
+/// The longest text that is made of a template, in bytes.
+const MAX_LENGTH: usize = 200_000;
+
 /// A part of a template.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part<'a> {
     Text(&'a str),
     Variable(&'a str),
@@ -45,11 +48,15 @@ pub(super) fn check(field: &'static str, template: &str) -> Result<()> {
 pub(super) fn filled(template: &str, variables: &HashMap<String, String>) -> Result<String> {
     let parts = parts(template)
         .ok_or_else(|| Error::internal("a stored template holds what is no variable"))?;
-    let value = |part: &Part<'_>| match *part {
-        Part::Text(text) => text.to_owned(),
-        Part::Variable(name) => variables.get(name).cloned().unwrap_or_default(),
-    };
-    Ok(parts.iter().map(value).collect())
+    let values = parts.into_iter().map(|part| match part {
+        Part::Text(text) => text,
+        Part::Variable(name) => variables.get(name).map_or("", String::as_str),
+    });
+    // A template that names a long value often would make of it what no memory holds.
+    if values.clone().map(str::len).sum::<usize>() > MAX_LENGTH {
+        return Err(Error::invalid("variables", "make a mail of more than 200000 bytes"));
+    }
+    Ok(values.collect())
 }
 
 /// The same for a subject, which is one line whatever the values hold.
@@ -87,6 +94,13 @@ mod tests {
             assert!(check("body", template).is_err(), "{template}");
         }
         assert!(check("body", "").is_ok() && check("body", "<%=a%><%= b_2 %>").is_ok());
+    }
+
+    #[test]
+    fn a_value_is_not_multiplied_without_a_limit() {
+        let template = "<%=a%>".repeat(3_333);
+        assert!(filled(&template, &variables(&[("a", &"x".repeat(1_000))])).is_err());
+        assert_eq!(filled(&template, &variables(&[("a", "xy")])).unwrap().len(), 6_666);
     }
 
     #[test]

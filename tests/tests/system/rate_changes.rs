@@ -78,6 +78,7 @@ async fn a_dry_run_shows_what_becomes_of_prices() {
         let (ok, said) = decks.import(after, &report);
         assert!(ok, "{said}");
         let expected = "\
+tariff 1 \"sell\": what users pay for calls, in EUR
 Prices per minute in EUR:
   new                       2
   raised                    2
