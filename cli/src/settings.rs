@@ -40,7 +40,7 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 21] = [
+const SETTINGS: [(&str, Setting); 22] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
@@ -61,6 +61,7 @@ const SETTINGS: [(&str, Setting); 21] = [
     ),
     ("balance_over_http", Setting::Switch(|settings| &mut settings.balance_over_http)),
     ("rate_over_http", Setting::Switch(|settings| &mut settings.rate_over_http)),
+    ("conflines_over_api", Setting::Switch(|settings| &mut settings.conflines_over_api)),
     (
         "show_active_calls_for_users",
         Setting::Switch(|settings| &mut settings.show_active_calls_for_users),

@@ -385,6 +385,7 @@ impl Fixture {
             api_allow_registration: true,
             balance_over_http: true,
             rate_over_http: true,
+            conflines_over_api: true,
             time_zone: "UTC".to_owned(),
             login_redirect_url: "/billing/callc/main".to_owned(),
             ..Default::default()
@@ -398,6 +399,7 @@ impl Fixture {
                 "api_allow_registration" => settings.api_allow_registration = on,
                 "balance_over_http" => settings.balance_over_http = on,
                 "rate_over_http" => settings.rate_over_http = on,
+                "conflines_over_api" => settings.conflines_over_api = on,
                 "disable_hash_checking" => settings.disable_hash_checking = on,
                 "xml_api_extension" => settings.xml_api_extension = on,
                 "allow_api_login_redirect" => settings.allow_api_login_redirect = on,
@@ -415,6 +417,7 @@ impl Fixture {
             "api_allow_registration",
             "balance_over_http",
             "rate_over_http",
+            "conflines_over_api",
             "disable_hash_checking",
             "login_without_hash",
             "uniquehash_needs_hash",

@@ -323,7 +323,7 @@ pub(crate) enum Rejection {
     #[error("no such terminator{0}")]
     UnknownTerminator(String),
     /// No such point, or not one of this user.
-    #[error("the {0} has no such connection point")]
+    #[error("the {0} has no such connection point, or several by that name")]
     UnknownPoint(Side),
     /// No tariff.
     #[error("{0}")]

@@ -48,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) api_allow_registration: bool,
     pub(crate) balance_over_http: bool,
     pub(crate) rate_over_http: bool,
+    pub(crate) conflines_over_api: bool,
     pub(crate) show_active_calls_for_users: bool,
     pub(crate) default_taxes: TaxPlan,
     pub(crate) time_zone: TimeZone,
@@ -110,6 +111,7 @@ impl Default for Settings {
             api_allow_registration: false,
             balance_over_http: true,
             rate_over_http: true,
+            conflines_over_api: false,
             show_active_calls_for_users: false,
             default_taxes: TaxPlan::default(),
             time_zone: TimeZone::UTC,
@@ -176,6 +178,7 @@ impl Settings {
             "api_allow_registration" => self.api_allow_registration = new.api_allow_registration,
             "balance_over_http" => self.balance_over_http = new.balance_over_http,
             "rate_over_http" => self.rate_over_http = new.rate_over_http,
+            "conflines_over_api" => self.conflines_over_api = new.conflines_over_api,
             "show_active_calls_for_users" => {
                 self.show_active_calls_for_users = new.show_active_calls_for_users;
             }
@@ -246,6 +249,7 @@ impl Settings {
             api_allow_registration: self.api_allow_registration,
             balance_over_http: self.balance_over_http,
             rate_over_http: self.rate_over_http,
+            conflines_over_api: self.conflines_over_api,
             show_active_calls_for_users: self.show_active_calls_for_users,
             default_taxes: Some(self.default_taxes.to_proto()),
             time_zone: self.time_zone_name().to_owned(),

@@ -247,6 +247,9 @@ impl SettingsService for Service {
         request: Request<pb::UpdateOwnerSettingsRequest>,
     ) -> Result<Response<pb::UpdateOwnerSettingsResponse>, Status> {
         let caller = principal(&request)?;
+        if caller.is_legacy() && !self.0.catalog.load().settings.conflines_over_api {
+            return Err(Error::FeatureDisabled.into());
+        }
         let settings = Some(self.update_owner(&caller, request.into_inner()).await?);
         Ok(Response::new(pb::UpdateOwnerSettingsResponse { settings }))
     }

@@ -45,6 +45,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "api_allow_registration" => settings.api_allow_registration = decode(&value)?,
             "balance_over_http" => settings.balance_over_http = decode(&value)?,
             "rate_over_http" => settings.rate_over_http = decode(&value)?,
+            "conflines_over_api" => settings.conflines_over_api = decode(&value)?,
             "show_active_calls_for_users" => {
                 settings.show_active_calls_for_users = decode(&value)?;
             }
@@ -107,6 +108,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("api_allow_registration", encode(&settings.api_allow_registration)?),
         ("balance_over_http", encode(&settings.balance_over_http)?),
         ("rate_over_http", encode(&settings.rate_over_http)?),
+        ("conflines_over_api", encode(&settings.conflines_over_api)?),
         ("show_active_calls_for_users", encode(&settings.show_active_calls_for_users)?),
         ("default_taxes", default_taxes),
         ("time_zone", encode(&settings.time_zone_name())?),

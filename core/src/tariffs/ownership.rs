@@ -81,6 +81,21 @@ impl Tariffs {
         }
     }
 
+    /// Checks that an owner's new users may have a tariff: it is his, or one of the admin's that others
+    /// may use.
+    pub(crate) fn check_default(
+        &self,
+        settings: &Settings,
+        owner: UserId,
+        id: TariffId,
+    ) -> Result<()> {
+        let tariff = self.by_id(id)?;
+        match tariff.owner == owner || tariff.is_shared(settings) {
+            true => Ok(()),
+            false => Err(Error::TariffNotFound),
+        }
+    }
+
     /// The tariff of an id, if the caller may change it: resellers and partners their own.
     pub(super) fn changeable(
         &self,

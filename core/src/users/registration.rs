@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tollbook_proto::v1 as pb;
+use tollbook_proto::v1::{self as pb, Permission};
 
 use super::{Identity, Role, ownership, record, service::resource, store};
 use crate::{
@@ -64,6 +64,10 @@ pub(super) async fn register(
         ownership::adopt(creator, Role::User, &mut user)?;
     }
     record::check(&mut user, &snapshot)?;
+    let begins_with_money = settings.default_user.balance.is_some();
+    if caller.user().is_ok() && begins_with_money && !caller.has(Permission::Balances) {
+        return Err(Error::PermissionMissing);
+    }
     // What is hashed costs time, and what is registered stays: neither is to be had without end.
     let attempt = match caller.user() {
         Ok(_) => None,
@@ -214,7 +218,10 @@ impl Registration<'_> {
             ownership::check_is_owner(tx, self.owner).await?;
         }
         if self.user.tariff_id != 0 {
-            tariffs::store::all(tx).await?.by_id(TariffId(self.user.tariff_id))?;
+            // As it is now: what was shared when it became the default may be so no more.
+            let settings = &self.context.catalog.load().settings;
+            let tariff = TariffId(self.user.tariff_id);
+            tariffs::store::all(tx).await?.check_default(settings, self.owner, tariff)?;
         }
         match self.routing_group.0 {
             0 => Ok(()),

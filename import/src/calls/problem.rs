@@ -113,8 +113,8 @@ pub enum Problem {
     },
     /// An answered record that may be a B leg or not.
     #[error(
-        "answered, and it names no B leg: it may be the B leg of a call in another file, and be billed \
-         there; import the files together, or say --take-lone-legs if it is a call of its own"
+        "answered, and it names no B leg: it may be the B leg of a call in another file, or of a refused \
+         line: import the files together, or say --take-lone-legs if it is a call of its own"
     )]
     LoneLeg,
     /// A record of another kind than a call.

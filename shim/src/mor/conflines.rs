@@ -52,7 +52,10 @@ pub(super) const CONFLINES_UPDATE: Method = Method {
         optional("default_device_location_id", "a location, of which there are none"),
     ],
     wrap: WRAP,
-    errors: &[(ErrorReason::BadLogin, "Access Denied")],
+    errors: &[
+        (ErrorReason::BadLogin, "Access Denied"),
+        (ErrorReason::FeatureDisabled, "You are not authorized to use this functionality"),
+    ],
     handle: |call| Box::pin(conflines_update(call)),
 };
 
