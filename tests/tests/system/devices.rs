@@ -1,13 +1,15 @@
 //! Devices and registration: what is of an owner, what is not left half done, and what is limited.
 
 use tollbook_proto::v1::{
-    Address, CreateDeviceRequest, DefaultDevice, DefaultUser, DeleteConnectionPointRequest, Device,
-    DeviceType, GetBalanceRequest, GetConnectionPointRequest, GetDeviceRequest, GetUserRequest,
-    ListDevicesRequest, ListUsersRequest, OwnerSettings, RegisterUserRequest, UpdateDeviceRequest,
-    UpdateOwnerSettingsRequest, accounts_service_client::AccountsServiceClient,
+    Address, CreateDeviceRequest, CreateTariffRequest, DefaultDevice, DefaultUser,
+    DeleteConnectionPointRequest, Device, DeviceType, GetBalanceRequest, GetConnectionPointRequest,
+    GetDeviceRequest, GetUserRequest, ListDevicesRequest, ListUsersRequest, OwnerSettings,
+    RegisterUserRequest, RotateUniquehashRequest, Settings, Tariff, UpdateDeviceRequest,
+    UpdateOwnerSettingsRequest, UpdateSettingsRequest,
+    accounts_service_client::AccountsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     devices_service_client::DevicesServiceClient, settings_service_client::SettingsServiceClient,
-    users_service_client::UsersServiceClient,
+    tariffs_service_client::TariffsServiceClient, users_service_client::UsersServiceClient,
 };
 use tollbook_shim::Dialect;
 use tollbook_tests::{
@@ -226,4 +228,43 @@ async fn registrations_of_one_address_are_limited_and_leave_nothing_half_done() 
         UsersServiceClient::new(admin.clone()).register_user(registration("last")).await.unwrap();
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_no_longer_be_given_is_given_to_nobody_who_registers() {
+    on_both(|data| async move {
+        let (_server, admin) = open(&data).await;
+        let tariff = Tariff { name: "shared".to_owned(), ..Default::default() };
+        let request = CreateTariffRequest { tariff: Some(tariff) };
+        let mut tariffs = TariffsServiceClient::new(admin.clone());
+        let tariff = tariffs.create_tariff(request).await.unwrap().into_inner().tariff.unwrap();
+        share_tariffs(&admin, true).await;
+        let default_user = DefaultUser { tariff_id: tariff.id, ..Default::default() };
+        let settings = OwnerSettings { default_user: Some(default_user), ..Default::default() };
+        set(&admin, 124, settings, "default_user").await;
+        let mut users = UsersServiceClient::new(admin.clone());
+        let rotate = RotateUniquehashRequest { id: Some(124), ..Default::default() };
+        let uniquehash = users.rotate_uniquehash(rotate).await.unwrap().into_inner().uniquehash;
+        let with_rita = |username: &str| RegisterUserRequest {
+            owner_uniquehash: uniquehash.clone(),
+            ..registration(username)
+        };
+        users.register_user(with_rita("early")).await.unwrap();
+
+        share_tariffs(&admin, false).await;
+        let refused = users.register_user(with_rita("late")).await.unwrap_err();
+        assert_eq!(refused.code(), Code::NotFound, "{refused:?}");
+        let late = GetUserRequest { username: "late".to_owned(), ..Default::default() };
+        assert_eq!(users.get_user(late).await.unwrap_err().code(), Code::NotFound);
+    })
+    .await;
+}
+
+async fn share_tariffs(admin: &Authorized, resellers_use_admin_tariffs: bool) {
+    let request = UpdateSettingsRequest {
+        settings: Some(Settings { resellers_use_admin_tariffs, ..Default::default() }),
+        update_mask: mask("resellers_use_admin_tariffs"),
+        ..Default::default()
+    };
+    SettingsServiceClient::new(admin.clone()).update_settings(request).await.unwrap();
 }
