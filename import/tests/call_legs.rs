@@ -133,13 +133,69 @@ fn other_formats_say_of_a_leg_which_it_is() {
     }
 }
 
-/// A record of Asterisk's `cdr_csv`.
-fn record(id: &str, channel: &str, dst_channel: &str, minute: u32) -> String {
+/// A record of Asterisk's `cdr_csv`: so many seconds answered, of a call of 50 seconds.
+fn record_of(account: &str, id: &str, channels: (&str, &str), minute: u32, seconds: u32) -> String {
+    let (channel, dst_channel) = channels;
+    let (answer, disposition) = match seconds {
+        0 => (String::new(), "NO ANSWER"),
+        seconds => (format!("2026-11-20 10:{minute:02}:{:02}", 50 - seconds), "ANSWERED"),
+    };
     format!(
-        "\"globex\",\"3705\",\"37061234567\",\"out\",\"\"\"C\"\" <1>\",\"{channel}\",\"{dst_channel}\",\"Dial\",\
-         \"x\",\"2026-11-20 10:{minute:02}:00\",\"2026-11-20 10:{minute:02}:05\",\"2026-11-20 10:{minute:02}:35\",\
-         35,30,\"ANSWERED\",\"DOCUMENTATION\",\"{id}\",\"\"\n"
+        "\"{account}\",\"3705\",\"37061234567\",\"out\",\"\"\"C\"\" <1>\",\"{channel}\",\"{dst_channel}\",\"Dial\",\
+         \"x\",\"2026-11-20 10:{minute:02}:00\",\"{answer}\",\"2026-11-20 10:{minute:02}:50\",\
+         50,{seconds},\"{disposition}\",\"DOCUMENTATION\",\"{id}\",\"\"\n"
     )
+}
+
+fn record(id: &str, channel: &str, dst_channel: &str, minute: u32) -> String {
+    record_of("globex", id, (channel, dst_channel), minute, 30)
+}
+
+const OUTER: (&str, &str) = ("PJSIP/acme-00000001", "Local/1@out-00000003;1");
+const INNER: (&str, &str) = ("Local/1@out-00000003;2", "PJSIP/colossus-00000002");
+
+fn ids(ids: &[&str]) -> Vec<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+#[test]
+fn nothing_is_hidden_behind_the_first_end_of_a_local_channel() {
+    let ends = |first: (&str, u32), second: (&str, u32)| {
+        let records = record_of(first.0, "1.1", OUTER, 0, first.1)
+            + &record_of(second.0, "1.2", INNER, 0, second.1);
+        let (billed, refused, _) = read(&[records], &CallOptions::default());
+        (billed, refused)
+    };
+    // In any case of letters it is the same payer; what failed is no call of its own.
+    assert_eq!(ends(("globex", 30), ("Globex", 30)), (ids(&["1.1"]), vec![]));
+    assert_eq!(ends(("globex", 30), ("globex", 0)), (ids(&["1.1"]), vec![]));
+    // The first was not answered: the second is the call.
+    assert_eq!(ends(("globex", 0), ("globex", 30)), (ids(&["1.1", "1.2"]), vec![]));
+    // Another payer, or a longer call: somebody has to say.
+    let different = vec![Problem::OtherLocalEnd];
+    assert_eq!(ends(("initech", 30), ("globex", 30)), (ids(&["1.1"]), different.clone()));
+    assert_eq!(ends(("globex", 1), ("globex", 30)), (ids(&["1.1"]), different.clone()));
+
+    // Of two that follow, one is the other end.
+    let records = record_of("globex", "1.1", OUTER, 0, 40)
+        + &record_of("globex", "1.2", INNER, 0, 30)
+        + &record_of("globex", "1.3", INNER, 0, 30);
+    let (billed, refused, left_out) = read(&[records], &CallOptions::default());
+    assert_eq!((billed, refused, left_out.b_legs), (ids(&["1.1"]), different, 1));
+}
+
+#[test]
+fn a_call_through_two_local_channels_is_billed_once() {
+    let ends = [
+        OUTER,
+        ("Local/1@out-00000003;2", "Local/1@trunk-00000004;1"),
+        ("Local/1@trunk-00000004;2", "PJSIP/colossus-00000002"),
+    ];
+    let records = ["1.1", "1.2", "1.3"].into_iter().zip(ends);
+    let records: String =
+        records.map(|(id, (channel, dst_channel))| record(id, channel, dst_channel, 0)).collect();
+    let (billed, refused, left_out) = read(&[records], &CallOptions::default());
+    assert_eq!((billed, refused, left_out.b_legs), (ids(&["1.1"]), vec![], 2));
 }
 
 #[test]

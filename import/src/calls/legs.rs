@@ -7,7 +7,9 @@
 //!
 //! Asterisk writes two records of a call that was dialled through a Local channel, too: one up to its
 //! end `;1`, and one from its end `;2`. Where both are there and the second began while the first was
-//! under way (names of channels come again after a restart), the first is the call.
+//! under way (names of channels come again after a restart), the first is the call. The second is left
+//! out only if nothing is lost by it: it has the same payer, is not longer, and is the only one. What
+//! was not answered costs nothing, so that beside such a first one the second is the call.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,12 +30,34 @@ pub struct Legs {
     billed: HashSet<u64>,
     /// What might be a B leg, by the hash of its id, each with its file.
     waiting: HashMap<u64, Vec<(usize, Box<Call>)>>,
-    /// When calls through Local channels were under way, by the hash of the channel's name.
-    outer: HashMap<u64, Vec<(Timestamp, Timestamp)>>,
+    /// Calls through Local channels, by the hash of the channel's name.
+    outer: HashMap<u64, Vec<Outer>>,
     /// What began on the other end of a Local channel, with the hash of its name and its file.
     inner: Vec<(u64, usize, Box<Call>)>,
     /// Whose B legs were left out, hashed.
     left_out: Vec<Option<u64>>,
+}
+
+/// A call that went on through a Local channel.
+#[derive(Debug)]
+struct Outer {
+    from: Timestamp,
+    till: Timestamp,
+    billsec_ms: i64,
+    /// Who pays, in small letters, hashed.
+    payer: u64,
+    /// Whether an answered record of the other end was left out for it.
+    is_matched: bool,
+}
+
+/// What a record of the other end of a Local channel is.
+enum OtherEnd {
+    /// No more than the first record says.
+    Same,
+    /// The call: there is no first record, or none that is billed.
+    Call,
+    /// Something else than the first record says.
+    Different,
 }
 
 /// How many B legs were left out.
@@ -52,12 +76,15 @@ impl Legs {
         match &call.leg {
             Leg::Unsaid => {}
             Leg::A(b_leg) => self.name(b_leg),
-            Leg::Outer(local) => {
-                let local = self.key(local);
-                let end = call.end_time.unwrap_or(call.start_time);
-                self.outer.entry(local).or_default().push((call.start_time, end));
+            Leg::Outer(onward) => {
+                let (onward, outer) = (self.key(onward), self.outer_of(&call));
+                self.outer.entry(onward).or_default().push(outer);
             }
-            Leg::Inner(local) => {
+            Leg::Inner { local, onward } => {
+                if let Some(onward) = onward {
+                    let (onward, outer) = (self.key(onward), self.outer_of(&call));
+                    self.outer.entry(onward).or_default().push(outer);
+                }
                 let local = self.key(local);
                 self.inner.push((local, file, call));
                 return None;
@@ -91,10 +118,12 @@ impl Legs {
     pub fn finish(mut self, options: &CallOptions) -> (Vec<(usize, CallItem)>, LeftOut) {
         let mut waiting: Vec<_> =
             std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        let mut different = Vec::new();
         for (local, file, call) in std::mem::take(&mut self.inner) {
-            match self.goes_on(local, call.start_time) {
-                true => self.left_out.push(None),
-                false => waiting.push((file, call)),
+            match self.other_end(local, &call) {
+                OtherEnd::Same => self.left_out.push(None),
+                OtherEnd::Call => waiting.push((file, call)),
+                OtherEnd::Different => different.push((file, call)),
             }
         }
         waiting.sort_by_key(|(file, call)| (*file, call.span.first));
@@ -114,7 +143,12 @@ impl Legs {
             }
             _ => CallItem::Call(call),
         };
-        (waiting.into_iter().map(|(file, call)| (file, item(call))).collect(), left_out)
+        let refused = different.into_iter().map(|(file, call)| {
+            let Call { span, ids, .. } = *call;
+            (file, CallItem::Refused { span, problem: Problem::OtherLocalEnd, text: ids.unique })
+        });
+        let calls = waiting.into_iter().map(|(file, call)| (file, item(call)));
+        (calls.chain(refused).collect(), left_out)
     }
 
     fn key(&self, id: &str) -> u64 {
@@ -129,12 +163,43 @@ impl Legs {
         self.left_out.extend(std::iter::repeat_n(None, waited));
     }
 
-    /// Whether what began on the other end of a Local channel is a call that came through it.
-    fn goes_on(&self, local: u64, start: Timestamp) -> bool {
-        // Clocks of records are those of seconds, each rounded for itself.
-        let second = SignedDuration::from_secs(1);
-        let calls = self.outer.get(&local).into_iter().flatten();
-        calls.copied().any(|(from, till)| from - second <= start && start <= till + second)
+    /// A call as what goes on through a Local channel.
+    fn outer_of(&self, call: &Call) -> Outer {
+        Outer {
+            from: call.start_time,
+            till: call.end_time.unwrap_or(call.start_time),
+            billsec_ms: call.billsec_ms.unwrap_or_default(),
+            payer: self.key(&call.originator.name.to_lowercase()),
+            is_matched: false,
+        }
+    }
+
+    /// What the record of the other end of a Local channel is.
+    fn other_end(&mut self, local: u64, call: &Call) -> OtherEnd {
+        // Times of records are whole seconds, each rounded for itself.
+        const SECOND: SignedDuration = SignedDuration::from_secs(1);
+        let inner = self.outer_of(call);
+        let start = inner.from;
+        let calls = self.outer.entry(local).or_default().iter_mut();
+        let mut billed = calls
+            .filter(|outer| {
+                outer.billsec_ms > 0 && outer.from - SECOND <= start && start <= outer.till + SECOND
+            })
+            .peekable();
+        if billed.peek().is_none() {
+            return OtherEnd::Call;
+        }
+        if inner.billsec_ms == 0 {
+            return OtherEnd::Same;
+        }
+        let first = billed.find(|outer| {
+            let is_longer = inner.billsec_ms > outer.billsec_ms + 1_000;
+            !outer.is_matched && outer.payer == inner.payer && !is_longer
+        });
+        first.map_or(OtherEnd::Different, |outer| {
+            outer.is_matched = true;
+            OtherEnd::Same
+        })
     }
 
     fn is_a_leg(&mut self, call: &Call) {

@@ -106,8 +106,13 @@ pub enum Leg {
     /// It was dialled through a Local channel of Asterisk's, by the name of that without its ends: the
     /// call goes on in the record of the other end, which is no second one.
     Outer(String),
-    /// It began on the other end of such a channel, of this name.
-    Inner(String),
+    /// It began on the other end of such a channel.
+    Inner {
+        /// The channel's name.
+        local: String,
+        /// The name of another such channel, through which it went on.
+        onward: Option<String>,
+    },
     /// It names no B leg, as B legs do not: what other records name shows which it is, see [`Legs`].
     Lone {
         /// Whether something else says that it is no B leg, unless it is named as one.

@@ -117,6 +117,13 @@ pub enum Problem {
          line: import the files together, or say --take-lone-legs if it is a call of its own"
     )]
     LoneLeg,
+    /// The record of the second end of a Local channel of Asterisk's, which says otherwise than that
+    /// of the first.
+    #[error(
+        "the second record of a call through a Local channel, with another payer, or longer than the \
+         first or after another: --take-b-legs takes all such records for calls of their own"
+    )]
+    OtherLocalEnd,
     /// A record of another kind than a call.
     #[error("a record of type {0:?}, which is no call")]
     RecordType(String),

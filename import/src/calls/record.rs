@@ -118,12 +118,15 @@ impl Reading<'_> {
     fn leg(self, values: &Values<'_>) -> Result<Leg, Problem> {
         let get = |column| values.get(column).trim();
         if self.format.is_asterisk() {
-            return Ok(match channel::local_end(get(Column::Channel)) {
-                Some((name, '2')) => Leg::Inner(name.to_owned()),
-                _ => match channel::local_end(get(Column::DstChannel)) {
-                    Some((name, '1')) => Leg::Outer(name.to_owned()),
-                    _ => Leg::Unsaid,
-                },
+            let of_end = |column, end| {
+                let found = channel::local_end(get(column)).filter(|(_, found)| *found == end);
+                found.map(|(name, _)| name.to_owned())
+            };
+            let onward = of_end(Column::DstChannel, '1');
+            return Ok(match (of_end(Column::Channel, '2'), onward) {
+                (Some(local), onward) => Leg::Inner { local, onward },
+                (None, Some(onward)) => Leg::Outer(onward),
+                (None, None) => Leg::Unsaid,
             });
         }
         let b_leg_of = |other: &str| {
