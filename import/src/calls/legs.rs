@@ -76,14 +76,10 @@ impl Legs {
         match &call.leg {
             Leg::Unsaid => {}
             Leg::A(b_leg) => self.name(b_leg),
-            Leg::Outer(onward) => {
-                let (onward, outer) = (self.key(onward), self.outer_of(&call));
-                self.outer.entry(onward).or_default().push(outer);
-            }
+            Leg::Outer(local) => self.goes_on(local, &call),
             Leg::Inner { local, onward } => {
                 if let Some(onward) = onward {
-                    let (onward, outer) = (self.key(onward), self.outer_of(&call));
-                    self.outer.entry(onward).or_default().push(outer);
+                    self.goes_on(onward, &call);
                 }
                 let local = self.key(local);
                 self.inner.push((local, file, call));
@@ -126,7 +122,6 @@ impl Legs {
                 OtherEnd::Different => different.push((file, call)),
             }
         }
-        waiting.sort_by_key(|(file, call)| (*file, call.span.first));
         for (_, call) in &waiting {
             self.is_a_leg(call);
         }
@@ -135,20 +130,28 @@ impl Legs {
             b_legs: self.left_out.len(),
             without_a_leg: self.left_out.iter().filter(of_nobody).count(),
         };
-        let item = |call: Box<Call>| match call.leg {
-            // What was not answered costs nothing, whichever leg it is.
-            Leg::Lone { is_a: false } if call.billsec_ms != Some(0) && !options.take_lone_legs => {
-                let text = call.ids.unique.clone();
-                CallItem::Refused { span: call.span, problem: Problem::LoneLeg, text }
-            }
-            _ => CallItem::Call(call),
+        // What was not answered costs nothing, whichever leg it is.
+        let is_refused = |call: &Call| {
+            call.leg == Leg::Lone { is_a: false }
+                && call.billsec_ms != Some(0)
+                && !options.take_lone_legs
         };
-        let refused = different.into_iter().map(|(file, call)| {
-            let Call { span, ids, .. } = *call;
-            (file, CallItem::Refused { span, problem: Problem::OtherLocalEnd, text: ids.unique })
+        let waited = waiting.into_iter().map(|(file, call)| {
+            let problem = is_refused(&call).then_some(Problem::LoneLeg);
+            (file, call, problem)
         });
-        let calls = waiting.into_iter().map(|(file, call)| (file, item(call)));
-        (calls.chain(refused).collect(), left_out)
+        let different =
+            different.into_iter().map(|(file, call)| (file, call, Some(Problem::OtherLocalEnd)));
+        let mut read: Vec<_> = waited.chain(different).collect();
+        read.sort_by_key(|(file, call, _)| (*file, call.span.first));
+        let items = read.into_iter().map(|(file, call, problem)| match problem {
+            None => (file, CallItem::Call(call)),
+            Some(problem) => {
+                let Call { span, ids, .. } = *call;
+                (file, CallItem::Refused { span, problem, text: ids.unique })
+            }
+        });
+        (items.collect(), left_out)
     }
 
     fn key(&self, id: &str) -> u64 {
@@ -161,6 +164,12 @@ impl Legs {
         self.named.insert(b_leg);
         let waited = self.waiting.remove(&b_leg).map_or(0, |legs| legs.len());
         self.left_out.extend(std::iter::repeat_n(None, waited));
+    }
+
+    /// A call goes on through a Local channel.
+    fn goes_on(&mut self, local: &str, call: &Call) {
+        let (local, outer) = (self.key(local), self.outer_of(call));
+        self.outer.entry(local).or_default().push(outer);
     }
 
     /// A call as what goes on through a Local channel.
