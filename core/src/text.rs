@@ -27,6 +27,11 @@ pub(crate) fn check_note(field: &'static str, text: &str) -> Result<()> {
     if text.chars().count() > 1000 {
         return Err(Error::invalid(field, "is longer than 1000 characters"));
     }
+    check_lines(field, text)
+}
+
+/// Checks that line breaks and tabs are the only control characters in a text.
+pub(crate) fn check_lines(field: &'static str, text: &str) -> Result<()> {
     if text.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t')) {
         return Err(Error::invalid(field, "contains a control character"));
     }

@@ -14,7 +14,7 @@ use crate::{
     ids::{self, EmailTemplateId, UserId},
     paging,
     store::Sequence,
-    text::{check_name, check_note, check_text},
+    text::{check_lines, check_name, check_note, check_text},
     users,
 };
 
@@ -141,10 +141,7 @@ fn check(template: &pb::EmailTemplate) -> Result<()> {
     if template.body.chars().count() > MAX_BODY {
         return Err(Error::invalid("body", "is longer than 20000 characters"));
     }
-    let is_unfit = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
-    if template.body.chars().any(is_unfit) {
-        return Err(Error::invalid("body", "contains a control character"));
-    }
+    check_lines("body", &template.body)?;
     template::check("body", &template.body)
 }
 
@@ -159,11 +156,10 @@ fn check_values(variables: &HashMap<String, String>) -> Result<()> {
 /// Whoever asked is told what the mail server says, and asks again if he likes. What else went wrong
 /// on the way there is the operator's business, and in the log.
 fn refused(error: SendError) -> Error {
-    let (SendError::Permanent(problem) | SendError::Transient(problem)) = error;
-    if problem.starts_with(|char: char| char.is_ascii_digit()) {
-        return Error::MailRefused(problem);
+    if error.is_answer {
+        return Error::MailRefused(error.problem);
     }
-    tracing::warn!(problem, "an e-mail was not sent");
+    tracing::warn!(problem = error.problem, "an e-mail was not sent");
     Error::MailRefused("the mail server does not answer, or the address is none".to_owned())
 }
 

@@ -5,6 +5,7 @@ use std::{error::Error, time::Duration};
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, header::ContentType},
+    transport::smtp,
 };
 
 /// How long a mail server may take.
@@ -30,11 +31,14 @@ pub enum MailError {
 
 /// Why a mail was not sent.
 #[derive(Debug)]
-pub(crate) enum SendError {
+pub(crate) struct SendError {
     /// It will not be sent by trying again.
-    Permanent(String),
-    /// It may be later.
-    Transient(String),
+    pub(crate) is_permanent: bool,
+    /// The problem is what the mail server answered.
+    pub(crate) is_answer: bool,
+    /// The mail server's answer with its code, as "554 5.7.1 rejected"; else why it did not come to
+    /// that.
+    pub(crate) problem: String,
 }
 
 impl Mail {
@@ -57,7 +61,11 @@ impl Mail {
         subject: &str,
         text: String,
     ) -> Result<(), SendError> {
-        let permanent = |error: &dyn Error| SendError::Permanent(error.to_string());
+        let permanent = |error: &dyn Error| SendError {
+            is_permanent: true,
+            is_answer: false,
+            problem: error.to_string(),
+        };
         let to: Address = to.parse().map_err(|error| permanent(&error))?;
         let message = Message::builder()
             .from(self.from.clone())
@@ -66,18 +74,18 @@ impl Mail {
             .header(ContentType::TEXT_PLAIN)
             .body(text)
             .map_err(|error| permanent(&error))?;
-        match self.server.send(message).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(SendError::Permanent(answer(&error))),
-            Err(error) => Err(SendError::Transient(answer(&error))),
-        }
+        self.server.send(message).await.map(drop).map_err(SendError::from)
     }
 }
 
-/// What the mail server said, with its code; else why it did not come to that.
-fn answer(error: &lettre::transport::smtp::Error) -> String {
-    match (error.status(), error.source()) {
-        (Some(code), Some(text)) => format!("{code} {text}"),
-        _ => error.to_string(),
+impl From<smtp::Error> for SendError {
+    fn from(error: smtp::Error) -> Self {
+        let answer = error.status().zip(error.source());
+        let answer = answer.map(|(code, text)| format!("{code} {text}"));
+        Self {
+            is_permanent: error.is_permanent(),
+            is_answer: answer.is_some(),
+            problem: answer.unwrap_or_else(|| error.to_string()),
+        }
     }
 }

@@ -17,6 +17,11 @@ impl Tariff {
             && self.purpose == Purpose::UserWholesale
     }
 
+    /// Whether an owner's users may have it: it is his, or one of the admin's that others may use.
+    fn may_be_given(&self, owner: UserId, settings: &Settings) -> bool {
+        self.owner == owner || self.is_shared(settings)
+    }
+
     /// Whether a user may see it: what he pays by, and what is his.
     fn is_visible_to(&self, user: &Identity, settings: &Settings) -> bool {
         match user.role {
@@ -75,7 +80,7 @@ impl Tariffs {
         field: &'static str,
     ) -> Result<()> {
         let tariff = self.visible_by_id(caller, settings, id)?;
-        match tariff.owner == owner || tariff.is_shared(settings) {
+        match tariff.may_be_given(owner, settings) {
             true => Ok(()),
             false => Err(Error::invalid(field, "is a tariff of somebody else than the owner")),
         }
@@ -89,8 +94,7 @@ impl Tariffs {
         owner: UserId,
         id: TariffId,
     ) -> Result<()> {
-        let tariff = self.by_id(id)?;
-        match tariff.owner == owner || tariff.is_shared(settings) {
+        match self.by_id(id)?.may_be_given(owner, settings) {
             true => Ok(()),
             false => Err(Error::TariffNotFound),
         }

@@ -28,12 +28,12 @@ pub(super) async fn pending(context: &Context, mail: &Mail) -> Result<()> {
                 measure::warning_mail("sent");
                 store::set_sent(&context.db, warning.id, clock::now()).await?;
             }
-            Err(SendError::Permanent(problem)) => {
+            Err(SendError { is_permanent: true, problem, .. }) => {
                 measure::warning_mail("refused");
                 tracing::warn!(warning = warning.id, problem, "a warning cannot be sent");
                 store::set_failed(&context.db, warning.id, ATTEMPTS, 0, &problem).await?;
             }
-            Err(SendError::Transient(problem)) => {
+            Err(SendError { is_permanent: false, problem, .. }) => {
                 measure::warning_mail("postponed");
                 tracing::warn!(warning = warning.id, problem, "a warning was not sent");
                 let attempts = warning.attempts + 1;
