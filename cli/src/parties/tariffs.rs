@@ -8,7 +8,7 @@ use tollbook_proto::v1::{
 
 use super::PAGE;
 use crate::{
-    client::{connect, said},
+    client::{Core, connect, said},
     config::Config,
     out::say,
 };
@@ -43,7 +43,7 @@ pub(crate) enum Purpose {
 }
 
 pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
-    let mut tariffs = TariffsServiceClient::new(connect(config).await?);
+    let core = connect(config).await?;
     match command {
         Command::Create(CreateArgs { name, purpose, currency }) => {
             let purpose = match purpose {
@@ -52,21 +52,25 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             };
             let tariff = Tariff { name, purpose: purpose.into(), currency, ..Default::default() };
             let request = CreateTariffRequest { tariff: Some(tariff) };
-            let created = tariffs.create_tariff(request).await.map_err(said)?.into_inner();
+            let created = TariffsServiceClient::new(core).create_tariff(request).await;
+            let created = created.map_err(said)?.into_inner();
             say!("{}", created.tariff.unwrap_or_default().id)
         }
-        Command::List => {
-            let mut request = ListTariffsRequest { page_size: PAGE, ..Default::default() };
-            loop {
-                let page = tariffs.list_tariffs(request.clone()).await.map_err(said)?.into_inner();
-                for tariff in &page.tariffs {
-                    print(tariff)?;
-                }
-                request.page_token = page.next_page_token;
-                if request.page_token.is_empty() {
-                    return Ok(());
-                }
-            }
+        Command::List => all(&core).await?.iter().try_for_each(print),
+    }
+}
+
+/// All tariffs that there are.
+pub(crate) async fn all(core: &Core) -> anyhow::Result<Vec<Tariff>> {
+    let mut core = TariffsServiceClient::new(core.clone());
+    let mut request = ListTariffsRequest { page_size: PAGE, ..Default::default() };
+    let mut all = Vec::new();
+    loop {
+        let page = core.list_tariffs(request.clone()).await.map_err(said)?.into_inner();
+        all.extend(page.tariffs);
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(all);
         }
     }
 }

@@ -33,13 +33,13 @@ use super::{
     imports::on,
     listing,
     report::{Report, ReportFile},
-    tariff::{all_tariffs, name_tariff},
+    tariff::name_tariff,
 };
 use crate::{
     client::{Core, connect, said},
     config::Config,
     out::say,
-    profiles,
+    parties, profiles,
     values::time_zone,
 };
 
@@ -127,7 +127,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         Some(name) => args.flags.clone().over(profiles::of_rates(&core, name).await?),
         None => args.flags.clone(),
     };
-    let all = all_tariffs(&core).await?;
+    let all = parties::tariffs::all(&core).await?;
     let tariff = all.iter().find(|known| known.id == args.tariff).cloned();
     let tariff = tariff.with_context(|| format!("there is no tariff {}", args.tariff))?;
     let currency = tariff.currency.clone();

@@ -2,7 +2,7 @@
 //! not become what users pay.
 
 use tollbook_proto::v1::{
-    ListRateImportsRequest, ListTariffsRequest, RateImport, Tariff, TariffPurpose,
+    ListRateImportsRequest, RateImport, Tariff, TariffPurpose,
     tariffs_service_client::TariffsServiceClient,
 };
 
@@ -57,18 +57,4 @@ async fn meant_for(
     let into: Vec<i64> = before.filter(|id| *id != tariff.id).collect();
     let is_other = |other: &Tariff| into.contains(&other.id) && other.purpose() != tariff.purpose();
     Ok(all.into_iter().find(is_other))
-}
-
-pub(super) async fn all_tariffs(core: &Core) -> anyhow::Result<Vec<Tariff>> {
-    let mut core = TariffsServiceClient::new(core.clone());
-    let mut request = ListTariffsRequest { page_size: 1_000, ..Default::default() };
-    let mut all = Vec::new();
-    loop {
-        let page = core.list_tariffs(request.clone()).await.map_err(said)?.into_inner();
-        all.extend(page.tariffs);
-        if page.next_page_token.is_empty() {
-            return Ok(all);
-        }
-        request.page_token = page.next_page_token;
-    }
 }
