@@ -12,7 +12,7 @@ use crate::{
     call::Call,
     error::{Failure, Wrap},
     method::{Method, optional, required},
-    methods::calls,
+    methods::calls::{self, Period},
     number,
     request::Params,
     xml::Answer,
@@ -70,12 +70,6 @@ struct CallsStat {
 }
 
 #[derive(Clone, Serialize)]
-struct Period {
-    period_start: String,
-    period_end: String,
-}
-
-#[derive(Clone, Serialize)]
 struct Calls {
     call: Vec<ListedCall>,
 }
@@ -113,10 +107,6 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         Some(_) => params.id("s_user").ok_or_else(not_found)?,
         None => own_id(&call).await?.ok_or_else(not_found)?,
     };
-    let hangup_cause = match calls::choice(params, "s_hgc")? {
-        None => None,
-        Some(code) => Some(i32::try_from(code).map_err(|_| Failure::invalid(Wrap::Page, "s_hgc"))?),
-    };
     // There are no DIDs: no call came through one.
     let only_did = params.switch("only_did");
     let request = ListCallsRequest {
@@ -126,7 +116,7 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         origination_point_id: calls::choice(params, "s_origination_point")?,
         termination_point_id: calls::choice(params, "s_termination_point")?,
         disposition: calls::disposition(params.text("s_call_type"))?.into(),
-        hangup_cause,
+        hangup_cause: calls::hangup_cause(params)?,
         destination_prefix: params.text("s_destination").to_owned(),
         order: calls::order(params.text("order_by")).into(),
         descending: params.switch("order_desc"),
@@ -153,8 +143,6 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
 /// The answer without its calls.
 fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Page {
     let shown = |name| params.filled(name).unwrap_or("all").to_owned();
-    let shown_time =
-        |time: &Option<_>| time.as_ref().map(|time| number::time(time, zone)).unwrap_or_default();
     Page {
         pagename: "Calls",
         language: "en",
@@ -164,10 +152,7 @@ fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Pa
         total_calls: first.total,
         currency: first.currency.clone(),
         calls_stat: CallsStat {
-            period: Period {
-                period_start: shown_time(&first.from),
-                period_end: shown_time(&first.till),
-            },
+            period: Period::of(first, zone),
             show_user: shown("s_user"),
             show_origination_point: shown("s_origination_point"),
             show_termination_point: shown("s_termination_point"),

@@ -14,6 +14,7 @@ use crate::{
     error::{Failure, Wrap},
     listing,
     method::{Method, required},
+    methods::devices::{USER_NOT_FOUND, listed_user},
     number,
     xml::Answer,
 };
@@ -58,8 +59,6 @@ pub(super) const DEVICES_GET: Method = Method {
     handle: |call| Box::pin(devices_get(call)),
 };
 
-const USER_NOT_FOUND: &str = "User not found";
-
 #[derive(Serialize)]
 struct DevicesPage {
     devices: Devices,
@@ -79,11 +78,7 @@ struct ListedDevice {
 }
 
 async fn devices_get(call: Call) -> Result<Answer, Failure> {
-    let refused = |text| Failure::Parameters(Wrap::Page.error(text));
-    if call.params.filled("user_id").is_none() {
-        return Err(refused("user_id is empty"));
-    }
-    let user_id = call.params.id("user_id").ok_or_else(|| refused(USER_NOT_FOUND))?;
+    let user_id = listed_user(&call)?;
     let request = ListConnectionPointsRequest {
         user_id: Some(user_id),
         page_size: 1000,

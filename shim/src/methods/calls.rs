@@ -1,6 +1,7 @@
 //! What the two lists of calls share: how they are chosen and ordered, and sent page by page.
 
 use futures_util::TryStreamExt;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use tollbook_proto::v1::{
     Call as PricedCall, CallOrder, Disposition, ListCallsRequest, ListCallsResponse,
@@ -9,10 +10,27 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    listing,
+    listing, number,
     request::Params,
     xml::Answer,
 };
+
+/// The period in which calls were asked for, as an answer says it.
+#[derive(Clone, Serialize)]
+pub(crate) struct Period {
+    period_start: String,
+    period_end: String,
+}
+
+impl Period {
+    /// The one that the core took.
+    pub(crate) fn of(first: &ListCallsResponse, zone: &TimeZone) -> Self {
+        let shown = |time: &Option<_>| {
+            time.as_ref().map(|time| number::time(time, zone)).unwrap_or_default()
+        };
+        Self { period_start: shown(&first.from), period_end: shown(&first.till) }
+    }
+}
 
 /// The answer whose first calls are there: they and those of the pages after them.
 pub(crate) fn pages<P: Serialize + Send + 'static>(
@@ -39,6 +57,12 @@ pub(crate) fn choice(params: &Params, name: &str) -> Result<Option<i64>, Failure
         "all" => Ok(None),
         _ => params.optional_id(name, Wrap::Page),
     }
+}
+
+/// The hangup cause to choose by; none: all.
+pub(crate) fn hangup_cause(params: &Params) -> Result<Option<i32>, Failure> {
+    let code = choice(params, "s_hgc")?.map(i32::try_from).transpose();
+    code.map_err(|_| Failure::invalid(Wrap::Page, "s_hgc"))
 }
 
 /// The disposition of calls of a kind.

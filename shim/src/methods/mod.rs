@@ -4,6 +4,7 @@
 pub(crate) mod balance;
 pub(crate) mod calls;
 pub(crate) mod currencies;
+pub(crate) mod devices;
 pub(crate) mod login;
 pub(crate) mod number_pools;
 pub(crate) mod payments;

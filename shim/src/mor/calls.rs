@@ -15,7 +15,7 @@ use crate::{
     error::{Failure, Wrap},
     method::{Input, Method, id, optional, required, time},
     methods::{
-        calls::{self, choice},
+        calls::{self, Period, choice},
         user::not_found,
     },
     number,
@@ -86,12 +86,6 @@ struct CallsStat {
 }
 
 #[derive(Clone, Serialize)]
-struct Period {
-    period_start: String,
-    period_end: String,
-}
-
-#[derive(Clone, Serialize)]
 struct Calls {
     call: Vec<ListedCall>,
 }
@@ -151,10 +145,6 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
     if originator_id.is_none() && params.filled("s_reseller").is_none() {
         return Err(not_found(WRAP));
     }
-    let hangup_cause = match choice(params, "s_hgc")? {
-        None => None,
-        Some(code) => Some(i32::try_from(code).map_err(|_| Failure::invalid(WRAP, "s_hgc"))?),
-    };
     let all_of = |name| matches!(params.text(name), "" | "all");
     let is_none = params.switch("only_did") || !OF_NO_CALL.into_iter().all(all_of);
     let request = ListCallsRequest {
@@ -165,7 +155,7 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         origination_point_id: choice(params, "s_device")?,
         termination_point_id: choice(params, "s_provider")?,
         disposition: calls::disposition(params.text("s_call_type"))?.into(),
-        hangup_cause,
+        hangup_cause: calls::hangup_cause(params)?,
         destination_prefix: params.text("s_destination").to_owned(),
         call_id: Some(params.text("s_uniqueid"))
             .filter(|id| *id != "all")
@@ -196,8 +186,6 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
 /// The answer without its calls.
 fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Page {
     let shown = |name| params.filled(name).unwrap_or("all").to_owned();
-    let shown_time =
-        |time: &Option<_>| time.as_ref().map(|time| number::time(time, zone)).unwrap_or_default();
     Page {
         pagename: "Calls",
         language: "en",
@@ -207,10 +195,7 @@ fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Pa
         total_calls: first.total,
         currency: first.currency.clone(),
         calls_stat: CallsStat {
-            period: Period {
-                period_start: shown_time(&first.from),
-                period_end: shown_time(&first.till),
-            },
+            period: Period::of(first, zone),
             show_user: shown("s_user"),
             show_device: shown("s_device"),
             show_status: shown("s_call_type"),
