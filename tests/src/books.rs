@@ -41,6 +41,12 @@ impl Books {
         Self { server, admin, token }
     }
 
+    /// Runs a command as the admin; returns whether it succeeded, and all that it said.
+    #[must_use]
+    pub fn command(&self, data: &Data, args: &[&str]) -> (bool, String) {
+        data.run(&self.server.grpc, &self.token, args)
+    }
+
     /// Starts the server again on the same data.
     pub async fn reopen(self, data: &Data) -> Self {
         let token = self.token;

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -103,6 +103,16 @@ impl Data {
     pub fn token(&self, args: &[&str]) -> String {
         let output = self.command().arg("token").args(args).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Runs a command against a running core; returns whether it succeeded, and all that it said.
+    #[must_use]
+    pub fn run(&self, core: &str, token: &str, args: &[&str]) -> (bool, String) {
+        let mut command = self.command();
+        command.env("TOLLBOOK_TOKEN", token).env("TOLLBOOK_CORE_URL", format!("http://{core}"));
+        let Output { status, stdout, stderr } = command.args(args).output().unwrap();
+        let said = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
+        (status.success(), said)
     }
 
     /// The binary, with this data.

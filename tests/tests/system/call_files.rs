@@ -15,21 +15,12 @@ const ASTERISK: &str = r#""alice","37060000001","37061234567","out","","SIP/alic
 const FREESWITCH: &str = r#""Alice","37060000001","442071234567","default","2026-01-20 13:00:00","2026-01-20 13:00:02","2026-01-20 13:02:02","122","120","NORMAL_CLEARING","c60a1f09-ce61-47d3-a806-82bd2c9a4b6a","7d1f9a52-0c5e-4b5e-9a53-0d4a4f6b1c11","user6","PCMU","PCMU"
 "#;
 
-fn command(books: &Books, data: &Data, args: &[&str]) -> (bool, String) {
-    let url = format!("http://{}", books.server.grpc);
-    let mut command = data.command();
-    command.env("TOLLBOOK_TOKEN", &books.token).env("TOLLBOOK_CORE_URL", url);
-    let Output { status, stdout, stderr } = command.args(args).output().unwrap();
-    let said = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
-    (status.success(), said)
-}
-
 fn import(books: &Books, data: &Data, text: &str, args: &[&str]) -> (bool, String) {
     let file = data.directory().join("calls.csv");
     std::fs::write(&file, text).unwrap();
     let mut all = vec!["import", "calls", file.to_str().unwrap()];
     all.extend(args);
-    command(books, data, &all)
+    books.command(data, &all)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +191,7 @@ async fn calls_come_through_a_pipe() {
         let pipe = pipe.clone();
         move || std::fs::write(pipe, text).unwrap()
     });
-    let (ok, said) = command(&books, &data, &["import", "calls", pipe.to_str().unwrap()]);
+    let (ok, said) = books.command(&data, &["import", "calls", pipe.to_str().unwrap()]);
     assert!(ok && said.contains("1 calls: 1 stored"), "{said}");
     writing.join().unwrap();
 }
@@ -267,7 +258,7 @@ async fn several_files_packed_ones_and_what_is_not_understood() {
     let run = |args: &[&str]| {
         let mut all = vec!["import", "calls", folder.to_str().unwrap()];
         all.extend(args);
-        command(&books, &data, &all)
+        books.command(&data, &all)
     };
     let (ok, said) = run(&[]);
     assert!(!ok && said.contains("4 calls: 3 stored, 0 duplicates, 1 rejected"), "{said}");
@@ -325,15 +316,15 @@ async fn made_up_traffic_goes_through_the_books_and_is_rated_again() {
             "--tariff",
             "1",
         ];
-        let (ok, made) = command(&books, &data, &generate);
+        let (ok, made) = books.command(&data, &generate);
         assert!(ok, "{made}");
-        assert_eq!(command(&books, &data, &generate).1, made, "the same on every run");
+        assert_eq!(books.command(&data, &generate).1, made, "the same on every run");
         let (ok, said) = import(&books, &data, &made, &[]);
         assert!(ok && said.contains("2000 calls: 2000 stored"), "{said}");
         books.check(8 + 2_000).await;
 
         let rerate = ["rerate", "--from", "2026-01-20", "--till", "2026-01-20", "--dry-run"];
-        let (ok, said) = command(&books, &data, &rerate);
+        let (ok, said) = books.command(&data, &rerate);
         assert!(
             ok && said.contains(
                 "0 changed, 0 without a rate; price +0, self-cost +0 - nothing was changed"

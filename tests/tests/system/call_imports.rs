@@ -1,22 +1,11 @@
 //! What an import of calls says before and after: dry runs, legs, zones, names, files left out.
 
-use std::process::Output;
-
 use tollbook_tests::{
     books::Books,
     server::{Backend, Data},
 };
 
 use crate::on_both;
-
-fn command(books: &Books, data: &Data, args: &[&str]) -> (bool, String) {
-    let url = format!("http://{}", books.server.grpc);
-    let mut command = data.command();
-    command.env("TOLLBOOK_TOKEN", &books.token).env("TOLLBOOK_CORE_URL", url);
-    let Output { status, stdout, stderr } = command.args(args).output().unwrap();
-    let said = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
-    (status.success(), said)
-}
 
 fn import(books: &Books, data: &Data, files: &[(&str, &str)], args: &[&str]) -> (bool, String) {
     let mut all = vec!["import".to_owned(), "calls".to_owned()];
@@ -27,7 +16,7 @@ fn import(books: &Books, data: &Data, files: &[(&str, &str)], args: &[&str]) -> 
     }
     all.extend(args.iter().map(|arg| (*arg).to_owned()));
     let all: Vec<_> = all.iter().map(String::as_str).collect();
-    command(books, data, &all)
+    books.command(data, &all)
 }
 
 const HEAD: &str = "call_id,start_time,billsec,destination,originator,terminator\n";
@@ -77,10 +66,10 @@ async fn of_two_legs_of_a_call_one_is_billed() {
     std::fs::write(folder.join("a.cdr.json"), json("j1", "")).unwrap();
     std::fs::write(folder.join("b.cdr.json"), &b_leg).unwrap();
     let folder = folder.to_str().unwrap();
-    let (ok, said) = command(&books, &data, &["import", "calls", folder]);
+    let (ok, said) = books.command(&data, &["import", "calls", folder]);
     assert!(ok && said.contains("1 calls: 1 stored, 0 duplicates, 0 rejected"), "{said}");
     assert!(said.contains("1 B legs left out"), "{said}");
-    let (ok, said) = command(&books, &data, &["import", "calls", folder, "--exclude", "a.*"]);
+    let (ok, said) = books.command(&data, &["import", "calls", folder, "--exclude", "a.*"]);
     assert!(
         ok && said.contains("0 calls: 0 stored") && said.contains("none of these files"),
         "{said}"
@@ -114,7 +103,7 @@ async fn a_dry_run_says_what_would_be_and_changes_nothing() {
         assert!(dry.contains(from), "{dry}");
         assert!(dry.contains("1 calls have no terminator and no termination point"), "{dry}");
         assert!(books.calls().await.is_empty());
-        let (_, kept) = command(&books, &data, &["calls", "unrated"]);
+        let (_, kept) = books.command(&data, &["calls", "unrated"]);
         assert!(!kept.contains("37061234567"), "{kept}");
         books.check(8).await;
 
@@ -140,7 +129,7 @@ async fn the_zone_of_times_that_say_none_is_that_of_the_settings() {
     let Some(data) = Data::new(Backend::Sqlite) else { return };
     let books = Books::open(&data).await;
     let zone = ["settings", "time_zone=Europe/Vilnius"];
-    let (ok, said) = command(&books, &data, &zone);
+    let (ok, said) = books.command(&data, &zone);
     assert!(ok, "{said}");
     let text = format!("{HEAD}z1,2026-01-20 12:00:00,30,37061234567,alice,bob\n");
     let (ok, said) = import(&books, &data, &[("calls.csv", &text)], &[]);
@@ -180,11 +169,11 @@ async fn files_that_are_no_calls_are_named_and_can_be_left_out() {
         std::fs::write(folder.join(name), text).unwrap();
     }
     let folder = folder.to_str().unwrap();
-    let (ok, said) = command(&books, &data, &["import", "calls", folder]);
+    let (ok, said) = books.command(&data, &["import", "calls", folder]);
     assert!(!ok && said.contains("--exclude") && !said.contains("stored"), "{said}");
     assert!(said.contains("notes.txt: who wrote") && said.contains("trace.log: who"), "{said}");
     let left_out = ["import", "calls", folder, "--exclude", "*.txt", "--exclude", "trace.*"];
-    let (ok, said) = command(&books, &data, &left_out);
+    let (ok, said) = books.command(&data, &left_out);
     assert!(!ok && said.contains("no such originator"), "{said}");
     assert!(
         said.contains("later.csv is empty") && said.contains("head.csv has no record"),
@@ -194,20 +183,20 @@ async fn files_that_are_no_calls_are_named_and_can_be_left_out() {
     // The name of the account at the switch is another one.
     let named =
         [&left_out[..], &["--map-account", "pbx-7=alice", "--save-profile", "PBX"]].concat();
-    let (ok, said) = command(&books, &data, &named);
+    let (ok, said) = books.command(&data, &named);
     assert!(ok && said.contains("1 calls: 1 stored"), "{said}");
     assert_eq!(books.calls().await[0].originator, "alice");
-    let (_, said) = command(&books, &data, &["profiles", "show", "PBX"]);
+    let (_, said) = books.command(&data, &["profiles", "show", "PBX"]);
     assert!(said.contains("--map-account pbx-7=alice"), "{said}");
 
-    let (ok, said) = command(&books, &data, &["import", "calls", "nowhere.csv"]);
+    let (ok, said) = books.command(&data, &["import", "calls", "nowhere.csv"]);
     assert!(!ok && said.matches("No such file").count() == 1, "{said}");
     let deck = data.directory().join("deck.csv");
     std::fs::write(&deck, "prefix,rate\n").unwrap();
     let deck = deck.to_str().unwrap();
     for args in [&["--dry-run"][..], &[]] {
         let all = [&["import", "rates", deck, "--tariff", "1"][..], args].concat();
-        let (ok, said) = command(&books, &data, &all);
+        let (ok, said) = books.command(&data, &all);
         assert!(!ok && said.contains("no line with a rate is in "), "{said}");
     }
 }

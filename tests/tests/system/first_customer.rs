@@ -1,7 +1,5 @@
 //! From an empty database to the first bill, by the commands that docs/operators.md tells a new operator.
 
-use std::process::Output;
-
 use tollbook_tests::server::{Backend, Data, Server};
 
 /// Runs commands beside a server.
@@ -13,12 +11,8 @@ struct Operator<'a> {
 
 impl Operator<'_> {
     fn tries(&self, args: &[&str]) -> (bool, String) {
-        let mut command = self.data.command();
-        command.env("TOLLBOOK_TOKEN", &self.token);
-        command.env("TOLLBOOK_CORE_URL", format!("http://{}", self.server.grpc));
-        let Output { status, stdout, stderr } = command.args(args).output().unwrap();
-        let said = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
-        (status.success(), said.trim_end().to_owned())
+        let (ok, said) = self.data.run(&self.server.grpc, &self.token, args);
+        (ok, said.trim_end().to_owned())
     }
 
     fn runs(&self, args: &[&str]) -> String {

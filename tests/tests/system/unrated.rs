@@ -1,7 +1,5 @@
 //! Calls that cannot be billed: kept with their reason, and billed once what was missing is there.
 
-use std::process::Output;
-
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
     AggregateUnratedCallsRequest, CallRecord, CallRejection, CreateUserRequest,
@@ -15,7 +13,7 @@ use tollbook_proto::v1::{
 use tollbook_tests::{
     books::{Books, START, at, call},
     contract::mask,
-    server::{Authorized, Data, Server, bearer},
+    server::{Authorized, Server, bearer},
 };
 use tonic::{Code, codegen::tokio_stream};
 
@@ -189,7 +187,7 @@ async fn a_conflict_is_listed_and_never_billed() {
         let deleted = client.delete_unrated_calls(request).await.unwrap().into_inner().deleted;
         assert_eq!((deleted, unrated(&books).await.len()), (1, 0));
         let resource = format!("unratedCalls/{}", kept[0].id);
-        let (ok, said) = command(&books, &data, &["changes", &resource]);
+        let (ok, said) = books.command(&data, &["changes", &resource]);
         assert!(ok && said.contains("447700900123"), "{said}");
     })
     .await;
@@ -518,15 +516,6 @@ async fn there_is_room_for_so_many_and_the_rest_is_counted() {
     .await;
 }
 
-pub(crate) fn command(books: &Books, data: &Data, args: &[&str]) -> (bool, String) {
-    let url = format!("http://{}", books.server.grpc);
-    let mut command = data.command();
-    command.env("TOLLBOOK_TOKEN", &books.token).env("TOLLBOOK_CORE_URL", url);
-    let Output { status, stdout, stderr } = command.args(args).output().unwrap();
-    let said = [stdout, stderr].map(|output| String::from_utf8(output).unwrap()).concat();
-    (status.success(), said)
-}
-
 const CALLS: &str = "call_id,start_time,duration,billsec,source,destination,originator\n\
     x1,2026-01-20 10:00:00,61,60,37060000001,99912345,alice\n\
     x2,2026-01-20 10:01:00,61,60,37060000001,99912345,alice\n\
@@ -538,23 +527,23 @@ async fn an_operator_is_told_what_is_missing_and_bills_it_by_commands() {
         let books = Books::open(&data).await;
         let file = data.directory().join("calls.csv");
         std::fs::write(&file, CALLS).unwrap();
-        let (ok, said) = command(&books, &data, &["import", "calls", file.to_str().unwrap()]);
+        let (ok, said) = books.command(&data, &["import", "calls", file.to_str().unwrap()]);
         assert!(!ok && said.contains("3 calls: 0 stored, 0 duplicates, 3 rejected"), "{said}");
         assert!(said.contains("3 are kept as unrated: `tollbook calls unrated"), "{said}");
 
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--reason", "no_rate"]);
+        let (ok, said) = books.command(&data, &["calls", "unrated", "--reason", "no_rate"]);
         assert!(
             ok && said.contains("NO_RATE: no rate of tariff 1 'sell' of the originator alice"),
             "{said}"
         );
         assert!(said.contains("2026-01-20 10:00:00 37060000001 -> 99912345 of alice, call x1"));
         assert!(!said.contains("carol"), "{said}");
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--limit", "1"]);
+        let (ok, said) = books.command(&data, &["calls", "unrated", "--limit", "1"]);
         assert!(
             ok && said.contains("of \"carol\", call x3") && said.contains("and more"),
             "{said}"
         );
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--summary"]);
+        let (ok, said) = books.command(&data, &["calls", "unrated", "--summary"]);
         assert!(ok && said.contains("2 of alice to 9991…, 2 minutes"), "{said}");
         assert!(
             said.contains("UNKNOWN_ORIGINATOR originator 1\n  for example: no such originator")
@@ -562,7 +551,7 @@ async fn an_operator_is_told_what_is_missing_and_bills_it_by_commands() {
             "{said}"
         );
         assert!(said.contains("3 unrated calls"), "{said}");
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--reason", "none"]);
+        let (ok, said) = books.command(&data, &["calls", "unrated", "--reason", "none"]);
         assert!(!ok && said.contains("reasons are INVALID_FIELD, "), "{said}");
 
         import(&books, 1, &[("999", "0.60")]).await;
@@ -572,21 +561,21 @@ async fn an_operator_is_told_what_is_missing_and_bills_it_by_commands() {
             ..Default::default()
         };
         UsersServiceClient::new(books.admin.clone()).update_user(carol).await.unwrap();
-        let (ok, said) = command(&books, &data, &["rerate", "--unrated", "--dry-run"]);
+        let (ok, said) = books.command(&data, &["rerate", "--unrated", "--dry-run"]);
         assert!(ok && said.contains("3 unrated calls: 3 rated, 0 stay unrated"), "{said}");
         assert!(said.contains("price 1.53, self-cost 0 - nothing was changed"), "{said}");
         let by_reason = ["rerate", "--unrated", "--reason", "NO_RATE"];
-        let (ok, said) = command(&books, &data, &by_reason);
+        let (ok, said) = books.command(&data, &by_reason);
         assert!(ok && said.contains("2 unrated calls: 2 rated, 0 stay unrated"), "{said}");
         let id = unrated(&books).await[0].id.to_string();
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--delete", &id, "--yes"]);
+        let (ok, said) = books.command(&data, &["calls", "unrated", "--delete", &id, "--yes"]);
         assert!(ok && said.contains("1 deleted: 1 UNKNOWN_ORIGINATOR"), "{said}");
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--delete", &id, "--yes"]);
+        let (ok, said) = books.command(&data, &["calls", "unrated", "--delete", &id, "--yes"]);
         assert!(!ok && said.contains("1 were not there"), "{said}");
-        let (ok, said) = command(&books, &data, &["rerate", "--unrated"]);
+        let (ok, said) = books.command(&data, &["rerate", "--unrated"]);
         assert!(ok && said.contains("0 unrated calls: 0 rated"), "{said}");
         // Stored calls are rated again as ever, and need a period.
-        let (ok, said) = command(&books, &data, &["rerate"]);
+        let (ok, said) = books.command(&data, &["rerate"]);
         assert!(!ok && said.contains("--from"), "{said}");
         books.check(FIXTURE + 2).await;
     })

@@ -14,7 +14,7 @@ use tonic::Code;
 
 use crate::{
     on_both,
-    unrated::{command, deleting, minute, summary, unrated},
+    unrated::{deleting, minute, summary, unrated},
 };
 
 /// Calls that the fixture has taken in.
@@ -85,7 +85,7 @@ async fn an_account_that_fits_two_users_is_refused_and_each_can_be_named() {
         };
         let run = |args: Vec<String>| {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            command(&books, &data, &args)
+            books.command(&data, &args)
         };
         let (ok, said) = run(map("id 6"));
         assert!(!ok, "{said}");
@@ -97,7 +97,7 @@ async fn an_account_that_fits_two_users_is_refused_and_each_can_be_named() {
         assert_ne!(books.balance(called).await, balance);
 
         // What is kept with the id and what is kept with the name are told apart as well.
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--summary"]);
+        let (ok, said) = books.command(&data, &["calls", "unrated", "--summary"]);
         assert!(ok && said.contains("login id 99"), "{said}");
         let accounts = HashMap::from([("id 99".to_owned(), "#6".to_owned())]);
         let request = RateUnratedCallsRequest { accounts, ..Default::default() };

@@ -18,7 +18,7 @@ use crate::{
     calls::{import, import_lines},
     on_both,
     points::change,
-    unrated::{command, counts, deleting, minute, summary, unrated},
+    unrated::{counts, deleting, minute, summary, unrated},
 };
 
 /// Calls that the fixture has taken in.
@@ -80,7 +80,7 @@ async fn a_reason_names_the_side_the_party_the_tariff_and_when_there_will_be_a_r
         assert_eq!(said("tariff"), (Originator, "the originator user7 (id 7) has no tariff"));
 
         // The summary tells whose tariff is to be mended.
-        let (ok, said) = command(&books, &data, &["calls", "unrated", "--summary"]);
+        let (ok, said) = books.command(&data, &["calls", "unrated", "--summary"]);
         assert!(
             ok && said.contains("NO_RATE terminator 1\n  for example: no rate of tariff 2"),
             "{said}"
@@ -109,13 +109,13 @@ async fn a_rate_that_begins_later_is_told_to_who_asks_for_a_price_and_to_a_switc
         };
         import_lines(&books, 1, vec![later]).await;
         let until = "tariff 1 has a rate for 999 only from 2099-12-01 06:30:00";
-        let (ok, said) = command(&books, &data, &["rate", "99912345", "60", "--tariff", "1"]);
+        let (ok, said) = books.command(&data, &["rate", "99912345", "60", "--tariff", "1"]);
         assert!(!ok && said.contains("Price: no rate") && said.contains(until), "{said}");
         let then = ["rate", "99912345", "60", "--tariff", "1", "--at", "2099-12-01T06:30:00"];
-        let (ok, said) = command(&books, &data, &then);
+        let (ok, said) = books.command(&data, &then);
         assert!(ok && said.contains("Price: 0.2"), "{said}");
         let before = [&then[..], &["--time-zone", "Europe/Vilnius"]].concat();
-        let (ok, said) = command(&books, &data, &before);
+        let (ok, said) = books.command(&data, &before);
         assert!(!ok && said.contains("Price: no rate"), "{said}");
 
         let request = AuthorizeCallRequest {
@@ -145,7 +145,7 @@ async fn calls_are_deleted_by_a_filter_after_a_look_and_never_all_by_mistake() {
         ];
         assert_eq!(books.send(vec![calls]).await.unwrap().unrated, 4);
         let delete = |arguments: &'static [&'static str]| {
-            command(&books, &data, &[&["calls", "unrated"], arguments].concat())
+            books.command(&data, &[&["calls", "unrated"], arguments].concat())
         };
 
         let (ok, said) = delete(&["--delete"]);
@@ -185,7 +185,7 @@ async fn calls_are_deleted_by_a_filter_after_a_look_and_never_all_by_mistake() {
         assert_eq!(summary(&unrated(&books).await), [("del-b", CallRejection::NoRate)]);
 
         let resource = format!("unratedCalls/{}", id("del-c"));
-        let (ok, said) = command(&books, &data, &["changes", &resource]);
+        let (ok, said) = books.command(&data, &["changes", &resource]);
         assert!(ok && said.contains("88812345"), "{said}");
         let everything = DeleteUnratedCallsRequest {
             filter: Some(UnratedCallFilter::default()),
@@ -216,12 +216,12 @@ async fn calls_of_an_account_that_is_nobodys_are_rated_as_anothers() {
         assert_eq!(books.send(vec![calls]).await.unwrap().unrated, 4);
         let before = unrated(&books).await;
         let wrong = ["rerate", "--unrated", "--map-account", "alicia=nobody"];
-        let (ok, said) = command(&books, &data, &wrong);
+        let (ok, said) = books.command(&data, &wrong);
         assert!(!ok && said.contains("user"), "{said}");
 
         let map = ["--map-account", "alicia=alice", "--map-account", "point 203.0.113.9=id 6"];
         let look = [&["rerate", "--unrated", "--dry-run"], &map[..]].concat();
-        let (ok, said) = command(&books, &data, &look);
+        let (ok, said) = books.command(&data, &look);
         assert!(ok && said.contains("4 unrated calls: 2 rated, 2 stay unrated"), "{said}");
         assert!(said.contains("3 were tried as calls of another account"), "{said}");
         assert_eq!(unrated(&books).await, before);
@@ -274,7 +274,7 @@ async fn the_list_goes_to_a_spreadsheet_and_back_into_an_import() {
         books.send(vec![vec![of(name, minute("q", "37061234567"))]]).await.unwrap();
         let many = (0..30).map(|n| minute(&format!("x-{n}"), "99912345")).collect();
         books.send(vec![many]).await.unwrap();
-        let (ok, table) = command(&books, &data, &["calls", "unrated", "--csv"]);
+        let (ok, table) = books.command(&data, &["calls", "unrated", "--csv"]);
         assert!(ok && table.lines().count() == 32, "{table}");
         assert!(table.contains("\"a \"\"quoted\"\", name\"") && table.contains("\r\n"), "{table}");
 
@@ -283,7 +283,7 @@ async fn the_list_goes_to_a_spreadsheet_and_back_into_an_import() {
         let file = data.directory().join("mended.csv");
         std::fs::write(&file, table.replace("\"a \"\"quoted\"\", name\"", "alice")).unwrap();
         let arguments = ["import", "calls", file.to_str().unwrap(), "--ignore-unknown-columns"];
-        let (ok, said) = command(&books, &data, &arguments);
+        let (ok, said) = books.command(&data, &arguments);
         assert!(ok && said.contains("31 calls: 31 stored"), "{said}");
         assert!(unrated(&books).await.is_empty());
         books.check(FIXTURE + 31).await;
@@ -318,7 +318,7 @@ async fn a_technical_prefix_leads_to_the_point_and_is_no_part_of_the_number() {
         let path = data.directory().join("tech.csv");
         std::fs::write(&path, file).unwrap();
         let arguments = ["import", "calls", path.to_str().unwrap(), "--originator-from", "point"];
-        let (ok, said) = command(&books, &data, &arguments);
+        let (ok, said) = books.command(&data, &arguments);
         assert!(!ok && said.contains("3 calls: 2 stored, 0 duplicates, 1 rejected"), "{said}");
         assert!(
             said.contains("line 4: no rate of tariff 1 'sell' of the originator user6"),
@@ -331,7 +331,7 @@ async fn a_technical_prefix_leads_to_the_point_and_is_no_part_of_the_number() {
         };
         assert_eq!(call("t1"), ("alice", "37061234567", "370"));
         assert_eq!(call("t2"), ("user6", "37061234567", "370"));
-        let (_, said) = command(&books, &data, &arguments);
+        let (_, said) = books.command(&data, &arguments);
         assert!(said.contains("0 stored, 2 duplicates, 1 rejected"), "{said}");
 
         // A switch is told the number that is left.
