@@ -23,7 +23,12 @@ fn open(text: &[u8], format: Option<Format>) -> Option<CallFile> {
 }
 
 fn items(text: &str, format: Option<Format>) -> Vec<CallItem> {
-    let mut file = open(text.as_bytes(), format).expect("a file that can be opened");
+    read(text, &options(format))
+}
+
+fn read(text: &str, options: &CallOptions) -> Vec<CallItem> {
+    let file = CallFile::read(Box::new(Cursor::new(text.as_bytes().to_vec())), options);
+    let mut file = file.expect("a file that can be opened");
     let mut items = Vec::new();
     while let Some(item) = file.next_item().unwrap() {
         items.push(item);
@@ -85,6 +90,22 @@ const TEMPLATES: [Format; 6] = [
     Format::FreeswitchLinksys,
     Format::FreeswitchAsterisk,
     Format::FreeswitchOpencdrrate,
+];
+
+/// The variables of a template of an operator's, and what they hold.
+const CUSTOM: &[(&str, &str)] = &[
+    ("caller_id_name", ""),
+    ("sip_user_agent", ""),
+    ("caller_id_number", "3705"),
+    ("destination_number", "37061"),
+    ("start_stamp", "2026-11-20 10:00:00"),
+    ("answer_stamp", "2026-11-20 10:00:10"),
+    ("end_stamp", "2026-11-20 10:01:10"),
+    ("duration", "70"),
+    ("billsec", "60"),
+    ("hangup_cause", "NORMAL_CLEARING"),
+    ("uuid", ""),
+    ("accountcode", "globex"),
 ];
 
 /// What a caller may try: quotes, commas, whole records.
@@ -163,6 +184,29 @@ proptest! {
         let lines = [("u1", "Cust"), ("u2", name.as_str()), ("u3", "")];
         let lines = lines.map(|(id, name)| template_line(format, id, name) + "\n");
         unharmed(&items(&lines.concat(), said.then_some(format)), true)?;
+    }
+
+    #[test]
+    fn names_hide_and_move_nothing_in_templates_of_operators(
+        variables in Just(CUSTOM.to_vec()).prop_shuffle(),
+        (is_quoted, before, behind) in (any::<bool>(), select(vec!["", "cdr: "]), select(vec!["", ";"])),
+        name in hostile(),
+    ) {
+        let row = |cells: Vec<String>| match is_quoted {
+            true => format!("{before}\"{}\"{behind}", cells.join("\",\"")),
+            false => format!("{before}{}{behind}", cells.join(",")),
+        };
+        let line = |id: &str, name: &str| {
+            let cell = |(variable, value): &(&str, &str)| match *variable {
+                "uuid" => id.to_owned(),
+                "caller_id_name" | "sip_user_agent" => name.to_owned(),
+                _ => (*value).to_owned(),
+            };
+            row(variables.iter().map(cell).collect()) + "\n"
+        };
+        let template = row(variables.iter().map(|(name, _)| format!("${{{name}}}")).collect());
+        let text = line("u1", "Cust") + &line("u2", &name) + &line("u3", "x");
+        unharmed(&read(&text, &CallOptions { template: Some(template), ..options(None) }), true)?;
     }
 
     #[test]

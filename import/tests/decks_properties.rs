@@ -3,7 +3,8 @@
 
 use std::{
     collections::HashSet,
-    fmt::Write,
+    fmt::Write as _,
+    io::{Cursor, Write as _},
     time::{Duration, Instant},
 };
 
@@ -68,6 +69,109 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
+/// A cell of a workbook.
+#[derive(Clone, Debug)]
+enum Cell {
+    Empty,
+    Text(String),
+    /// As the file has it.
+    Number(&'static str),
+}
+
+fn cell() -> impl Strategy<Value = Cell> {
+    let number = prop::sample::select(vec![
+        "370",
+        "0.02",
+        "46357",
+        "60",
+        "1.7500000000000002E-2",
+        "-1",
+        "7E20",
+        "1E400",
+    ]);
+    prop_oneof![
+        1 => Just(Cell::Empty),
+        2 => pieces().prop_map(Cell::Text),
+        2 => number.prop_map(Cell::Number),
+    ]
+}
+
+/// A workbook of one sheet with these rows.
+fn workbook(rows: &[Vec<Cell>]) -> Vec<u8> {
+    const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    const LINKS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let mut sheet = format!("<worksheet xmlns=\"{MAIN}\"><sheetData>");
+    for (row, number) in rows.iter().zip(1..) {
+        write!(sheet, "<row r=\"{number}\">").unwrap();
+        for (cell, column) in row.iter().zip('A'..) {
+            let escaped =
+                |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('\r', "&#13;");
+            match cell {
+                Cell::Empty => Ok(()),
+                Cell::Text(text) => write!(
+                    sheet,
+                    "<c r=\"{column}{number}\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is></c>",
+                    escaped(text)
+                ),
+                Cell::Number(value) => write!(sheet, "<c r=\"{column}{number}\"><v>{value}</v></c>"),
+            }
+            .unwrap();
+        }
+        sheet.push_str("</row>");
+    }
+    sheet.push_str("</sheetData></worksheet>");
+    let book = format!(
+        "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{LINKS}\"><sheets><sheet name=\"Rates\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
+    );
+    let link = |kind: &str, target: &str| {
+        format!(
+            "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\"><Relationship Id=\"rId1\" Type=\"{LINKS}/{kind}\" Target=\"{target}\"/></Relationships>"
+        )
+    };
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, contents) in [
+        ("_rels/.rels", &link("officeDocument", "xl/workbook.xml")),
+        ("xl/workbook.xml", &book),
+        ("xl/_rels/workbook.xml.rels", &link("worksheet", "worksheets/sheet1.xml")),
+        ("xl/worksheets/sheet1.xml", &sheet),
+    ] {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(contents.as_bytes()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// Each row of a table but its header is an item, or several, of the deck that it is.
+fn every_row_is_an_item(name: &str, bytes: &[u8], profile: &Profile) -> Result<(), TestCaseError> {
+    let part = || Part::from_bytes(name, bytes.to_vec()).unwrap();
+    let options = profile.table_options(Limits::default());
+    let mut table = Table::open(part(), &options, &|_| false).unwrap();
+    let rows: Vec<u64> =
+        std::iter::from_fn(|| table.next_row().unwrap()).map(|row| row.line()).collect();
+    let Ok(deck) = Deck::open(part(), profile, DeckOptions::default()) else { return Ok(()) };
+    let header = deck.columns().header_line();
+    let mut seen = HashSet::new();
+    for item in deck {
+        match item.unwrap() {
+            DeckItem::Line(line) => {
+                prop_assert!((1..=32).contains(&line.prefix.len()));
+                prop_assert!(line.rate.is_some() || line.blocked || line.closed || line.ended);
+                prop_assert!(line.rate.is_none_or(|rate| rate >= Decimal::ZERO));
+                prop_assert!(line.increment != Some(0));
+                seen.insert(line.line);
+            }
+            DeckItem::Refused { line, .. } | DeckItem::Idle { line, .. } => {
+                seen.insert(line);
+            }
+        }
+    }
+    for row in rows {
+        let text = || String::from_utf8_lossy(bytes);
+        prop_assert!(Some(row) == header || seen.contains(&row), "line {row} of {:?}", text());
+    }
+    Ok(())
+}
+
 proptest! {
     /// Each line that says anything is in a row.
     #[test]
@@ -113,31 +217,28 @@ proptest! {
             let place = |(field, at): (&str, usize)| (field.to_owned(), ColumnRef::Position(at));
             profile.columns.columns = places.map(place).into();
         }
-        let part = || Part::from_bytes("input", bytes.clone()).unwrap();
-        let options = profile.table_options(Limits::default());
-        let mut table = Table::open(part(), &options, &|_| false).unwrap();
-        let rows: Vec<u64> =
-            std::iter::from_fn(|| table.next_row().unwrap()).map(|row| row.line()).collect();
-        let Ok(deck) = Deck::open(part(), &profile, DeckOptions::default()) else { return Ok(()) };
-        let header = deck.columns().header_line();
-        let mut seen = HashSet::new();
-        for item in deck {
-            match item.unwrap() {
-                DeckItem::Line(line) => {
-                    prop_assert!((1..=32).contains(&line.prefix.len()));
-                    prop_assert!(line.rate.is_some() || line.blocked || line.closed || line.ended);
-                    prop_assert!(line.rate.is_none_or(|rate| rate >= Decimal::ZERO));
-                    prop_assert!(line.increment != Some(0));
-                    seen.insert(line.line);
-                }
-                DeckItem::Refused { line, .. } | DeckItem::Idle { line, .. } => {
-                    seen.insert(line);
-                }
-            }
+        every_row_is_an_item("input", &bytes, &profile)?;
+    }
+
+    /// The same of workbooks, in which a cell holds a text, a number or nothing.
+    #[test]
+    fn no_row_of_a_workbook_is_lost(
+        rows in prop::collection::vec(prop::collection::vec(cell(), 1..6), 0..12),
+    ) {
+        let text = |text: &str| Cell::Text(text.to_owned());
+        let head = ["prefix", "rate", "effective date", "x"].map(text).to_vec();
+        let rows: Vec<Vec<Cell>> = [head].into_iter().chain(rows).collect();
+        let mut profile = Profile::default();
+        profile.columns.ignore_unknown_columns = true;
+        let bytes = workbook(&rows);
+        let part = Part::from_bytes("input.xlsx", bytes.clone()).unwrap();
+        let table = Table::open(part, &TableOptions::default(), &|_| false).unwrap();
+        let read: HashSet<u64> = table.into_cells().map(|row| row.unwrap().0).collect();
+        for (row, number) in rows.iter().zip(1..) {
+            let says = row.iter().any(|cell| matches!(cell, Cell::Text(text) if !text.trim().is_empty()) || matches!(cell, Cell::Number(_)));
+            prop_assert!(!says || read.contains(&number), "row {number} of {rows:?}");
         }
-        for row in rows {
-            prop_assert!(Some(row) == header || seen.contains(&row), "line {row} of {text:?}");
-        }
+        every_row_is_an_item("input.xlsx", &bytes, &profile)?;
     }
 
     /// What a writer of CSV writes, with every quote doubled, comes back cell by cell.
