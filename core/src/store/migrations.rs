@@ -7,82 +7,90 @@ use sha2::{Digest, Sha384};
 
 use super::DatabaseError;
 
-/// A step from one version of the schema to the next.
+/// A step from one version of the schema of a database to the next.
 pub(super) struct Migration {
     pub(super) version: i64,
     name: &'static str,
     pub(super) sql: &'static str,
 }
 
-/// The files of a folder, each by the two parts of its name.
+/// The same for both kinds of databases.
+struct Listed {
+    version: i64,
+    name: &'static str,
+    /// What it says to SQLite, and to PostgreSQL; `None` if that needs no such step.
+    sql: [Option<&'static str>; 2],
+}
+
+/// Migrations, each by its kind and the two parts of its file's name. The kind says in which folders
+/// there is a file: `both`, in one for both databases; `each`, in `sqlite` and in `postgres`; or in
+/// one of these, if only that database needs it.
 macro_rules! migrations {
-    ($folder:literal: $($version:literal $name:literal),+ $(,)?) => {
-        &[$(Migration {
+    ($($kind:ident $version:literal $name:literal),+ $(,)?) => {
+        &[$(Listed {
             version: version($version),
             name: $name,
-            sql: include_str!(
-                concat!("../../migrations/", $folder, "/", $version, "_", $name, ".sql")
-            ),
+            sql: migrations!(@$kind concat!("/", $version, "_", $name, ".sql")),
         }),+]
+    };
+    (@both $file:expr) => { [Some(file!("both", $file)); 2] };
+    (@each $file:expr) => { [Some(file!("sqlite", $file)), Some(file!("postgres", $file))] };
+    (@sqlite $file:expr) => { [Some(file!("sqlite", $file)), None] };
+    (@postgres $file:expr) => { [None, Some(file!("postgres", $file))] };
+}
+
+macro_rules! file {
+    ($folder:literal, $file:expr) => {
+        include_str!(concat!("../../migrations/", $folder, $file))
     };
 }
 
-/// Those of SQLite, ascending.
-pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
-    "0001" "users_and_ledger",
-    "0002" "tariffs_and_rates",
-    "0003" "calls_and_statistics",
-    "0004" "number_pools",
-    "0005" "networks_and_routing_groups",
-    "0006" "balance_warnings",
-    "0007" "changes_and_api_keys",
-    "0008" "what_expires",
-    "0009" "authorised_rates",
-    "0012" "uniquehashes",
-    "0015" "unrated_calls",
-    "0016" "import_profiles",
-    "0017" "rate_imports",
-    "0018" "billing_steps",
-    "0019" "records_of_calls",
-    "0021" "sides_of_unrated_calls",
-    "0022" "ended_rates",
-    "0023" "owners",
-    "0024" "schema_compatibility",
-    "0025" "sources_of_payments",
-    "0027" "whitelisted_addresses",
-    "0029" "devices",
-    "0030" "defaults_of_owners",
-    "0032" "email_templates",
+/// All of them, ascending.
+const ALL: &[Listed] = migrations!(
+    each "0001" "users_and_ledger",
+    each "0002" "tariffs_and_rates",
+    each "0003" "calls_and_statistics",
+    each "0004" "number_pools",
+    each "0005" "networks_and_routing_groups",
+    each "0006" "balance_warnings",
+    each "0007" "changes_and_api_keys",
+    sqlite "0008" "what_expires",
+    postgres "0008" "keys_of_transactions",
+    each "0009" "authorised_rates",
+    both "0012" "uniquehashes",
+    postgres "0014" "no_statistics_of_secrets",
+    each "0015" "unrated_calls",
+    each "0016" "import_profiles",
+    each "0017" "rate_imports",
+    both "0018" "billing_steps",
+    both "0019" "records_of_calls",
+    both "0021" "sides_of_unrated_calls",
+    both "0022" "ended_rates",
+    each "0023" "owners",
+    each "0024" "schema_compatibility",
+    both "0025" "sources_of_payments",
+    each "0027" "whitelisted_addresses",
+    each "0029" "devices",
+    both "0030" "defaults_of_owners",
+    each "0032" "email_templates",
 );
 
+/// Those of SQLite, ascending.
+pub(super) fn sqlite() -> Vec<Migration> {
+    those(|[sqlite, _]| sqlite)
+}
+
 /// Those of PostgreSQL, ascending.
-pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
-    "0001" "users_and_ledger",
-    "0002" "tariffs_and_rates",
-    "0003" "calls_and_statistics",
-    "0004" "number_pools",
-    "0005" "networks_and_routing_groups",
-    "0006" "balance_warnings",
-    "0007" "changes_and_api_keys",
-    "0008" "keys_of_transactions",
-    "0009" "authorised_rates",
-    "0012" "uniquehashes",
-    "0014" "no_statistics_of_secrets",
-    "0015" "unrated_calls",
-    "0016" "import_profiles",
-    "0017" "rate_imports",
-    "0018" "billing_steps",
-    "0019" "records_of_calls",
-    "0021" "sides_of_unrated_calls",
-    "0022" "ended_rates",
-    "0023" "owners",
-    "0024" "schema_compatibility",
-    "0025" "sources_of_payments",
-    "0027" "whitelisted_addresses",
-    "0029" "devices",
-    "0030" "defaults_of_owners",
-    "0032" "email_templates",
-);
+pub(super) fn postgres() -> Vec<Migration> {
+    those(|[_, postgres]| postgres)
+}
+
+fn those(database: impl Fn([Option<&'static str>; 2]) -> Option<&'static str>) -> Vec<Migration> {
+    let one = |&Listed { version, name, sql }: &Listed| {
+        Some(Migration { version, name, sql: database(sql)? })
+    };
+    ALL.iter().filter_map(one).collect()
+}
 
 /// The number that some digits write.
 const fn version(digits: &str) -> i64 {
@@ -154,14 +162,11 @@ pub(super) const LEAST: &str = "SELECT least_migration FROM schema_compatibility
 
 impl Applied {
     /// What has yet to be done to reach this version, in order.
-    pub(super) fn missing(
-        &self,
-        all: &'static [Migration],
-    ) -> Result<Vec<&'static Migration>, MigrationError> {
+    pub(super) fn missing(&self, all: Vec<Migration>) -> Result<Vec<Migration>, MigrationError> {
         if let Some(version) = self.half.first() {
             return Err(MigrationError::Dirty(*version));
         }
-        self.check_unknown(all)?;
+        self.check_unknown(&all)?;
         let mut missing = Vec::new();
         for migration in all {
             match self.whole.get(&migration.version) {
@@ -179,7 +184,7 @@ impl Applied {
     }
 
     /// What a later version has added does not matter, where the database says so.
-    fn check_unknown(&self, all: &'static [Migration]) -> Result<(), MigrationError> {
+    fn check_unknown(&self, all: &[Migration]) -> Result<(), MigrationError> {
         let is_known = |version: i64| all.iter().any(|migration| migration.version == version);
         let known = all.iter().map(|migration| migration.version).max().unwrap_or_default();
         let mut unknown = self.whole.keys().copied().filter(|version| !is_known(*version));
@@ -212,43 +217,58 @@ mod tests {
 
     #[test]
     fn every_file_is_a_migration() {
-        for (folder, migrations) in [("sqlite", SQLITE), ("postgres", POSTGRES)] {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
-            let names = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
-            let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
-            names.sort();
-            let known = migrations.iter().map(|one| format!("{:04}_{}.sql", one.version, one.name));
-            assert_eq!(known.collect::<Vec<_>>(), names);
+        let folder =
+            |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(name);
+        let files = |name: &str| -> BTreeMap<String, String> {
+            let file = |entry: fs::DirEntry| {
+                let name = entry.file_name().into_string().unwrap();
+                (name, fs::read_to_string(entry.path()).unwrap())
+            };
+            fs::read_dir(folder(name)).unwrap().map(|entry| file(entry.unwrap())).collect()
+        };
+        for (name, migrations) in [("sqlite", sqlite()), ("postgres", postgres())] {
+            let known = migrations
+                .iter()
+                .map(|one| (format!("{:04}_{}.sql", one.version, one.name), one.sql.to_owned()));
+            let mut there = files("both");
+            for (file, sql) in files(name) {
+                assert!(there.insert(file.clone(), sql).is_none(), "{file} is twice there");
+            }
+            assert_eq!(known.collect::<BTreeMap<_, _>>(), there);
+            assert!(migrations.is_sorted_by_key(|one| one.version));
         }
+        let (sqlite, mut same) = (files("sqlite"), files("postgres"));
+        same.retain(|file, sql| sqlite.get(file) == Some(sql));
+        assert!(same.is_empty(), "they are to be in the folder of both: {:?}", same.keys());
     }
 
     #[test]
     fn a_database_is_brought_up_to_date_or_refused() {
         let of = |count: usize| Applied {
-            whole: SQLITE[..count].iter().map(|one| (one.version, one.checksum())).collect(),
+            whole: sqlite()[..count].iter().map(|one| (one.version, one.checksum())).collect(),
             ..Applied::default()
         };
-        assert_eq!(of(0).missing(SQLITE).unwrap().len(), SQLITE.len());
-        assert_eq!(of(7).missing(SQLITE).unwrap()[0].version, 8);
-        assert!(of(SQLITE.len()).missing(SQLITE).unwrap().is_empty());
+        assert_eq!(of(0).missing(sqlite()).unwrap().len(), sqlite().len());
+        assert_eq!(of(7).missing(sqlite()).unwrap()[0].version, 8);
+        assert!(of(sqlite().len()).missing(sqlite()).unwrap().is_empty());
 
-        let mut newer = of(SQLITE.len());
+        let mut newer = of(sqlite().len());
         newer.whole.insert(9_999, Vec::new());
-        assert!(matches!(newer.missing(SQLITE), Err(MigrationError::Missing(9_999))));
-        newer.least = SQLITE.last().map(|last| last.version);
-        assert!(newer.missing(SQLITE).unwrap().is_empty());
+        assert!(matches!(newer.missing(sqlite()), Err(MigrationError::Missing(9_999))));
+        newer.least = sqlite().last().map(|last| last.version);
+        assert!(newer.missing(sqlite()).unwrap().is_empty());
         newer.least = Some(9_998);
-        let refused = newer.missing(SQLITE);
+        let refused = newer.missing(sqlite());
         assert!(matches!(refused, Err(MigrationError::TooNew { newest: 9_999, least: 9_998, .. })));
         // One between those that are known is none of a later version.
         newer.least = Some(SAYS_LEAST);
         newer.whole.insert(10, Vec::new());
-        assert!(matches!(newer.missing(SQLITE), Err(MigrationError::Missing(10))));
+        assert!(matches!(newer.missing(sqlite()), Err(MigrationError::Missing(10))));
         let mut changed = of(3);
         changed.whole.insert(2, vec![0; 48]);
-        assert!(matches!(changed.missing(SQLITE), Err(MigrationError::Changed(2))));
+        assert!(matches!(changed.missing(sqlite()), Err(MigrationError::Changed(2))));
         let half = Applied { half: vec![4], ..of(3) };
-        assert!(matches!(half.missing(SQLITE), Err(MigrationError::Dirty(4))));
+        assert!(matches!(half.missing(sqlite()), Err(MigrationError::Dirty(4))));
     }
 
     /// What earlier code cannot work with: it would read or write what is not there, or leave out
@@ -276,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_migration_that_earlier_code_cannot_work_with_says_so() {
-        for migration in SQLITE.iter().chain(POSTGRES).filter(|one| one.version > SAYS_LEAST) {
+        for migration in sqlite().iter().chain(&postgres()).filter(|one| one.version > SAYS_LEAST) {
             let lines = migration.sql.lines().filter(|line| !line.trim_start().starts_with("--"));
             let sql = lines.collect::<Vec<_>>().join("\n");
             let says = "UPDATE schema_compatibility SET least_migration = ";

@@ -5,7 +5,7 @@ use tokio_postgres::{Client, error::SqlState, types::Type};
 
 use crate::{
     error::{Error, Result},
-    store::migrations::{Applied, LEAST, Migration, MigrationError, POSTGRES},
+    store::migrations::{self, Applied, LEAST, Migration, MigrationError},
 };
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
@@ -39,7 +39,7 @@ pub(super) async fn check_schema(client: &Client) -> Result<()> {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Applied::default(),
         applied => applied?,
     };
-    match applied.missing(POSTGRES) {
+    match applied.missing(migrations::postgres()) {
         Ok(missing) if missing.is_empty() => Ok(()),
         Err(error @ MigrationError::TooNew { .. }) => Err(error.into()),
         _ => Err(Error::OtherSchema),
@@ -52,8 +52,8 @@ pub(super) async fn run(client: &Client) -> Result<()> {
     let database: String = client.query_one("SELECT current_database()", &[]).await?.try_get(0)?;
     client.query_typed("SELECT pg_advisory_lock($1)", &[(&lock_id(&database), Type::INT8)]).await?;
     client.batch_execute(TABLE).await?;
-    for migration in applied(client).await?.missing(POSTGRES)? {
-        apply(client, migration)
+    for migration in applied(client).await?.missing(migrations::postgres())? {
+        apply(client, &migration)
             .await
             .map_err(|error| MigrationError::Failed(error.into(), migration.version))?;
     }

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use self::pool::{Connections, Lease, Purpose, wait, wait_elsewhere};
 use super::{
     DatabaseError, Insert, LONG_READS, Query, Row, RowBackend, Schema, Sequence, Value,
-    migrations::{Applied, LEAST, Migration, MigrationError, SQLITE},
+    migrations::{self, Applied, LEAST, Migration, MigrationError},
 };
 use crate::{
     error::{Error, Result},
@@ -154,7 +154,7 @@ fn migrate(connection: &Connection) -> Result<(), MigrationError> {
         connection.execute_batch(MIGRATIONS_TABLE)?;
         applied(connection)
     };
-    let missing = begin().map_err(failed(0))?.missing(SQLITE)?;
+    let missing = begin().map_err(failed(0))?.missing(migrations::sqlite())?;
     for migration in &missing {
         apply(connection, migration).map_err(failed(migration.version))?;
     }
@@ -165,7 +165,7 @@ fn migrate(connection: &Connection) -> Result<(), MigrationError> {
 fn check_schema(path: &Path) -> Result<()> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(Duration::from_secs(10))?;
-    match applied(&connection).map(|applied| applied.missing(SQLITE)) {
+    match applied(&connection).map(|applied| applied.missing(migrations::sqlite())) {
         Ok(Ok(missing)) if missing.is_empty() => Ok(()),
         Ok(Err(error @ MigrationError::TooNew { .. })) => Err(error.into()),
         _ => Err(Error::OtherSchema),
