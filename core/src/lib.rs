@@ -41,6 +41,7 @@ mod pools;
 mod profiles;
 mod rating;
 mod reseller_groups;
+mod resource;
 mod routing_groups;
 mod server;
 mod settings;
@@ -83,6 +84,7 @@ use access::tokens::{self, NewToken, TokenKind, Tokens};
 use catalog::Catalog;
 use changes::{Change, Credential, Origin};
 use context::Context;
+use resource::Resource;
 use server::Server;
 use tasks::Tasks;
 use unrated::Shelf;
@@ -271,7 +273,7 @@ pub async fn create_token(
         Some(username) => format!("token {name:?}, which acts as {username}"),
         None => format!("token {name:?} of a shim"),
     };
-    let change = Change::told(format!("accessTokens/{}", token.id), note);
+    let change = Change::told(Resource::AccessToken(token.id), note);
     changes::record(&mut tx, &Origin::operator(Credential::CommandLine), change).await?;
     tx.commit().await?;
     Ok(secret)

@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     ids::{CurrencyId, UserId},
     money::ExchangeRate,
+    resource::Resource,
     settings::{self, Secret, Settings},
     store::Db,
     users::{self, Role},
@@ -119,8 +120,9 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     }
     let origin = Origin::operator(Credential::FirstStart);
     let admin = users::store::get(&mut tx, UserId::ADMIN).await?;
-    changes::record(&mut tx, &origin, Change::creation("users/0".to_owned(), &admin)?).await?;
-    let change = Change::creation("settings".to_owned(), &settings.to_proto(&currency.code))?;
+    changes::record(&mut tx, &origin, Change::creation(Resource::User(UserId::ADMIN), &admin)?)
+        .await?;
+    let change = Change::creation(Resource::Settings, &settings.to_proto(&currency.code))?;
     changes::record(&mut tx, &origin, change).await?;
     tx.commit().await?;
     Ok(Some(credentials))

@@ -13,7 +13,10 @@ use chacha20poly1305::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    resource::SecretOf,
+};
 
 /// How every sealed text begins; no secret does.
 pub(crate) const SEALED: &str = "sealed:";
@@ -56,12 +59,13 @@ impl Vault {
         self.keys.first().map(|key| key.fingerprint.as_str())
     }
 
-    /// A secret as it is stored. `what` names it.
-    pub(crate) fn seal(&self, what: &str, secret: &str) -> Result<String> {
+    /// A secret as it is stored.
+    pub(crate) fn seal(&self, what: SecretOf<'_>, secret: &str) -> Result<String> {
         let Some(key) = self.keys.first().filter(|_| !secret.is_empty()) else {
             return Ok(secret.to_owned());
         };
         let nonce: [u8; NONCE_LENGTH] = rand::random();
+        let what = what.to_string();
         let payload = Payload { msg: secret.as_bytes(), aad: what.as_bytes() };
         let sealed = key.cipher.encrypt(&XNonce::from(nonce), payload);
         let sealed = sealed.map_err(|_| Error::internal("a secret cannot be sealed"))?;
@@ -70,7 +74,7 @@ impl Vault {
     }
 
     /// The secret of a stored text.
-    pub(crate) fn open(&self, what: &str, stored: String) -> Result<String> {
+    pub(crate) fn open(&self, what: SecretOf<'_>, stored: String) -> Result<String> {
         let Some(sealed) = stored.strip_prefix(SEALED) else {
             return Ok(stored);
         };
@@ -82,13 +86,14 @@ impl Vault {
         let bytes = bytes.ok_or(Error::SecretUnreadable)?;
         let (nonce, sealed) = bytes.split_at(NONCE_LENGTH);
         let nonce = XNonce::try_from(nonce).map_err(|_| Error::SecretUnreadable)?;
+        let what = what.to_string();
         let payload = Payload { msg: sealed, aad: what.as_bytes() };
         let secret = key.cipher.decrypt(&nonce, payload).map_err(|_| Error::SecretUnreadable)?;
         String::from_utf8(secret).map_err(|_| Error::SecretUnreadable)
     }
 
     /// A stored text as it is stored today; none: it is so already.
-    pub(crate) fn resealed(&self, what: &str, stored: &str) -> Result<Option<String>> {
+    pub(crate) fn resealed(&self, what: SecretOf<'_>, stored: &str) -> Result<Option<String>> {
         if stored.is_empty() || self.is_current(stored) {
             return Ok(None);
         }
@@ -115,6 +120,7 @@ mod tests {
     use super::*;
 
     const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    const KEY_SETTING: SecretOf<'_> = SecretOf::Setting("api_secret_key");
     const OTHER: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
     #[test]
@@ -126,39 +132,40 @@ mod tests {
 
     #[test]
     fn what_one_key_sealed_another_does_not_open() {
-        let sealed = Vault::new([KEY]).unwrap().seal("api_secret_key", "secret").unwrap();
+        let sealed = Vault::new([KEY]).unwrap().seal(KEY_SETTING, "secret").unwrap();
         assert!(!sealed.contains("secret"));
         let other = Vault::new([OTHER]).unwrap();
         assert!(!other.is_current(&sealed));
         assert!(matches!(
-            other.open("api_secret_key", sealed.clone()),
+            other.open(KEY_SETTING, sealed.clone()),
             Err(Error::EncryptionKeyMissing)
         ));
         let both = Vault::new([OTHER, KEY]).unwrap();
-        assert_eq!(both.open("api_secret_key", sealed.clone()).unwrap(), "secret");
+        assert_eq!(both.open(KEY_SETTING, sealed.clone()).unwrap(), "secret");
         assert!(matches!(
-            Vault::default().open("api_secret_key", sealed.clone()),
+            Vault::default().open(KEY_SETTING, sealed.clone()),
             Err(Error::EncryptionKeyMissing)
         ));
         // In another's place it is worth nothing.
-        assert!(matches!(both.open("api_keys/1", sealed), Err(Error::SecretUnreadable)));
+        assert!(matches!(both.open(SecretOf::ApiKey(1), sealed), Err(Error::SecretUnreadable)));
     }
 
     proptest! {
         #[test]
         fn sealed_secrets_open_again(secret in ".{0,40}", what in "[a-z]{1,9}") {
             let vault = Vault::new([KEY]).unwrap();
-            let sealed = vault.seal(&what, &secret).unwrap();
-            prop_assert_eq!(vault.open(&what, sealed.clone()).unwrap(), secret.clone());
+            let what = SecretOf::Setting(&what);
+            let sealed = vault.seal(what, &secret).unwrap();
+            prop_assert_eq!(vault.open(what, sealed.clone()).unwrap(), secret.clone());
             if !secret.is_empty() {
                 let mut broken = sealed.into_bytes();
                 let last = broken.len() - 1;
                 broken[last] = if broken[last] == b'A' { b'B' } else { b'A' };
-                prop_assert!(vault.open(&what, String::from_utf8(broken).unwrap()).is_err());
+                prop_assert!(vault.open(what, String::from_utf8(broken).unwrap()).is_err());
             }
             // Without a key nothing changes.
             let plain = Vault::default();
-            prop_assert_eq!(plain.seal(&what, &secret).unwrap(), secret);
+            prop_assert_eq!(plain.seal(what, &secret).unwrap(), secret);
         }
     }
 }

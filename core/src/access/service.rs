@@ -22,6 +22,7 @@ use crate::{
     error::Error,
     ids::{self, UserId},
     paging,
+    resource::Resource,
     text::check_text,
 };
 
@@ -77,7 +78,7 @@ impl AccessTokensService for TokenService {
         let new = NewToken { kind, name: &request.name, user, expires_at, certificate };
         let (token, secret) = tokens::create(&mut tx, new).await?;
         let token = to_proto(&token);
-        let change = Change::creation(format!("accessTokens/{}", token.id), &token)?;
+        let change = Change::creation(Resource::AccessToken(token.id), &token)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(Response::new(pb::CreateAccessTokenResponse { access_token: Some(token), secret }))
@@ -105,7 +106,7 @@ impl AccessTokensService for TokenService {
         let mut tx = self.0.db.begin().await?;
         let token =
             store::delete(&mut tx, caller.scope(), id).await?.ok_or(Error::AccessTokenNotFound)?;
-        let change = Change::deletion(format!("accessTokens/{id}"), &to_proto(&token))?;
+        let change = Change::deletion(Resource::AccessToken(id), &to_proto(&token))?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         self.0.tokens.forget();

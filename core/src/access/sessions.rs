@@ -17,6 +17,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::UserId,
+    resource::Resource,
     users,
 };
 
@@ -64,7 +65,7 @@ impl Service {
             certificate: None,
         };
         let (session, token) = tokens::create(&mut tx, new).await?;
-        let resource = format!("users/{id}/sessions");
+        let resource = Resource::UserSessions(id);
         let note = format!("session {} begun", session.id);
         let origin = Origin { actor: Some(id), ..Origin::clone(caller.origin()) };
         changes::record(&mut tx, &origin, Change::told(resource, note)).await?;
@@ -135,7 +136,7 @@ impl SessionsService for Service {
         let mut tx = self.0.db.begin().await?;
         let user = caller.user()?.id;
         let ended = store::delete_sessions(&mut tx, user).await?;
-        let change = Change::told(format!("users/{user}/sessions"), "all sessions ended");
+        let change = Change::told(Resource::UserSessions(user), "all sessions ended");
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         self.0.tokens.forget();

@@ -28,6 +28,7 @@ use crate::{
     live::{self, ActiveCall, ActiveCalls},
     money::Money,
     points::Points,
+    resource::Resource,
     stats::rollup::Rollup,
     store::{Row, Tx},
     unrated::{self, Kept},
@@ -184,7 +185,7 @@ impl<'a> Intake<'a> {
                 rollup.replace(before, call);
             }
             if let Some(note) = note(taken) {
-                changes.push((*origin, Change::told("calls".to_owned(), note)));
+                changes.push((*origin, Change::told(Resource::Calls, note)));
             }
         }
         let replaced = || self.taken.iter().flat_map(|taken| &taken.replaced);

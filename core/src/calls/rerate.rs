@@ -30,6 +30,7 @@ use crate::{
     money::{self, Money},
     points::SideTariffs,
     rating::{CallTime, Rater},
+    resource::Resource,
     settings,
     stats::{self, Total, rollup::Rollup},
     store::{Tx, retrying},
@@ -180,7 +181,7 @@ impl Rerating<'_> {
         let zone = settings::store::all(&mut tx).await?.time_zone;
         let note = format!("{} calls rated again", repriced.calls.len());
         let (posted, rollup) = repriced.write(&mut tx, Rollup::new(zone)).await?;
-        let change = Change::told("calls".to_owned(), note);
+        let change = Change::told(Resource::Calls, note);
         changes::record(&mut tx, self.origin, change).await?;
         rollup.write(&mut tx).await?;
         tx.commit().await?;

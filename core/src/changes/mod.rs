@@ -15,6 +15,7 @@ use crate::{
     clock, contract,
     error::Result,
     ids::UserId,
+    resource::Resource,
     store::{Sequence, Tx},
 };
 
@@ -89,10 +90,8 @@ impl std::fmt::Display for Credential {
 }
 
 /// What was changed.
-#[derive(Default)]
 pub(crate) struct Change {
-    /// `users/4`, `settings`.
-    resource: String,
+    resource: Resource,
     /// JSON; empty: it was not there.
     before: String,
     /// JSON; empty: it is not there any more.
@@ -102,29 +101,28 @@ pub(crate) struct Change {
 
 impl Change {
     /// A change of something that is there before and after.
-    pub(crate) fn of<M: Message + Name>(resource: String, before: &M, after: &M) -> Result<Self> {
-        let (before, after) = (contract::to_json(before)?, contract::to_json(after)?);
-        Ok(Self { resource, before, after, note: Cow::Borrowed("") })
+    pub(crate) fn of<M: Message + Name>(resource: Resource, before: &M, after: &M) -> Result<Self> {
+        Ok(Self::written(resource, contract::to_json(before)?, contract::to_json(after)?))
     }
 
     /// Something new.
-    pub(crate) fn creation<M: Message + Name>(resource: String, after: &M) -> Result<Self> {
-        Ok(Self { resource, after: contract::to_json(after)?, ..Self::default() })
+    pub(crate) fn creation<M: Message + Name>(resource: Resource, after: &M) -> Result<Self> {
+        Ok(Self::written(resource, String::new(), contract::to_json(after)?))
     }
 
     /// Something that is gone.
-    pub(crate) fn deletion<M: Message + Name>(resource: String, before: &M) -> Result<Self> {
-        Ok(Self { resource, before: contract::to_json(before)?, ..Self::default() })
+    pub(crate) fn deletion<M: Message + Name>(resource: Resource, before: &M) -> Result<Self> {
+        Ok(Self::written(resource, contract::to_json(before)?, String::new()))
     }
 
     /// A change whose states are written already, as JSON.
-    pub(crate) fn written(resource: String, before: String, after: String) -> Self {
-        Self { resource, before, after, ..Self::default() }
+    pub(crate) fn written(resource: Resource, before: String, after: String) -> Self {
+        Self { resource, before, after, note: Cow::Borrowed("") }
     }
 
     /// A change that only words describe.
-    pub(crate) fn told(resource: String, note: impl Into<Cow<'static, str>>) -> Self {
-        Self { resource, note: note.into(), ..Self::default() }
+    pub(crate) fn told(resource: Resource, note: impl Into<Cow<'static, str>>) -> Self {
+        Self::written(resource, String::new(), String::new()).note(note)
     }
 
     /// What before and after cannot show.

@@ -39,7 +39,7 @@ pub(super) async fn insert<'a>(
             (&*origin.rpc).into(),
             origin.legacy_method.as_str().into(),
             (&*origin.request_id).into(),
-            change.resource.as_str().into(),
+            change.resource.to_string().into(),
             change.before.as_str().into(),
             change.after.as_str().into(),
             (&*change.note).into(),

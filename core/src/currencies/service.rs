@@ -15,6 +15,7 @@ use crate::{
     ids::{self, CurrencyId},
     money::ExchangeRate,
     paging,
+    resource::Resource,
     store::{Sequence, Tx},
     text::check_text,
 };
@@ -39,16 +40,12 @@ impl Service {
     ) -> Result<pb::Currency> {
         store::update(&mut tx, after).await?;
         let after = after.to_proto();
-        let change = Change::of(resource(&after), &before.to_proto(), &after)?;
+        let change =
+            Change::of(Resource::Currency(CurrencyId(after.id)), &before.to_proto(), &after)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(after)
     }
-}
-
-/// What a currency is called in the audit log.
-fn resource(currency: &pb::Currency) -> String {
-    format!("currencies/{}", currency.id)
 }
 
 #[tonic::async_trait]
@@ -90,7 +87,7 @@ impl CurrenciesService for Service {
         };
         store::insert(&mut tx, &currency).await?;
         let currency = currency.to_proto();
-        let change = Change::creation(resource(&currency), &currency)?;
+        let change = Change::creation(Resource::Currency(CurrencyId(currency.id)), &currency)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(Response::new(pb::CreateCurrencyResponse { currency: Some(currency) }))

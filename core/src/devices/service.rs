@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, PointId, UserId},
     paging, points,
+    resource::Resource,
     store::{Tx, retrying},
     users::Role,
 };
@@ -110,7 +111,7 @@ impl Service {
             (true, false) => "PIN changed",
             (false, false) => "password and PIN changed",
         };
-        let change = Change::of(resource(id), &before, &after)?.note(note);
+        let change = Change::of(Resource::Device(id), &before, &after)?.note(note);
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(after)
@@ -127,7 +128,7 @@ impl Service {
             return Err(Error::DeviceHasCalls);
         }
         points::remove(&mut tx, caller.origin(), &point).await?;
-        let change = Change::deletion(resource(id), &device)?;
+        let change = Change::deletion(Resource::Device(id), &device)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
@@ -185,13 +186,8 @@ pub(crate) async fn insert(
     store::write(tx, &device).await?;
     let (device, _) = found(tx, id, true).await?;
     let told = record::without_credentials(device.clone());
-    changes::record(tx, origin, Change::creation(resource(id), &told)?).await?;
+    changes::record(tx, origin, Change::creation(Resource::Device(id), &told)?).await?;
     Ok(device)
-}
-
-/// What a device is called in the audit log.
-fn resource(id: PointId) -> String {
-    format!("devices/{id}")
 }
 
 #[tonic::async_trait]

@@ -7,20 +7,11 @@ use crate::{
     access::Scope,
     error::{Error, Result},
     ids::{PointId, UserId},
+    resource::SecretOf,
     settings::{self, Secret},
     store::{Db, Query, Row, Tx, Value},
     stored, vault,
 };
-
-/// What a device's password is called where it is sealed.
-fn sealed_as(id: PointId) -> String {
-    format!("devices/{id}")
-}
-
-/// What its PIN is called there.
-fn pin_sealed_as(id: PointId) -> String {
-    format!("devices/{id}/pin")
-}
 
 const COLUMNS: &str = "SELECT d.point_id, d.username, d.settings, d.password, d.pin, p.user_id, \
                        NOT EXISTS (SELECT 1 FROM connection_points q \
@@ -45,8 +36,8 @@ fn read(tx: &Tx, row: &Row, with_credentials: bool) -> Result<pb::Device> {
     let device: pb::Device = stored::read(&row.get::<String>(2)?)?;
     let (mut password, mut pin) = (String::new(), None);
     if with_credentials {
-        password = tx.vault().open(&sealed_as(id), row.get(3)?)?;
-        pin = Some(tx.vault().open(&pin_sealed_as(id), row.get(4)?)?);
+        password = tx.vault().open(SecretOf::DevicePassword(id), row.get(3)?)?;
+        pin = Some(tx.vault().open(SecretOf::DevicePin(id), row.get(4)?)?);
     }
     Ok(pb::Device {
         id: Some(id.0),
@@ -126,9 +117,9 @@ pub(super) async fn write(tx: &mut Tx, device: &pb::Device) -> Result<()> {
     let values: Vec<Value> = vec![
         id.into(),
         device.username.as_str().into(),
-        tx.vault().seal(&sealed_as(id), password)?.into(),
+        tx.vault().seal(SecretOf::DevicePassword(id), password)?.into(),
         digest(&key, password)?.into(),
-        tx.vault().seal(&pin_sealed_as(id), pin)?.into(),
+        tx.vault().seal(SecretOf::DevicePin(id), pin)?.into(),
         written(tx, id, device).await?.into(),
     ];
     let query = Query::new(
@@ -202,8 +193,9 @@ pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
     for row in tx.fetch_all(query.bind(current.clone()).bind(current)).await? {
         let (id, password, pin): (_, String, String) =
             (PointId(row.get(0)?), row.get(1)?, row.get(2)?);
-        let sealed = tx.vault().resealed(&sealed_as(id), &password)?.unwrap_or(password);
-        let sealed_pin = tx.vault().resealed(&pin_sealed_as(id), &pin)?.unwrap_or(pin);
+        let sealed =
+            tx.vault().resealed(SecretOf::DevicePassword(id), &password)?.unwrap_or(password);
+        let sealed_pin = tx.vault().resealed(SecretOf::DevicePin(id), &pin)?.unwrap_or(pin);
         let query = Query::new("UPDATE devices SET password = $1, pin = $2 WHERE point_id = $3");
         tx.execute(query.bind(sealed).bind(sealed_pin).bind(id)).await?;
     }

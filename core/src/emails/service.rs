@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, EmailTemplateId, UserId},
     paging,
+    resource::Resource,
     store::Sequence,
     text::{check_lines, check_name, check_note, check_text},
     users,
@@ -36,7 +37,8 @@ impl Service {
         let mut tx = self.0.db.begin().await?;
         template.id = Some(tx.next_id(Sequence::EmailTemplates).await?);
         store::insert(&mut tx, account(caller), &template).await?;
-        let change = Change::creation(resource(template.id()), &template)?;
+        let change =
+            Change::creation(Resource::EmailTemplate(EmailTemplateId(template.id())), &template)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(template)
@@ -59,7 +61,7 @@ impl Service {
         };
         check(&template)?;
         store::update(&mut tx, &template).await?;
-        let change = Change::of(resource(id.0), &before, &template)?;
+        let change = Change::of(Resource::EmailTemplate(id), &before, &template)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(template)
@@ -69,7 +71,7 @@ impl Service {
         let mut tx = self.0.db.begin().await?;
         let template = store::lock(&mut tx, account(caller), id).await?;
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(resource(id.0), &template)?;
+        let change = Change::deletion(Resource::EmailTemplate(id), &template)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await
     }
@@ -103,7 +105,8 @@ impl Service {
     ) -> Result<()> {
         let sent = pb::SendEmailResponse { address: address.to_owned() };
         let mut tx = self.0.db.begin().await?;
-        let change = Change::creation(resource(template.id()), &sent)?;
+        let change =
+            Change::creation(Resource::EmailTemplate(EmailTemplateId(template.id())), &sent)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await
     }
@@ -127,11 +130,6 @@ impl Service {
 /// Whose templates the caller's are: of resellers and partners their own, else the operator's.
 fn account(caller: &Principal) -> UserId {
     caller.scope().owner().unwrap_or(UserId::ADMIN)
-}
-
-/// What a template is called in the audit log.
-fn resource(id: i64) -> String {
-    format!("emailTemplates/{id}")
 }
 
 fn check(template: &pb::EmailTemplate) -> Result<()> {

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     ids::{EntryId, PaymentId, UserId},
     money::Money,
+    resource::Resource,
 };
 
 /// Why a balance changed.
@@ -97,7 +98,7 @@ impl Entry {
     fn to_change(&self, balance_before: Money) -> Change {
         let payment = self.payment.map(|id| format!(r#","paymentId":"{id}""#)).unwrap_or_default();
         Change::written(
-            format!("accounts/{}", self.user),
+            Resource::Account(self.user),
             format!(r#"{{"balance":"{}"}}"#, balance_before.value()),
             format!(
                 r#"{{"balance":"{}","amount":"{}","entryId":"{}"{payment}}}"#,

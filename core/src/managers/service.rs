@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, ManagerGroupId},
     paging,
+    resource::Resource,
     store::{Sequence, Tx},
     text::{check_name, check_note},
 };
@@ -35,11 +36,6 @@ fn decode(id: ManagerGroupId, group: pb::ManagerGroup) -> Result<ManagerGroup> {
         })
         .collect::<Result<_>>()?;
     Ok(ManagerGroup { id, name: group.name, comment: group.comment, permissions })
-}
-
-/// What a group is called in the audit log.
-fn resource(id: ManagerGroupId) -> String {
-    format!("managerGroups/{id}")
 }
 
 /// A group as it is now.
@@ -73,7 +69,7 @@ impl ManagerGroupsService for Service {
         let mut tx = self.0.begin_catalog_change().await?;
         group.id = ManagerGroupId(tx.next_id(Sequence::ManagerGroups).await?);
         store::insert(&mut tx, &group).await?;
-        let change = Change::creation(resource(group.id), &group.to_proto())?;
+        let change = Change::creation(Resource::ManagerGroup(group.id), &group.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         let manager_group = Some(group.to_proto());
@@ -90,7 +86,7 @@ impl ManagerGroupsService for Service {
         let mut tx = self.0.begin_catalog_change().await?;
         let before = locked(&mut tx, group.id).await?;
         store::update(&mut tx, &group).await?;
-        let change = Change::of(resource(group.id), &before, &group.to_proto())?;
+        let change = Change::of(Resource::ManagerGroup(group.id), &before, &group.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         let manager_group = Some(group.to_proto());
@@ -109,7 +105,7 @@ impl ManagerGroupsService for Service {
             return Err(Error::ManagerGroupInUse.into());
         }
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(resource(id), &before)?;
+        let change = Change::deletion(Resource::ManagerGroup(id), &before)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(Response::new(pb::DeleteManagerGroupResponse {}))

@@ -13,7 +13,9 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, PointId, PoolId, RoutingGroupId, UserId},
-    paging, pools, routing_groups,
+    paging, pools,
+    resource::Resource,
+    routing_groups,
     store::{Sequence, Tx},
     tariffs,
     users::Role,
@@ -125,7 +127,7 @@ impl Service {
         self.check_references(&mut tx, caller, &point, None).await?;
         store::write(&mut tx, &point).await?;
         let point = point.to_proto();
-        let change = Change::creation(resource(point.id()), &point)?;
+        let change = Change::creation(Resource::ConnectionPoint(PointId(point.id())), &point)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(point)
@@ -146,7 +148,8 @@ impl Service {
         self.check_references(&mut tx, caller, &point, Some(&before)).await?;
         store::write(&mut tx, &point).await?;
         let point = point.to_proto();
-        let change = Change::of(resource(point.id()), &before.to_proto(), &point)?;
+        let change =
+            Change::of(Resource::ConnectionPoint(PointId(point.id())), &before.to_proto(), &point)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(point)
@@ -157,7 +160,7 @@ impl Service {
         let mut tx = self.0.begin_catalog_change().await?;
         let point = store::get(&mut tx, id).await?.ok_or(Error::ConnectionPointNotFound)?;
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(resource(id.0), &point.to_proto())?;
+        let change = Change::deletion(Resource::ConnectionPoint(id), &point.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
@@ -174,7 +177,7 @@ pub(crate) async fn insert(
     let point = Point::checked(pb::ConnectionPoint { id, ..message })?;
     store::write(tx, &point).await?;
     let point = point.to_proto();
-    let change = Change::creation(resource(point.id()), &point)?;
+    let change = Change::creation(Resource::ConnectionPoint(PointId(point.id())), &point)?;
     changes::record(tx, origin, change).await?;
     Ok(point)
 }
@@ -189,7 +192,7 @@ pub(crate) async fn replace(
 ) -> Result<()> {
     let point = Point::checked(after)?;
     store::write(tx, &point).await?;
-    let change = Change::of(resource(point.id.0), before, &point.to_proto())?;
+    let change = Change::of(Resource::ConnectionPoint(point.id), before, &point.to_proto())?;
     changes::record(tx, origin, change).await
 }
 
@@ -200,12 +203,12 @@ pub(crate) async fn remove(
     point: &pb::ConnectionPoint,
 ) -> Result<()> {
     store::delete(tx, PointId(point.id())).await?;
-    changes::record(tx, origin, Change::deletion(resource(point.id()), point)?).await
-}
-
-/// What a point is called in the audit log.
-fn resource(id: i64) -> String {
-    format!("connectionPoints/{id}")
+    changes::record(
+        tx,
+        origin,
+        Change::deletion(Resource::ConnectionPoint(PointId(point.id())), point)?,
+    )
+    .await
 }
 
 #[tonic::async_trait]

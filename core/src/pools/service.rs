@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, PoolId},
     paging, points,
+    resource::Resource,
     store::{Sequence, Tx},
     text::{check_name, check_note},
     users,
@@ -37,7 +38,7 @@ impl Service {
             revision: 1,
         };
         store::insert(&mut tx, &pool).await?;
-        let change = Change::creation(resource(pool.id), &pool.to_proto())?;
+        let change = Change::creation(Resource::NumberPool(pool.id), &pool.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(pool)
@@ -62,7 +63,8 @@ impl Service {
             pool.comment = comment;
         }
         store::update(&mut tx, &pool).await?;
-        let change = Change::of(resource(pool.id), &before.to_proto(), &pool.to_proto())?;
+        let change =
+            Change::of(Resource::NumberPool(pool.id), &before.to_proto(), &pool.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(pool)
@@ -77,7 +79,7 @@ impl Service {
             return Err(Error::NumberPoolInUse);
         }
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(resource(id), &pool.to_proto())?;
+        let change = Change::deletion(Resource::NumberPool(id), &pool.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
@@ -161,15 +163,11 @@ impl Service {
         let numbers = before.numbers + more;
         let after = Pool { numbers, revision: before.revision + 1, ..before.clone() };
         store::update(&mut tx, &after).await?;
-        let change = Change::of(resource(after.id), &before.to_proto(), &after.to_proto())?;
+        let change =
+            Change::of(Resource::NumberPool(after.id), &before.to_proto(), &after.to_proto())?;
         changes::record(&mut tx, caller.origin(), change.note(note)).await?;
         self.0.commit_catalog_change(tx).await
     }
-}
-
-/// What a pool is called in the audit log.
-fn resource(id: PoolId) -> String {
-    format!("numberPools/{id}")
 }
 
 async fn locked(tx: &mut Tx, id: PoolId) -> Result<Pool> {

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, ImportProfileId},
     paging,
+    resource::Resource,
     text::check_text,
 };
 
@@ -67,7 +68,7 @@ impl Service {
         let id = store::next_id(&mut tx).await?;
         let profile = Profile { id, name: new.name, contents, created_at: now, changed_at: now };
         store::insert(&mut tx, &profile).await?;
-        let change = Change::creation(resource(id), &profile.to_proto())?;
+        let change = Change::creation(Resource::ImportProfile(id), &profile.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(profile)
@@ -96,7 +97,8 @@ impl Service {
             profile.contents = contents;
             store::replace_contents(&mut tx, &profile).await?;
         }
-        let change = Change::of(resource(id), &before.to_proto(), &profile.to_proto())?;
+        let change =
+            Change::of(Resource::ImportProfile(id), &before.to_proto(), &profile.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(profile)
@@ -107,7 +109,7 @@ impl Service {
         let profile = visible(caller, store::lock(&mut tx, id).await?)?;
         check_may_change(caller)?;
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(resource(id), &profile.to_proto())?;
+        let change = Change::deletion(Resource::ImportProfile(id), &profile.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await
     }
@@ -126,11 +128,6 @@ fn check_may_change(caller: &Principal) -> Result<()> {
         true => Ok(()),
         false => Err(Error::PermissionMissing),
     }
-}
-
-/// What a profile is called in the audit log.
-fn resource(id: ImportProfileId) -> String {
-    format!("importProfiles/{id}")
 }
 
 #[tonic::async_trait]

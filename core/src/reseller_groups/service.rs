@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, ResellerGroupId},
     paging,
+    resource::Resource,
     store::Sequence,
     text::{check_name, check_note},
 };
@@ -35,11 +36,6 @@ fn checked(group: Option<pb::ResellerGroup>) -> Result<pb::ResellerGroup> {
     group.addons.sort_unstable();
     group.addons.dedup();
     Ok(group)
-}
-
-/// What a group is called in the audit log.
-fn resource(id: i64) -> String {
-    format!("resellerGroups/{id}")
 }
 
 #[tonic::async_trait]
@@ -67,7 +63,8 @@ impl ResellerGroupsService for Service {
         let mut tx = self.0.db.begin().await?;
         group.id = Some(tx.next_id(Sequence::ResellerGroups).await?);
         store::insert(&mut tx, &group).await?;
-        let change = Change::creation(resource(group.id()), &group)?;
+        let change =
+            Change::creation(Resource::ResellerGroup(ResellerGroupId(group.id())), &group)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(Response::new(pb::CreateResellerGroupResponse { reseller_group: Some(group) }))
@@ -85,7 +82,7 @@ impl ResellerGroupsService for Service {
         let mut tx = self.0.db.begin().await?;
         let before = store::lock(&mut tx, id).await?;
         store::update(&mut tx, &group).await?;
-        let change = Change::of(resource(id.0), &before, &group)?;
+        let change = Change::of(Resource::ResellerGroup(id), &before, &group)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(Response::new(pb::UpdateResellerGroupResponse { reseller_group: Some(group) }))
@@ -103,7 +100,7 @@ impl ResellerGroupsService for Service {
             return Err(Error::ResellerGroupInUse.into());
         }
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(resource(id.0), &group)?;
+        let change = Change::deletion(Resource::ResellerGroup(id), &group)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(Response::new(pb::DeleteResellerGroupResponse {}))

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, RoutingGroupId},
     paging, points,
+    resource::Resource,
     text::check_name,
 };
 
@@ -24,7 +25,7 @@ impl Service {
         let mut tx = self.0.db.begin().await?;
         let id = store::insert(&mut tx, &name).await?;
         let group = pb::RoutingGroup { id: id.0, name };
-        let change = Change::creation(format!("routingGroups/{id}"), &group)?;
+        let change = Change::creation(Resource::RoutingGroup(id), &group)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await?;
         Ok(group)
@@ -38,7 +39,7 @@ impl Service {
         }
         store::delete(&mut tx, id).await?;
         let group = pb::RoutingGroup { id: id.0, name };
-        let change = Change::deletion(format!("routingGroups/{id}"), &group)?;
+        let change = Change::deletion(Resource::RoutingGroup(id), &group)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         tx.commit().await
     }

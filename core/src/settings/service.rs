@@ -17,6 +17,7 @@ use crate::{
     contract, currencies,
     error::{Error, Result},
     ids::{self, TariffId, UserId},
+    resource::Resource,
     stats,
     store::Tx,
     tariffs,
@@ -87,7 +88,7 @@ impl Service {
         self.check_default_tariff(&mut tx, caller, owner, &before, &settings).await?;
         owners::store::write(&mut tx, owner, &settings).await?;
         let after = shown_to(owner, &settings, &operator);
-        let change = Change::of(format!("users/{owner}/settings"), &before, &after)?;
+        let change = Change::of(Resource::UserSettings(owner), &before, &after)?;
         let rekeyed = mask.paths.iter().any(|path| path == "api_secret_key");
         let change = if rekeyed { change.note("API secret key changed") } else { change };
         changes::record(&mut tx, caller.origin(), change).await?;
@@ -219,7 +220,7 @@ impl SettingsService for Service {
             stats::rollup::rebuild(&mut tx, &settings.time_zone).await?;
         }
         let after = shown(&mut tx, &settings).await?;
-        let change = Change::of("settings".to_owned(), &before, &after)?;
+        let change = Change::of(Resource::Settings, &before, &after)?;
         let change = if rekeyed { change.note("API secret key changed") } else { change };
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;

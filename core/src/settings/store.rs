@@ -7,6 +7,7 @@ use super::{Secret, Settings, time_zone};
 use crate::{
     error::{Error, Result},
     network::Networks,
+    resource::SecretOf,
     store::{Db, Query, Row, Tx, Value},
     users::taxes::TaxPlan,
 };
@@ -22,10 +23,11 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "allow_api" => settings.allow_api = decode(&value)?,
             "allow_get_api" => settings.allow_get_api = decode(&value)?,
             "api_secret_key" => {
-                settings.api_secret_key = Secret::new(tx.vault().open(&name, decode(&value)?)?);
+                settings.api_secret_key =
+                    Secret::new(tx.vault().open(SecretOf::Setting(&name), decode(&value)?)?);
             }
             "old_api_secret_key" => {
-                old_key = Secret::new(tx.vault().open(&name, decode(&value)?)?);
+                old_key = Secret::new(tx.vault().open(SecretOf::Setting(&name), decode(&value)?)?);
             }
             "old_api_secret_key_until" => old_key_until = decode(&value)?,
             "api_addresses" => {
@@ -34,7 +36,8 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
                     networks.ok_or_else(|| Error::internal("stored addresses cannot be read"))?;
             }
             DEVICE_DIGEST_KEY => {
-                settings.device_digest_key = Secret::new(tx.vault().open(&name, decode(&value)?)?);
+                settings.device_digest_key =
+                    Secret::new(tx.vault().open(SecretOf::Setting(&name), decode(&value)?)?);
             }
             "restrict_api_by_ip" => settings.restrict_api_by_ip = decode(&value)?,
             "xml_api_extension" => settings.xml_api_extension = decode(&value)?,
@@ -89,7 +92,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
     let default_taxes = default_taxes(tx, &settings.default_taxes).await?;
     let sealed = |name: &str, secret: Option<&Secret>| {
         let text = secret.map(Secret::as_str).unwrap_or_default();
-        encode(&tx.vault().seal(name, text)?)
+        encode(&tx.vault().seal(SecretOf::Setting(name), text)?)
     };
     let old_key = settings.old_api_secret_key.as_ref();
     let rows = [
@@ -148,7 +151,9 @@ pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
     ]);
     for row in tx.fetch_all(query).await? {
         let (name, value): (String, String) = (row.get(0)?, row.get(1)?);
-        if let Some(sealed) = tx.vault().resealed(&name, &decode::<String>(&value)?)? {
+        if let Some(sealed) =
+            tx.vault().resealed(SecretOf::Setting(&name), &decode::<String>(&value)?)?
+        {
             let sealed = encode(&sealed)?;
             // Unless somebody has changed it meanwhile.
             let query = Query::new("UPDATE settings SET value = $1 WHERE name = $2 AND value = $3");
@@ -169,7 +174,7 @@ pub(crate) async fn device_digest_key(tx: &mut Tx) -> Result<Secret> {
         return Ok(key);
     }
     let key = hex::encode(rand::random::<[u8; 32]>());
-    let sealed = encode(&tx.vault().seal(DEVICE_DIGEST_KEY, &key)?)?;
+    let sealed = encode(&tx.vault().seal(SecretOf::Setting(DEVICE_DIGEST_KEY), &key)?)?;
     let row = vec![Value::from(DEVICE_DIGEST_KEY), Value::from(sealed)];
     tx.execute(Query::new("INSERT INTO settings (name, value) VALUES ").rows([row])).await?;
     Secret::new(key).ok_or_else(|| Error::internal("a random key is empty"))

@@ -15,7 +15,6 @@ use super::{
     listing,
     missing::{Ended, Missing},
     seen::Seen,
-    service::resource,
     store,
 };
 use crate::{
@@ -25,6 +24,7 @@ use crate::{
     error::{Error, Result},
     ids::TariffId,
     rating::{DeckRate, is_prefix},
+    resource::Resource,
     store::Tx,
 };
 
@@ -443,7 +443,7 @@ impl Deck {
             changes.changed.len(),
             changes.deleted.len() + changes.ended.len()
         );
-        changes::record(&mut tx, origin, Change::told(resource(id.0), note)).await?;
+        changes::record(&mut tx, origin, Change::told(Resource::Tariff(id), note)).await?;
         context.commit_catalog_change(tx).await?;
         if changes_rates {
             context.decks.renew(&context.db, &tariff);

@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, CurrencyId, PointId, TariffId, UserId},
     paging,
+    resource::Resource,
     store::{Db, Sequence},
     text::check_name,
     users::{self, Role},
@@ -68,7 +69,7 @@ impl Service {
         tariff.id = TariffId(tx.next_id(Sequence::Tariffs).await?);
         store::insert(&mut tx, &tariff).await?;
         let tariff = tariff.to_proto(&snapshot.currencies)?;
-        let change = Change::creation(resource(tariff.id), &tariff)?;
+        let change = Change::creation(Resource::Tariff(TariffId(tariff.id)), &tariff)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(tariff)
@@ -94,7 +95,7 @@ impl Service {
         }
         store::update(&mut tx, &tariff).await?;
         let tariff = tariff.to_proto(&snapshot.currencies)?;
-        let change = Change::of(resource(tariff.id), &before, &tariff)?;
+        let change = Change::of(Resource::Tariff(TariffId(tariff.id)), &before, &tariff)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(tariff)
@@ -110,7 +111,7 @@ impl Service {
         }
         store::delete(&mut tx, id).await?;
         let tariff = tariff.to_proto(&snapshot.currencies)?;
-        let change = Change::deletion(resource(id.0), &tariff)?.note("with all its rates");
+        let change = Change::deletion(Resource::Tariff(id), &tariff)?.note("with all its rates");
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
@@ -167,11 +168,6 @@ impl Service {
         let tariff = snapshot.tariffs.by_id(sides.or(user.tariff).tariff)?;
         tariff.to_proto(&snapshot.currencies)
     }
-}
-
-/// What a tariff is called in the audit log.
-pub(super) fn resource(id: i64) -> String {
-    format!("tariffs/{id}")
 }
 
 /// An export under way: a page in memory at a time, and nothing of the database while a client

@@ -24,6 +24,7 @@ use crate::{
     error::{Error, Result},
     ids::UserId,
     paging,
+    resource::Resource,
     text::check_text,
 };
 
@@ -166,7 +167,7 @@ impl Service {
             let changes: Vec<_> = page
                 .iter()
                 .map(|call| {
-                    let resource = format!("unratedCalls/{}", call.id);
+                    let resource = Resource::UnratedCall(call.id);
                     Ok((&**caller.origin(), Change::deletion(resource, &call.record)?))
                 })
                 .collect::<Result<_>>()?;

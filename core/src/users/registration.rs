@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tollbook_proto::v1::{self as pb, Permission};
 
-use super::{Identity, Role, ownership, record, service::resource, store};
+use super::{Identity, Role, ownership, record, store};
 use crate::{
     access::{Password, Principal},
     catalog::Snapshot,
@@ -19,6 +19,7 @@ use crate::{
         posting::{self, Posting},
     },
     money::Money,
+    resource::Resource,
     routing_groups,
     settings::owners::OwnerSettings,
     store::{Sequence, Tx, retrying},
@@ -191,7 +192,7 @@ impl Registration<'_> {
         let id = UserId(tx.next_id(Sequence::Users).await?);
         store::insert(&mut tx, id, Role::User, user, self.password.hash()).await?;
         let created = store::get(&mut tx, id).await?;
-        let change = Change::creation(resource(id), &created)?.note("registered");
+        let change = Change::creation(Resource::User(id), &created)?.note("registered");
         changes::record(&mut tx, caller.origin(), change).await?;
         let device = pb::Device { user_id: Some(id.0), ..self.device.clone() };
         let (defaults, group) = (&settings.default_device, self.routing_group.0);

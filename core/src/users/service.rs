@@ -14,7 +14,9 @@ use crate::{
     directions, emails, enums,
     error::{Error, Result},
     ids::{self, UserId},
-    paging, points, settings,
+    paging, points,
+    resource::Resource,
+    settings,
     store::{Sequence, Tx, retrying},
     tariffs,
 };
@@ -178,7 +180,7 @@ impl Service {
         if calls::store::has_any(&mut tx, id).await? {
             return Err(Error::UserHasCalls);
         }
-        let change = Change::deletion(resource(id), &store::get(&mut tx, id).await?)?;
+        let change = Change::deletion(Resource::User(id), &store::get(&mut tx, id).await?)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         store::delete(&mut tx, id).await?;
         access::store::delete_all_of(&mut tx, id).await?;
@@ -206,8 +208,8 @@ impl Service {
     ) -> Result<pb::User> {
         let user = store::get(&mut tx, id).await?;
         let change = match before {
-            Some(before) => Change::of(resource(id), before, &user)?,
-            None => Change::creation(resource(id), &user)?,
+            Some(before) => Change::of(Resource::User(id), before, &user)?,
+            None => Change::creation(Resource::User(id), &user)?,
         };
         changes::record(&mut tx, caller.origin(), change.note(note)).await?;
         let identity = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
@@ -217,11 +219,6 @@ impl Service {
         }
         Ok(user)
     }
-}
-
-/// What a user is called in the audit log.
-pub(super) fn resource(id: UserId) -> String {
-    format!("users/{id}")
 }
 
 /// A responsible manager must be a manager.

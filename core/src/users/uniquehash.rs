@@ -7,13 +7,14 @@
 use sha2::{Digest, Sha256};
 use tollbook_proto::v1 as pb;
 
-use super::{ownership, service::resource, store};
+use super::{ownership, store};
 use crate::{
     access::Principal,
     changes::{self, Change},
     context::Context,
     error::{Error, Result},
     ids::{self, UserId},
+    resource::Resource,
 };
 
 /// The shortest one that is taken over from another system, whose own are as long.
@@ -59,7 +60,7 @@ pub(super) async fn rotate(
     let mut tx = context.db.begin().await?;
     store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
     store::set_uniquehash(&mut tx, id, uniquehash.as_deref().map(digest)).await?;
-    changes::record(&mut tx, caller.origin(), Change::told(resource(id), note)).await?;
+    changes::record(&mut tx, caller.origin(), Change::told(Resource::User(id), note)).await?;
     tx.commit().await?;
     Ok(uniquehash.unwrap_or_default())
 }

@@ -15,6 +15,7 @@ use crate::{
     error::Result,
     ids::{self, WhitelistedAddressId},
     paging,
+    resource::Resource,
     store::{Sequence, Tx},
 };
 
@@ -58,7 +59,8 @@ impl Service {
         let entry =
             WhitelistedAddress { id, ..WhitelistedAddress::new(network, reason, api_access)? };
         store::update(&mut tx, &entry).await?;
-        let change = Change::of(resource(id), &before.to_proto(), &entry.to_proto())?;
+        let change =
+            Change::of(Resource::WhitelistedAddress(id), &before.to_proto(), &entry.to_proto())?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(entry.to_proto())
@@ -68,15 +70,10 @@ impl Service {
         let mut tx = self.0.begin_catalog_change().await?;
         let before = store::all(&mut tx).await?.by_id(id)?.to_proto();
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(resource(id), &before)?;
+        let change = Change::deletion(Resource::WhitelistedAddress(id), &before)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }
-}
-
-/// What an entry is called in the audit log.
-fn resource(id: WhitelistedAddressId) -> String {
-    format!("whitelistedAddresses/{id}")
 }
 
 async fn add(
@@ -86,7 +83,7 @@ async fn add(
 ) -> Result<pb::WhitelistedAddress> {
     entry.id = WhitelistedAddressId(tx.next_id(Sequence::WhitelistedAddresses).await?);
     store::insert(tx, &entry).await?;
-    let change = Change::creation(resource(entry.id), &entry.to_proto())?;
+    let change = Change::creation(Resource::WhitelistedAddress(entry.id), &entry.to_proto())?;
     changes::record(tx, caller.origin(), change).await?;
     Ok(entry.to_proto())
 }

@@ -40,7 +40,7 @@ const FILES_OF_OTHERS: &[(&str, &str)] =
     &[("acc-create.sql", "Kamailio's schema of its table acc")];
 
 /// The core's files that everything rests on, and what they may use.
-const BASE: [&str; 7] = ["error", "ids", "money", "clock", "text", "paging", "network"];
+const BASE: [&str; 8] = ["error", "ids", "money", "clock", "text", "paging", "network", "resource"];
 const BELOW_THE_BASE: &str = "store";
 
 /// How SQL begins, or a part of it.
@@ -400,6 +400,18 @@ fn scopes_are_told_apart_in_one_place() {
     assert!(found.is_empty(), "ask the scope a question instead:\n{}", found.join("\n"));
 }
 
+/// A resource that two places name can have two names: whoever asks for its changes would find some.
+#[test]
+fn resources_are_named_in_one_place() {
+    let mut found = Vec::new();
+    for file in repository().1.iter().filter(|file| file.is_of_the_program()) {
+        if file.path.starts_with("core/src/") && file.path != "core/src/resource.rs" {
+            found.extend(named_resources(&file.text).map(|name| format!("{}: {name}", file.path)));
+        }
+    }
+    assert!(found.is_empty(), "take a `Resource` or a `SecretOf`:\n{}", found.join("\n"));
+}
+
 #[test]
 fn what_comments_name_is_there() {
     let (paths, files) = repository();
@@ -476,6 +488,18 @@ fn scopes(text: &str) -> impl Iterator<Item = &str> {
     named.filter(|name| name.starts_with(|first: char| first.is_uppercase()))
 }
 
+/// What a text makes up that looks like the name of a resource: a word, a slash and a value.
+fn named_resources(text: &str) -> impl Iterator<Item = &str> {
+    let name = |rest: &'_ str| {
+        rest.find("/{").filter(|at| {
+            *at > 0 && rest[..*at].bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        })
+    };
+    let lines = without_tests(text).into_iter().map(|(_, line)| line);
+    let strings = lines.filter(|line| !is_comment(line)).flat_map(|line| line.split('"').skip(1));
+    strings.filter_map(move |rest| name(rest).map(|at| &rest[..at]))
+}
+
 /// Each check finds what it is there to find.
 mod finds {
     use super::*;
@@ -507,6 +531,13 @@ mod finds {
         );
         assert!(is_store("core/src/access/keys/store.rs") && is_store("core/src/store/mod.rs"));
         assert!(!is_store("core/src/access/restore.rs"));
+    }
+
+    #[test]
+    fn names_of_resources_in_code() {
+        let text = "// \"users/{id}\"\nlet a = format!(\"api_keys/{}\", key.id);\n\
+                    let b = format!(\"/{service}/{rpc}\") + \"a/b\";\n";
+        assert_eq!(named_resources(text).collect::<Vec<_>>(), ["api_keys"]);
     }
 
     #[test]

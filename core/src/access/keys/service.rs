@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, UserId},
     paging,
+    resource::Resource,
     settings::Secret,
     store::Sequence,
     text::{check_name, check_text},
@@ -70,7 +71,7 @@ impl Service {
         let mut tx = self.0.begin_catalog_change().await?;
         key.message.id = tx.next_id(Sequence::ApiKeys).await?;
         store::insert(&mut tx, &key).await?;
-        let change = Change::creation(format!("apiKeys/{}", key.id()), &key.message)?;
+        let change = Change::creation(Resource::ApiKey(key.id()), &key.message)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await?;
         Ok(pb::CreateApiKeyResponse {
@@ -86,7 +87,7 @@ impl Service {
         let user = self.0.directory.by_id(key.user()).await?;
         caller.see(user).map_err(|_| Error::ApiKeyNotFound)?;
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(format!("apiKeys/{id}"), &key.message)?;
+        let change = Change::deletion(Resource::ApiKey(id), &key.message)?;
         changes::record(&mut tx, caller.origin(), change).await?;
         self.0.commit_catalog_change(tx).await
     }

@@ -7,15 +7,11 @@ use crate::{
     clock,
     error::{Error, Result},
     ids::UserId,
+    resource::SecretOf,
     settings::Secret,
     store::{Db, Query, Tx, retrying},
     stored, tasks,
 };
-
-/// What a key's secret is called where it is sealed.
-fn sealed_as(id: i64) -> String {
-    format!("api_keys/{id}")
-}
 
 pub(crate) async fn all(tx: &mut Tx) -> Result<ApiKeys> {
     let rows =
@@ -23,7 +19,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<ApiKeys> {
     rows.iter()
         .map(|row| {
             let (id, secret): (i64, String) = (row.get(0)?, row.get(1)?);
-            let secret = Secret::new(tx.vault().open(&sealed_as(id), secret)?);
+            let secret = Secret::new(tx.vault().open(SecretOf::ApiKey(id), secret)?);
             let secret = secret.ok_or_else(|| Error::internal("a stored API key is empty"))?;
             let mut message = read(&row.get::<String>(2)?)?;
             // Profiles of before this field had presence leave the admin's id out.
@@ -51,7 +47,7 @@ fn read(profile: &str) -> Result<pb::ApiKey> {
 }
 
 pub(super) async fn insert(tx: &mut Tx, key: &ApiKey) -> Result<()> {
-    let secret = tx.vault().seal(&sealed_as(key.id()), key.secret.as_str())?;
+    let secret = tx.vault().seal(SecretOf::ApiKey(key.id()), key.secret.as_str())?;
     let query =
         Query::new("INSERT INTO api_keys (id, user_id, secret, profile) VALUES ").rows([vec![
             key.id().into(),
@@ -67,7 +63,7 @@ pub(super) async fn insert(tx: &mut Tx, key: &ApiKey) -> Result<()> {
 pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
     for row in tx.fetch_all(Query::new("SELECT id, secret FROM api_keys")).await? {
         let (id, stored): (i64, String) = (row.get(0)?, row.get(1)?);
-        if let Some(sealed) = tx.vault().resealed(&sealed_as(id), &stored)? {
+        if let Some(sealed) = tx.vault().resealed(SecretOf::ApiKey(id), &stored)? {
             let query = Query::new("UPDATE api_keys SET secret = $1 WHERE id = $2");
             tx.execute(query.bind(sealed).bind(id)).await?;
         }

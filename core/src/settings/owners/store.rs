@@ -6,15 +6,11 @@ use super::{AllOwnerSettings, OwnerSettings};
 use crate::{
     error::Result,
     ids::UserId,
+    resource::SecretOf,
     settings::Secret,
     store::{Query, Tx},
     stored,
 };
-
-/// What an owner's API secret key is called where it is sealed.
-fn sealed_as(owner: i64) -> String {
-    format!("owner_settings/{owner}")
-}
 
 /// The settings of all owners who have set any.
 pub(crate) async fn all(tx: &mut Tx) -> Result<AllOwnerSettings> {
@@ -30,7 +26,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<AllOwnerSettings> {
             let tariff_id = row.get(5)?;
             let settings = OwnerSettings {
                 allow_api: row.get(1)?,
-                api_secret_key: Secret::new(tx.vault().open(&sealed_as(owner), key)?),
+                api_secret_key: Secret::new(tx.vault().open(SecretOf::Owner(UserId(owner)), key)?),
                 disable_hash_checking: row.get(3)?,
                 balance_over_http: row.get(4)?,
                 default_user: pb::DefaultUser {
@@ -51,7 +47,7 @@ pub(in crate::settings) async fn write(
     settings: &OwnerSettings,
 ) -> Result<()> {
     let key = settings.api_secret_key.as_ref().map(Secret::as_str).unwrap_or_default();
-    let key = tx.vault().seal(&sealed_as(owner.0), key)?;
+    let key = tx.vault().seal(SecretOf::Owner(owner), key)?;
     let query = Query::new(
         "INSERT INTO owner_settings (user_id, allow_api, api_secret_key, disable_hash_checking, \
          balance_over_http, default_tariff_id, defaults) VALUES ",
@@ -102,7 +98,7 @@ pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
         tx.fetch_all(Query::new("SELECT user_id, api_secret_key FROM owner_settings")).await?
     {
         let (owner, stored): (i64, String) = (row.get(0)?, row.get(1)?);
-        if let Some(sealed) = tx.vault().resealed(&sealed_as(owner), &stored)? {
+        if let Some(sealed) = tx.vault().resealed(SecretOf::Owner(UserId(owner)), &stored)? {
             let query =
                 Query::new("UPDATE owner_settings SET api_secret_key = $1 WHERE user_id = $2");
             tx.execute(query.bind(sealed).bind(owner)).await?;

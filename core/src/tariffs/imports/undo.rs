@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tollbook_proto::v1 as pb;
 
 use super::{
-    super::{Rate, Tariff, seen::Seen, service::resource, store as tariffs},
+    super::{Rate, Tariff, seen::Seen, store as tariffs},
     Log, TOGETHER, What, record, store,
     text::{self, Lines},
     visible,
@@ -17,6 +17,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, TariffId},
+    resource::Resource,
     store::Tx,
 };
 
@@ -223,7 +224,7 @@ impl Plan {
             "import {} taken back: {} rates added, {} changed, {} deleted, {} kept as changed since",
             self.import, answer.added, answer.changed, answer.deleted, answer.later_changes
         );
-        let change = Change::told(resource(self.tariff), note);
+        let change = Change::told(Resource::Tariff(TariffId(self.tariff)), note);
         changes::record(&mut tx, origin, change).await?;
         let stored = store::get(&mut tx, id).await?;
         context.commit_catalog_change(tx).await?;
