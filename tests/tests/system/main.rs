@@ -46,6 +46,7 @@ mod two_cores;
 mod unrated;
 mod unrated_disputes;
 mod unrated_mended;
+mod user_commands;
 mod versions;
 mod warnings;
 mod whitelist;
