@@ -1,9 +1,11 @@
-//! What the columns of rate decks are called in German, French, Spanish, Italian, Portuguese, Polish and
+//! What the columns of rate decks are called, and what their status is, in German, French, Spanish, Italian, Portuguese, Polish and
 //! Russian.
 //!
 //! Only names that say one thing. What may be another thing as well is refused, so that a person says what
 //! it is: `Tarif` and its like are prices or the names of plans, `Verbindungsentgelt` is the price of a
 //! minute or of a call, `Estado` a status or a state, `Code pays` digits or letters.
+
+use super::Status;
 
 /// Names of fields, folded as [`fold`] folds them.
 const NAMES: [(&str, &[&str]); 16] = [
@@ -322,6 +324,47 @@ pub(super) fn field(normal: &str) -> Option<&'static str> {
     let folded = fold(normal);
     let found = NAMES.iter().find(|(_, names)| names.contains(&folded.as_str()));
     found.map(|(field, _)| *field)
+}
+
+/// What a cell of the column of the status says, given as normalised; `None` if it is not known.
+pub(super) fn status(normal: &str) -> Option<Status> {
+    Some(match fold(normal).as_str() {
+        "unverandert"
+        | "gleich"
+        | "inchange"
+        | "sans changement"
+        | "sin cambios"
+        | "invariato"
+        | "sem alteracao"
+        | "bez zmian"
+        | "без изменений" => Status::Current,
+        "neu" | "nouveau" | "nouvelle" | "nuevo" | "nueva" | "nuovo" | "nuova" | "novo"
+        | "nova" | "nowy" | "nowa" | "новый" | "новое" => Status::New,
+        "erhohung"
+        | "erhoht"
+        | "hausse"
+        | "augmentation"
+        | "aumento"
+        | "subida"
+        | "wzrost"
+        | "podwyzka"
+        | "повышение"
+        | "увеличение" => Status::Increase,
+        "senkung" | "gesenkt" | "baisse" | "diminution" | "bajada" | "reduccion"
+        | "diminuzione" | "reducao" | "obnizka" | "снижение" | "понижение" => {
+            Status::Decrease
+        }
+        "geandert" | "modifie" | "modificado" | "modificato" | "alterado" | "zmieniony"
+        | "изменено" => Status::Changed,
+        "geloscht" | "entfallt" | "geschlossen" | "supprime" | "ferme" | "eliminado"
+        | "cerrado" | "eliminato" | "removido" | "usuniety" | "закрыто" | "удалено" => {
+            Status::Closed
+        }
+        "gesperrt" | "bloque" | "bloqueado" | "bloccato" | "zablokowany" | "заблокировано" => {
+            Status::Blocked
+        }
+        _ => return None,
+    })
 }
 
 /// A normalised name without accents, as people leave them out.

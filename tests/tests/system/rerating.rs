@@ -132,7 +132,7 @@ fn calls_of_one_tariff_or_user_alone_are_priced_again() {
     operator.runs(&["users", "create", "2"]);
     operator.runs(&["tariffs", "create", "1", "--purpose", "selling"]);
     operator.refused(&[&NOVEMBER[..], &["--user", "2"]].concat(), "say '#");
-    assert!(rerate(&operator, &["--user", "#2"]).starts_with("2 calls"), "globex has the id 2");
+    assert!(rerate(&operator, &["--user", "#2"]).starts_with("1 calls"), "globex has the id 2");
     operator.refused(&[&NOVEMBER[..], &["--tariff", "1"]].concat(), "fits several tariffs");
     operator.refused(&[&NOVEMBER[..], &["--tariff", "Sold"]].concat(), "no tariff with the name");
     operator
