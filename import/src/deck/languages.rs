@@ -1,5 +1,5 @@
-//! What the columns of rate decks are called, and what their status is, in German, French, Spanish, Italian, Portuguese, Polish and
-//! Russian.
+//! What the columns of rate decks are called, and what their status is, in German, French, Spanish,
+//! Italian, Portuguese, Polish and Russian.
 //!
 //! Only names that say one thing. What may be another thing as well is refused, so that a person says what
 //! it is: `Tarif` and its like are prices or the names of plans, `Verbindungsentgelt` is the price of a
@@ -489,6 +489,39 @@ pub(super) fn is_between(word: &str) -> bool {
     )
 }
 
+/// Whether a folded name speaks of a price.
+fn is_price(folded: &str) -> bool {
+    let is_price = |word: &str| {
+        let is_word = matches!(
+            word,
+            "prix"
+                | "precio"
+                | "prezzo"
+                | "preco"
+                | "cena"
+                | "stawka"
+                | "entgelt"
+                | "tarif"
+                | "tarifa"
+                | "tariffa"
+                | "taryfa"
+                | "тариф"
+                | "цена"
+                | "стоимость"
+                | "kosten"
+                | "cout"
+                | "coste"
+                | "costo"
+                | "custo"
+                | "koszt"
+                | "gebuhr"
+                | "gebuehr"
+        );
+        is_word || word.ends_with("preis")
+    };
+    folded.split(' ').any(is_price)
+}
+
 /// Why a column that is no field must not be passed over; `None` if it can be. Given its normalised name.
 pub(super) fn refused(normal: &str) -> Option<&'static str> {
     let folded = fold(normal);
@@ -503,28 +536,7 @@ pub(super) fn refused(normal: &str) -> Option<&'static str> {
              says which, or --ignore-column passes it over",
         );
     }
-    let is_price =
-        has(&["preis", "prix", "precio", "prezzo", "preco", "cena", "stawka", "entgelt"])
-            || has(&[
-                "tarif",
-                "tarifa",
-                "tariffa",
-                "taryfa",
-                "тариф",
-                "цена",
-                "стоимость",
-                "kosten",
-            ])
-            || has(&[
-                "cout",
-                "coste",
-                "costo",
-                "custo",
-                "koszt",
-                "gebuhr",
-                "gebuehr",
-                "bruttopreis",
-            ]);
+    let is_price = is_price(&folded);
     if has(&["brutto", "bruttopreis", "ttc", "mwst", "ust", "iva", "ндс", "vat"]) {
         return Some(
             "a price with taxes, perhaps, and rates are without: take it with --column rate=COLUMN if it is \
