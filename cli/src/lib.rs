@@ -61,9 +61,12 @@ enum Command {
     /// List tariffs, or create one
     #[command(subcommand)]
     Tariffs(parties::tariffs::Command),
-    /// List users, or create one: a customer, a carrier
+    /// List users, create, change, block or delete one: a customer, a carrier
     #[command(subcommand)]
     Users(parties::users::Command),
+    /// List payments, or record one
+    #[command(subcommand)]
+    Payments(parties::payments::Command),
     /// List connection points, or create one: where calls come from and go to
     #[command(subcommand)]
     Points(parties::points::Command),
@@ -165,6 +168,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Currencies(command) => parties::currencies::run(&config, command).await,
         Command::Tariffs(command) => parties::tariffs::run(&config, command).await,
         Command::Users(command) => parties::users::run(&config, command).await,
+        Command::Payments(command) => parties::payments::run(&config, command).await,
         Command::Points(command) => parties::points::run(&config, command).await,
         Command::Changes(args) => changes::run(&config, args).await,
         Command::Token(args) => token::create(&config, &args).await,

@@ -13,8 +13,8 @@ use std::{
 
 use jiff::tz::TimeZone;
 use tollbook_import::calls::{
-    At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Format, National, Numbers,
-    Party, Problem, Unit, Whose,
+    At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Format, Internal, National,
+    Numbers, Party, Problem, Unit, Whose,
 };
 
 #[test]
@@ -54,6 +54,9 @@ fn run(case: &Path) -> String {
                 }
                 CallItem::BLeg { span, id, of } => {
                     writeln!(out, "{}: the B leg {id:?} of {of:?}", span.first).unwrap();
+                }
+                CallItem::Internal { span, number } => {
+                    writeln!(out, "{}: internal: {number}", span.first).unwrap();
                 }
                 CallItem::Idle => {}
             }
@@ -118,6 +121,14 @@ fn options(text: &str) -> CallOptions {
             "decimal-mark" => options.decimal_mark = value.chars().next().unwrap(),
             "id-prefix" => value.clone_into(&mut options.id_prefix),
             "tech-prefix" => options.numbers.tech_prefixes.push(value.to_owned()),
+            "terminator-by-prefix" => {
+                let (prefix, user) = value.split_once('=').unwrap();
+                options.terminator.by_prefix.insert(prefix.to_owned(), user.to_owned());
+            }
+            "internal" => {
+                let patterns: Vec<_> = value.split(',').map(str::to_owned).collect();
+                options.internal = Internal::new(&patterns, 0).unwrap();
+            }
             "ignore-column" => options.ignore_columns.push(value.to_owned()),
             "duration-unit" => {
                 options.duration_unit = match value {
@@ -223,7 +234,8 @@ fn options_can_be_kept() {
     assert_eq!(text, r#"[["call_id","Ref"],["destination",4]]"#);
     assert_eq!(serde_json::from_str::<Vec<(Column, At)>>(&text).unwrap(), columns);
     assert!(serde_json::from_str::<Column>("\"colour\"").is_err());
-    let whose = Whose { by: vec![By::Peer, By::Account], otherwise: "a".to_owned() };
+    let whose =
+        Whose { by: vec![By::Peer, By::Account], otherwise: "a".to_owned(), ..Whose::default() };
     let text = serde_json::to_string(&(Format::ThreeCx, &whose, Unit::Minutes)).unwrap();
     assert_eq!(text, r#"["3cx",{"by":["peer","account"],"otherwise":"a"},"minutes"]"#);
     let numbers: Numbers = serde_json::from_str(r#"{"tech_prefixes":["1#"]}"#).unwrap();

@@ -14,7 +14,7 @@ use tollbook_import::calls::{
 };
 
 fn options(format: Option<Format>) -> CallOptions {
-    let by_all = Whose { by: vec![By::Account, By::Peer, By::Point], otherwise: String::new() };
+    let by_all = Whose { by: vec![By::Account, By::Peer, By::Point], ..Whose::default() };
     CallOptions { format, originator: by_all.clone(), terminator: by_all, ..CallOptions::default() }
 }
 
@@ -50,7 +50,9 @@ fn lines_of(items: &[CallItem]) -> BTreeMap<u64, usize> {
                 count(&call.span);
                 call.bye_line.iter().for_each(|line| count(&Span { first: *line, last: *line }));
             }
-            CallItem::Refused { span, .. } | CallItem::BLeg { span, .. } => count(span),
+            CallItem::Refused { span, .. }
+            | CallItem::BLeg { span, .. }
+            | CallItem::Internal { span, .. } => count(span),
             CallItem::Idle => {}
         }
     }
@@ -162,7 +164,9 @@ fn unharmed(items: &[CallItem], may_refuse: bool) -> Result<(), TestCaseError> {
             CallItem::Refused { problem, .. } => {
                 prop_assert!(may_refuse && id == "u2", "{:?}", problem);
             }
-            CallItem::BLeg { .. } | CallItem::Idle => prop_assert!(false),
+            CallItem::BLeg { .. } | CallItem::Internal { .. } | CallItem::Idle => {
+                prop_assert!(false)
+            }
         }
     }
     Ok(())

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use encoding_rs::Encoding;
 use jiff::tz::TimeZone;
-use tollbook_import::calls::{At, By, CallOptions, Column, Format, National, Numbers, Unit, Whose};
+use tollbook_import::calls::{At, CallOptions, Column, Format, Internal, National, Numbers, Whose};
 use tollbook_proto::v1::{
-    CallAccount, CallColumn, CallColumnPlace, CallFileFormat, CallFileProfile, DurationUnit,
-    FileColumn, PartySource, file_column,
+    CallAccount, CallColumn, CallColumnPlace, CallFileFormat, CallFileProfile, CallPrefix,
+    DurationUnit, FileColumn, file_column,
 };
 
+use super::choices::{DurationIn, NamedBy};
 use crate::{
     profiles::{
         contract::{character, letter, number, of_later_version, position, said},
@@ -28,6 +29,8 @@ pub(crate) struct Flags {
     whose: WhoseArgs,
     #[command(flatten)]
     numbers: NumberArgs,
+    #[command(flatten)]
+    internal: InternalArgs,
 }
 
 #[derive(clap::Args, Clone, Debug, Default, PartialEq)]
@@ -88,6 +91,11 @@ struct WhoseArgs {
     /// the channel, the origination point by its id, address or description [default: account,point]
     #[arg(long, value_enum, value_delimiter = ',')]
     originator_from: Vec<NamedBy>,
+    /// Who pays for calls that name nobody, by what the number called begins with: a technical prefix that
+    /// --tech-prefix takes off, or the number as it is rated, and a login name; the longest decides; may
+    /// be repeated
+    #[arg(long = "originator-by-prefix", value_name = "PREFIX=USER", value_parser = prefix)]
+    originators_by_prefix: Vec<(String, String)>,
     /// Login name of the terminator of calls that name none
     #[arg(long)]
     terminator: Option<String>,
@@ -95,6 +103,10 @@ struct WhoseArgs {
     /// [default: account,point]
     #[arg(long, value_enum, value_delimiter = ',')]
     terminator_from: Vec<NamedBy>,
+    /// The terminator of calls that name none, likewise, for example 7788=carrier or 370=carrier; may be
+    /// repeated
+    #[arg(long = "terminator-by-prefix", value_name = "PREFIX=USER", value_parser = prefix)]
+    terminators_by_prefix: Vec<(String, String)>,
     /// Who is meant by a name in the files: an account code or peer, in any capitals, and the login
     /// name of the user; may be repeated
     #[arg(long = "map-account", value_name = "OLD=NEW", value_parser = account)]
@@ -119,92 +131,16 @@ struct NumberArgs {
     country_code: Option<String>,
 }
 
-/// By what a party is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum NamedBy {
-    Account,
-    Peer,
-    Point,
-}
-
-impl NamedBy {
-    fn by(self) -> By {
-        match self {
-            Self::Account => By::Account,
-            Self::Peer => By::Peer,
-            Self::Point => By::Point,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Account => "account",
-            Self::Peer => "peer",
-            Self::Point => "point",
-        }
-    }
-
-    fn to_proto(self) -> i32 {
-        match self {
-            Self::Account => PartySource::Account,
-            Self::Peer => PartySource::Peer,
-            Self::Point => PartySource::Point,
-        }
-        .into()
-    }
-
-    fn from_proto(source: i32) -> anyhow::Result<Self> {
-        match PartySource::try_from(source) {
-            Ok(PartySource::Account) => Ok(Self::Account),
-            Ok(PartySource::Peer) => Ok(Self::Peer),
-            Ok(PartySource::Point) => Ok(Self::Point),
-            Ok(PartySource::Unspecified) | Err(_) => bail!(of_later_version()),
-        }
-    }
-}
-
-/// What plain numbers of durations count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum DurationIn {
-    Seconds,
-    Milliseconds,
-    Minutes,
-}
-
-impl DurationIn {
-    fn unit(self) -> Unit {
-        match self {
-            Self::Seconds => Unit::Seconds,
-            Self::Milliseconds => Unit::Milliseconds,
-            Self::Minutes => Unit::Minutes,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Seconds => "seconds",
-            Self::Milliseconds => "milliseconds",
-            Self::Minutes => "minutes",
-        }
-    }
-
-    fn to_proto(self) -> DurationUnit {
-        match self {
-            Self::Seconds => DurationUnit::Seconds,
-            Self::Milliseconds => DurationUnit::Milliseconds,
-            Self::Minutes => DurationUnit::Minutes,
-        }
-    }
-
-    fn from_proto(unit: i32) -> anyhow::Result<Option<Self>> {
-        match DurationUnit::try_from(unit) {
-            Ok(DurationUnit::Unspecified) => Ok(None),
-            Ok(DurationUnit::Seconds) => Ok(Some(Self::Seconds)),
-            Ok(DurationUnit::Milliseconds) => Ok(Some(Self::Milliseconds)),
-            Ok(DurationUnit::Minutes) => Ok(Some(Self::Minutes)),
-            Err(_) => bail!(of_later_version()),
-        }
-    }
+#[derive(clap::Args, Clone, Debug, Default, PartialEq)]
+#[command(next_help_heading = "What is left out")]
+struct InternalArgs {
+    /// Leave out, and count, calls to these numbers of the switch's own, in which x stands for any digit,
+    /// for example 1xx,2xxx,*97
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
+    internal_numbers: Vec<String>,
+    /// Leave out, and count, calls to numbers that have fewer digits
+    #[arg(long, value_name = "DIGITS", value_parser = clap::value_parser!(u8).range(0..=32))]
+    internal_shorter_than: Option<u8>,
 }
 
 fn formats() -> String {
@@ -230,6 +166,19 @@ fn account(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn prefix(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=').map(|(prefix, user)| (prefix.trim(), user.trim())) {
+        Some((prefix, user)) if !prefix.is_empty() && !user.is_empty() => {
+            // As it is rated, a number has none.
+            let prefix = prefix.strip_prefix('+').unwrap_or(prefix);
+            Ok((prefix.to_owned(), user.to_owned()))
+        }
+        _ => {
+            Err("it is given as PREFIX=USER, the beginning of numbers and a login name".to_owned())
+        }
+    }
+}
+
 fn encoding(name: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label(name.as_bytes())
         .ok_or_else(|| format!("{name:?} is no encoding that the web knows"))
@@ -250,9 +199,17 @@ impl Flags {
             whose: WhoseArgs {
                 originator: self.whose.originator.or(base.whose.originator),
                 originator_from: list(self.whose.originator_from, base.whose.originator_from),
+                originators_by_prefix: beside(
+                    self.whose.originators_by_prefix,
+                    base.whose.originators_by_prefix,
+                ),
                 terminator: self.whose.terminator.or(base.whose.terminator),
                 terminator_from: list(self.whose.terminator_from, base.whose.terminator_from),
-                accounts: accounts(self.whose.accounts, base.whose.accounts),
+                terminators_by_prefix: beside(
+                    self.whose.terminators_by_prefix,
+                    base.whose.terminators_by_prefix,
+                ),
+                accounts: beside(self.whose.accounts, base.whose.accounts),
             },
             numbers: NumberArgs {
                 tech_prefixes: list(self.numbers.tech_prefixes, base.numbers.tech_prefixes),
@@ -262,6 +219,16 @@ impl Flags {
                 ),
                 national_prefix: self.numbers.national_prefix.or(base.numbers.national_prefix),
                 country_code: self.numbers.country_code.or(base.numbers.country_code),
+            },
+            internal: InternalArgs {
+                internal_numbers: list(
+                    self.internal.internal_numbers,
+                    base.internal.internal_numbers,
+                ),
+                internal_shorter_than: self
+                    .internal
+                    .internal_shorter_than
+                    .or(base.internal.internal_shorter_than),
             },
         }
     }
@@ -279,14 +246,19 @@ impl Flags {
 
     /// What the reader is told, with the zone of times that say none where it is not said.
     pub(crate) fn options(&self, zone_of_settings: TimeZone) -> anyhow::Result<CallOptions> {
-        let Self { table, whose, numbers } = self;
-        let party = |otherwise: &Option<String>, by: &[NamedBy]| Whose {
+        let Self { table, whose, numbers, internal } = self;
+        let party = |otherwise: &Option<String>, by: &[NamedBy], by_prefix| Whose {
             by: match by {
                 [] => Whose::default().by,
                 by => by.iter().map(|by| by.by()).collect(),
             },
+            by_prefix,
             otherwise: otherwise.clone().unwrap_or_default(),
         };
+        let by_prefix = |flag, users| meant(flag, users, str::to_owned);
+        let originators = by_prefix("--originator-by-prefix", &whose.originators_by_prefix)?;
+        let terminators = by_prefix("--terminator-by-prefix", &whose.terminators_by_prefix)?;
+        let shorter_than = internal.internal_shorter_than.unwrap_or_default();
         Ok(CallOptions {
             format: table.format,
             template: table.template.clone(),
@@ -299,12 +271,14 @@ impl Flags {
             zone: self.zone().map(time_zone).transpose()?.unwrap_or(zone_of_settings),
             duration_unit: table.duration_unit.map(DurationIn::unit).unwrap_or_default(),
             numbers: numbers.numbers()?,
-            originator: party(&whose.originator, &whose.originator_from),
-            terminator: party(&whose.terminator, &whose.terminator_from),
+            originator: party(&whose.originator, &whose.originator_from, originators),
+            terminator: party(&whose.terminator, &whose.terminator_from, terminators),
             take_unfinished_line: table.take_unfinished_line.unwrap_or_default(),
             take_b_legs: table.take_b_legs.unwrap_or_default(),
             take_lone_legs: table.take_lone_legs.unwrap_or_default(),
-            accounts: by_name(&whose.accounts)?,
+            accounts: meant("--map-account", &whose.accounts, str::to_lowercase)?,
+            internal: Internal::new(&internal.internal_numbers, shorter_than.into())
+                .context("--internal-numbers")?,
             encoding: table.encoding,
             ..CallOptions::default()
         })
@@ -312,7 +286,7 @@ impl Flags {
 
     /// What the core keeps.
     pub(crate) fn to_proto(&self) -> anyhow::Result<CallFileProfile> {
-        let Self { table, whose, numbers } = self;
+        let Self { table, whose, numbers, internal } = self;
         let sources = |by: &[NamedBy]| by.iter().map(|by| by.to_proto()).collect();
         let format = match table.format {
             None => CallFileFormat::Unspecified,
@@ -344,6 +318,10 @@ impl Flags {
             originator_from: sources(&whose.originator_from),
             terminator: whose.terminator.clone().unwrap_or_default(),
             terminator_from: sources(&whose.terminator_from),
+            originators_by_prefix: prefixes(&whose.originators_by_prefix),
+            terminators_by_prefix: prefixes(&whose.terminators_by_prefix),
+            internal_numbers: internal.internal_numbers.clone(),
+            internal_shorter_than: internal.internal_shorter_than.unwrap_or_default().into(),
             tech_prefixes: numbers.tech_prefixes.clone(),
             international_prefixes: numbers.international_prefixes.clone(),
             national_prefix: numbers.national_prefix.clone().unwrap_or_default(),
@@ -379,8 +357,10 @@ impl Flags {
             whose: WhoseArgs {
                 originator: said(profile.originator),
                 originator_from: sources(profile.originator_from)?,
+                originators_by_prefix: pairs(profile.originators_by_prefix),
                 terminator: said(profile.terminator),
                 terminator_from: sources(profile.terminator_from)?,
+                terminators_by_prefix: pairs(profile.terminators_by_prefix),
                 accounts: profile.accounts.into_iter().map(|one| (one.name, one.user)).collect(),
             },
             numbers: NumberArgs {
@@ -389,12 +369,17 @@ impl Flags {
                 national_prefix: said(profile.national_prefix),
                 country_code: said(profile.country_code),
             },
+            internal: InternalArgs {
+                internal_numbers: profile.internal_numbers,
+                internal_shorter_than: Some(profile.internal_shorter_than.try_into()?)
+                    .filter(|digits| *digits > 0),
+            },
         })
     }
 
     /// As one would type them.
     pub(crate) fn words(&self) -> Vec<String> {
-        let Self { table, whose, numbers } = self;
+        let Self { table, whose, numbers, internal } = self;
         let mut words = Words::default();
         words.flag("--format", table.format);
         words.flag("--template", table.template.as_ref());
@@ -418,14 +403,18 @@ impl Flags {
         words.switch("--take-lone-legs", table.take_lone_legs);
         words.flag("--originator", whose.originator.as_ref());
         words.flag("--originator-from", joined(&whose.originator_from));
+        words.flags("--originator-by-prefix", joined_pairs(&whose.originators_by_prefix));
         words.flag("--terminator", whose.terminator.as_ref());
         words.flag("--terminator-from", joined(&whose.terminator_from));
-        words
-            .flags("--map-account", whose.accounts.iter().map(|(old, new)| format!("{old}={new}")));
+        words.flags("--terminator-by-prefix", joined_pairs(&whose.terminators_by_prefix));
+        words.flags("--map-account", joined_pairs(&whose.accounts));
         words.flags("--tech-prefix", &numbers.tech_prefixes);
         words.flags("--international-prefix", &numbers.international_prefixes);
         words.flag("--national-prefix", numbers.national_prefix.as_ref());
         words.flag("--country-code", numbers.country_code.as_ref());
+        let numbers = &internal.internal_numbers;
+        words.flag("--internal-numbers", (!numbers.is_empty()).then(|| numbers.join(",")));
+        words.flag("--internal-shorter-than", internal.internal_shorter_than);
         words.into_vec()
     }
 }
@@ -479,10 +468,7 @@ impl NumberArgs {
 }
 
 /// Those that are given, and those of `base` of which none is.
-fn accounts(
-    mut given: Vec<(String, String)>,
-    base: Vec<(String, String)>,
-) -> Vec<(String, String)> {
+fn beside(mut given: Vec<(String, String)>, base: Vec<(String, String)>) -> Vec<(String, String)> {
     let others = base.into_iter().filter(|(old, _)| {
         !given.iter().any(|(said, _)| said.to_lowercase() == old.to_lowercase())
     });
@@ -491,16 +477,34 @@ fn accounts(
     given
 }
 
-/// Who is meant by each name, which is in small letters.
-fn by_name(accounts: &[(String, String)]) -> anyhow::Result<BTreeMap<String, String>> {
+/// Who is meant by each of the names or prefixes of a flag, in the form in which files have them.
+fn meant(
+    flag: &str,
+    given: &[(String, String)],
+    form: impl Fn(&str) -> String,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let mut users = BTreeMap::new();
-    for (old, new) in accounts {
-        let before = users.insert(old.to_lowercase(), new.clone());
-        if before.is_some_and(|before| before != *new) {
-            bail!("--map-account says twice who {old:?} is");
+    for (what, user) in given {
+        let before = users.insert(form(what), user.clone());
+        if before.is_some_and(|before| before != *user) {
+            bail!("{flag} says twice who {what:?} is");
         }
     }
     Ok(users)
+}
+
+fn prefixes(given: &[(String, String)]) -> Vec<CallPrefix> {
+    let given = given.iter().cloned();
+    given.map(|(prefix, user)| CallPrefix { prefix, user }).collect()
+}
+
+fn pairs(prefixes: Vec<CallPrefix>) -> Vec<(String, String)> {
+    prefixes.into_iter().map(|CallPrefix { prefix, user }| (prefix, user)).collect()
+}
+
+/// Values as one would type them.
+fn joined_pairs(pairs: &[(String, String)]) -> impl Iterator<Item = String> {
+    pairs.iter().map(|(one, other)| format!("{one}={other}"))
 }
 
 fn list<T>(given: Vec<T>, base: Vec<T>) -> Vec<T> {

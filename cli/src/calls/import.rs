@@ -1,6 +1,7 @@
 //! `tollbook import calls`: the calls of switches' files into the books.
 
 use std::{
+    collections::BTreeMap,
     io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
@@ -140,6 +141,8 @@ pub(super) struct Read {
     /// Whether times did not say in which zone they are.
     pub(super) needed_zone: bool,
     pub(super) left_out: LeftOut,
+    /// How many calls to each internal number were left out.
+    pub(super) internal: BTreeMap<String, usize>,
     /// How many calls have one party on both sides.
     pub(super) to_themselves: usize,
 }
@@ -283,6 +286,7 @@ impl Reader {
                 }
             }
             CallItem::BLeg { id, of, .. } => self.legs.leave_out(&id, &of),
+            CallItem::Internal { number, .. } => *read.internal.entry(number).or_default() += 1,
             CallItem::Idle => return !sender.is_closed(),
         }
         self.chunk.len() < CHUNK || self.send(sender)

@@ -1,6 +1,7 @@
 //! Calls: importing the files that switches write, rating stored ones again, those that could not be
 //! billed, and making up traffic to try things with.
 
+mod choices;
 mod files;
 pub(crate) mod flags;
 pub(crate) mod generate;

@@ -1,5 +1,5 @@
-//! `tollbook rerate`: prices calls again, by the tariffs of today: stored ones, or with `--unrated`
-//! those that could not be billed.
+//! `tollbook rerate`: prices calls again, by the tariffs of today and the exchange rates of then: stored ones,
+//! or with `--unrated` those that could not be billed.
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -12,9 +12,10 @@ use tollbook_proto::v1::{
 
 use super::unrated::{reason, reason_name};
 use crate::{
-    client::{connect, said},
+    client::{Core, connect, said},
     config::Config,
     out::say,
+    parties::{tariffs, user_meant},
     values::{decimal, time_zone, timestamp},
 };
 
@@ -29,9 +30,17 @@ pub(crate) struct Args {
     /// The time zone of both
     #[arg(long, default_value = "UTC")]
     time_zone: String,
-    /// Only calls of the user with this id
-    #[arg(long)]
-    user: Option<i64>,
+    /// Only calls of this user: a login name or an id (`#42` where a login name reads like that, too)
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Only prices that were worked out by this tariff, or would be today: its name or id, of either
+    /// purpose
+    #[arg(long, value_name = "TARIFF", conflicts_with = "unrated")]
+    tariff: Option<String>,
+    /// Convert rates in other currencies at the exchange rates of today [default: at those that the calls
+    /// were rated at]
+    #[arg(long, conflicts_with = "unrated")]
+    current_exchange_rates: bool,
     /// Only what originators pay, or what terminators earn [default: both]
     #[arg(long, value_enum)]
     side: Option<Side>,
@@ -68,14 +77,23 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let at =
         |text: &Option<String>, end| text.as_deref().map(|text| time(text, &zone, end)).transpose();
     let (from, till) = (at(&args.from, false)?, at(&args.till, true)?);
+    let core = connect(config).await?;
+    let user_id = match &args.user {
+        Some(user) => Some(user_meant(&core, user).await?),
+        None => None,
+    };
     if args.unrated {
-        return rate_unrated(config, args, from, till).await;
+        return rate_unrated(core, args, user_id, from, till).await;
     }
+    let tariff_id = match &args.tariff {
+        Some(tariff) => Some(tariffs::meant(&core, tariff).await?.id),
+        None => None,
+    };
     let till = till.or_else(|| Some(timestamp(Timestamp::now().as_microsecond())));
     let request = RerateCallsRequest {
         from,
         till,
-        user_id: args.user,
+        user_id,
         side: match args.side {
             None => RerateSide::Unspecified,
             Some(Side::Originator) => RerateSide::Originator,
@@ -83,8 +101,10 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         }
         .into(),
         dry_run: args.dry_run,
+        tariff_id,
+        current_exchange_rates: args.current_exchange_rates,
     };
-    let mut core = CallsServiceClient::new(connect(config).await?);
+    let mut core = CallsServiceClient::new(core);
     let report = core.rerate_calls(request).await.map_err(said)?.into_inner();
     say!(
         "{} calls: {} changed, {} without a rate; price {}, self-cost {}{}",
@@ -95,20 +115,28 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         signed(decimal(report.self_cost_change.as_ref())),
         if args.dry_run { " - nothing was changed" } else { "" }
     )?;
+    if report.at_current_exchange_rates > 0 {
+        say!(
+            "warning: {} calls by rates of another currency at the exchange rate of today: what they were \
+             rated at is not known",
+            report.at_current_exchange_rates
+        )?;
+    }
     Ok(())
 }
 
 /// Says what became of calls that could not be billed.
 async fn rate_unrated(
-    config: &Config,
+    core: Core,
     args: &Args,
+    user_id: Option<i64>,
     from: Option<prost_types::Timestamp>,
     till: Option<prost_types::Timestamp>,
 ) -> anyhow::Result<()> {
     let reason = args.reason.unwrap_or_default().into();
     let filter = UnratedCallFilter {
         reason,
-        user_id: args.user,
+        user_id,
         from,
         till,
         account: args.account.clone().unwrap_or_default(),
@@ -120,7 +148,7 @@ async fn rate_unrated(
         dry_run: args.dry_run,
         accounts: args.accounts.iter().cloned().collect(),
     };
-    let mut core = UnratedCallsServiceClient::new(connect(config).await?);
+    let mut core = UnratedCallsServiceClient::new(core);
     let report = core.rate_unrated_calls(request).await.map_err(said)?.into_inner();
     let stay: i64 = report.unrated.iter().map(|count| count.calls).sum();
     let known = match report.known {

@@ -1,5 +1,7 @@
 //! What an import of calls says at its end.
 
+use std::cmp::Reverse;
+
 use jiff::{Timestamp, tz::TimeZone};
 use tollbook_proto::v1::{CallRejection, Decimal, IngestCallsResponse};
 
@@ -9,7 +11,7 @@ use crate::{
     values::{decimal, time_zone},
 };
 
-/// How many files without anything in them are named.
+/// How many files without anything in them are named, and internal numbers.
 const MOST_NAMED: usize = 20;
 
 /// The name of the zone of times that say none, and who says it.
@@ -110,6 +112,27 @@ impl Summary<'_> {
         }
     }
 
+    /// The internal numbers that calls were left out of, the most frequent first.
+    fn print_internal(&self) -> anyhow::Result<()> {
+        let internal = &self.read.internal;
+        let count: usize = internal.values().sum();
+        if count == 0 {
+            return Ok(());
+        }
+        let mut numbers: Vec<_> = internal.iter().collect();
+        numbers.sort_by_key(|(_, calls)| Reverse(**calls));
+        let named =
+            numbers.iter().take(MOST_NAMED).map(|(number, calls)| format!("{number} ({calls})"));
+        let more = match numbers.len().saturating_sub(MOST_NAMED) {
+            0 => String::new(),
+            more => format!(", and to {more} other numbers"),
+        };
+        say!(
+            "{count} calls to internal numbers left out: {}{more}",
+            named.collect::<Vec<_>>().join(", ")
+        )
+    }
+
     fn print_files(&self) -> anyhow::Result<()> {
         let Read { files, empty, without_records, .. } = self.read;
         let empty = empty.iter().map(|file| (file, "is empty"));
@@ -138,6 +161,7 @@ impl Summary<'_> {
                 read.left_out.without_a_leg
             )?;
         }
+        self.print_internal()?;
         if read.needed_zone {
             say!("times without a zone are those of {}, {}", zone.name(), zone.why())?;
         }

@@ -1,5 +1,6 @@
 //! `tollbook tariffs`.
 
+use anyhow::bail;
 use clap::{Subcommand, ValueEnum};
 use tollbook_proto::v1::{
     CreateTariffRequest, ListTariffsRequest, Tariff, TariffPurpose,
@@ -71,6 +72,23 @@ pub(crate) async fn all(core: &Core) -> anyhow::Result<Vec<Tariff>> {
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
             return Ok(all);
+        }
+    }
+}
+
+/// The tariff that a text means: its name, or its id, which may be written `#7`. Where several fit, it is
+/// refused.
+pub(crate) async fn meant(core: &Core, text: &str) -> anyhow::Result<Tariff> {
+    let all = all(core).await?;
+    let (is_id, digits) = text.strip_prefix('#').map_or((false, text), |digits| (true, digits));
+    let id: Option<i64> = digits.parse().ok();
+    let fits = |tariff: &&Tariff| Some(tariff.id) == id || (!is_id && tariff.name == text);
+    match all.iter().filter(fits).collect::<Vec<_>>()[..] {
+        [] => bail!("there is no tariff with the name or id {text:?}"),
+        [tariff] => Ok(tariff.clone()),
+        ref several => {
+            let named = several.iter().map(|tariff| format!("#{} {:?}", tariff.id, tariff.name));
+            bail!("{text:?} fits several tariffs: {}", named.collect::<Vec<_>>().join(", "))
         }
     }
 }

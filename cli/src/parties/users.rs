@@ -8,7 +8,10 @@ use tollbook_proto::v1::{
     currencies_service_client::CurrenciesServiceClient, users_service_client::UsersServiceClient,
 };
 
-use super::PAGE;
+use super::{
+    PAGE,
+    user_changes::{self, ChangeArgs},
+};
 use crate::{
     client::{Core, connect, said},
     config::Config,
@@ -16,12 +19,32 @@ use crate::{
 };
 
 /// Letters and digits of a password that is made up: some 119 bits.
-const PASSWORD_LENGTH: usize = 20;
+pub(super) const PASSWORD_LENGTH: usize = 20;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Create a user, customer or carrier, and print his id
     Create(CreateArgs),
+    /// Change a user, and print him as he is then
+    Change(Box<ChangeArgs>),
+    /// Block a user: he cannot make calls
+    Block {
+        /// His login name, or his id
+        user: String,
+    },
+    /// Let a blocked user make calls again
+    Unblock {
+        /// His login name, or his id
+        user: String,
+    },
+    /// Delete a user who has no calls; his ledger and payments stay
+    Delete {
+        /// His login name, or his id
+        user: String,
+        /// Delete him, and do not only say whom
+        #[arg(long)]
+        yes: bool,
+    },
     /// List the users
     List {
         /// Only users of this role
@@ -81,6 +104,10 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
     let core = connect(config).await?;
     match command {
         Command::Create(args) => create(core, args).await,
+        Command::Change(args) => user_changes::change(core, *args).await,
+        Command::Block { user } => user_changes::block(core, &user, true).await,
+        Command::Unblock { user } => user_changes::block(core, &user, false).await,
+        Command::Delete { user, yes } => user_changes::delete(core, &user, yes).await,
         Command::List { role } => list(core, role).await,
     }
 }
@@ -107,15 +134,29 @@ async fn create(core: Core, args: CreateArgs) -> anyhow::Result<()> {
     let request =
         CreateUserRequest { user: Some(user), password: password.clone(), ..Default::default() };
     let created = UsersServiceClient::new(core).create_user(request).await.map_err(said)?;
-    say!("{}", created.into_inner().user.unwrap_or_default().id())?;
+    let created = created.into_inner();
+    say!("{}", created.user.unwrap_or_default().id())?;
     if !password.is_empty() {
         say!("{password}")?;
     }
+    warn_of_similar(&created.similar_usernames);
     Ok(())
 }
 
+/// Warns of other users who are called so but for capitals, apart from what is printed for scripts.
+pub(super) fn warn_of_similar(usernames: &[String]) {
+    if !usernames.is_empty() {
+        let names: Vec<_> = usernames.iter().map(|name| format!("{name:?}")).collect();
+        eprintln!(
+            "warning: {} differs in capitals alone: calls that name such a user in other capitals again are \
+             refused",
+            names.join(", ")
+        );
+    }
+}
+
 /// The id of a currency. A code that nobody set up is refused: the amounts would be others.
-async fn currency_id(core: &Core, wanted: &str) -> anyhow::Result<i64> {
+pub(super) async fn currency_id(core: &Core, wanted: &str) -> anyhow::Result<i64> {
     let request = ListCurrenciesRequest { page_size: PAGE, ..Default::default() };
     let mut currencies = CurrenciesServiceClient::new(core.clone());
     let all = currencies.list_currencies(request).await.map_err(said)?.into_inner().currencies;
@@ -142,7 +183,7 @@ async fn list(core: Core, role: Option<RoleName>) -> anyhow::Result<()> {
     }
 }
 
-fn print(user: &User) -> anyhow::Result<()> {
+pub(super) fn print(user: &User) -> anyhow::Result<()> {
     let User { username, first_name, last_name, tariff_id, owner_id, .. } = user;
     let Some(balance) = &user.balance else { bail!("the core says nothing of balances") };
     let role = user.role().as_str_name().trim_start_matches("ROLE_").to_lowercase();

@@ -119,6 +119,10 @@ fn words_of_calls() -> impl Strategy<Value = Vec<String>> {
     let parties = vec![
         flag("--originator", text()),
         flag("--originator-from", by),
+        flags("--originator-by-prefix", one_of(&["7788=alice", "370=bob=2"])),
+        flags("--terminator-by-prefix", one_of(&["7788#=colt", "44=x y"])),
+        flag("--internal-numbers", one_of(&["1xx", "1xx,2xxx,*97"])),
+        flag("--internal-shorter-than", one_of(&["6", "32"])),
         flag("--terminator", text()),
         flag("--terminator-from", one_of(&["account,point", "peer"])),
         flag("--map-account", one_of(&["PBX 1=alice", "1001=bob=2"])),

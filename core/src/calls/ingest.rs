@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Call, Leg, Rejection, Reported, Side,
+    Call, Exchange, Leg, Rejection, Reported, Side,
     parties::{Parties, Party, Payer, Pricing},
     places::Places,
     record::{self, Record, Said},
@@ -277,6 +277,7 @@ pub(super) fn leg_at(call: &Reported, offer: &Offer) -> Result<(Leg, String), Re
         rate: offer.rate().map_err(out_of_range)?,
         billed_seconds: i64::try_from(billed).unwrap_or(i64::MAX),
         amount,
+        exchange: Some(Exchange { currency: offer.currency, rate: offer.exchange_rate }),
         entry: EntryId(0),
     };
     Ok((leg, call.destination.get(..offer.prefix_length).unwrap_or_default().to_owned()))

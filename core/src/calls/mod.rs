@@ -23,9 +23,9 @@ pub(crate) use unpriced::Unpriced;
 use crate::{
     clock,
     error::Error,
-    ids::{EntryId, PointId, TariffId, UserId},
+    ids::{CurrencyId, EntryId, PointId, TariffId, UserId},
     ledger::Kind,
-    money::Money,
+    money::{ExchangeRate, Money},
 };
 
 /// How a call ended.
@@ -174,8 +174,17 @@ pub(crate) struct Leg {
     pub(crate) billed_seconds: i64,
     /// Default currency.
     pub(crate) amount: Money,
+    /// How the tariff's price became this one; `None` if it is not known: it was not always kept.
+    pub(crate) exchange: Option<Exchange>,
     /// The ledger entry that it is part of; 0: none.
     pub(crate) entry: EntryId,
+}
+
+/// A currency, and its exchange rate when a call was rated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exchange {
+    pub(crate) currency: CurrencyId,
+    pub(crate) rate: ExchangeRate,
 }
 
 impl Leg {
@@ -184,6 +193,7 @@ impl Leg {
         rate: Money::ZERO,
         billed_seconds: 0,
         amount: Money::ZERO,
+        exchange: None,
         entry: EntryId(0),
     };
 
@@ -194,6 +204,7 @@ impl Leg {
             billed_seconds: self.billed_seconds,
             amount: Some(self.amount.into()),
             ledger_entry_id: self.entry.0,
+            exchange_rate: self.exchange.map(|exchange| exchange.rate.into()),
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     rating::Offer,
     text::clip,
     unrated::Brought,
-    users::{Identity, Role},
+    users::{Identity, Role, store::Named},
 };
 
 /// An id that no user has.
@@ -35,7 +35,7 @@ pub(super) struct Parties<'a> {
     scope: Scope,
     points: &'a Points,
     by_id: HashMap<UserId, Arc<Identity>>,
-    ids: HashMap<String, UserId>,
+    named: Named,
 }
 
 /// Who would pay for a call, as its record names them.
@@ -126,10 +126,10 @@ impl<'a> Parties<'a> {
             wanted.insert(call.originator);
             wanted.extend(call.terminator);
         }
-        let ids = context.directory.ids_of(usernames).await?;
-        wanted.extend(ids.values());
+        let named = context.directory.ids_of(usernames).await?;
+        wanted.extend(named.ids.values());
         let by_id = context.directory.by_ids(wanted).await?;
-        Ok(Self { scope, points: &snapshot.points, by_id, ids })
+        Ok(Self { scope, points: &snapshot.points, by_id, named })
     }
 
     /// Originator and terminator of a call; it may have no terminator.
@@ -231,7 +231,7 @@ impl<'a> Parties<'a> {
     fn id_of(&self, user: &UserRef) -> Option<UserId> {
         match user {
             UserRef::Id(id) => Some(*id),
-            UserRef::Username(name) => self.ids.get(name).copied(),
+            UserRef::Username(name) => self.named.ids.get(name).copied(),
         }
     }
 
@@ -256,7 +256,14 @@ impl<'a> Parties<'a> {
     ) -> Result<Option<Party>, Rejection> {
         let unknown = || {
             let named = match user {
-                Some(UserRef::Username(name)) => format!(" {:?}", clip(name)),
+                Some(UserRef::Username(name)) => match self.named.ambiguous.get(name) {
+                    None => format!(" {:?}", clip(name)),
+                    Some(names) => format!(
+                        " {:?}: several users are called so but for capitals, {}",
+                        clip(name),
+                        either(names)
+                    ),
+                },
                 Some(UserRef::Id(id)) => format!(" with the id {id}"),
                 None => String::new(),
             };
@@ -304,4 +311,10 @@ pub(super) fn tariffs_today(
         .filter(|(owner, _)| *owner == user.id)
         .map_or(SideTariffs::NONE, |(_, tariffs)| tariffs)
         .or(user.tariff)
+}
+
+/// Some names, of which one is meant.
+fn either(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().take(5).map(|name| format!("{:?}", clip(name))).collect();
+    names.join(" or ")
 }

@@ -1,4 +1,5 @@
-//! Pricing stored calls again, by the tariffs of today (`docs/rules/rating.md#pricing-again`).
+//! Pricing stored calls again, by the tariffs of today and the exchange rates of then
+//! (`docs/rules/rating.md#pricing-again`).
 //!
 //! What changes is reversed and charged anew: the ledger keeps both, and the balance moves
 //! by the difference. A call is compared with what is stored, so that a second run finds
@@ -14,7 +15,7 @@ use std::{
 use tollbook_proto::v1::{self as pb, RerateSide};
 
 use super::{
-    Call, Leg, Side, ingest,
+    Call, Exchange, Leg, Side, ingest,
     intake::{self, Entries},
     parties, store,
 };
@@ -25,11 +26,11 @@ use crate::{
     context::Context,
     enums,
     error::{Error, Result},
-    ids::UserId,
+    ids::{CurrencyId, TariffId, UserId},
     ledger::posting::{Posted, Posting},
     money::{self, Money},
     points::SideTariffs,
-    rating::{CallTime, Rater},
+    rating::{CallTime, Offer, Rater},
     resource::Resource,
     settings,
     stats::{self, Total, rollup::Rollup},
@@ -48,6 +49,8 @@ struct Done {
     examined: i64,
     changed: i64,
     unratable: i64,
+    /// Whose own exchange rate is not known.
+    at_current_rates: i64,
     price_change: Total,
     self_cost_change: Total,
 }
@@ -67,6 +70,7 @@ impl std::ops::AddAssign for Done {
         self.examined += other.examined;
         self.changed += other.changed;
         self.unratable += other.unratable;
+        self.at_current_rates += other.at_current_rates;
         self.price_change += other.price_change;
         self.self_cost_change += other.self_cost_change;
     }
@@ -88,6 +92,10 @@ pub(super) async fn rerate(
     if let Some(user) = user {
         context.directory.by_id(user).await?.ok_or(Error::UserNotFound)?;
     }
+    let tariff = request.tariff_id.map(TariffId);
+    if let Some(tariff) = tariff {
+        context.catalog.load().tariffs.by_id(tariff)?;
+    }
     let sides: &[Side] = match enums::known("side", request.side)? {
         RerateSide::Unspecified => &[Side::Originator, Side::Terminator],
         RerateSide::Originator => &[Side::Originator],
@@ -100,7 +108,15 @@ pub(super) async fn rerate(
         after: (period.0, i64::MIN),
         limit: PAGE,
     };
-    let rerating = Rerating { context, origin, sides, user, dry_run: request.dry_run };
+    let rerating = Rerating {
+        context,
+        origin,
+        sides,
+        user,
+        tariff,
+        current_rates: request.current_exchange_rates,
+        dry_run: request.dry_run,
+    };
     let mut done = Done::default();
     loop {
         let page = store::answered(&context.db, &filter).await?;
@@ -114,6 +130,7 @@ pub(super) async fn rerate(
         unratable: done.unratable,
         price_change: Some(money::to_proto(done.price_change.value()?)),
         self_cost_change: Some(money::to_proto(done.self_cost_change.value()?)),
+        at_current_exchange_rates: done.at_current_rates,
     })
 }
 
@@ -123,6 +140,10 @@ struct Rerating<'a> {
     sides: &'a [Side],
     /// Only the prices of this user.
     user: Option<UserId>,
+    /// Only prices by this tariff, then or now.
+    tariff: Option<TariffId>,
+    /// Whether amounts are converted at the exchange rates of today.
+    current_rates: bool,
     dry_run: bool,
 }
 
@@ -133,9 +154,10 @@ impl Rerating<'_> {
         let mut done = Done::default();
         let mut changed: Vec<Call> = Vec::new();
         for before in page {
-            done.examined += 1;
-            let (after, rated) = prices.again(self, &before);
-            done.unratable += i64::from(!rated);
+            let (after, found) = prices.again(self, &before);
+            done.examined += i64::from(found.concerns);
+            done.unratable += i64::from(found.unratable);
+            done.at_current_rates += i64::from(found.at_current_rates);
             if before != after {
                 if self.dry_run {
                     done.change(&before, &after);
@@ -218,38 +240,85 @@ impl Prices {
         Ok(Self { snapshot, users, rater })
     }
 
-    /// A call at its price of today, and whether it has one.
-    fn again(&self, rerating: &Rerating<'_>, before: &Call) -> (Call, bool) {
+    /// A call at its price of today, and what was found of its sides.
+    fn again(&self, rerating: &Rerating<'_>, before: &Call) -> (Call, Found) {
         let mut after = before.clone();
-        let mut rated = true;
+        // Without a tariff all calls of the period are meant.
+        let mut found = Found { concerns: rerating.tariff.is_none(), ..Found::default() };
         for side in rerating.sides {
-            rated &= self.side_again(rerating.user, *side, &mut after);
+            self.side_again(rerating, *side, &mut after, &mut found);
         }
-        (after, rated)
+        (after, found)
     }
 
-    /// Prices one side of a call again. Returns whether there is a price.
-    fn side_again(&self, only: Option<UserId>, side: Side, call: &mut Call) -> bool {
+    /// Prices one side of a call again.
+    fn side_again(&self, rerating: &Rerating<'_>, side: Side, call: &mut Call, found: &mut Found) {
         let whose = whose(call, side);
-        if whose.is_none_or(|whose| only.is_some_and(|user| user != whose)) {
-            return true;
+        if whose.is_none_or(|whose| rerating.user.is_some_and(|user| user != whose)) {
+            return;
         }
-        // A deleted user keeps their books as they are.
-        let Some(tariffs) = tariffs(call, side, &self.users, &self.snapshot) else { return false };
-        let time = CallTime::new(call.reported.start_time, &self.snapshot.settings.time_zone);
-        let offer = ingest::offer(&call.reported, time, tariffs, &self.rater).ok();
+        let before = match side {
+            Side::Originator => call.price,
+            Side::Terminator => call.self_cost,
+        };
+        let offer = self.offer(call, side);
+        let is_meant = |by| rerating.tariff.is_none_or(|tariff| tariff == by);
+        if !is_meant(before.tariff) && !offer.is_some_and(|offer| is_meant(offer.tariff)) {
+            return;
+        }
+        found.concerns = true;
+        let offer = offer.map(|offer| match rerating.current_rates {
+            true => offer,
+            false => at_rate_of(before, offer, found),
+        });
         let leg = offer.and_then(|offer| ingest::leg_at(&call.reported, &offer).ok());
-        let Some((leg, prefix)) = leg else { return false };
+        let Some((leg, prefix)) = leg else {
+            found.unratable = true;
+            return;
+        };
+        let leg = Leg { entry: before.entry, ..leg };
+        // What was paid stays known as what it was, also where that is less than would be known now.
+        let is_same = Leg { exchange: before.exchange, ..leg } == before;
         match side {
-            Side::Originator => {
-                call.price = Leg { entry: call.price.entry, ..leg };
+            Side::Originator if !(is_same && prefix == call.prefix) => {
+                call.price = leg;
                 call.prefix = prefix;
             }
-            Side::Terminator => {
-                call.self_cost = Leg { entry: call.self_cost.entry, ..leg };
-            }
+            Side::Terminator if !is_same => call.self_cost = leg,
+            Side::Originator | Side::Terminator => (),
         }
-        true
+    }
+
+    /// The rate of today for a side; `None` if there is none. A deleted user keeps their books as they
+    /// are.
+    fn offer(&self, call: &Call, side: Side) -> Option<Offer> {
+        let tariffs = tariffs(call, side, &self.users, &self.snapshot)?;
+        let time = CallTime::new(call.reported.start_time, &self.snapshot.settings.time_zone);
+        ingest::offer(&call.reported, time, tariffs, &self.rater).ok()
+    }
+}
+
+/// What was found of the sides of a call.
+#[derive(Default)]
+struct Found {
+    /// Whether it is one of those that are meant.
+    concerns: bool,
+    unratable: bool,
+    at_current_rates: bool,
+}
+
+/// A rate of today at the exchange rate that a side was rated at. Where that is not known, at the one
+/// of today.
+fn at_rate_of(before: Leg, offer: Offer, found: &mut Found) -> Offer {
+    match before.exchange {
+        Some(Exchange { currency, rate }) if currency == offer.currency => {
+            Offer { exchange_rate: rate, ..offer }
+        }
+        _ => {
+            // The default currency has no other rate than 1.
+            found.at_current_rates |= offer.currency != CurrencyId::DEFAULT;
+            offer
+        }
     }
 }
 

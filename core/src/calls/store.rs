@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 
+use rust_decimal::Decimal;
 use tollbook_proto::v1::CallOrder;
 
-use super::{Call, Disposition, Leg, Listed, Reported};
+use super::{Call, Disposition, Exchange, Leg, Listed, Reported};
 use crate::{
     access::Scope,
     error::{Error, Result},
-    ids::{EntryId, PointId, TariffId, UserId},
+    ids::{CurrencyId, EntryId, PointId, TariffId, UserId},
+    money::ExchangeRate,
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 29] = [
     "id",
     "call_id",
     "start_time",
@@ -38,6 +40,10 @@ const COLUMNS: [&str; 25] = [
     "self_cost",
     "self_cost_entry_id",
     "record_id",
+    "currency_id",
+    "exchange_rate",
+    "self_cost_currency_id",
+    "self_cost_exchange_rate",
 ];
 
 /// Stores new calls.
@@ -45,7 +51,8 @@ pub(super) async fn insert<'a>(tx: &mut Tx, calls: impl Iterator<Item = &'a Call
     let rows = calls.map(|call| {
         let reported = &call.reported;
         let (price, self_cost) = (&call.price, &call.self_cost);
-        vec![
+        let [price_exchange, self_cost_exchange] = [price, self_cost].map(exchange_values);
+        let mut row = vec![
             Value::from(call.id),
             reported.call_id.as_str().into(),
             reported.start_time.into(),
@@ -71,7 +78,10 @@ pub(super) async fn insert<'a>(tx: &mut Tx, calls: impl Iterator<Item = &'a Call
             self_cost.amount.into(),
             self_cost.entry.into(),
             reported.record_id.as_str().into(),
-        ]
+        ];
+        row.extend(price_exchange);
+        row.extend(self_cost_exchange);
+        row
     });
     let rows = rows.collect();
     tx.queue(Insert { table: "calls", columns: &COLUMNS, rows, on_conflict: "" }).await
@@ -85,7 +95,8 @@ macro_rules! select_calls {
              c.hangup_cause, c.source, c.destination, c.originator_id, c.origination_point_id, \
              c.terminator_id, c.termination_point_id, c.prefix, c.tariff_id, c.rate, \
              c.billed_seconds, c.price, c.entry_id, c.self_cost_tariff_id, c.self_cost_rate, \
-             c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id, c.record_id",
+             c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id, c.record_id, \
+             c.currency_id, c.exchange_rate, c.self_cost_currency_id, c.self_cost_exchange_rate",
             $rest
         )
     };
@@ -127,13 +138,14 @@ pub(super) async fn take_out<'a>(
 
 fn read(row: &Row) -> Result<Call> {
     let disposition = Disposition::from_name(&row.get::<String>(5)?);
-    let leg = |first: usize| -> Result<Leg> {
+    let leg = |first: usize, exchange: usize| -> Result<Leg> {
         Ok(Leg {
             tariff: TariffId(row.get(first)?),
             rate: row.get(first + 1)?,
             billed_seconds: row.get(first + 2)?,
             amount: row.get(first + 3)?,
             entry: EntryId(row.get(first + 4)?),
+            exchange: read_exchange(row, exchange)?,
         })
     };
     let terminator: i64 = row.get(11)?;
@@ -156,8 +168,21 @@ fn read(row: &Row) -> Result<Call> {
         originator: UserId(row.get(9)?),
         terminator: (terminator != 0).then_some(UserId(terminator)),
         prefix: row.get(13)?,
-        price: leg(14)?,
-        self_cost: leg(19)?,
+        price: leg(14, 25)?,
+        self_cost: leg(19, 27)?,
+    })
+}
+
+/// How the price of a side was converted, from two columns.
+fn read_exchange(row: &Row, first: usize) -> Result<Option<Exchange>> {
+    let (currency, rate) = (CurrencyId(row.get(first)?), row.get::<Decimal>(first + 1)?);
+    Ok(ExchangeRate::new(rate).map(|rate| Exchange { currency, rate }))
+}
+
+/// The columns that [`read_exchange`] reads.
+fn exchange_values(leg: &Leg) -> [Value; 2] {
+    leg.exchange.map_or([0.into(), Decimal::ZERO.into()], |Exchange { currency, rate }| {
+        [currency.into(), rate.into()]
     })
 }
 
@@ -250,9 +275,9 @@ pub(super) async fn these(db: &Db, calls: &[(i64, i64)]) -> Result<Vec<Listed>> 
 fn read_listed(row: &Row) -> Result<Listed> {
     Ok(Listed {
         call: read(row)?,
-        originator: row.get(25)?,
-        terminator: row.get::<Option<String>>(26)?.unwrap_or_default(),
-        destination_name: row.get::<Option<String>>(27)?.unwrap_or_default(),
+        originator: row.get(29)?,
+        terminator: row.get::<Option<String>>(30)?.unwrap_or_default(),
+        destination_name: row.get::<Option<String>>(31)?.unwrap_or_default(),
     })
 }
 
@@ -406,7 +431,8 @@ pub(super) async fn lock(tx: &mut Tx, call_ids: &[&str]) -> Result<Vec<Call>> {
 pub(super) async fn reprice(tx: &mut Tx, calls: &[Call]) -> Result<()> {
     let rows = calls.iter().map(|call| {
         let (price, self_cost) = (&call.price, &call.self_cost);
-        vec![
+        let [price_exchange, self_cost_exchange] = [price, self_cost].map(exchange_values);
+        let mut row = vec![
             Value::from(call.reported.call_id.as_str()),
             call.prefix.as_str().into(),
             price.tariff.into(),
@@ -419,14 +445,19 @@ pub(super) async fn reprice(tx: &mut Tx, calls: &[Call]) -> Result<()> {
             self_cost.billed_seconds.into(),
             self_cost.amount.into(),
             self_cost.entry.into(),
-        ]
+        ];
+        row.extend(price_exchange);
+        row.extend(self_cost_exchange);
+        row
     });
     let query = Query::new(
         "UPDATE calls SET prefix = changed.column2, tariff_id = changed.column3, \
          rate = changed.column4, billed_seconds = changed.column5, price = changed.column6, \
          entry_id = changed.column7, self_cost_tariff_id = changed.column8, \
          self_cost_rate = changed.column9, self_cost_billed_seconds = changed.column10, \
-         self_cost = changed.column11, self_cost_entry_id = changed.column12 FROM (VALUES ",
+         self_cost = changed.column11, self_cost_entry_id = changed.column12, \
+         currency_id = changed.column13, exchange_rate = changed.column14, \
+         self_cost_currency_id = changed.column15, self_cost_exchange_rate = changed.column16 FROM (VALUES ",
     )
     .rows(rows)
     .and(") AS changed WHERE calls.call_id = changed.column1");

@@ -10,7 +10,7 @@ use crate::{
     access::Scope,
     clock,
     error::{Error, Result},
-    ids::{PointId, TariffId, UserId},
+    ids::{CurrencyId, PointId, TariffId, UserId},
     money::Money,
     rating::{Offer, Terms, stored_steps},
     store::{Db, Insert, Query, Row, Tx, Value},
@@ -21,12 +21,12 @@ const COLUMNS: &str = "SELECT a.id, a.call_id, a.source, a.destination, a.origin
                        a.expires_at, a.max_duration, a.reserved, a.termination_point_id, \
                        a.price_tariff_id, a.price_prefix_length, a.price_rate, \
                        a.price_connection_fee, a.price_increment, a.price_min_time, \
-                       a.price_grace_time, a.price_exchange_rate, a.price_steps, a.self_cost_tariff_id, \
-                       a.self_cost_prefix_length, a.self_cost_rate, a.self_cost_connection_fee, \
+                       a.price_grace_time, a.price_exchange_rate, a.price_steps, a.price_currency_id, \
+                       a.self_cost_tariff_id, a.self_cost_prefix_length, a.self_cost_rate, a.self_cost_connection_fee, \
                        a.self_cost_increment, a.self_cost_min_time, a.self_cost_grace_time, \
-                       a.self_cost_exchange_rate, a.self_cost_steps";
+                       a.self_cost_exchange_rate, a.self_cost_steps, a.self_cost_currency_id";
 /// Where the columns behind [`COLUMNS`] begin.
-const NEXT_COLUMN: usize = 31;
+const NEXT_COLUMN: usize = 33;
 
 /// A number that is stored as a `BIGINT` and has fewer bits.
 fn small<T: TryFrom<i64>>(row: &Row, index: usize) -> Result<T> {
@@ -34,7 +34,7 @@ fn small<T: TryFrom<i64>>(row: &Row, index: usize) -> Result<T> {
     number.try_into().map_err(|_| Error::internal("a stored call has a number out of range"))
 }
 
-/// The rate of one side, from nine columns; `None` if the call was authorised without it.
+/// The rate of one side, from ten columns; `None` if the call was authorised without it.
 fn read_offer(row: &Row, first: usize) -> Result<Option<Offer>> {
     let tariff = TariffId(row.get(first)?);
     if tariff == TariffId(0) {
@@ -51,12 +51,13 @@ fn read_offer(row: &Row, first: usize) -> Result<Option<Offer>> {
             steps: stored_steps(row.get(first + 8)?)?,
         },
         grace_time: small(row, first + 6)?,
+        currency: CurrencyId(row.get(first + 9)?),
         exchange_rate: row.get(first + 7)?,
     }))
 }
 
 /// The columns that [`read_offer`] reads.
-fn offer_values(offer: Option<&Offer>) -> Result<[Value; 9]> {
+fn offer_values(offer: Option<&Offer>) -> Result<[Value; 10]> {
     let Some(offer) = offer else {
         let (zero, one) = (Decimal::ZERO, Decimal::ONE);
         let [none, second] = [Value::from(0), Value::from(1)];
@@ -69,6 +70,7 @@ fn offer_values(offer: Option<&Offer>) -> Result<[Value; 9]> {
             none.clone(),
             none.clone(),
             one.into(),
+            none.clone(),
             none,
         ]);
     };
@@ -84,6 +86,7 @@ fn offer_values(offer: Option<&Offer>) -> Result<[Value; 9]> {
         i64::from(offer.grace_time).into(),
         offer.exchange_rate.into(),
         offer.terms.steps.number().into(),
+        offer.currency.into(),
     ])
 }
 
@@ -104,7 +107,7 @@ fn read(row: &Row) -> Result<ActiveCall> {
         reserved: row.get(11)?,
         termination_point: PointId(row.get(12)?),
         price: read_offer(row, 13)?,
-        self_cost: read_offer(row, 22)?,
+        self_cost: read_offer(row, 23)?,
     })
 }
 
@@ -177,6 +180,7 @@ pub(super) async fn insert(
         "price_grace_time",
         "price_exchange_rate",
         "price_steps",
+        "price_currency_id",
         "self_cost_tariff_id",
         "self_cost_prefix_length",
         "self_cost_rate",
@@ -186,6 +190,7 @@ pub(super) async fn insert(
         "self_cost_grace_time",
         "self_cost_exchange_rate",
         "self_cost_steps",
+        "self_cost_currency_id",
     ];
     let rows = rows.collect::<Result<_>>()?;
     tx.queue(Insert { table: "active_calls", columns, rows, on_conflict: "" }).await

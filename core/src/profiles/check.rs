@@ -121,6 +121,9 @@ fn calls(profile: &pb::CallFileProfile) -> Result<()> {
     check_text("calls.terminator", &profile.terminator)?;
     sources("calls.terminator_from", &profile.terminator_from)?;
     accounts(&profile.accounts)?;
+    prefixes("calls.originators_by_prefix", &profile.originators_by_prefix)?;
+    prefixes("calls.terminators_by_prefix", &profile.terminators_by_prefix)?;
+    internal(profile)?;
     texts("calls.tech_prefixes", &profile.tech_prefixes, LONGEST_PREFIX)?;
     texts("calls.international_prefixes", &profile.international_prefixes, LONGEST_PREFIX)?;
     national(profile)
@@ -139,6 +142,37 @@ fn accounts(accounts: &[pb::CallAccount]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Prefixes, each once, and who is meant by each.
+fn prefixes(field: &str, prefixes: &[pb::CallPrefix]) -> Result<()> {
+    at_most(field, prefixes)?;
+    let mut seen = HashSet::new();
+    for pb::CallPrefix { prefix, user } in prefixes {
+        for text in [prefix, user] {
+            required_text(field, text)?;
+        }
+        if prefix.chars().count() > LONGEST_PREFIX {
+            return Err(Error::invalid(field, "are too long"));
+        }
+        if !seen.insert(prefix) {
+            return Err(Error::invalid(field, "have one prefix twice"));
+        }
+    }
+    Ok(())
+}
+
+/// Which numbers are internal.
+fn internal(profile: &pb::CallFileProfile) -> Result<()> {
+    texts("calls.internal_numbers", &profile.internal_numbers, LONGEST_PREFIX)?;
+    let is_letter = |char: char| char.is_ascii_alphanumeric() || matches!(char, '*' | '#');
+    if !profile.internal_numbers.iter().all(|number| number.chars().all(is_letter)) {
+        return Err(Error::invalid("calls.internal_numbers", "are of letters, digits, * and #"));
+    }
+    match profile.internal_shorter_than {
+        0..=32 => Ok(()),
+        _ => Err(Error::invalid("calls.internal_shorter_than", "must be 0 to 32")),
+    }
 }
 
 fn template(template: &str, format: CallFileFormat) -> Result<()> {

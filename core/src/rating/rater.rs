@@ -13,7 +13,7 @@ use crate::{
     catalog::Snapshot,
     clock,
     error::{Error, Result},
-    ids::TariffId,
+    ids::{CurrencyId, TariffId},
     money::{ExchangeRate, Money},
     points::SideTariffs,
     store::Db,
@@ -22,7 +22,7 @@ use crate::{
 
 /// The compiled decks of the tariffs that some calls need, with their currencies.
 #[derive(Default)]
-pub(crate) struct Rater(HashMap<TariffId, (Arc<Deck>, ExchangeRate)>);
+pub(crate) struct Rater(HashMap<TariffId, (Arc<Deck>, CurrencyId, ExchangeRate)>);
 
 /// The rate that decides about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(crate) struct Offer {
     pub(crate) prefix_length: usize,
     pub(crate) terms: Terms,
     pub(crate) grace_time: u32,
+    /// That the terms are in.
+    pub(crate) currency: CurrencyId,
     pub(crate) exchange_rate: ExchangeRate,
 }
 
@@ -98,7 +100,7 @@ impl Rater {
 
     fn add(&mut self, snapshot: &Snapshot, tariff: &Tariff, deck: Arc<Deck>) -> Result<()> {
         let currency = snapshot.currencies.stored(tariff.currency)?;
-        self.0.insert(tariff.id, (deck, currency.exchange_rate));
+        self.0.insert(tariff.id, (deck, currency.id, currency.exchange_rate));
         Ok(())
     }
 
@@ -111,8 +113,8 @@ impl Rater {
         time: CallTime,
     ) -> Result<Offer, NoOffer> {
         let find = |tariff| {
-            let (deck, exchange_rate) = self.0.get(&tariff)?;
-            Some((deck.find(number, time), (tariff, *exchange_rate)))
+            let (deck, currency, exchange_rate) = self.0.get(&tariff)?;
+            Some((deck.find(number, time), (tariff, *currency, *exchange_rate)))
         };
         let found = [find(tariffs.tariff), find(tariffs.custom)];
         if found.iter().all(Option::is_none) {
@@ -120,7 +122,7 @@ impl Rater {
         }
         let found = found.into_iter().flatten();
         let found = deciding(found.filter_map(|(found, whose)| Some((found?, whose))));
-        let (found, (tariff, exchange_rate)) = found.ok_or(NoOffer::NoRate)?;
+        let (found, (tariff, currency, exchange_rate)) = found.ok_or(NoOffer::NoRate)?;
         if found.blocked {
             return Err(NoOffer::Blocked);
         }
@@ -129,6 +131,7 @@ impl Rater {
             prefix_length: found.prefix_length,
             terms: found.terms,
             grace_time: tariffs.grace_time,
+            currency,
             exchange_rate,
         })
     }
@@ -209,6 +212,7 @@ mod tests {
             prefix_length: 3,
             terms: Terms { rate, connection_fee, increment, min_time, steps },
             grace_time: 0,
+            currency: CurrencyId(2),
             exchange_rate: ExchangeRate::new(Decimal::new(7351, 4)).unwrap(),
         }
     }

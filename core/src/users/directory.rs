@@ -17,7 +17,7 @@ use std::{
 
 use dashmap::DashMap;
 
-use super::{Identity, store, uniquehash};
+use super::{Identity, store, store::Named, uniquehash};
 use crate::{
     error::{Error, Result},
     ids::{EntryId, UserId},
@@ -141,9 +141,17 @@ impl Directory {
         Ok(users)
     }
 
-    /// The ids of some login names, without those of users who were deleted.
-    pub(crate) async fn ids_of(&self, usernames: HashSet<&str>) -> Result<HashMap<String, UserId>> {
+    /// Whom some login names mean, without users who were deleted.
+    pub(crate) async fn ids_of(&self, usernames: HashSet<&str>) -> Result<Named> {
         store::ids_of(&self.db, usernames).await
+    }
+
+    /// The users whose login names differ from one in capitals alone, without those who were deleted.
+    pub(crate) async fn like(&self, username: &str) -> Result<Vec<Arc<Identity>>> {
+        let alike = store::in_any_case(&self.db, &[username]).await?;
+        let others = alike.into_values().flatten().filter(|(_, other)| other != username);
+        let found = self.by_ids(others.map(|(id, _)| id)).await?;
+        Ok(found.into_values().collect())
     }
 
     /// The user of a login name, unless he was deleted.

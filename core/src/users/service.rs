@@ -108,6 +108,15 @@ impl Service {
         .await
     }
 
+    /// The login names, of users whom the caller sees, that differ from one in capitals alone.
+    async fn similar(&self, caller: &Principal, user: &pb::User) -> Result<Vec<String>> {
+        let alike = self.0.directory.like(&user.username).await?;
+        let seen = alike.into_iter().filter_map(|other| caller.see(Some(other)).ok());
+        let mut names: Vec<String> = seen.map(|other| other.username.clone()).collect();
+        names.sort();
+        Ok(names)
+    }
+
     async fn update(&self, caller: &Principal, request: pb::UpdateUserRequest) -> Result<pb::User> {
         let editor = caller.user()?;
         let id =
@@ -256,8 +265,10 @@ impl UsersService for Service {
         request: Request<pb::CreateUserRequest>,
     ) -> Result<Response<pb::CreateUserResponse>, Status> {
         let caller = principal(&request)?;
-        let user = Some(self.create(&caller, request.into_inner()).await?);
-        Ok(Response::new(pb::CreateUserResponse { user }))
+        let user = self.create(&caller, request.into_inner()).await?;
+        // Whatever becomes of this, the user is there.
+        let similar_usernames = self.similar(&caller, &user).await.unwrap_or_default();
+        Ok(Response::new(pb::CreateUserResponse { user: Some(user), similar_usernames }))
     }
 
     async fn update_user(
@@ -265,8 +276,14 @@ impl UsersService for Service {
         request: Request<pb::UpdateUserRequest>,
     ) -> Result<Response<pb::UpdateUserResponse>, Status> {
         let caller = principal(&request)?;
-        let user = Some(self.update(&caller, request.into_inner()).await?);
-        Ok(Response::new(pb::UpdateUserResponse { user }))
+        let mask = request.get_ref().update_mask.as_ref();
+        let is_renamed = mask.is_some_and(|mask| mask.paths.iter().any(|path| path == "username"));
+        let user = self.update(&caller, request.into_inner()).await?;
+        let similar_usernames = match is_renamed {
+            true => self.similar(&caller, &user).await.unwrap_or_default(),
+            false => Vec::new(),
+        };
+        Ok(Response::new(pb::UpdateUserResponse { user: Some(user), similar_usernames }))
     }
 
     async fn rotate_uniquehash(

@@ -96,11 +96,16 @@ pub(super) async fn identities(
     Ok(identities)
 }
 
-/// The ids of some login names.
-pub(super) async fn ids_of(
-    db: &Db,
-    usernames: impl IntoIterator<Item = &str>,
-) -> Result<HashMap<String, UserId>> {
+/// Whom some login names mean.
+#[derive(Default)]
+pub(crate) struct Named {
+    pub(crate) ids: HashMap<String, UserId>,
+    /// Names that several users have but for capitals, with theirs, by what was asked for.
+    pub(crate) ambiguous: HashMap<String, Vec<String>>,
+}
+
+/// Whom some login names mean: who is called so, or else the only one who is but for capitals.
+pub(super) async fn ids_of(db: &Db, usernames: impl IntoIterator<Item = &str>) -> Result<Named> {
     let usernames: Vec<&str> = usernames.into_iter().collect();
     let mut ids = HashMap::with_capacity(usernames.len());
     for usernames in usernames.chunks(1000) {
@@ -113,29 +118,41 @@ pub(super) async fn ids_of(
     }
     let unknown: Vec<&str> =
         usernames.into_iter().filter(|username| !ids.contains_key(*username)).collect();
+    let (mut several, mut names) = (HashMap::new(), HashMap::<String, Vec<String>>::new());
     for unknown in unknown.chunks(1000) {
-        let named = in_any_case(db, unknown).await?;
-        let found = unknown.iter().filter_map(|name| match named.get(&name.to_lowercase())?[..] {
-            [id] => Some(((*name).to_owned(), id)),
-            // Nobody knows who is meant.
-            _ => None,
-        });
-        ids.extend(found);
+        let mut found = in_any_case(db, unknown).await?;
+        for name in unknown {
+            match found.get(&name.to_lowercase()).map(Vec::as_slice) {
+                None => {}
+                Some([(id, _)]) => drop(ids.insert((*name).to_owned(), *id)),
+                Some(_) => drop(several.insert((*name).to_owned(), name.to_lowercase())),
+            }
+        }
+        for lower in several.values() {
+            for (_, username) in found.remove(lower).into_iter().flatten() {
+                names.entry(lower.clone()).or_default().push(username);
+            }
+        }
     }
-    Ok(ids)
+    let names_of = |(name, lower): (String, String)| Some((name, names.get(&lower)?.clone()));
+    Ok(Named { ids, ambiguous: several.into_iter().filter_map(names_of).collect() })
 }
 
 /// The users whose names are some names but for capitals, by these names in small letters.
-async fn in_any_case(db: &Db, names: &[&str]) -> Result<HashMap<String, Vec<UserId>>> {
+pub(super) async fn in_any_case(
+    db: &Db,
+    names: &[&str],
+) -> Result<HashMap<String, Vec<(UserId, String)>>> {
     let query = Query::new(
-        "SELECT LOWER(username), id FROM users WHERE deleted_at IS NULL AND LOWER(username) IN ",
+        "SELECT LOWER(username), id, username FROM users WHERE deleted_at IS NULL AND LOWER(username) IN ",
     )
-    .list(names.iter().map(|name| name.to_lowercase()));
-    let mut ids: HashMap<String, Vec<UserId>> = HashMap::new();
+    .list(names.iter().map(|name| name.to_lowercase()))
+    .and(" ORDER BY id");
+    let mut users: HashMap<String, Vec<(UserId, String)>> = HashMap::new();
     for row in db.fetch_all(query).await? {
-        ids.entry(row.get(0)?).or_default().push(UserId(row.get(1)?));
+        users.entry(row.get(0)?).or_default().push((UserId(row.get(1)?), row.get(2)?));
     }
-    Ok(ids)
+    Ok(users)
 }
 
 /// The login names of some ids, also of deleted users.

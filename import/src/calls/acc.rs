@@ -198,6 +198,11 @@ fn whole(invite: &Transaction, bye: &Transaction, reading: Reading<'_>) -> Vec<C
             }
             vec![CallItem::Call(Box::new(call))]
         }
+        // A call of two rows is one that is left out.
+        Err(Problem::Internal(number)) => {
+            let now = if bye.file > invite.file { bye } else { invite };
+            vec![CallItem::Internal { span: Span::line(now.line), number }]
+        }
         Err(problem) => {
             if invite.file == bye.file {
                 return vec![invite.refused(problem.clone()), bye.refused(problem)];

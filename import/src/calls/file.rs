@@ -59,6 +59,13 @@ pub enum CallItem {
         /// That of the A leg, or what else the record says of it.
         of: String,
     },
+    /// A call to an internal number, which is left out ([`CallOptions::internal`]).
+    Internal {
+        /// The lines that it was read from.
+        span: Span,
+        /// The number, as it was dialled.
+        number: String,
+    },
     /// Nothing yet: many lines were read that hold no record of their own.
     Idle,
 }
@@ -72,6 +79,7 @@ impl CallItem {
         match result {
             Ok(call) => Self::Call(Box::new(call)),
             Err(Problem::BLeg { id, of }) => Self::BLeg { span, id, of },
+            Err(Problem::Internal(number)) => Self::Internal { span, number },
             Err(problem) => Self::refused(span, problem, text),
         }
     }

@@ -28,6 +28,7 @@ mod columns;
 mod detect;
 mod file;
 mod ids;
+mod internal;
 mod json;
 mod layout;
 mod legs;
@@ -49,6 +50,7 @@ pub use self::{
     columns::Column,
     file::{CallFile, CallItem, SheetRows},
     ids::{CallIds, LONGEST_KEY},
+    internal::{Internal, NotAPattern},
     legs::{LeftOut, Legs},
     number::{National, Numbers},
     options::{At, By, CallOptions, Format, Unit, UnknownName, Whose},

@@ -1,5 +1,7 @@
 //! Phone numbers as switches and people write them, made into what rates are looked up by.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
@@ -99,6 +101,27 @@ impl Numbers {
             }
             _ => self.destination(text),
         }
+    }
+
+    /// Who is meant by the longest of some prefixes that a number called begins with: with its technical
+    /// prefix, where it has one that is taken off and one of these fits so; else as it is rated.
+    pub(crate) fn user_by_prefix<'a>(
+        &self,
+        called: &str,
+        users: &'a BTreeMap<String, String>,
+    ) -> Option<&'a str> {
+        let longest = |number: &str| {
+            let fitting = users.iter().filter(|(prefix, _)| number.starts_with(prefix.as_str()));
+            fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, user)| user.as_str())
+        };
+        let dialled = Self::compact(called);
+        let routed = self.tech_prefix(&dialled).and_then(|_| longest(&dialled));
+        routed.or_else(|| longest(&self.normalize(called)))
+    }
+
+    /// The number called as it was dialled, without what makes it easier to read.
+    pub(crate) fn dialled(text: &str) -> String {
+        Self::compact(text)
     }
 
     /// The calling number. Nothing is billed by it, so that what is no number stays as it is,
@@ -247,6 +270,25 @@ mod tests {
         // One that is named is taken off here.
         let named = Numbers { tech_prefixes: vec!["1234#".to_owned()], ..Numbers::default() };
         assert_eq!(named.destination_at_point("1234#37061234567").unwrap(), "37061234567");
+    }
+
+    #[test]
+    fn the_longest_prefix_says_who_is_meant() {
+        let users = [("7788", "a"), ("77", "b"), ("370", "c"), ("3706", "d")];
+        let users = users.map(|(prefix, user)| (prefix.to_owned(), user.to_owned())).into();
+        let numbers = Numbers { tech_prefixes: vec!["7788".to_owned()], ..Numbers::default() };
+        let meant = |number| numbers.user_by_prefix(number, &users);
+        assert_eq!(meant("7788 37061234567"), Some("a"), "before the longer one of the number");
+        assert_eq!(meant("7700123"), Some("b"));
+        assert_eq!(meant("+370 5 1234567"), Some("c"));
+        assert_eq!(meant("sip:0037061234567@host"), Some("d"));
+        assert_eq!(meant("4412345"), None);
+        assert_eq!(meant(""), None);
+        // What is dialled within the country is no country's number.
+        let national = National { prefix: String::new(), country_code: "44".to_owned() };
+        let numbers = Numbers { national: Some(national), ..Numbers::default() };
+        assert_eq!(numbers.user_by_prefix("3701234", &users), None);
+        assert_eq!(numbers.user_by_prefix("003701234", &users), Some("c"));
     }
 
     #[test]

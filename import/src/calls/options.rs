@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{Party, columns::Column, number::Numbers};
+use super::{Party, columns::Column, internal::Internal, number::Numbers};
 
 /// Who wrote a file, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -203,13 +203,21 @@ pub enum By {
 pub struct Whose {
     /// By what a party is named: the first of these that a record says something for.
     pub by: Vec<By>,
-    /// Who it is where a record says nothing; empty: nobody.
+    /// Who it is where a record says nothing, by what the number called begins with: the longest of these
+    /// decides, see [`Numbers::user_by_prefix`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_prefix: BTreeMap<String, String>,
+    /// Who it is where that says nothing either; empty: nobody.
     pub otherwise: String,
 }
 
 impl Default for Whose {
     fn default() -> Self {
-        Self { by: vec![By::Account, By::Point], otherwise: String::new() }
+        Self {
+            by: vec![By::Account, By::Point],
+            by_prefix: BTreeMap::new(),
+            otherwise: String::new(),
+        }
     }
 }
 
@@ -298,6 +306,9 @@ pub struct CallOptions {
     /// Whether answered records of FreeSWITCH that name no B leg, where others of the format would,
     /// are calls ([`super::Legs`]); else they may be B legs whose A leg is in another file.
     pub take_lone_legs: bool,
+    /// Which numbers called are internal: records of calls to them are left out
+    /// ([`super::CallItem::Internal`]).
+    pub internal: Internal,
     /// Who is meant by the names in the file: login names by account codes or peers, which are in
     /// small letters here and in any case in the file.
     pub accounts: BTreeMap<String, String>,
@@ -348,6 +359,7 @@ impl Default for CallOptions {
             take_unfinished_line: false,
             take_b_legs: false,
             take_lone_legs: false,
+            internal: Internal::default(),
             accounts: BTreeMap::new(),
             encoding: None,
         }

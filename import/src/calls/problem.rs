@@ -93,7 +93,10 @@ pub enum Problem {
         why: &'static str,
     },
     /// Nobody is named who pays.
-    #[error("no account code: --originator, or --originator-from, says who pays for such calls")]
+    #[error(
+        "no account code: --originator, --originator-by-prefix or --originator-from says who pays for such \
+         calls"
+    )]
     NoOriginator,
     /// A connection point that is no id.
     #[error("{column} {text:?} is no id")]
@@ -111,6 +114,9 @@ pub enum Problem {
         /// That of the A leg, or what else the record says of it.
         of: String,
     },
+    /// A call within the switch. A reader makes an item of its own of it.
+    #[error("a call to the internal number {0:?}")]
+    Internal(String),
     /// An answered record that may be a B leg or not.
     #[error(
         "answered, and it names no B leg: it may be the B leg of a call in another file, or of a refused \

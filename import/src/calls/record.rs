@@ -7,7 +7,7 @@ use super::{
     By, Call, CallIds, CallOptions, Column, Disposition, Format, LONGEST_KEY, Leg, Party, Problem,
     Span, Unit, Whose, cause, channel,
     channel::Side,
-    number::shown,
+    number::{Numbers, shown},
     time::{Moments, Times, Written, distance},
 };
 
@@ -65,6 +65,11 @@ impl Reading<'_> {
             return Err(Problem::RecordType(shown(values.get(Column::RecordType))));
         }
         let leg = if options.take_b_legs { Leg::Unsaid } else { self.leg(values)? };
+        let called = values.get(Column::Destination);
+        let dialled = Numbers::dialled(called);
+        if options.internal.has(&dialled) {
+            return Err(Problem::Internal(dialled));
+        }
         let ids = self.ids(values)?;
         let (hangup_cause, cause_said) = cause_of(values)?;
         let durations = Durations::read(values, options)?;
@@ -86,7 +91,6 @@ impl Reading<'_> {
         let answered = disposition == Some(Disposition::Answered);
         let originator = originator(values, options)?;
         let numbers = options.numbers_for(&originator);
-        let called = values.get(Column::Destination);
         Ok(Call {
             span,
             bye_line: None,
@@ -476,7 +480,7 @@ fn originator(values: &Values<'_>, options: &CallOptions) -> Result<Party, Probl
         point_id: point_id(Column::OriginationPointId, values)?,
         name: String::new(),
     };
-    let party = named(party, whose, options);
+    let party = named(party, whose, options, values);
     let by_point = party.point_id.is_some() || !party.point.is_empty();
     if party.name.is_empty() && !by_point {
         return Err(Problem::NoOriginator);
@@ -493,12 +497,12 @@ fn terminator(values: &Values<'_>, options: &CallOptions) -> Result<Party, Probl
         point_id: point_id(Column::TerminationPointId, values)?,
         name: String::new(),
     };
-    Ok(named(party, &options.terminator, options))
+    Ok(named(party, &options.terminator, options, values))
 }
 
 /// With the first name that is said, in the order of the options. The text of a point that the
 /// options do not ask for says nothing: a switch writes gateways that nobody has made points of.
-fn named(mut party: Party, whose: &Whose, options: &CallOptions) -> Party {
+fn named(mut party: Party, whose: &Whose, options: &CallOptions, values: &Values<'_>) -> Party {
     if !whose.by.contains(&By::Point) {
         party.point.clear();
     }
@@ -515,7 +519,9 @@ fn named(mut party: Party, whose: &Whose, options: &CallOptions) -> Party {
         }
     }
     if party.point_id.is_none() {
-        party.name.clone_from(&whose.otherwise);
+        let called = values.get(Column::Destination);
+        let by_prefix = options.numbers.user_by_prefix(called, &whose.by_prefix);
+        by_prefix.unwrap_or(&whose.otherwise).clone_into(&mut party.name);
     }
     party
 }

@@ -1,14 +1,17 @@
 //! What the columns of rate decks are called.
 //!
 //! The names are those of decks that carriers publish, of A-Z lists of wholesale portals and of
-//! the import templates of other billing systems.
+//! the import templates of other billing systems. Those in other languages than English are in
+//! [`languages`].
 
+use super::languages;
 use crate::table::{Field, Vocabulary};
 
 /// The fields of a deck.
 pub const FIELDS: Vocabulary = Vocabulary {
     fields: &ALL,
     required: &[&["prefix", "country_code"], &["rate"]],
+    foreign: languages::field,
     units,
     refused,
 };
@@ -397,28 +400,10 @@ pub(super) fn is_date_format(word: &str) -> bool {
 }
 
 fn units(word: &str, in_front: bool) -> bool {
-    let time = matches!(
-        word,
-        "min"
-            | "mins"
-            | "minute"
-            | "minutes"
-            | "sec"
-            | "secs"
-            | "second"
-            | "seconds"
-            | "s"
-            | "per"
-            | "in"
-            | "1"
-            | "pm"
-            | "cent"
-            | "cents"
-            | "ct"
-            | "cts"
-            | "pence"
-            | "p"
-    );
+    let time = languages::is_minutes(word)
+        || languages::is_seconds(word)
+        || languages::is_cents(word)
+        || languages::is_between(word);
     let date = is_date_format(word) || matches!(word, "utc" | "gmt");
     is_currency(word) || (time || date) && !in_front
 }
@@ -490,5 +475,5 @@ fn refused(name: &str) -> Option<&'static str> {
              it as the price with --column rate=COLUMN",
         );
     }
-    None
+    languages::refused(name)
 }

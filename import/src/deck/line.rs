@@ -9,6 +9,7 @@ use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
     dates::{Dates, dates, dates_above, tomorrow},
     fields::{is_currency, is_date_format},
+    languages::{is_cents, is_minutes, is_seconds},
     shortened,
     words::{self, NoRate, Said, blocked, is_total, no_rate},
 };
@@ -533,13 +534,12 @@ fn check_columns(
         let units = columns.units(field);
         let money = matches!(field, "rate" | "connection_fee");
         for unit in units.split(' ').filter(|unit| !unit.is_empty()) {
-            let is_minutes = matches!(unit, "min" | "mins" | "minute" | "minutes" | "pm");
-            let is_seconds = matches!(unit, "sec" | "secs" | "second" | "seconds" | "s");
+            let (is_minutes, is_seconds) = (is_minutes(unit), is_seconds(unit));
             if is_currency(unit) {
                 if let Some(tariff) = currency.filter(|tariff| !same_currency(unit, tariff)) {
                     refuse(position, format!("the tariff is in {tariff}"));
                 }
-            } else if matches!(unit, "cent" | "cents" | "ct" | "cts" | "pence" | "p") {
+            } else if is_cents(unit) {
                 if !has_factor {
                     refuse(
                         position,

@@ -19,6 +19,7 @@
 mod answer;
 mod dates;
 mod fields;
+mod languages;
 mod line;
 mod words;
 

@@ -48,7 +48,7 @@ impl Status {
             | "barred" | "not available" | "unavailable" | "inactive" | "restricted" => {
                 Self::Blocked
             }
-            _ => return None,
+            other => return super::languages::status(other),
         })
     }
 }

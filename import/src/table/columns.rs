@@ -24,6 +24,9 @@ pub struct Vocabulary {
     pub fields: &'static [Field],
     /// Of each of these groups at least one must be there.
     pub required: &'static [&'static [&'static str]],
+    /// The field that a column is whose name is none of theirs but one in another language. Given the name
+    /// as [`normalised`] gives it.
+    pub foreign: fn(&str) -> Option<&'static str>,
     /// Words behind a name, or before it if the flag is set, that do not change which field it is:
     /// units, currencies.
     pub units: fn(&str, bool) -> bool,
@@ -73,7 +76,8 @@ impl Vocabulary {
     fn exact(&self, normal: &str) -> Option<&'static str> {
         let is =
             |field: &&Field| field.synonyms.contains(&normal) || normalised(field.name) == normal;
-        self.fields.iter().find(is).map(|field| field.name)
+        let own = self.fields.iter().find(is).map(|field| field.name);
+        own.or_else(|| (self.foreign)(normal))
     }
 
     fn own(&self, name: &str) -> Option<&'static str> {

@@ -376,6 +376,8 @@ pub fn normalised(name: &str) -> String {
     for c in name.chars() {
         if c.is_alphanumeric() || matches!(c, '$' | '€' | '£' | '#' | '%') {
             normal.extend(c.to_lowercase());
+        } else if matches!(c, '\u{300}'..='\u{36f}') {
+            // An accent that is written beside its letter.
         } else if !normal.is_empty() && !normal.ends_with(' ') {
             normal.push(' ');
         }

@@ -2,7 +2,10 @@
 
 use std::{io::Write, process::Output};
 
-use tollbook_tests::{books::Books, server::Data};
+use tollbook_tests::{
+    books::Books,
+    server::{Backend, Data},
+};
 
 use crate::on_both;
 
@@ -182,7 +185,7 @@ async fn what_is_in_two_files_of_asterisk_is_billed_once() {
 /// A pipe gives what is in it once.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_come_through_a_pipe() {
-    let Some(data) = Data::new(tollbook_tests::server::Backend::Sqlite) else { return };
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
     let books = Books::open(&data).await;
     let pipe = data.directory().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -244,7 +247,7 @@ async fn an_answered_attempt_without_a_rate_is_told_of() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_files_packed_ones_and_what_is_not_understood() {
-    let Some(data) = Data::new(tollbook_tests::server::Backend::Sqlite) else { return };
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
     let books = Books::open(&data).await;
     let folder = data.directory().join("cdr");
     std::fs::create_dir(&folder).unwrap();
@@ -278,10 +281,93 @@ async fn several_files_packed_ones_and_what_is_not_understood() {
     assert!(said.contains("6 calls: 2 stored, 3 duplicates, 1 rejected"), "{said}");
 }
 
+/// What FreeSWITCH ships writes no gateway: the dialplan's prefix says which carrier a call went to.
+#[tokio::test(flavor = "multi_thread")]
+async fn carriers_are_told_by_the_prefix_that_was_dialled() {
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
+    let books = Books::open(&data).await;
+    let dialled = |number: &str, id: &str| {
+        let line = FREESWITCH.replace("442071234567", number);
+        line.replace("c60a1f09-ce61-47d3-a806-82bd2c9a4b6a", id)
+    };
+    let file = dialled("778837061234567", "a")
+        + &dialled("+37061234567", "b")
+        + &dialled("442071234567", "c");
+    let flags = [
+        "--terminator-by-prefix",
+        "7788=bob",
+        "--tech-prefix",
+        "7788",
+        "--terminator-by-prefix",
+        "+3706=user6",
+        "--save-profile",
+        "shipped",
+    ];
+    let (ok, said) = import(&books, &data, &file, &flags);
+    assert!(ok && said.contains("3 calls: 3 stored"), "{said}");
+    assert!(said.contains("1 calls have no terminator"), "{said}");
+    let calls = books.calls().await;
+    let [first, second, third] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!((first.terminator.as_str(), first.destination.as_str()), ("bob", "37061234567"));
+    assert_eq!((second.terminator.as_str(), second.destination.as_str()), ("user6", "37061234567"));
+    assert_eq!(third.terminator, "");
+
+    // A profile keeps them, and who is named twice is nobody.
+    let (_, said) = books.command(&data, &["profiles", "show", "shipped"]);
+    assert!(
+        said.contains("--terminator-by-prefix 7788=bob --terminator-by-prefix 3706=user6"),
+        "{said}"
+    );
+    let more = dialled("778837061234568", "d");
+    let (ok, said) = import(&books, &data, &more, &["--profile", "shipped"]);
+    assert!(ok && !said.contains("no terminator"), "{said}");
+    let twice = ["--terminator-by-prefix", "44=bob", "--terminator-by-prefix", "44=user6"];
+    let (ok, said) = import(&books, &data, &more, &twice);
+    assert!(!ok && said.contains("--terminator-by-prefix says twice who \"44\" is"), "{said}");
+
+    // Likewise who pays, where nobody is named.
+    let nobodys = dialled("99937061234569", "e").replace("user6", "");
+    let payer =
+        ["--originator-by-prefix", "999=alice", "--tech-prefix", "999", "--terminator", "bob"];
+    let (ok, said) = import(&books, &data, &nobodys, &payer);
+    assert!(ok && said.contains("1 stored"), "{said}");
+    assert_eq!(books.calls().await.last().unwrap().originator, "alice");
+    books.check(8 + 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_to_internal_numbers_are_left_out_and_named() {
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
+    let books = Books::open(&data).await;
+    let mut file = attempt(1, "bob", 10, "ANSWERED", "1.1");
+    for (minute, number) in [(2, "101"), (3, "101"), (4, "*97"), (5, "2044")] {
+        let line = attempt(minute, "bob", 10, "ANSWERED", &format!("{minute}.1"));
+        file += &line.replace("37061234567", number);
+    }
+    let (_, said) = import(&books, &data, &file, &["--dry-run"]);
+    assert!(said.contains("5 calls: 1 stored") && said.contains("4 NO_RATE"), "{said}");
+    let flags = ["--internal-numbers", "1xx,2xxx", "--internal-shorter-than", "4"];
+    let (ok, said) =
+        import(&books, &data, &file, &[&flags[..], &["--save-profile", "pbx"]].concat());
+    assert!(ok && said.contains("1 calls: 1 stored, 0 duplicates, 0 rejected"), "{said}");
+    assert!(
+        said.contains("4 calls to internal numbers left out: 101 (2), *97 (1), 2044 (1)"),
+        "{said}"
+    );
+    let (_, said) = import(&books, &data, &file, &["--profile", "pbx"]);
+    assert!(
+        said.contains("0 stored, 1 duplicates") && said.contains("4 calls to internal"),
+        "{said}"
+    );
+    let (ok, said) = import(&books, &data, &file, &["--internal-numbers", "100-199"]);
+    assert!(!ok && said.contains("\"100-199\" is no internal number"), "{said}");
+    books.check(8 + 1).await;
+}
+
 /// Whoever has seen enough, as `head` has, ends a command quietly.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_pipe_ends_a_command_quietly() {
-    let Some(data) = Data::new(tollbook_tests::server::Backend::Sqlite) else { return };
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
     let books = Books::open(&data).await;
     let generate = "generate calls --count 50000 --day 2026-01-20 --originators alice \
                     --terminators bob --tariff 1";

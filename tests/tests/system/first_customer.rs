@@ -3,30 +3,34 @@
 use tollbook_tests::server::{Backend, Data, Server};
 
 /// Runs commands beside a server.
-struct Operator<'a> {
+pub(crate) struct Operator<'a> {
     data: &'a Data,
     server: &'a Server,
     token: String,
 }
 
-impl Operator<'_> {
+impl<'a> Operator<'a> {
+    pub(crate) fn of(data: &'a Data, server: &'a Server) -> Self {
+        Self { data, server, token: data.token(&["setup"]) }
+    }
+
     fn tries(&self, args: &[&str]) -> (bool, String) {
         let (ok, said) = self.data.run(&self.server.grpc, &self.token, args);
         (ok, said.trim_end().to_owned())
     }
 
-    fn runs(&self, args: &[&str]) -> String {
+    pub(crate) fn runs(&self, args: &[&str]) -> String {
         let (ok, said) = self.tries(args);
         assert!(ok, "{args:?}: {said}");
         said
     }
 
-    fn refused(&self, args: &[&str], expected: &str) {
+    pub(crate) fn refused(&self, args: &[&str], expected: &str) {
         let (ok, said) = self.tries(args);
         assert!(!ok && said.contains(expected), "{args:?}: {said}");
     }
 
-    fn file(&self, name: &str, text: &str) -> String {
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let file = self.data.directory().join(name);
         std::fs::write(&file, text).unwrap();
         file.to_str().unwrap().to_owned()
@@ -37,7 +41,7 @@ impl Operator<'_> {
 fn an_operator_comes_from_nothing_to_the_first_bill_by_commands() {
     let Some(data) = Data::new(Backend::Sqlite) else { return };
     let server = Server::start(&data);
-    let operator = Operator { data: &data, server: &server, token: data.token(&["setup"]) };
+    let operator = Operator::of(&data, &server);
     operator.runs(&["settings", "default_currency=EUR"]);
     operator.runs(&["currencies", "create", "USD", "1.08"]);
     let list = operator.runs(&["currencies", "list"]);
@@ -83,7 +87,7 @@ fn an_operator_comes_from_nothing_to_the_first_bill_by_commands() {
 fn what_cannot_be_set_up_is_refused_by_name() {
     let Some(data) = Data::new(Backend::Sqlite) else { return };
     let server = Server::start(&data);
-    let operator = Operator { data: &data, server: &server, token: data.token(&["setup"]) };
+    let operator = Operator::of(&data, &server);
     operator.runs(&["users", "create", "acme"]);
     operator.refused(&["users", "create", "acme"], "the username is taken");
     operator.refused(&["users", "create", "x", "--tariff", "7"], "tariff");
@@ -100,7 +104,7 @@ fn what_cannot_be_set_up_is_refused_by_name() {
 fn the_default_currency_stays_once_somebody_has_amounts() {
     let Some(data) = Data::new(Backend::Sqlite) else { return };
     let server = Server::start(&data);
-    let operator = Operator { data: &data, server: &server, token: data.token(&["setup"]) };
+    let operator = Operator::of(&data, &server);
     operator.runs(&["settings", "default_currency=GBP"]);
     let create = ["tariffs", "create", "Orient", "--purpose", "buying", "--currency", "GBP"];
     operator.runs(&create);
