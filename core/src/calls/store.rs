@@ -12,7 +12,7 @@ use crate::{
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "id",
     "call_id",
     "start_time",
@@ -38,6 +38,7 @@ const COLUMNS: [&str; 25] = [
     "self_cost",
     "self_cost_entry_id",
     "record_id",
+    "import_id",
 ];
 
 /// Stores new calls.
@@ -71,6 +72,7 @@ pub(super) async fn insert<'a>(tx: &mut Tx, calls: impl Iterator<Item = &'a Call
             self_cost.amount.into(),
             self_cost.entry.into(),
             reported.record_id.as_str().into(),
+            call.import.into(),
         ]
     });
     let rows = rows.collect();
@@ -85,7 +87,7 @@ macro_rules! select_calls {
              c.hangup_cause, c.source, c.destination, c.originator_id, c.origination_point_id, \
              c.terminator_id, c.termination_point_id, c.prefix, c.tariff_id, c.rate, \
              c.billed_seconds, c.price, c.entry_id, c.self_cost_tariff_id, c.self_cost_rate, \
-             c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id, c.record_id",
+             c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id, c.record_id, c.import_id",
             $rest
         )
     };
@@ -117,7 +119,7 @@ pub(crate) fn read_known(rows: &[Row]) -> Result<HashMap<String, Call>> {
     calls.map(|call| call.map(|call| (call.reported.call_id.clone(), call))).collect()
 }
 
-/// Takes stored calls out, for others that come in their place.
+/// Takes stored calls out: for others that come in their place, or with what they were charged.
 pub(super) async fn take_out<'a>(
     tx: &mut Tx,
     call_ids: impl IntoIterator<Item = &'a str>,
@@ -158,6 +160,7 @@ fn read(row: &Row) -> Result<Call> {
         prefix: row.get(13)?,
         price: leg(14)?,
         self_cost: leg(19)?,
+        import: row.get(25)?,
     })
 }
 
@@ -250,9 +253,9 @@ pub(super) async fn these(db: &Db, calls: &[(i64, i64)]) -> Result<Vec<Listed>> 
 fn read_listed(row: &Row) -> Result<Listed> {
     Ok(Listed {
         call: read(row)?,
-        originator: row.get(25)?,
-        terminator: row.get::<Option<String>>(26)?.unwrap_or_default(),
-        destination_name: row.get::<Option<String>>(27)?.unwrap_or_default(),
+        originator: row.get(26)?,
+        terminator: row.get::<Option<String>>(27)?.unwrap_or_default(),
+        destination_name: row.get::<Option<String>>(28)?.unwrap_or_default(),
     })
 }
 
@@ -391,6 +394,22 @@ pub(super) async fn answered(db: &Db, filter: &Rerated) -> Result<Vec<Call>> {
     db.fetch_all(query).await?.iter().map(read).collect()
 }
 
+/// A page of the calls of an import, in the order of their ids behind one.
+pub(super) async fn of_import(
+    tx: &mut Tx,
+    import: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Call>> {
+    let query = Query::new(select_calls!(" FROM calls c WHERE c.import_id = "))
+        .value(import)
+        .and(" AND c.id > ")
+        .value(after)
+        .and(" ORDER BY c.id LIMIT ")
+        .value(limit);
+    tx.fetch_all(query).await?.iter().map(read).collect()
+}
+
 /// Some calls by the switch's ids, which nobody else changes until the commit.
 pub(super) async fn lock(tx: &mut Tx, call_ids: &[&str]) -> Result<Vec<Call>> {
     let lock = tx.lock_clause();
@@ -462,7 +481,8 @@ pub(crate) async fn came_from(tx: &mut Tx, user: UserId, point: PointId) -> Resu
 /// Whether a user has calls, also under way.
 pub(crate) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool> {
     let query = Query::new(
-        "SELECT 1 FROM traffic_days WHERE side IN ('originator', 'terminator') AND user_id = ",
+        "SELECT 1 FROM traffic_days WHERE calls <> 0 AND side IN ('originator', 'terminator') \
+         AND user_id = ",
     )
     .value(user)
     .and(" UNION ALL SELECT 1 FROM active_calls WHERE originator_id = ")
