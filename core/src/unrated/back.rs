@@ -8,18 +8,21 @@ const PAGE: i64 = 1_000;
 
 /// What was taken back.
 pub(crate) struct Back {
-    /// The last record that was looked at.
-    pub(crate) last: i64,
-    /// How many of them were deleted: others were brought by somebody else, too.
+    /// How many records were deleted: others were brought by somebody else, too.
     pub(crate) deleted: i64,
     /// What has changed in the table.
     pub(crate) difference: Difference,
 }
 
-/// Takes back some of the records of an import behind an id; none: there are no more.
-pub(crate) async fn take_back(tx: &mut Tx, import: i64, after: i64) -> Result<Option<Back>> {
-    let found = store::of_import(tx, import, after, PAGE).await?;
-    let Some(last) = found.last().map(|record| record.id) else { return Ok(None) };
+/// The ids of some records of an import, ascending behind one. It may go through the whole table, which
+/// no lock should wait for.
+pub(crate) async fn of_import(tx: &mut Tx, import: i64, after: i64) -> Result<Vec<i64>> {
+    store::ids_of_import(tx, import, after, PAGE).await
+}
+
+/// Takes back those of some records that are still of an import.
+pub(crate) async fn take_back(tx: &mut Tx, import: i64, ids: &[i64]) -> Result<Back> {
+    let found = store::lock_of_import(tx, import, ids).await?;
     let mut difference = Difference::default();
     let (alone, with_others): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|record| record.is_of_one);
@@ -29,7 +32,7 @@ pub(crate) async fn take_back(tx: &mut Tx, import: i64, after: i64) -> Result<Op
     let deleted = i64::try_from(alone.len()).unwrap_or(i64::MAX);
     store::delete(tx, alone.into_iter().map(|record| record.id)).await?;
     store::forget_import(tx, import, with_others.into_iter().map(|record| record.id)).await?;
-    Ok(Some(Back { last, deleted, difference }))
+    Ok(Back { deleted, difference })
 }
 
 /// How many records an import alone brought.

@@ -17,7 +17,7 @@ use tollbook_proto::v1::{CallRecord, CallRejection};
 
 use crate::ids::UserId;
 
-pub(crate) use back::{of_import_alone, take_back};
+pub(crate) use back::{of_import, of_import_alone, take_back};
 pub(crate) use keep::{Difference, Outcome, Refusal, Table};
 pub(crate) use service::Service;
 pub(crate) use shelf::{Shelf, watch};

@@ -106,20 +106,29 @@ pub(super) struct OfImport {
     pub(super) is_of_one: bool,
 }
 
-/// Some records that an import brought, in the order of their ids behind one; they stay as they are until
-/// the commit.
-pub(super) async fn of_import(
+/// The ids of some records that an import brought, ascending behind one.
+pub(super) async fn ids_of_import(
     tx: &mut Tx,
     import: i64,
     after: i64,
     limit: i64,
-) -> Result<Vec<OfImport>> {
-    let query = Query::new("SELECT id, reason, imports FROM unrated_calls WHERE id > ")
+) -> Result<Vec<i64>> {
+    let query = Query::new("SELECT id FROM unrated_calls WHERE id > ")
         .value(after)
         .and(" AND imports LIKE ")
         .value(format!("%{}%", mark(import)))
         .and(" ORDER BY id LIMIT ")
-        .value(limit)
+        .value(limit);
+    tx.fetch_all(query).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Those of some records that an import brought; they stay as they are until the commit.
+pub(super) async fn lock_of_import(tx: &mut Tx, import: i64, ids: &[i64]) -> Result<Vec<OfImport>> {
+    let query = Query::new("SELECT id, reason, imports FROM unrated_calls WHERE imports LIKE ")
+        .value(format!("%{}%", mark(import)))
+        .and(" AND id IN ")
+        .list(ids.iter().copied())
+        .and(" ORDER BY id")
         .and(tx.lock_clause());
     let read = |row: &store::Row| {
         let is_of_one = row.get::<String>(2)? == mark(import);

@@ -7,6 +7,8 @@
 
 mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 mod undo;
 
 use std::collections::{BTreeSet, HashMap};

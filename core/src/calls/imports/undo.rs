@@ -14,11 +14,7 @@ use std::{
 use tollbook_proto::v1 as pb;
 
 use super::{
-    super::{
-        Call, Side,
-        intake::{self},
-        store as calls,
-    },
+    super::{Call, Side, intake, store as calls},
     Locked, State, resource, store,
 };
 use crate::{
@@ -37,7 +33,7 @@ use crate::{
 /// How many calls are read at once, without any lock.
 const PAGE: i64 = 5_000;
 /// How many calls a transaction takes out: until its end nobody authorises calls of their users.
-const CHUNK: usize = 500;
+const CHUNK: usize = if cfg!(test) { 10 } else { 500 };
 /// How many balances a response has.
 const BALANCES: usize = 1_000;
 
@@ -195,25 +191,22 @@ impl Undoing<'_> {
     async fn unrated(&self, done: &mut Done) -> Result<()> {
         let mut after = i64::MIN;
         loop {
+            let mut tx = self.context.db.snapshot().await?;
+            let ids = unrated::of_import(&mut tx, self.id, after).await?;
+            drop(tx);
+            let Some(last) = ids.last() else { return Ok(()) };
+            after = *last;
             let begun = Instant::now();
-            match retrying(|| self.unrated_chunk(after)).await? {
-                None => return Ok(()),
-                Some((last, deleted)) => {
-                    after = last;
-                    done.unrated += deleted;
-                }
-            }
+            done.unrated += retrying(|| self.unrated_chunk(&ids)).await?;
             tokio::time::sleep(begun.elapsed()).await;
         }
     }
 
-    /// The last of some unrated records that were looked at, and how many were deleted.
-    async fn unrated_chunk(&self, after: i64) -> Result<Option<(i64, i64)>> {
+    /// Returns how many unrated records were deleted.
+    async fn unrated_chunk(&self, ids: &[i64]) -> Result<i64> {
         let mut tx = self.context.db.begin().await?;
-        let Some(import) = self.lock(&mut tx).await? else { return Ok(None) };
-        let Some(back) = unrated::take_back(&mut tx, self.id, after).await? else {
-            return Ok(None);
-        };
+        let Some(import) = self.lock(&mut tx).await? else { return Ok(0) };
+        let back = unrated::take_back(&mut tx, self.id, ids).await?;
         let done = Done { unrated: back.deleted, ..Done::default() };
         store::count_undone(&mut tx, &import, &done).await?;
         if back.deleted > 0 {
@@ -222,7 +215,7 @@ impl Undoing<'_> {
         }
         tx.commit().await?;
         self.context.unrated.changed(&back.difference);
-        Ok(Some((back.last, back.deleted)))
+        Ok(back.deleted)
     }
 
     /// Takes all calls out of the books.
