@@ -240,25 +240,29 @@ impl Undoing<'_> {
                 let begun = Instant::now();
                 let ids: Vec<&str> =
                     chunk.iter().map(|call| call.reported.call_id.as_str()).collect();
-                done.add(retrying(|| self.chunk(&ids)).await?);
+                match retrying(|| self.chunk(&ids)).await? {
+                    Some(some) => done.add(some),
+                    None => return Ok(()),
+                }
                 // Half of the time the accounts, and the database, are for those who call.
                 tokio::time::sleep(begun.elapsed()).await;
             }
         }
     }
 
-    /// Takes some calls out of the books as they are now, which may not be as they were read.
-    async fn chunk(&self, ids: &[&str]) -> Result<Done> {
+    /// Takes some calls out of the books as they are now, which may not be as they were read; `None`:
+    /// somebody else has done all of it.
+    async fn chunk(&self, ids: &[&str]) -> Result<Option<Done>> {
         let mut done = Done::default();
         let mut tx = self.context.db.begin().await?;
         if let Some(lock) = stats::store::shared_lock(&tx) {
             tx.execute(lock).await?;
         }
-        let Some(import) = self.lock(&mut tx).await? else { return Ok(done) };
+        let Some(import) = self.lock(&mut tx).await? else { return Ok(None) };
         let mut gone = calls::lock(&mut tx, ids).await?;
         gone.retain(|call| call.import == Some(self.id));
         if gone.is_empty() {
-            return Ok(done);
+            return Ok(Some(done));
         }
         // The zone of the stored days, not of a catalog that may be behind.
         let zone = settings::store::all(&mut tx).await?.time_zone;
@@ -278,7 +282,7 @@ impl Undoing<'_> {
         for posted in posted {
             self.context.directory.learn_posted(&posted.entry);
         }
-        Ok(done)
+        Ok(Some(done))
     }
 
     /// What takes back what calls are charged: one posting for each user and side.
