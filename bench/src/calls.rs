@@ -137,7 +137,7 @@ impl Books {
         let start = Instant::now();
         let messages = stream::iter(calls)
             .chunks(CHUNK)
-            .map(|calls| IngestCallsRequest { calls, dry_run: false });
+            .map(|calls| IngestCallsRequest { calls, ..Default::default() });
         let taken = CallsServiceClient::new(self.core.clone()).ingest_calls(messages).await?;
         let taken = taken.into_inner();
         let refused = taken.rejected_calls.first();

@@ -95,7 +95,7 @@ async fn price(core: &Core, tariff: i64, call: CallRecord) -> anyhow::Result<()>
 }
 
 async fn single(core: &Core, call: CallRecord) -> anyhow::Result<()> {
-    let request = stream::iter([IngestCallsRequest { calls: vec![call], dry_run: false }]);
+    let request = stream::iter([IngestCallsRequest { calls: vec![call], ..Default::default() }]);
     let taken = CallsServiceClient::new(core.clone()).ingest_calls(request).await?.into_inner();
     ensure!(taken.stored == 1, "a call was not taken: {:?}", taken.rejected_calls.first());
     Ok(())

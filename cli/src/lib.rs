@@ -8,6 +8,7 @@ mod client;
 mod config;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod imports;
 mod keys;
 mod layers;
 mod lock;
@@ -111,10 +112,10 @@ enum Import {
     Rates(Box<rates::import::Args>),
     /// Calls, from the files of switches
     Calls(Box<calls::import::Args>),
-    /// List the imports of rates
-    List(rates::imports::ListArgs),
-    /// Take an import of rates back
-    Undo(rates::imports::UndoArgs),
+    /// List the imports of rates and of calls
+    List(imports::ListArgs),
+    /// Take an import of rates or of calls back
+    Undo(imports::UndoArgs),
 }
 
 #[derive(Subcommand)]
@@ -177,8 +178,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Restore(args) => backup::restore(&config, &args).await,
         Command::Import(Import::Rates(args)) => return rates::import::run(&config, &args).await,
         Command::Import(Import::Calls(args)) => return calls::import::run(&config, &args).await,
-        Command::Import(Import::List(args)) => rates::imports::list(&config, &args).await,
-        Command::Import(Import::Undo(args)) => return rates::imports::undo(&config, &args).await,
+        Command::Import(Import::List(args)) => imports::list(&config, &args).await,
+        Command::Import(Import::Undo(args)) => return imports::undo(&config, &args).await,
         Command::Profiles(command) => profiles::run(&config, *command).await,
         Command::Calls(command) => return calls::run(&config, command).await,
         Command::Generate(Generate::Calls(args)) => calls::generate::run(&config, args).await,

@@ -226,7 +226,7 @@ async fn traffic(core: &Demo) -> Result<(), Status> {
             ..Default::default()
         })
         .collect();
-    let messages = stream::iter([pb::IngestCallsRequest { calls, dry_run: false }]);
+    let messages = stream::iter([pb::IngestCallsRequest { calls, ..Default::default() }]);
     CallsServiceClient::new(core.clone()).ingest_calls(messages).await?;
     Ok(())
 }

@@ -149,6 +149,18 @@ pub enum Error {
     /// An import of rates of which nothing is there to be taken back.
     #[error("the import cannot be taken back: {0}")]
     RateImportNotKept(&'static str),
+    /// No such import of calls, or not for this caller to see.
+    #[error("no such import of calls")]
+    CallImportNotFound,
+    /// An import of calls that was taken back before, or is being taken back.
+    #[error("the import of calls {0}")]
+    CallImportUndone(&'static str),
+    /// An import of calls that has not ended.
+    #[error(
+        "the import of calls is still running, or its core was cut off: it can be stopped, and taken back as \
+         far as it has come"
+    )]
+    CallImportRunning,
     /// No such direction.
     #[error("no such direction")]
     DirectionNotFound,
@@ -364,6 +376,9 @@ impl Error {
             Self::RateImportNotFound => ErrorReason::RateImportNotFound,
             Self::RateImportUndone { .. } => ErrorReason::RateImportUndone,
             Self::RateImportNotKept(_) => ErrorReason::RateImportNotKept,
+            Self::CallImportNotFound => ErrorReason::CallImportNotFound,
+            Self::CallImportUndone(_) => ErrorReason::CallImportUndone,
+            Self::CallImportRunning => ErrorReason::CallImportRunning,
             Self::CallNotFound => ErrorReason::CallNotFound,
             Self::NumberPoolNotFound => ErrorReason::NumberPoolNotFound,
             Self::NumberPoolInUse => ErrorReason::NumberPoolInUse,
@@ -440,6 +455,8 @@ impl Error {
             | Self::ManagerGroupInUse
             | Self::RateImportUndone { .. }
             | Self::RateImportNotKept(_)
+            | Self::CallImportUndone(_)
+            | Self::CallImportRunning
             | Self::MailDisabled
             | Self::MailRefused(_)
             | Self::TariffInUse => Code::FailedPrecondition,
@@ -467,6 +484,7 @@ impl Error {
             | Self::ConnectionPointNotFound
             | Self::DeviceNotFound
             | Self::RateImportNotFound
+            | Self::CallImportNotFound
             | Self::ImportProfileNotFound
             | Self::EmailTemplateNotFound
             | Self::WhitelistedAddressNotFound

@@ -9,6 +9,7 @@ use tollbook_proto::v1::{
     access_tokens_service_server::AccessTokensServiceServer,
     accounts_service_server::AccountsServiceServer, api_keys_service_server::ApiKeysServiceServer,
     balance_warnings_service_server::BalanceWarningsServiceServer,
+    call_imports_service_server::CallImportsServiceServer,
     calls_service_server::CallsServiceServer, changes_service_server::ChangesServiceServer,
     connection_points_service_server::ConnectionPointsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
@@ -162,6 +163,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
         .add_service(ImportProfilesServiceServer::new(profiles::Service(context.clone())))
         .add_service(CallsServiceServer::new(calls::Service(context.clone())))
+        .add_service(CallImportsServiceServer::new(calls::imports::Service(context.clone())))
         .add_service(UnratedCallsServiceServer::new(unrated::Service(context.clone())))
         .add_service(LiveCallsServiceServer::new(live::Service(context.clone())))
         .add_service(StatisticsServiceServer::new(stats::Service(context.clone())))

@@ -62,7 +62,7 @@ impl Books {
         messages: Vec<Vec<CallRecord>>,
     ) -> Result<IngestCallsResponse, Status> {
         let messages =
-            messages.into_iter().map(|calls| IngestCallsRequest { calls, dry_run: false });
+            messages.into_iter().map(|calls| IngestCallsRequest { calls, ..Default::default() });
         let messages = tokio_stream::iter(messages.collect::<Vec<_>>());
         let mut client = CallsServiceClient::new(self.admin.clone());
         Ok(client.ingest_calls(messages).await?.into_inner())

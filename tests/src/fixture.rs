@@ -122,7 +122,7 @@ impl Fixture {
             },
         ];
         let count = i64::try_from(calls.len()).unwrap();
-        let messages = tokio_stream::iter([IngestCallsRequest { calls, dry_run: false }]);
+        let messages = tokio_stream::iter([IngestCallsRequest { calls, ..Default::default() }]);
         let taken = CallsServiceClient::new(self.admin.clone()).ingest_calls(messages).await;
         assert_eq!(taken.unwrap().into_inner().stored, count);
     }
@@ -311,8 +311,10 @@ impl Fixture {
                 origination_point_id: first.unwrap(),
                 ..Default::default()
             };
-            let messages =
-                tokio_stream::iter([IngestCallsRequest { calls: vec![call], dry_run: false }]);
+            let messages = tokio_stream::iter([IngestCallsRequest {
+                calls: vec![call],
+                ..Default::default()
+            }]);
             let taken = CallsServiceClient::new(self.admin.clone()).ingest_calls(messages).await;
             assert_eq!(taken.unwrap().into_inner().stored, 1);
         }

@@ -7,8 +7,10 @@ use tollbook_import::{
     Part, Source,
     calls::{CallFile, CallOptions},
     sources,
-    table::{Limits, Table, TableOptions},
+    table::{Limits, Parts, Table, TableOptions},
 };
+
+use crate::rates::file::{Digest, names_of};
 
 /// How many files are kept open between the look at them and their turn.
 const KEPT_OPEN: usize = 64;
@@ -17,8 +19,8 @@ const MOST_NAMED: usize = 20;
 
 /// What calls are read from.
 pub(super) enum Input {
-    /// A file that was opened, with its name.
-    Open(String, Box<CallFile>),
+    /// Files of one source that were opened, with their names, and the digest of what is read of it.
+    Open(Vec<(String, CallFile)>, Digest),
     /// One that is opened again: of an archive there may be many, and of a folder.
     Again(Source),
 }
@@ -63,12 +65,12 @@ fn fits(pattern: &[char], name: &[char]) -> bool {
 }
 
 /// Opens every file: nothing counts before all are known to be understood. What cannot be opened
-/// again, such as a pipe, stays open, and so do the first files.
+/// again, such as a pipe, stays open, and so do the first files. Returns the names of all as well.
 pub(super) fn look_at(
     paths: &[PathBuf],
     excluded: &Excluded,
     options: &CallOptions,
-) -> anyhow::Result<Vec<Input>> {
+) -> anyhow::Result<(Vec<Input>, String)> {
     let sources = sources(paths)?;
     if sources.is_empty() {
         bail!("no file is in the directory");
@@ -77,7 +79,7 @@ pub(super) fn look_at(
     if left.is_empty() {
         bail!("--exclude leaves out all files");
     }
-    let several = left.len() > 1;
+    let (several, names) = (left.len() > 1, names_of(&left));
     let (mut inputs, mut kept, mut problems) = (Vec::new(), 0, Vec::new());
     for source in left {
         match look_at_one(source, excluded, options, &mut inputs, &mut kept) {
@@ -87,7 +89,7 @@ pub(super) fn look_at(
         }
     }
     if problems.is_empty() {
-        return Ok(inputs);
+        return Ok((inputs, names));
     }
     let more = problems.len().saturating_sub(MOST_NAMED);
     problems.truncate(MOST_NAMED);
@@ -110,29 +112,33 @@ fn look_at_one(
     let again = source.can_be_opened_again();
     let mut files = Vec::new();
     let mut count = 0;
-    for file in open_all(&source, excluded, options)? {
+    let digest = Digest::default();
+    for file in open_all(&source, excluded, options, &digest)? {
         let (name, file) = file?;
         count += 1;
         if !again || count == 1 && *kept < KEPT_OPEN {
-            files.push(Input::Open(name, Box::new(file)));
+            files.push((name, file));
         }
     }
     if again && files.len() < count {
         inputs.push(Input::Again(source));
     } else {
         *kept += files.len();
-        inputs.extend(files);
+        inputs.push(Input::Open(files, digest));
     }
     Ok(())
 }
 
-/// Opens the files of a source one after the other: each with its name.
+/// Opens the files of a source one after the other: each with its name. What is read of it goes through a
+/// digest of its own.
 pub(super) fn open_all<'a>(
     source: &Source,
     excluded: &'a Excluded,
     options: &'a CallOptions,
+    digest: &Digest,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<(String, CallFile)>> + use<'a>> {
-    let parts = source.parts(Limits::default())?;
+    digest.open(source.open()?);
+    let parts = Parts::new(source.name(), Box::new(digest.clone()), Limits::default())?;
     let left = parts.filter(|part| part.as_ref().map_or(true, |part| !excluded.has(part.name())));
     Ok(left.map(|part| open(part?, options)))
 }

@@ -10,13 +10,14 @@ use std::{
 use anyhow::{Context, bail};
 use futures_util::stream;
 use jiff::{Timestamp, tz::TimeZone};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tollbook_import::calls::{
     Call, CallFile, CallItem, CallOptions, Dialogs, Disposition, Format, LeftOut, Legs,
 };
 use tollbook_proto::v1::{
-    self as pb, CallRecord, IngestCallsRequest, ListCallsRequest, ListCallsResponse,
-    calls_service_client::CallsServiceClient, import_profile,
+    self as pb, CallImportEnd, CallImportStart, CallRecord, IngestCallsRequest, ListCallsRequest,
+    ListCallsResponse, RateFile, calls_service_client::CallsServiceClient, import_profile,
 };
 
 use super::{
@@ -28,6 +29,7 @@ use crate::{
     client::{Core, connect, said},
     config::Config,
     profiles,
+    rates::file::Digest,
     values::{time_zone, timestamp},
 };
 
@@ -79,10 +81,11 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     };
     let options = flags.options(of_settings.unwrap_or(TimeZone::UTC))?;
     let excluded = Excluded::new(&args.exclude);
-    let inputs = look_at(&args.files, &excluded, &options)?;
+    let (inputs, name) = look_at(&args.files, &excluded, &options)?;
+    let start = (!args.dry_run).then(|| start(name, &flags, &zone)).transpose()?;
     let mut service = CallsServiceClient::new(core.clone());
     let (sender, receiver) = mpsc::channel(4);
-    let mut reader = Reader::new(inputs, excluded, options, args.dry_run);
+    let mut reader = Reader::new(inputs, excluded, options, start);
     let reading = tokio::task::spawn_blocking(move || {
         let broken = reader.run(&sender).err();
         (reader, broken)
@@ -111,6 +114,13 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         None if rejected => Ok(ExitCode::FAILURE),
         None => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// What is recorded of an import before its first call.
+fn start(name: String, flags: &Flags, zone: &Zone) -> anyhow::Result<CallImportStart> {
+    let options = flags.to_proto()?;
+    let options = pb::CallFileProfile { time_zone: zone.name().to_owned(), ..options };
+    Ok(CallImportStart { name, options: Some(options) })
 }
 
 /// The time zone and the currency of the settings, as a list of no calls has them: the settings
@@ -153,6 +163,10 @@ struct Reader {
     excluded: Excluded,
     options: CallOptions,
     dry_run: bool,
+    /// What is recorded of the import, until it was sent.
+    start: Option<CallImportStart>,
+    /// What is known of each source that was read.
+    sources: Vec<RateFile>,
     read: Read,
     legs: Legs,
     chunk: Vec<CallRecord>,
@@ -163,10 +177,17 @@ struct Reader {
 type Sender = mpsc::Sender<IngestCallsRequest>;
 
 impl Reader {
-    fn new(inputs: Vec<Input>, excluded: Excluded, options: CallOptions, dry_run: bool) -> Self {
+    /// Without a `start` it is a dry run.
+    fn new(
+        inputs: Vec<Input>,
+        excluded: Excluded,
+        options: CallOptions,
+        start: Option<CallImportStart>,
+    ) -> Self {
         let (read, legs) = (Read::default(), Legs::default());
         let (chunk, formats) = (Vec::with_capacity(CHUNK), Vec::new());
-        Self { inputs, excluded, options, dry_run, read, legs, chunk, formats }
+        let (dry_run, sources) = (start.is_none(), Vec::new());
+        Self { inputs, excluded, options, dry_run, start, sources, read, legs, chunk, formats }
     }
 
     /// The format of all files; `None` if they have several.
@@ -185,8 +206,24 @@ impl Reader {
         for (file, item) in waited {
             self.put(file, item, sender);
         }
-        self.send(sender);
+        let end = done.is_ok().then(|| self.end());
+        self.send_with(end, sender);
         done
+    }
+
+    /// What is known of an import when all of its files were read.
+    fn end(&self) -> CallImportEnd {
+        let sha256 = match &self.sources[..] {
+            [one] => one.sha256.clone(),
+            several => {
+                let mut all = Sha256::new();
+                several.iter().for_each(|one| all.update(format!("{}\n", one.sha256)));
+                hex::encode(all.finalize())
+            }
+        };
+        let size = self.sources.iter().filter_map(|source| source.size).sum();
+        let not_read = i64::try_from(self.read.bad_count).unwrap_or(i64::MAX);
+        CallImportEnd { sha256, size: Some(size), not_read }
     }
 
     fn read(&mut self, sender: &Sender) -> anyhow::Result<()> {
@@ -195,12 +232,13 @@ impl Reader {
         let mut with_dialogs = Vec::new();
         let (excluded, options) = (self.excluded.clone(), self.options.clone());
         for input in std::mem::take(&mut self.inputs) {
-            let (opened, source) = match input {
-                Input::Open(name, file) => (Some(Ok((name, *file))), None),
-                Input::Again(source) => (None, Some(source)),
+            let (opened, source, digest) = match input {
+                Input::Open(files, digest) => (files, None, digest),
+                Input::Again(source) => (Vec::new(), Some(source), Digest::default()),
             };
-            let again = source.map(|source| open_all(&source, &excluded, &options)).transpose()?;
-            for file in opened.into_iter().chain(again.into_iter().flatten()) {
+            let again = source.map(|source| open_all(&source, &excluded, &options, &digest));
+            let again = again.transpose()?.into_iter().flatten();
+            for file in opened.into_iter().map(Ok).chain(again) {
                 let (name, file) = file?;
                 if file.format() == Format::KamailioAcc {
                     with_dialogs.push(self.read.files.len());
@@ -210,6 +248,7 @@ impl Reader {
                 };
                 dialogs = open;
             }
+            self.sources.push(digest.finish(String::new()));
         }
         for (number, item) in dialogs.refused() {
             self.put(with_dialogs.get(number).copied().unwrap_or_default(), item, sender);
@@ -293,11 +332,21 @@ impl Reader {
     }
 
     fn send(&mut self, sender: &Sender) -> bool {
+        self.send_with(None, sender)
+    }
+
+    fn send_with(&mut self, import_end: Option<CallImportEnd>, sender: &Sender) -> bool {
         if std::io::stderr().is_terminal() {
             let _ = write!(std::io::stderr(), "\r{} calls", self.read.sent.len());
         }
         let calls = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
-        let message = IngestCallsRequest { calls, dry_run: self.dry_run };
+        let import_start = self.start.take();
+        let message = IngestCallsRequest {
+            calls,
+            dry_run: self.dry_run,
+            import_start,
+            import_end: import_end.filter(|_| !self.dry_run),
+        };
         sender.blocking_send(message).is_ok()
     }
 }

@@ -6,6 +6,7 @@ mod files;
 pub(crate) mod flags;
 pub(crate) mod generate;
 pub(crate) mod import;
+pub(crate) mod imports;
 pub(crate) mod rerate;
 mod summary;
 mod totals;

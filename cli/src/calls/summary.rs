@@ -23,7 +23,7 @@ pub(super) enum Zone {
 }
 
 impl Zone {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Said(name) | Self::OfProfile(name) | Self::OfSettings(name) => name,
         }
@@ -77,6 +77,9 @@ impl Summary<'_> {
         }
         if report.unrated > 0 {
             unrated::advice(report.unrated)?;
+        }
+        if let id @ 1.. = report.import_id {
+            say!("import {id}: `tollbook import undo {id}` takes it back")?;
         }
         Ok(count > 0)
     }

@@ -1,4 +1,4 @@
-//! What is recorded of the file of a deck.
+//! What is recorded of the files of an import.
 
 use std::{
     io::{self, Read},
@@ -13,7 +13,7 @@ use tollbook_proto::v1::RateFile;
 /// The digest of files one after the other, taken while they are read: standard input can be read
 /// only once.
 #[derive(Clone)]
-pub(super) struct Digest(Arc<Mutex<Open>>);
+pub(crate) struct Digest(Arc<Mutex<Open>>);
 
 struct Open {
     file: Box<dyn Read + Send>,
@@ -34,19 +34,19 @@ impl Digest {
     }
 
     /// What is read next is of this file.
-    pub(super) fn open(&self, file: Box<dyn Read + Send>) {
+    pub(crate) fn open(&self, file: Box<dyn Read + Send>) {
         self.lock().file = file;
     }
 
     /// Reads what nobody needed of the file.
-    pub(super) fn read_to_end(&self) -> anyhow::Result<()> {
+    pub(crate) fn read_to_end(&self) -> anyhow::Result<()> {
         io::copy(&mut self.clone(), &mut io::sink())
             .context("the file cannot be read to its end")
             .map(drop)
     }
 
     /// What is known of all files.
-    pub(super) fn finish(self, name: String) -> RateFile {
+    pub(crate) fn finish(self, name: String) -> RateFile {
         let open = self.lock();
         let sha256 = hex::encode(open.sha256.clone().finalize());
         RateFile { name, sha256, size: Some(open.size) }
@@ -67,7 +67,7 @@ impl Read for Digest {
 const LONGEST: usize = 255;
 
 /// The names of files, without their folders; standard input has none.
-pub(super) fn names_of(sources: &[Source]) -> String {
+pub(crate) fn names_of(sources: &[Source]) -> String {
     let name = |source: &Source| match source {
         Source::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         Source::Stdin => String::new(),

@@ -1,4 +1,4 @@
-//! `tollbook import list` and `undo`: the imports of rates, and how one is taken back.
+//! Imports of rates: how they are shown, and how one is taken back.
 
 use std::{
     io::{self, Write},
@@ -8,52 +8,15 @@ use std::{
 use anyhow::bail;
 use jiff::{Timestamp, ToSpan};
 use tollbook_proto::v1::{
-    GetRateImportRequest, ListRateImportsRequest, RateImport, UndoRateImportRequest,
-    UndoRateImportResponse, tariffs_service_client::TariffsServiceClient,
+    GetRateImportRequest, RateImport, UndoRateImportRequest, UndoRateImportResponse,
+    tariffs_service_client::TariffsServiceClient,
 };
 
 use crate::{
-    client::{connect, said},
-    config::Config,
-    out::{say, written},
+    client::{Core, said},
+    imports::UndoArgs,
+    out::say,
 };
-
-#[derive(clap::Args)]
-pub(crate) struct ListArgs {
-    /// Only imports into the tariff with this id
-    #[arg(long)]
-    tariff: Option<i64>,
-    /// How many, newest first
-    #[arg(long, default_value_t = 20)]
-    limit: i32,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct UndoArgs {
-    /// The import's id
-    id: i64,
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Leave rates that have been changed otherwise since as they are, and take back the rest
-    #[arg(long)]
-    keep_later_changes: bool,
-}
-
-pub(crate) async fn list(config: &Config, args: &ListArgs) -> anyhow::Result<()> {
-    let mut core = TariffsServiceClient::new(connect(config).await?);
-    let request = ListRateImportsRequest {
-        page_size: args.limit,
-        tariff_id: args.tariff,
-        ..Default::default()
-    };
-    let answer = core.list_rate_imports(request).await.map_err(said)?.into_inner();
-    let mut out = io::stdout().lock();
-    for import in answer.rate_imports {
-        written(print(&mut out, &import))?;
-    }
-    Ok(())
-}
 
 /// When an import was made.
 pub(super) fn on(import: &RateImport) -> Timestamp {
@@ -64,7 +27,7 @@ fn time(time: Option<&prost_types::Timestamp>) -> Timestamp {
     Timestamp::from_second(time.map_or(0, |time| time.seconds)).unwrap_or_default()
 }
 
-fn print(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
     let user = |id: Option<i64>| id.map_or("nobody".to_owned(), |id| format!("user {id}"));
     let RateImport { id, tariff_id, credential, address, .. } = import;
     let (who, when) = (user(import.actor_id), on(import));
@@ -103,8 +66,8 @@ fn print_undone(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
     writeln!(out, "  taken back on {when} by import {}", undone.import_id)
 }
 
-pub(crate) async fn undo(config: &Config, args: &UndoArgs) -> anyhow::Result<ExitCode> {
-    let mut core = TariffsServiceClient::new(connect(config).await?);
+pub(crate) async fn undo(core: &Core, args: &UndoArgs) -> anyhow::Result<ExitCode> {
+    let mut core = TariffsServiceClient::new(core.clone());
     let request = GetRateImportRequest { id: Some(args.id) };
     let import = core.get_rate_import(request).await.map_err(said)?.into_inner();
     let import = import.rate_import.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 mod answers;
 pub(crate) mod export;
-mod file;
+pub(crate) mod file;
 pub(crate) mod flags;
 pub(crate) mod import;
 pub(crate) mod imports;

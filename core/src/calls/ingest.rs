@@ -217,6 +217,7 @@ impl Sided {
             prefix: String::new(),
             price: Leg::NONE,
             self_cost: Leg::NONE,
+            import: None,
             reported,
         };
         if !call.is_charged() {
@@ -287,11 +288,23 @@ pub(super) fn leg_at(call: &Reported, offer: &Offer) -> Result<(Leg, String), Re
 pub(crate) struct Delivery {
     pub(super) origin: Arc<Origin>,
     pub(super) rated: Rated,
+    import: Option<i64>,
 }
 
 impl Delivery {
     pub(crate) fn new(origin: Arc<Origin>, rated: Rated) -> Self {
-        Self { origin, rated }
+        Self { origin, rated, import: None }
+    }
+
+    /// The same as a part of an import.
+    pub(super) fn of_import(self, import: Option<i64>) -> Self {
+        Self { import, ..self }
+    }
+
+    /// The import that it is a part of. What is brought again of the unrated calls is of none, though
+    /// its records may be.
+    pub(super) fn import(&self) -> Option<i64> {
+        self.import
     }
 
     /// How many calls it brings.

@@ -360,7 +360,7 @@ impl<'a> Books<'a, '_> {
                 if call_id != brought.record.call_id {
                     self.unrated.own_ids.insert(call_id, &brought.record.call_id);
                 }
-                let mut call = incoming.call.clone();
+                let mut call = Call { import: brought.import, ..incoming.call.clone() };
                 call_id.clone_into(&mut call.reported.call_id);
                 let call = as_authorized(call, self.active.get(call_id))?;
                 self.charges.add(&call)?;

@@ -171,6 +171,7 @@ mod tests {
             prefix: String::new(),
             price: Leg::NONE,
             self_cost: Leg::NONE,
+            import: None,
             reported: Reported {
                 call_id: "1700000000.7".to_owned(),
                 record_id: String::new(),

@@ -3,6 +3,7 @@
 
 mod dry_run;
 pub(crate) mod hangup;
+pub(crate) mod imports;
 pub(crate) mod ingest;
 pub(crate) mod intake;
 pub(crate) mod known;
@@ -221,6 +222,8 @@ pub(crate) struct Call {
     pub(crate) prefix: String,
     pub(crate) price: Leg,
     pub(crate) self_cost: Leg,
+    /// The import that brought it; `None`: a switch did.
+    pub(crate) import: Option<i64>,
 }
 
 impl Call {
@@ -261,7 +264,8 @@ impl Listed {
     }
 
     pub(crate) fn into_proto(self) -> pb::Call {
-        let Call { id, reported, originator, terminator, prefix, price, self_cost } = self.call;
+        let Call { id, reported, originator, terminator, prefix, price, self_cost, import: _ } =
+            self.call;
         let end = reported.start_time + reported.duration * 1_000;
         let answered = reported.disposition == Disposition::Answered;
         pb::Call {

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     Disposition, Listed,
     dry_run::DryRun,
-    hangup,
+    hangup, imports,
     ingest::{self, Delivery, Numbered, Rated},
     intake::Taken,
     rerate,
@@ -54,6 +54,15 @@ struct Ingestion<'a> {
     caller: Principal,
     /// Whether nothing is to be changed.
     dry_run: bool,
+    /// As what import it is recorded.
+    import: Option<i64>,
+}
+
+/// What has come of a stream.
+#[derive(Default)]
+struct Received {
+    calls: i64,
+    end: Option<pb::CallImportEnd>,
 }
 
 /// What a stream has done so far.
@@ -107,43 +116,62 @@ impl Summary {
 }
 
 impl Ingestion<'_> {
-    /// Reads and rates one batch while the one before is being stored. The channel between
-    /// them holds one batch, so that a sender is never read far ahead of the database.
+    /// Takes a stream in, and records the end of its import.
     async fn run(
         &self,
         first: Option<pb::IngestCallsRequest>,
         calls: Streaming<pb::IngestCallsRequest>,
     ) -> Result<pb::IngestCallsResponse, Status> {
-        let (sender, batches) = mpsc::channel(1);
-        let read = self.read(first, calls, sender);
-        let store = pin!(self.store(batches));
-        let (received, summary) = match future::select(pin!(read), store).await {
-            // The sender may have left: what was read is stored to its end all the same, so that
-            // nothing is dropped between a commit and what follows from it.
-            Either::Left((received, store)) => {
-                let summary = store.await?;
-                (received?, summary)
+        let taken = self.take(first, calls).await;
+        if let Some(id) = self.import {
+            let end = taken.as_ref().ok().and_then(|(received, _)| received.end.as_ref());
+            if let Err(error) = imports::end(self.context, id, end).await {
+                // Its calls are in the books, and it can be taken back as one that is running.
+                tracing::warn!(error = ?error, import = id, "the end of an import was not recorded");
             }
-            // It could not be stored.
-            Either::Right((summary, _)) => (0, summary?),
-        };
+        }
+        let (received, summary) = taken?;
         let mut response = summary.into_response()?;
-        response.received = received;
+        response.received = received.calls;
+        response.import_id = self.import.unwrap_or_default();
         if response.rejected > 0 && !self.dry_run {
+            let received = received.calls;
             tracing::warn!(rejected = response.rejected, received, "calls were rejected");
         }
         Ok(response)
     }
 
-    /// Returns how many calls came.
+    /// Reads and rates one batch while the one before is being stored. The channel between
+    /// them holds one batch, so that a sender is never read far ahead of the database.
+    async fn take(
+        &self,
+        first: Option<pb::IngestCallsRequest>,
+        calls: Streaming<pb::IngestCallsRequest>,
+    ) -> Result<(Received, Summary), Status> {
+        let (sender, batches) = mpsc::channel(1);
+        let read = self.read(first, calls, sender);
+        let store = pin!(self.store(batches));
+        match future::select(pin!(read), store).await {
+            // The sender may have left: what was read is stored to its end all the same, so that
+            // nothing is dropped between a commit and what follows from it.
+            Either::Left((received, store)) => {
+                let summary = store.await?;
+                Ok((received?, summary))
+            }
+            // It could not be stored.
+            Either::Right((summary, _)) => Ok((Received::default(), summary?)),
+        }
+    }
+
+    /// Returns what came.
     async fn read(
         &self,
         mut first: Option<pb::IngestCallsRequest>,
         mut calls: Streaming<pb::IngestCallsRequest>,
         sender: mpsc::Sender<Rated>,
-    ) -> Result<i64, Status> {
+    ) -> Result<Received, Status> {
         let mut batch: Vec<Numbered<Brought>> = Vec::with_capacity(BATCH);
-        let mut received = 0;
+        let mut received = Received::default();
         loop {
             let waiting = !batch.is_empty();
             let message = match first.take() {
@@ -159,11 +187,16 @@ impl Ingestion<'_> {
             };
             let Some(message) = message else { break };
             for call in message.calls {
-                received += 1;
-                batch.push(Numbered { position: received, call: call.into() });
+                received.calls += 1;
+                let call = Brought::of_import(call, self.import);
+                batch.push(Numbered { position: received.calls, call });
                 if batch.len() == BATCH {
                     self.send(std::mem::take(&mut batch), &sender).await?;
                 }
+            }
+            if let Some(end) = message.import_end {
+                imports::check_end(&end)?;
+                received.end = Some(end);
             }
         }
         if !batch.is_empty() {
@@ -187,6 +220,7 @@ impl Ingestion<'_> {
         while let Some(mut rated) = batches.recv().await {
             summary.notes.extend(std::mem::take(&mut rated.notes));
             let delivery = Delivery::new(self.caller.origin().clone(), rated);
+            let delivery = delivery.of_import(self.import);
             summary.add(match &mut dry_run {
                 Some(dry_run) => dry_run.take(self.context, &delivery).await?,
                 None => self.context.writer.take(delivery).await?,
@@ -340,7 +374,12 @@ impl CallsService for Service {
         let mut calls = request.into_inner();
         let first = calls.message().await?;
         let dry_run = first.as_ref().is_some_and(|first| first.dry_run);
-        let ingestion = Ingestion { context: &self.0, caller, dry_run };
+        let start = first.as_ref().and_then(|first| first.import_start.as_ref());
+        let import = match start.filter(|_| !dry_run) {
+            Some(start) => Some(imports::begin(&self.0, &caller, start).await?),
+            None => None,
+        };
+        let ingestion = Ingestion { context: &self.0, caller, dry_run, import };
         Ok(Response::new(Box::pin(ingestion.run(first, calls)).await?))
     }
 

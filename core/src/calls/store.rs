@@ -14,7 +14,7 @@ use crate::{
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 30] = [
     "id",
     "call_id",
     "start_time",
@@ -44,6 +44,7 @@ const COLUMNS: [&str; 29] = [
     "exchange_rate",
     "self_cost_currency_id",
     "self_cost_exchange_rate",
+    "import_id",
 ];
 
 /// Stores new calls.
@@ -81,6 +82,7 @@ pub(super) async fn insert<'a>(tx: &mut Tx, calls: impl Iterator<Item = &'a Call
         ];
         row.extend(price_exchange);
         row.extend(self_cost_exchange);
+        row.push(call.import.into());
         row
     });
     let rows = rows.collect();
@@ -96,7 +98,8 @@ macro_rules! select_calls {
              c.terminator_id, c.termination_point_id, c.prefix, c.tariff_id, c.rate, \
              c.billed_seconds, c.price, c.entry_id, c.self_cost_tariff_id, c.self_cost_rate, \
              c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id, c.record_id, \
-             c.currency_id, c.exchange_rate, c.self_cost_currency_id, c.self_cost_exchange_rate",
+             c.currency_id, c.exchange_rate, c.self_cost_currency_id, c.self_cost_exchange_rate, \
+             c.import_id",
             $rest
         )
     };
@@ -128,7 +131,7 @@ pub(crate) fn read_known(rows: &[Row]) -> Result<HashMap<String, Call>> {
     calls.map(|call| call.map(|call| (call.reported.call_id.clone(), call))).collect()
 }
 
-/// Takes stored calls out, for others that come in their place.
+/// Takes stored calls out: for others that come in their place, or with what they were charged.
 pub(super) async fn take_out<'a>(
     tx: &mut Tx,
     call_ids: impl IntoIterator<Item = &'a str>,
@@ -170,6 +173,7 @@ fn read(row: &Row) -> Result<Call> {
         prefix: row.get(13)?,
         price: leg(14, 25)?,
         self_cost: leg(19, 27)?,
+        import: row.get(29)?,
     })
 }
 
@@ -275,9 +279,9 @@ pub(super) async fn these(db: &Db, calls: &[(i64, i64)]) -> Result<Vec<Listed>> 
 fn read_listed(row: &Row) -> Result<Listed> {
     Ok(Listed {
         call: read(row)?,
-        originator: row.get(29)?,
-        terminator: row.get::<Option<String>>(30)?.unwrap_or_default(),
-        destination_name: row.get::<Option<String>>(31)?.unwrap_or_default(),
+        originator: row.get(30)?,
+        terminator: row.get::<Option<String>>(31)?.unwrap_or_default(),
+        destination_name: row.get::<Option<String>>(32)?.unwrap_or_default(),
     })
 }
 
@@ -416,6 +420,22 @@ pub(super) async fn answered(db: &Db, filter: &Rerated) -> Result<Vec<Call>> {
     db.fetch_all(query).await?.iter().map(read).collect()
 }
 
+/// A page of the calls of an import, in the order of their ids behind one.
+pub(super) async fn of_import(
+    tx: &mut Tx,
+    import: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Call>> {
+    let query = Query::new(select_calls!(" FROM calls c WHERE c.import_id = "))
+        .value(import)
+        .and(" AND c.id > ")
+        .value(after)
+        .and(" ORDER BY c.id LIMIT ")
+        .value(limit);
+    tx.fetch_all(query).await?.iter().map(read).collect()
+}
+
 /// Some calls by the switch's ids, which nobody else changes until the commit.
 pub(super) async fn lock(tx: &mut Tx, call_ids: &[&str]) -> Result<Vec<Call>> {
     let lock = tx.lock_clause();
@@ -493,7 +513,8 @@ pub(crate) async fn came_from(tx: &mut Tx, user: UserId, point: PointId) -> Resu
 /// Whether a user has calls, also under way.
 pub(crate) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool> {
     let query = Query::new(
-        "SELECT 1 FROM traffic_days WHERE side IN ('originator', 'terminator') AND user_id = ",
+        "SELECT 1 FROM traffic_days WHERE calls <> 0 AND side IN ('originator', 'terminator') \
+         AND user_id = ",
     )
     .value(user)
     .and(" UNION ALL SELECT 1 FROM active_calls WHERE originator_id = ")

@@ -32,9 +32,9 @@ pub(crate) enum Kind {
     Calls,
     /// Earnings of calls that he terminated.
     Termination,
-    /// Charges taken back, because the calls were rated again.
+    /// Charges taken back, because the calls were rated again or their import was taken back.
     CallsReversed,
-    /// Earnings taken back, because the calls were rated again.
+    /// Earnings taken back, for the same reasons.
     TerminationReversed,
 }
 

@@ -86,10 +86,15 @@ impl Rollup {
 
     /// Counts a call in the place of another one.
     pub(crate) fn replace(&mut self, before: &Call, after: &Call) {
-        let gone = Sums::of(before).negated();
-        self.change_users(before, gone);
-        self.add_destination(before, gone);
+        self.remove(before);
         self.add(after);
+    }
+
+    /// Takes a call out that was counted.
+    pub(crate) fn remove(&mut self, call: &Call) {
+        let gone = Sums::of(call).negated();
+        self.change_users(call, gone);
+        self.add_destination(call, gone);
     }
 
     fn change_users(&mut self, call: &Call, sums: Sums) {

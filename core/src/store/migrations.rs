@@ -73,6 +73,7 @@ const ALL: &[Listed] = migrations!(
     each "0029" "devices",
     both "0030" "defaults_of_owners",
     each "0032" "email_templates",
+    each "0033" "call_imports",
     each "0035" "exchange_rates_of_calls",
 );
 

@@ -47,8 +47,8 @@ pub(crate) enum Sequence {
     Changes,
     /// Of `api_keys`.
     ApiKeys,
-    /// Of `rate_imports`.
-    RateImports,
+    /// Of `rate_imports` and `call_imports`.
+    Imports,
     /// Of `import_profiles`.
     ImportProfiles,
     /// Of `unrated_calls`.
@@ -77,7 +77,7 @@ impl Sequence {
             Self::ActiveCalls => "active_calls",
             Self::Changes => "changes",
             Self::ApiKeys => "api_keys",
-            Self::RateImports => "rate_imports",
+            Self::Imports => "rate_imports",
             Self::ImportProfiles => "import_profiles",
             Self::UnratedCalls => "unrated_calls",
         }

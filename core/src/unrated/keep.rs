@@ -74,6 +74,8 @@ type Keeping<'a> = BTreeMap<(&'a str, String), Deliveries<'a>>;
 struct Deliveries<'a> {
     last: &'a Refusal<'a>,
     count: i64,
+    /// The one import that brought it in this batch.
+    import: Option<i64>,
 }
 
 impl Outcome<'_> {
@@ -188,7 +190,9 @@ impl Outcome<'_> {
             if let Some(deliveries) = keeping.get_mut(&key) {
                 difference.count(deliveries.last.rejection.to_proto(), -1);
                 difference.count(reason, 1);
-                *deliveries = Deliveries { last: refusal, count: deliveries.count + count };
+                let import = deliveries.import.filter(|import| brought.import == Some(*import));
+                let count = deliveries.count + count;
+                *deliveries = Deliveries { last: refusal, count, import };
             } else {
                 if let Some(before) = there.get(&(key.0, key.1.as_str())) {
                     difference.count(*before, -1);
@@ -202,7 +206,8 @@ impl Outcome<'_> {
                     *of_its_id += 1;
                 }
                 difference.count(reason, 1);
-                keeping.insert(key, Deliveries { last: refusal, count });
+                let import = brought.import;
+                keeping.insert(key, Deliveries { last: refusal, count, import });
             }
             difference.kept.push(*place);
         }
@@ -215,13 +220,14 @@ async fn write(tx: &mut Tx, keeping: &Keeping<'_>, origins: &[&Origin]) -> Resul
     // Those that are there keep their own; but another core may take them out meanwhile.
     let ids = tx.next_ids(Sequence::UnratedCalls, keeping.len()).await?;
     let now = clock::now();
-    let rows = keeping.iter().zip(ids).map(|((key, Deliveries { last, count }), id)| store::Row {
+    let rows = keeping.iter().zip(ids).map(|((key, deliveries), id)| store::Row {
         id,
         fingerprint: key.1.as_str(),
-        refusal: last,
-        deliveries: *count,
+        refusal: deliveries.last,
+        deliveries: deliveries.count,
         now,
-        brought_by: origins.get(last.place).and_then(|origin| origin.actor),
+        brought_by: origins.get(deliveries.last.place).and_then(|origin| origin.actor),
+        import: deliveries.import,
     });
     store::keep(tx, rows.collect()).await
 }

@@ -2,6 +2,7 @@
 //! refused them, until what was missing is there (`docs/rules/calls.md#calls-that-cannot-be-billed`).
 
 mod accounts;
+mod back;
 mod keep;
 mod rate;
 mod service;
@@ -16,6 +17,7 @@ use tollbook_proto::v1::{CallRecord, CallRejection};
 
 use crate::ids::UserId;
 
+pub(crate) use back::{of_import, of_import_alone, take_back};
 pub(crate) use keep::{Difference, Outcome, Refusal, Table};
 pub(crate) use service::Service;
 pub(crate) use shelf::{Shelf, watch};
@@ -34,6 +36,8 @@ pub(crate) struct Brought {
     pub(crate) first_seen: Option<i64>,
     /// It is tried as a call of another account than the one that it is kept with.
     pub(crate) reassigned: bool,
+    /// The import that it is of, or first came with.
+    pub(crate) import: Option<i64>,
     identity: Identity,
 }
 
@@ -56,12 +60,18 @@ impl From<CallRecord> for Brought {
             payer: None,
             first_seen: None,
             reassigned: false,
+            import: None,
             identity: Identity::Record,
         }
     }
 }
 
 impl Brought {
+    /// A record that an import brings, if it is one that does.
+    pub(crate) fn of_import(record: CallRecord, import: Option<i64>) -> Self {
+        Self { import, ..record.into() }
+    }
+
     /// A record that says more than what the switch sent.
     pub(crate) fn completed(sent: CallRecord, record: CallRecord) -> Self {
         Self { identity: Identity::Sent(Box::new(sent)), ..record.into() }

@@ -24,6 +24,7 @@ pub(super) struct Row<'a> {
     pub(super) deliveries: i64,
     pub(super) now: i64,
     pub(super) brought_by: Option<UserId>,
+    pub(super) import: Option<i64>,
 }
 
 const COLUMNS: &[&str] = &[
@@ -44,13 +45,20 @@ const COLUMNS: &[&str] = &[
     "deliveries",
     "brought_by",
     "side",
+    "imports",
 ];
 
-/// What was kept first stays as it is; only why, when last and how often is told anew.
+/// What was kept first stays as it is; only why, when last and how often is told anew. What an import
+/// brought, and somebody else, too, is of that import alone no more; of hundreds nobody keeps count.
 const AGAIN: &str = " ON CONFLICT (call_id, fingerprint) DO UPDATE SET reason = excluded.reason, \
      message = excluded.message, side = excluded.side, user_id = COALESCE(excluded.user_id, unrated_calls.user_id), \
      last_seen = CASE WHEN excluded.deliveries > 0 THEN excluded.last_seen \
      ELSE unrated_calls.last_seen END, \
+     imports = CASE WHEN excluded.deliveries = 0 THEN unrated_calls.imports \
+     WHEN excluded.imports = '' OR unrated_calls.imports = '' THEN '' \
+     WHEN unrated_calls.imports LIKE '%' || excluded.imports || '%' THEN unrated_calls.imports \
+     WHEN LENGTH(unrated_calls.imports) > 1000 THEN '' \
+     ELSE unrated_calls.imports || SUBSTR(excluded.imports, 2) END, \
      deliveries = unrated_calls.deliveries + excluded.deliveries";
 
 /// Keeps records, each with another call id or fingerprint.
@@ -78,10 +86,79 @@ pub(super) async fn keep(tx: &mut Tx, rows: Vec<Row<'_>>) -> Result<()> {
             row.deliveries.into(),
             row.brought_by.map(|user| user.0).into(),
             rejection.side().map_or("", Side::name).into(),
+            row.import.map(mark).unwrap_or_default().into(),
         ]
     });
     let rows = rows.collect();
     tx.queue(Insert { table: "unrated_calls", columns: COLUMNS, rows, on_conflict: AGAIN }).await
+}
+
+/// An import among those that brought a record.
+fn mark(import: i64) -> String {
+    format!(",{import},")
+}
+
+/// A record that an import brought.
+pub(super) struct OfImport {
+    pub(super) id: i64,
+    pub(super) reason: CallRejection,
+    /// Nobody else did.
+    pub(super) is_of_one: bool,
+}
+
+/// The ids of some records that an import brought, ascending behind one.
+pub(super) async fn ids_of_import(
+    tx: &mut Tx,
+    import: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<i64>> {
+    let query = Query::new("SELECT id FROM unrated_calls WHERE id > ")
+        .value(after)
+        .and(" AND imports LIKE ")
+        .value(format!("%{}%", mark(import)))
+        .and(" ORDER BY id LIMIT ")
+        .value(limit);
+    tx.fetch_all(query).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Those of some records that an import brought; they stay as they are until the commit.
+pub(super) async fn lock_of_import(tx: &mut Tx, import: i64, ids: &[i64]) -> Result<Vec<OfImport>> {
+    let query = Query::new("SELECT id, reason, imports FROM unrated_calls WHERE imports LIKE ")
+        .value(format!("%{}%", mark(import)))
+        .and(" AND id IN ")
+        .list(ids.iter().copied())
+        .and(" ORDER BY id")
+        .and(tx.lock_clause());
+    let read = |row: &store::Row| {
+        let is_of_one = row.get::<String>(2)? == mark(import);
+        Ok(OfImport { id: row.get(0)?, reason: reason(row, 1)?, is_of_one })
+    };
+    tx.fetch_all(query).await?.iter().map(read).collect()
+}
+
+/// How many records an import brought, and nobody else.
+pub(super) async fn count_of_import(tx: &mut Tx, import: i64) -> Result<i64> {
+    let query = Query::new("SELECT COUNT(*) FROM unrated_calls WHERE imports = ");
+    let row = tx.fetch_optional(query.value(mark(import))).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
+/// Leaves records to the others who brought them.
+pub(super) async fn forget_import(
+    tx: &mut Tx,
+    import: i64,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<()> {
+    let mut ids = ids.into_iter().peekable();
+    if ids.peek().is_none() {
+        return Ok(());
+    }
+    let query = Query::new("UPDATE unrated_calls SET imports = REPLACE(imports, ")
+        .value(mark(import))
+        .and(", ',') WHERE id IN ")
+        .list(ids);
+    tx.queue(query).await
 }
 
 /// What the accounts begin with that are no login name, and one that is and could be taken for another.
@@ -350,7 +427,7 @@ pub(super) async fn page(
     limit: i64,
 ) -> Result<Vec<Brought>> {
     let query = Query::new(
-        "SELECT c.id, c.fingerprint, c.record, c.user_id, c.first_seen \
+        "SELECT c.id, c.fingerprint, c.record, c.user_id, c.first_seen, c.imports \
          FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE c.id > ",
     )
     .value(after)
@@ -363,7 +440,10 @@ pub(super) async fn page(
     let read = |row: &store::Row| {
         let again = Brought::again(row.get(0)?, row.get(1)?, decoded(&row.get::<Vec<u8>>(2)?)?);
         let payer = row.get::<Option<i64>>(3)?.map(UserId);
-        Ok(Brought { payer, first_seen: Some(row.get(4)?), ..again })
+        // Of several the first counts, as if the others had brought a duplicate.
+        let imports: String = row.get(5)?;
+        let import = imports.split(',').find_map(|import| import.parse().ok());
+        Ok(Brought { payer, first_seen: Some(row.get(4)?), import, ..again })
     };
     rows.iter().map(read).collect()
 }

@@ -16,6 +16,7 @@ use super::{Command, Outcome, Resources};
 use crate::{
     calls::{
         self, Side,
+        imports::Imports,
         ingest::Delivery,
         intake::{Intake, Taken},
     },
@@ -134,6 +135,7 @@ impl<'a> Sorted<'a> {
         let rows = tx.fetch_each([
             // Before any account is locked: whoever counts all sums anew takes a while.
             stats::store::shared_lock(tx).filter(|_| takes),
+            Imports::asked(tx, &self.deliveries),
             Some(ledger::store::locking(tx, users)),
             // All else is read once nobody changes the accounts, nor decides about their calls.
             Keys::asked(&self.postings),
@@ -158,6 +160,7 @@ impl<'a> Sorted<'a> {
         ]);
         let [
             _,
+            imports,
             accounts,
             keys,
             known,
@@ -176,6 +179,7 @@ impl<'a> Sorted<'a> {
             call_change_ids,
             active_ids,
         ] = rows.await?;
+        let imports = Imports::read(&imports, &self.deliveries)?;
         let accounts = ledger::store::read_accounts(&accounts)?;
         let keys = Keys::read(&keys, &self.postings)?;
         let zone = settings::store::read_time_zone(&zone)?;
@@ -194,7 +198,7 @@ impl<'a> Sorted<'a> {
             is_empty: any_unrated.is_empty(),
             kept: unrated::store::read_kept(&again)?,
         };
-        Ok(Found { board, accounts, keys, zone, unrated, ids })
+        Ok(Found { board, accounts, keys, zone, unrated, ids, imports })
     }
 
     /// Asks for as many ids as may be needed: of entries, payments and their changes; of calls and
@@ -220,7 +224,7 @@ impl<'a> Sorted<'a> {
             tx.wait_for_locks(patience);
         }
         let found = self.read(&mut tx, resources).await?;
-        let Found { mut board, mut accounts, keys, zone, unrated, ids } = found;
+        let Found { mut board, mut accounts, keys, zone, unrated, ids, imports } = found;
 
         let live = self.live.iter().map(|command| command.run(&mut board)).collect();
         let snapshot = board.snapshot.clone();
@@ -232,11 +236,15 @@ impl<'a> Sorted<'a> {
         let postings = of_calls.iter().chain(self.postings.iter().copied());
         let judgement = Judgement::of(postings, &mut accounts, &keys);
 
-        let changes_nothing = active.is_unchanged() && intake.is_empty() && judgement.is_empty();
+        let changes_nothing = active.is_unchanged()
+            && intake.is_empty()
+            && judgement.is_empty()
+            && imports.is_empty();
         let written = judgement.write(&mut tx, keys, ids.postings).await?;
         active.write(&mut tx, &ids.active).await?;
         let entries = written.entries.get(..of_calls.len()).unwrap_or_default();
         let (taken, unrated) = intake.write(&mut tx, &ids.calls, entries, zone, &unrated).await?;
+        imports.count(&mut tx, &self.deliveries, &taken).await?;
         let mut posted = judgement.results(&mut tx, &accounts, &written).await?;
         if !changes_nothing {
             tx.commit().await?;
@@ -256,6 +264,7 @@ struct Found<'r> {
     zone: TimeZone,
     unrated: unrated::Table<'r>,
     ids: Ids,
+    imports: Imports,
 }
 
 /// The ids that a batch may use.

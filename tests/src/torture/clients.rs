@@ -154,8 +154,10 @@ async fn ingest(shared: Arc<Shared>, client: i64, round: i64) -> Done {
             .collect();
         let calls = &calls;
         let send = |core| async move {
-            let messages =
-                tokio_stream::iter([IngestCallsRequest { calls: calls.clone(), dry_run: false }]);
+            let messages = tokio_stream::iter([IngestCallsRequest {
+                calls: calls.clone(),
+                ..Default::default()
+            }]);
             CallsServiceClient::new(core).ingest_calls(messages).await
         };
         if let Some(taken) = shared.answered(send).await {

@@ -263,7 +263,7 @@ async fn kill_in_the_middle_loses_nothing_and_charges_nothing_twice() {
                     let numbers = (client * 50 + block) * 100..(client * 50 + block + 1) * 100;
                     let calls = numbers.clone().map(call).collect();
                     let messages =
-                        tokio_stream::iter([IngestCallsRequest { calls, dry_run: false }]);
+                        tokio_stream::iter([IngestCallsRequest { calls, ..Default::default() }]);
                     let mut service = CallsServiceClient::new(admin.clone());
                     if service.ingest_calls(messages).await.is_err() {
                         return;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use prost::Message;
 use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyLevel};
 use tollbook_proto::v1::{
-    AddPoolNumbersRequest, Address, AdjustBalanceRequest, ApiKey, CallRecord, Change,
-    ConnectionPoint, CreateAccessTokenRequest, CreateApiKeyRequest, CreateDeviceRequest,
+    AddPoolNumbersRequest, Address, AdjustBalanceRequest, ApiKey, CallImportStart, CallRecord,
+    Change, ConnectionPoint, CreateAccessTokenRequest, CreateApiKeyRequest, CreateDeviceRequest,
     CreateEmailTemplateRequest, CreateImportProfileRequest, CreateNumberPoolRequest,
     CreateResellerGroupRequest, CreateRoutingGroupRequest, CreateTariffRequest, CreateUserRequest,
     CreateWhitelistedAddressRequest, DeleteApiKeyRequest, DeleteConnectionPointRequest,
@@ -15,16 +15,18 @@ use tollbook_proto::v1::{
     DeleteResellerGroupRequest, DeleteRoutingGroupRequest, DeleteTariffRequest,
     DeleteUnratedCallsRequest, DeleteUserRequest, DeleteWhitelistedAddressRequest, Device,
     DeviceType, EmailTemplate, EndSessionsRequest, FinishCallRequest, ImportProfile,
-    ImportRatesOptions, ImportRatesRequest, ListChangesRequest, ManagerGroup, OwnerSettings,
-    RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest, RecordPaymentRequest,
-    RegisterUserRequest, RerateCallsRequest, ResellerGroup, RevokeAccessTokenRequest, Role,
-    RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest, Settings, Tariff,
-    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateCurrencyRequest,
-    UpdateDeviceRequest, UpdateEmailTemplateRequest, UpdateImportProfileRequest,
-    UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateOwnerSettingsRequest,
-    UpdateResellerGroupRequest, UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest,
-    UpdateWhitelistedAddressRequest, User, access_tokens_service_client::AccessTokensServiceClient,
+    ImportRatesOptions, ImportRatesRequest, IngestCallsRequest, ListChangesRequest, ManagerGroup,
+    OwnerSettings, RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest,
+    RecordPaymentRequest, RegisterUserRequest, RerateCallsRequest, ResellerGroup,
+    RevokeAccessTokenRequest, Role, RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest,
+    Settings, Tariff, UndoCallImportRequest, UndoRateImportRequest, UpdateConnectionPointRequest,
+    UpdateCurrencyRequest, UpdateDeviceRequest, UpdateEmailTemplateRequest,
+    UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
+    UpdateOwnerSettingsRequest, UpdateResellerGroupRequest, UpdateSettingsRequest,
+    UpdateTariffRequest, UpdateUserRequest, UpdateWhitelistedAddressRequest, User,
+    access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
+    call_imports_service_client::CallImportsServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient,
@@ -263,6 +265,19 @@ async fn change_everything(books: &Books) {
     assert!(rerated.into_inner().changed > 0);
     let request = UndoRateImportRequest { id: imported.import_id, ..Default::default() };
     assert!(tariffs.undo_rate_import(request).await.unwrap().into_inner().applied);
+    let imported = IngestCallsRequest {
+        calls: vec![call(2)],
+        import_start: Some(CallImportStart::default()),
+        ..Default::default()
+    };
+    let imported = CallsServiceClient::new(admin.clone())
+        .ingest_calls(tokio_stream::iter([imported]))
+        .await
+        .unwrap()
+        .into_inner();
+    let request = UndoCallImportRequest { id: Some(imported.import_id), ..Default::default() };
+    let undone = CallImportsServiceClient::new(admin.clone()).undo_call_import(request).await;
+    assert_eq!(undone.unwrap().into_inner().calls, 1);
     let request = RecordPaymentRequest {
         user_id: Some(4),
         amount: decimal("10"),

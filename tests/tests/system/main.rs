@@ -10,6 +10,7 @@ mod both_dialects;
 mod break_ins;
 mod call_files;
 mod call_imports;
+mod call_undo;
 mod calls;
 mod changes;
 mod contract;

@@ -375,7 +375,8 @@ async fn the_end_of_a_call_under_way_is_kept_too() {
 
 /// What becomes of a call that somebody brings.
 async fn bring(caller: &Authorized, record: CallRecord) -> IngestCallsResponse {
-    let messages = tokio_stream::iter([IngestCallsRequest { calls: vec![record], dry_run: false }]);
+    let messages =
+        tokio_stream::iter([IngestCallsRequest { calls: vec![record], ..Default::default() }]);
     let mut client = CallsServiceClient::new(caller.clone());
     client.ingest_calls(messages).await.unwrap().into_inner()
 }

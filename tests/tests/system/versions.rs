@@ -8,14 +8,17 @@ use std::{
 
 use flate2::read::GzDecoder;
 use tollbook_proto::v1::{
-    ApiAccess, ApiKey, ConnectionPoint, CreateApiKeyRequest, CreateDeviceRequest,
-    CreateImportProfileRequest, DefaultUser, Device, ImportProfile, ListApiKeysRequest,
-    ListCallsRequest, ListConnectionPointsRequest, ListDevicesRequest, ListImportProfilesRequest,
+    ApiAccess, ApiKey, CallFileProfile, CallImportStart, ConnectionPoint, CreateApiKeyRequest,
+    CreateDeviceRequest, CreateImportProfileRequest, DefaultUser, Device, ImportProfile,
+    IngestCallsRequest, ListApiKeysRequest, ListCallImportsRequest, ListCallsRequest,
+    ListConnectionPointsRequest, ListDevicesRequest, ListImportProfilesRequest,
     ListManagerGroupsRequest, ListRateImportsRequest, ListUsersRequest, ManagerGroup,
     OriginationPoint, OwnerSettings, RateCallRequest, RateFileProfile, Role, Settings,
-    UndoRateImportRequest, UpdateConnectionPointRequest, UpdateDeviceRequest,
-    UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateOwnerSettingsRequest,
-    UpdateSettingsRequest, UpdateUserRequest, User, api_keys_service_client::ApiKeysServiceClient,
+    UndoCallImportRequest, UndoRateImportRequest, UpdateConnectionPointRequest,
+    UpdateDeviceRequest, UpdateImportProfileRequest, UpdateManagerGroupRequest,
+    UpdateOwnerSettingsRequest, UpdateSettingsRequest, UpdateUserRequest, User,
+    api_keys_service_client::ApiKeysServiceClient,
+    call_imports_service_client::CallImportsServiceClient,
     calls_service_client::CallsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     devices_service_client::DevicesServiceClient, import_profile::Contents,
@@ -30,6 +33,7 @@ use tollbook_tests::{
     fill::Database,
     server::{Authorized, Backend, Data, Server, bearer},
 };
+use tonic::codegen::tokio_stream;
 
 use crate::on_both;
 
@@ -37,6 +41,7 @@ use crate::on_both;
 /// changed by [`change_something`]; see docs/upgrading.md.
 const JSON: &[&str] = &[
     "api_keys.profile",
+    "call_imports.options",
     "connection_points.settings",
     "devices.settings",
     "import_profiles.contents",
@@ -105,6 +110,11 @@ async fn make_the_rest(admin: &Authorized) {
     let device = Device { user_id: Some(4), ..Default::default() };
     let request = CreateDeviceRequest { device: Some(device) };
     DevicesServiceClient::new(admin.clone()).create_device(request).await.unwrap();
+    let options = Some(CallFileProfile { terminator: "bob".to_owned(), ..Default::default() });
+    let import_start = Some(CallImportStart { options, ..Default::default() });
+    let request = IngestCallsRequest { import_start, ..Default::default() };
+    let stream = tokio_stream::iter([request]);
+    CallsServiceClient::new(admin.clone()).ingest_calls(stream).await.unwrap();
     set_call_limit(admin, 3).await;
 }
 
@@ -168,6 +178,13 @@ async fn change_something(admin: &Authorized) {
     let import = imports.into_inner().rate_imports.into_iter().find(|one| one.can_be_undone);
     let id = Some(import.unwrap().id);
     tariffs.undo_rate_import(UndoRateImportRequest { id, ..Default::default() }).await.unwrap();
+
+    let mut imports = CallImportsServiceClient::new(admin.clone());
+    let all = imports.list_call_imports(ListCallImportsRequest::default()).await.unwrap();
+    let import = all.into_inner().call_imports.remove(0);
+    assert_eq!(import.options.unwrap().terminator, "bob");
+    let request = UndoCallImportRequest { id: Some(import.id), ..Default::default() };
+    imports.undo_call_import(request).await.unwrap();
 
     let settings = Some(Settings { xml_api_extension: true, ..Default::default() });
     let update_mask = mask("xml_api_extension");

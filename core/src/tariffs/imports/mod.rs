@@ -60,7 +60,7 @@ pub(super) async fn earlier(
 /// Records an import in the transaction that makes it, and forgets what the oldest ones changed.
 /// Returns its id.
 pub(super) async fn record(tx: &mut Tx, origin: &Origin, import: &pb::RateImport) -> Result<i64> {
-    let id = tx.next_id(Sequence::RateImports).await?;
+    let id = tx.next_id(Sequence::Imports).await?;
     store::insert(tx, id, origin, import).await?;
     store::forget_changes(tx, TariffId(import.tariff_id), KEPT, KEPT_AT_MOST).await?;
     Ok(id)

@@ -349,7 +349,7 @@ async fn f05_a_stream_that_breaks_ends_and_leaves_nothing_behind() {
                 ..call(5 * call_number)
             });
             sender
-                .send(IngestCallsRequest { calls: calls.collect(), dry_run: false })
+                .send(IngestCallsRequest { calls: calls.collect(), ..Default::default() })
                 .await
                 .unwrap();
             // What has come is stored after a tenth of a second.

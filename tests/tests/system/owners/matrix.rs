@@ -182,6 +182,9 @@ const TABLE: &[(&str, Row)] = &[
         },
     ),
     ("BalanceWarningsService/ListBalanceWarnings", STAFF),
+    ("CallImportsService/GetCallImport", STAFF),
+    ("CallImportsService/ListCallImports", STAFF),
+    ("CallImportsService/UndoCallImport", ADMIN),
     ("CallsService/IngestCalls", STAFF),
     (
         "CallsService/ListCalls",
