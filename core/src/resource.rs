@@ -16,6 +16,7 @@ pub(crate) enum Resource {
     /// The balance of a user.
     Account(UserId),
     ApiKey(i64),
+    CallImport(i64),
     /// The calls together: the log does not name single ones.
     Calls,
     ConnectionPoint(PointId),
@@ -31,6 +32,8 @@ pub(crate) enum Resource {
     Settings,
     Tariff(TariffId),
     UnratedCall(i64),
+    /// Those together that something else took with it.
+    UnratedCalls,
     User(UserId),
     UserSessions(UserId),
     /// Those that a user has as an owner of others.
@@ -44,6 +47,7 @@ impl fmt::Display for Resource {
             Self::AccessToken(id) => write!(f, "accessTokens/{id}"),
             Self::Account(user) => write!(f, "accounts/{user}"),
             Self::ApiKey(id) => write!(f, "apiKeys/{id}"),
+            Self::CallImport(id) => write!(f, "callImports/{id}"),
             Self::Calls => f.write_str("calls"),
             Self::ConnectionPoint(id) => write!(f, "connectionPoints/{id}"),
             Self::Currency(id) => write!(f, "currencies/{id}"),
@@ -57,6 +61,7 @@ impl fmt::Display for Resource {
             Self::Settings => f.write_str("settings"),
             Self::Tariff(id) => write!(f, "tariffs/{id}"),
             Self::UnratedCall(id) => write!(f, "unratedCalls/{id}"),
+            Self::UnratedCalls => f.write_str("unratedCalls"),
             Self::User(id) => write!(f, "users/{id}"),
             Self::UserSessions(user) => write!(f, "users/{user}/sessions"),
             Self::UserSettings(user) => write!(f, "users/{user}/settings"),
