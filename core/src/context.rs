@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::{
     access::{lockout::Lockout, tokens::Tokens},
     calls::sorted::SortedLists,
-    catalog::{self, Catalog},
+    catalog::Catalog,
+    changes::{Origin, Pending},
     emails::Mail,
     error::Result,
     rating::decks::Decks,
-    store::{Db, Tx},
+    store::Db,
     tariffs::{self, Names},
     tasks::Tasks,
     unrated::Shelf,
@@ -36,11 +37,17 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Begins a change of what the catalog does not hold, on somebody's behalf.
+    pub(crate) async fn begin_change<'a>(&self, origin: &'a Origin) -> Result<Pending<'a>> {
+        Pending::begin(&self.db, origin).await
+    }
+
     /// Begins a change of what the catalog holds. Such changes take turns.
-    pub(crate) async fn begin_catalog_change(&self) -> Result<Tx> {
-        let mut tx = self.db.begin().await?;
-        catalog::lock_for_change(&mut tx).await?;
-        Ok(tx)
+    pub(crate) async fn begin_catalog_change<'a>(
+        &'a self,
+        origin: &'a Origin,
+    ) -> Result<Pending<'a>> {
+        Pending::of_catalog(self, origin).await
     }
 
     /// Compiles the decks of the tariffs that users and points have: the first call after a start
@@ -53,16 +60,13 @@ impl Context {
         Ok(())
     }
 
-    /// Makes the change durable, and visible to this process before anybody is answered.
-    pub(crate) async fn commit_catalog_change(&self, tx: Tx) -> Result<()> {
-        let committed = tx.commit().await;
-        // Also where it is not known whether it was committed.
+    /// Has the catalog take in what this process may have changed, before anybody is answered.
+    pub(crate) async fn renew_catalog(&self) {
         self.catalog.outdate();
         if let Err(error) = self.catalog.catch_up(&self.db).await {
             // The change is made, and whoever asked for it is told so. Nothing else is answered
             // before the catalog has been read.
             tracing::warn!(error = ?error, "the catalog could not be read after a change");
         }
-        committed
     }
 }

@@ -82,7 +82,7 @@ pub use vault::Vault;
 
 use access::tokens::{self, NewToken, TokenKind, Tokens};
 use catalog::Catalog;
-use changes::{Change, Credential, Origin};
+use changes::{Change, Credential, Origin, Pending};
 use context::Context;
 use resource::Resource;
 use server::Server;
@@ -266,7 +266,8 @@ pub async fn create_token(
         }
         None => (TokenKind::Shim, ids::UserId::ADMIN),
     };
-    let mut tx = db.begin().await?;
+    let origin = Origin::operator(Credential::CommandLine);
+    let mut tx = Pending::begin(&db, &origin).await?;
     let new = NewToken { kind, name, user, expires_at: None, certificate };
     let (token, secret) = tokens::create(&mut tx, new).await?;
     let note = match username {
@@ -274,8 +275,7 @@ pub async fn create_token(
         None => format!("token {name:?} of a shim"),
     };
     let change = Change::told(Resource::AccessToken(token.id), note);
-    changes::record(&mut tx, &Origin::operator(Credential::CommandLine), change).await?;
-    tx.commit().await?;
+    tx.commit(change).await?;
     Ok(secret)
 }
 

@@ -4,7 +4,7 @@ use tollbook_proto::v1 as pb;
 
 use crate::{
     access::{self, Password, tokens},
-    changes::{self, Change, Credential, Origin},
+    changes::{Change, Credential, Origin, Pending},
     clock,
     currencies::{self, Currency},
     devices,
@@ -81,7 +81,8 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     let credentials = Credentials::of(set_up);
     let password = Password::for_new_user(credentials.password.clone(), "").await?;
 
-    let mut tx = db.begin().await?;
+    let origin = Origin::operator(Credential::FirstStart);
+    let mut tx = Pending::begin(db, &origin).await?;
     let currency = Currency {
         id: CurrencyId::DEFAULT,
         code: "USD".to_owned(),
@@ -118,13 +119,9 @@ pub(crate) async fn first_start(db: &Db, set_up: &SetUp) -> Result<Option<Creden
     if let Some(token) = credentials.token {
         tokens::insert_known(&mut tx, token, "demo").await?;
     }
-    let origin = Origin::operator(Credential::FirstStart);
     let admin = users::store::get(&mut tx, UserId::ADMIN).await?;
-    changes::record(&mut tx, &origin, Change::creation(Resource::User(UserId::ADMIN), &admin)?)
-        .await?;
-    let change = Change::creation(Resource::Settings, &settings.to_proto(&currency.code))?;
-    changes::record(&mut tx, &origin, change).await?;
-    tx.commit().await?;
+    tx.record(Change::creation(Resource::User(UserId::ADMIN), &admin)?).await?;
+    tx.commit(Change::creation(Resource::Settings, &settings.to_proto(&currency.code))?).await?;
     Ok(Some(credentials))
 }
 

@@ -15,7 +15,7 @@ use super::{
     tokens::{self, NewToken, Token, TokenKind},
 };
 use crate::{
-    changes::{self, Change},
+    changes::Change,
     clock,
     context::Context,
     enums,
@@ -73,14 +73,12 @@ impl AccessTokensService for TokenService {
             return Err(Error::RoleDenied.into());
         }
         caller.see(self.0.directory.by_id(user).await?)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let certificate = Some(request.certificate.as_slice()).filter(|bytes| !bytes.is_empty());
         let new = NewToken { kind, name: &request.name, user, expires_at, certificate };
         let (token, secret) = tokens::create(&mut tx, new).await?;
         let token = to_proto(&token);
-        let change = Change::creation(Resource::AccessToken(token.id), &token)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(Change::creation(Resource::AccessToken(token.id), &token)?).await?;
         Ok(Response::new(pb::CreateAccessTokenResponse { access_token: Some(token), secret }))
     }
 
@@ -103,12 +101,10 @@ impl AccessTokensService for TokenService {
     ) -> Result<Response<pb::RevokeAccessTokenResponse>, Status> {
         let caller = principal(&request)?;
         let id = ids::required("id", request.get_ref().id)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let token =
             store::delete(&mut tx, caller.scope(), id).await?.ok_or(Error::AccessTokenNotFound)?;
-        let change = Change::deletion(Resource::AccessToken(id), &to_proto(&token))?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(Change::deletion(Resource::AccessToken(id), &to_proto(&token))?).await?;
         self.0.tokens.forget();
         Ok(Response::new(pb::RevokeAccessTokenResponse {}))
     }

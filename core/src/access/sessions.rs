@@ -12,7 +12,7 @@ use super::{
     tokens::{self, NewToken, TokenKind},
 };
 use crate::{
-    changes::{self, Change, Credential, Origin},
+    changes::{Change, Credential, Origin},
     clock,
     context::Context,
     error::{Error, Result},
@@ -46,7 +46,8 @@ impl Service {
         }
         let Checked { id, changed_at, better } = checked?.ok_or_else(failed)?;
         let expires_at = clock::now() + SESSION_LENGTH;
-        let mut tx = self.0.db.begin().await?;
+        let origin = Origin { actor: Some(id), ..Origin::clone(caller.origin()) };
+        let mut tx = self.0.begin_change(&origin).await?;
         // Whoever changes the password or deletes the user meanwhile ends the sessions there are,
         // and this one must not come after.
         let identity = users::store::lock(&mut tx, id).await?.ok_or_else(failed)?;
@@ -67,9 +68,7 @@ impl Service {
         let (session, token) = tokens::create(&mut tx, new).await?;
         let resource = Resource::UserSessions(id);
         let note = format!("session {} begun", session.id);
-        let origin = Origin { actor: Some(id), ..Origin::clone(caller.origin()) };
-        changes::record(&mut tx, &origin, Change::told(resource, note)).await?;
-        tx.commit().await?;
+        tx.commit(Change::told(resource, note)).await?;
         let login_redirect_url =
             if redirect { snapshot.settings.login_redirect_url.clone() } else { String::new() };
         Ok(pb::CreateSessionResponse {
@@ -133,12 +132,10 @@ impl SessionsService for Service {
         request: Request<pb::EndSessionsRequest>,
     ) -> Result<Response<pb::EndSessionsResponse>, Status> {
         let caller = principal(&request)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let user = caller.user()?.id;
         let ended = store::delete_sessions(&mut tx, user).await?;
-        let change = Change::told(Resource::UserSessions(user), "all sessions ended");
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(Change::told(Resource::UserSessions(user), "all sessions ended")).await?;
         self.0.tokens.forget();
         let ended = i32::try_from(ended).unwrap_or(i32::MAX);
         Ok(Response::new(pb::EndSessionsResponse { ended }))

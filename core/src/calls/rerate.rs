@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     catalog::Snapshot,
-    changes::{self, Change, Origin},
+    changes::{Change, Origin},
     clock,
     context::Context,
     enums,
@@ -184,7 +184,7 @@ impl Rerating<'_> {
     /// what has changed. Of two at once the second one finds nothing to do.
     async fn chunk(&self, ids: &[&str], prices: &Prices) -> Result<Done> {
         let mut done = Done::default();
-        let mut tx = self.context.db.begin().await?;
+        let mut tx = self.context.begin_change(self.origin).await?;
         if let Some(lock) = stats::store::shared_lock(&tx) {
             tx.execute(lock).await?;
         }
@@ -204,9 +204,8 @@ impl Rerating<'_> {
         let note = format!("{} calls rated again", repriced.calls.len());
         let (posted, rollup) = repriced.write(&mut tx, Rollup::new(zone)).await?;
         let change = Change::told(Resource::Calls, note);
-        changes::record(&mut tx, self.origin, change).await?;
         rollup.write(&mut tx).await?;
-        tx.commit().await?;
+        tx.commit(change).await?;
         for posted in posted {
             self.context.directory.learn_posted(&posted.entry);
         }

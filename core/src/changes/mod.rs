@@ -1,23 +1,20 @@
 //! The audit log: who changed what, from where, written in the transaction of the change.
 //!
-//! Whatever changes something stored on somebody's behalf calls [`record`] before its commit.
-//! A test asks of every rpc that is not marked as free of side effects whether it did.
+//! Whatever changes something stored on somebody's behalf does it in a [`Pending`] transaction, whose
+//! commit takes the entry. A test asks of every rpc that is not marked as free of side effects
+//! whether there is one.
 
+mod pending;
 mod service;
 mod store;
 
 use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
+pub(crate) use pending::Pending;
 use prost::{Message, Name};
 pub(crate) use service::Service;
 
-use crate::{
-    clock, contract,
-    error::Result,
-    ids::UserId,
-    resource::Resource,
-    store::{Sequence, Tx},
-};
+use crate::{clock, contract, error::Result, ids::UserId, resource::Resource, store::Tx};
 
 /// Whence a request: who sent it, by what right, from where. What happens on somebody's behalf
 /// is written down with it.
@@ -131,21 +128,8 @@ impl Change {
     }
 }
 
-/// Writes a change down, in the transaction that makes it.
-pub(crate) async fn record(tx: &mut Tx, origin: &Origin, change: Change) -> Result<()> {
-    record_all(tx, &[(origin, change)]).await
-}
-
-/// Writes changes of several origins down with one statement.
-pub(crate) async fn record_all(tx: &mut Tx, changes: &[(&Origin, Change)]) -> Result<()> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let ids = tx.next_ids(Sequence::Changes, changes.len()).await?;
-    record_as(tx, ids, changes).await
-}
-
-/// The same under ids that are known.
+/// Writes changes of several origins down, under ids that are known, in the transaction that makes
+/// them.
 pub(crate) async fn record_as(
     tx: &mut Tx,
     ids: Vec<i64>,

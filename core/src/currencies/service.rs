@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::{Currency, check_code, store};
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::{Change, Pending},
     clock,
     context::Context,
     error::{Error, Result},
@@ -16,7 +16,7 @@ use crate::{
     money::ExchangeRate,
     paging,
     resource::Resource,
-    store::{Sequence, Tx},
+    store::Sequence,
     text::check_text,
 };
 
@@ -24,17 +24,18 @@ pub(crate) struct Service(pub(crate) Arc<Context>);
 
 impl Service {
     /// Begins a change of the currencies as they are now.
-    async fn begin(&self) -> Result<(Tx, super::Currencies)> {
-        let mut tx = self.0.begin_catalog_change().await?;
+    async fn begin<'a>(
+        &'a self,
+        caller: &'a Principal,
+    ) -> Result<(Pending<'a>, super::Currencies)> {
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let currencies = store::all(&mut tx).await?;
         Ok((tx, currencies))
     }
 
     /// Commits a changed currency, and returns it.
     async fn finish(
-        &self,
-        mut tx: Tx,
-        caller: &Principal,
+        mut tx: Pending<'_>,
         before: &Currency,
         after: &Currency,
     ) -> Result<pb::Currency> {
@@ -42,8 +43,7 @@ impl Service {
         let after = after.to_proto();
         let change =
             Change::of(Resource::Currency(CurrencyId(after.id)), &before.to_proto(), &after)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(change).await?;
         Ok(after)
     }
 }
@@ -72,7 +72,7 @@ impl CurrenciesService for Service {
         check_code("code", &new.code)?;
         check_text("name", &new.name)?;
         let exchange_rate = ExchangeRate::from_proto(new.exchange_rate.as_ref())?;
-        let (mut tx, currencies) = self.begin().await?;
+        let (mut tx, currencies) = self.begin(&caller).await?;
         if currencies.by_code(&new.code).is_some() {
             return Err(Error::CurrencyTaken.into());
         }
@@ -87,9 +87,8 @@ impl CurrenciesService for Service {
         };
         store::insert(&mut tx, &currency).await?;
         let currency = currency.to_proto();
-        let change = Change::creation(Resource::Currency(CurrencyId(currency.id)), &currency)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::creation(Resource::Currency(CurrencyId(currency.id)), &currency)?)
+            .await?;
         Ok(Response::new(pb::CreateCurrencyResponse { currency: Some(currency) }))
     }
 
@@ -100,7 +99,7 @@ impl CurrenciesService for Service {
         let caller = principal(&request)?;
         let request = request.into_inner();
         let id: CurrencyId = ids::required("id", request.id)?;
-        let (tx, currencies) = self.begin().await?;
+        let (tx, currencies) = self.begin(&caller).await?;
         let before = currencies.by_id(id).ok_or(Error::CurrencyNotFound)?;
         let mut currency = before.clone();
         if let Some(name) = request.name {
@@ -112,7 +111,7 @@ impl CurrenciesService for Service {
         if currency.is_default() && (!currency.active || currency.automatic_update) {
             return Err(Error::CurrencyFixed.into());
         }
-        let currency = Some(self.finish(tx, &caller, before, &currency).await?);
+        let currency = Some(Self::finish(tx, before, &currency).await?);
         Ok(Response::new(pb::UpdateCurrencyResponse { currency }))
     }
 
@@ -126,7 +125,7 @@ impl CurrenciesService for Service {
             return Err(Error::invalid("code", "is required").into());
         }
         let exchange_rate = ExchangeRate::from_proto(request.exchange_rate.as_ref())?;
-        let (tx, currencies) = self.begin().await?;
+        let (tx, currencies) = self.begin(&caller).await?;
         let before = currencies
             .by_code(&request.code)
             .filter(|currency| !currency.is_default() && !currency.automatic_update)
@@ -134,7 +133,7 @@ impl CurrenciesService for Service {
         let mut currency = before.clone();
         currency.exchange_rate = exchange_rate;
         currency.updated_at = clock::now();
-        let currency = Some(self.finish(tx, &caller, before, &currency).await?);
+        let currency = Some(Self::finish(tx, before, &currency).await?);
         Ok(Response::new(pb::SetExchangeRateResponse { currency }))
     }
 }

@@ -9,7 +9,7 @@ use super::{record, store};
 use crate::{
     access::{Principal, principal},
     calls,
-    changes::{self, Change, Origin},
+    changes::{Change, Pending},
     context::Context,
     error::{Error, Result},
     ids::{self, PointId, UserId},
@@ -80,10 +80,10 @@ impl Service {
         let snapshot = self.0.catalog.load_full();
         let defaults = snapshot.owner_settings.get(&user.owner).cloned().unwrap_or_default();
         retrying(async || {
-            let mut tx = self.0.begin_catalog_change().await?;
+            let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
             let new = device.clone();
-            let device = insert(&mut tx, caller.origin(), new, &defaults.default_device, 0).await?;
-            self.0.commit_catalog_change(tx).await?;
+            let (device, change) = insert(&mut tx, new, &defaults.default_device, 0).await?;
+            tx.commit(change).await?;
             Ok(device)
         })
         .await
@@ -96,13 +96,13 @@ impl Service {
     ) -> Result<pb::Device> {
         let id = request.device.as_ref().and_then(|device| device.id);
         let id = ids::required::<PointId>("device.id", id)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (before, point) = self.managed(&mut tx, caller, id).await?;
         let device = record::changed(&before, request)?;
         store::write(&mut tx, &device).await?;
         let after = record::point_of(&device, Some(&point));
         if after != point {
-            points::replace(&mut tx, caller.origin(), &point, after).await?;
+            points::replace(&mut tx, &point, after).await?;
         }
         let (after, _) = found(&mut tx, id, false).await?;
         let note = match (device.password.is_empty(), device.pin.is_none()) {
@@ -111,9 +111,7 @@ impl Service {
             (true, false) => "PIN changed",
             (false, false) => "password and PIN changed",
         };
-        let change = Change::of(Resource::Device(id), &before, &after)?.note(note);
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::of(Resource::Device(id), &before, &after)?.note(note)).await?;
         Ok(after)
     }
 
@@ -122,15 +120,13 @@ impl Service {
         if caller.is_legacy() && !snapshot.settings.api_allow_registration {
             return Err(Error::FeatureDisabled);
         }
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (device, point) = self.managed(&mut tx, caller, id).await?;
         if calls::store::came_from(&mut tx, UserId(device.user_id()), id).await? {
             return Err(Error::DeviceHasCalls);
         }
-        points::remove(&mut tx, caller.origin(), &point).await?;
-        let change = Change::deletion(Resource::Device(id), &device)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await
+        points::remove(&mut tx, &point).await?;
+        tx.commit(Change::deletion(Resource::Device(id), &device)?).await
     }
 
     /// A device that the caller may change, and its point, as they are now.
@@ -168,26 +164,25 @@ async fn found(
     Ok((record::complete(device, &point), point))
 }
 
-/// Makes a device and its connection point for a user who is there, and writes both down. Returns it with
-/// its credentials. The catalog must be locked for the change.
+/// Makes a device and its connection point for a user who is there, and writes the point down. Returns the
+/// device with its credentials, and what is to be written down of it. The catalog must be locked for the
+/// change.
 pub(crate) async fn insert(
-    tx: &mut Tx,
-    origin: &Origin,
+    tx: &mut Pending<'_>,
     device: pb::Device,
     defaults: &pb::DefaultDevice,
     routing_group: i64,
-) -> Result<pb::Device> {
+) -> Result<(pb::Device, Change)> {
     let mut device = record::with_defaults(device, defaults);
     record::check(&device, true)?;
     let mut point = record::point_of(&device, None);
     point.origination.get_or_insert_default().routing_group_id = routing_group;
-    let id = PointId(points::insert(tx, origin, point).await?.id());
+    let id = PointId(points::insert(tx, point).await?.id());
     device.id = Some(id.0);
     store::write(tx, &device).await?;
     let (device, _) = found(tx, id, true).await?;
     let told = record::without_credentials(device.clone());
-    changes::record(tx, origin, Change::creation(Resource::Device(id), &told)?).await?;
-    Ok(device)
+    Ok((device, Change::creation(Resource::Device(id), &told)?))
 }
 
 #[tonic::async_trait]

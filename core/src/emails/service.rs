@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::{SendError, store, template};
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     error::{Error, Result},
     ids::{self, EmailTemplateId, UserId},
@@ -34,13 +34,12 @@ impl Service {
     ) -> Result<pb::EmailTemplate> {
         let mut template = template.unwrap_or_default();
         check(&template)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         template.id = Some(tx.next_id(Sequence::EmailTemplates).await?);
         store::insert(&mut tx, account(caller), &template).await?;
         let change =
             Change::creation(Resource::EmailTemplate(EmailTemplateId(template.id())), &template)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(change).await?;
         Ok(template)
     }
 
@@ -50,7 +49,7 @@ impl Service {
         request: pb::UpdateEmailTemplateRequest,
     ) -> Result<pb::EmailTemplate> {
         let id = ids::required::<EmailTemplateId>("id", request.id)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let before = store::lock(&mut tx, account(caller), id).await?;
         let pb::UpdateEmailTemplateRequest { name, subject, body, .. } = request;
         let template = pb::EmailTemplate {
@@ -61,19 +60,15 @@ impl Service {
         };
         check(&template)?;
         store::update(&mut tx, &template).await?;
-        let change = Change::of(Resource::EmailTemplate(id), &before, &template)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(Change::of(Resource::EmailTemplate(id), &before, &template)?).await?;
         Ok(template)
     }
 
     async fn delete(&self, caller: &Principal, id: EmailTemplateId) -> Result<()> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let template = store::lock(&mut tx, account(caller), id).await?;
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(Resource::EmailTemplate(id), &template)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await
+        tx.commit(Change::deletion(Resource::EmailTemplate(id), &template)?).await
     }
 
     async fn send(&self, caller: &Principal, request: pb::SendEmailRequest) -> Result<String> {
@@ -104,11 +99,10 @@ impl Service {
         address: &str,
     ) -> Result<()> {
         let sent = pb::SendEmailResponse { address: address.to_owned() };
-        let mut tx = self.0.db.begin().await?;
+        let tx = self.0.begin_change(caller.origin()).await?;
         let change =
             Change::creation(Resource::EmailTemplate(EmailTemplateId(template.id())), &sent)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await
+        tx.commit(change).await
     }
 
     /// Where a mail to a user goes, whom the caller may change or is himself.

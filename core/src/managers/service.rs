@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::{ManagerGroup, store};
 use crate::{
     access::principal,
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     error::{Error, Result},
     ids::{self, ManagerGroupId},
@@ -66,12 +66,10 @@ impl ManagerGroupsService for Service {
         let caller = principal(&request)?;
         let group = request.into_inner().manager_group.unwrap_or_default();
         let mut group = decode(ManagerGroupId(0), group)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         group.id = ManagerGroupId(tx.next_id(Sequence::ManagerGroups).await?);
         store::insert(&mut tx, &group).await?;
-        let change = Change::creation(Resource::ManagerGroup(group.id), &group.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::creation(Resource::ManagerGroup(group.id), &group.to_proto())?).await?;
         let manager_group = Some(group.to_proto());
         Ok(Response::new(pb::CreateManagerGroupResponse { manager_group }))
     }
@@ -83,12 +81,11 @@ impl ManagerGroupsService for Service {
         let caller = principal(&request)?;
         let group = request.into_inner().manager_group.unwrap_or_default();
         let group = decode(ids::required("manager_group.id", group.id)?, group)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let before = locked(&mut tx, group.id).await?;
         store::update(&mut tx, &group).await?;
-        let change = Change::of(Resource::ManagerGroup(group.id), &before, &group.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::of(Resource::ManagerGroup(group.id), &before, &group.to_proto())?)
+            .await?;
         let manager_group = Some(group.to_proto());
         Ok(Response::new(pb::UpdateManagerGroupResponse { manager_group }))
     }
@@ -99,15 +96,13 @@ impl ManagerGroupsService for Service {
     ) -> Result<Response<pb::DeleteManagerGroupResponse>, Status> {
         let caller = principal(&request)?;
         let id = ids::required("id", request.into_inner().id)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let before = locked(&mut tx, id).await?;
         if store::in_use(&mut tx, id).await? {
             return Err(Error::ManagerGroupInUse.into());
         }
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(Resource::ManagerGroup(id), &before)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::deletion(Resource::ManagerGroup(id), &before)?).await?;
         Ok(Response::new(pb::DeleteManagerGroupResponse {}))
     }
 }

@@ -9,7 +9,7 @@ use super::{Point, ownership, store};
 use crate::{
     access::{Principal, principal},
     catalog::Snapshot,
-    changes::{self, Change, Origin},
+    changes::{Change, Pending},
     context::Context,
     error::{Error, Result},
     ids::{self, PointId, PoolId, RoutingGroupId, UserId},
@@ -111,7 +111,7 @@ impl Service {
         }
         // Before an id is used up for it.
         Point::checked(message.clone())?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let id = tx.next_id(Sequence::ConnectionPoints).await?;
         message.id = Some(id);
         if request.create_routing_group {
@@ -127,9 +127,8 @@ impl Service {
         self.check_references(&mut tx, caller, &point, None).await?;
         store::write(&mut tx, &point).await?;
         let point = point.to_proto();
-        let change = Change::creation(Resource::ConnectionPoint(PointId(point.id())), &point)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::creation(Resource::ConnectionPoint(PointId(point.id())), &point)?)
+            .await?;
         Ok(point)
     }
 
@@ -141,7 +140,7 @@ impl Service {
         let id = request.connection_point.as_ref().and_then(|point| point.id);
         let id = ids::required::<PointId>("connection_point.id", id)?;
         self.visible(caller, &self.0.catalog.load_full(), id).await?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         // As it is now: it may have been changed or deleted meanwhile.
         let before = store::get(&mut tx, id).await?.ok_or(Error::ConnectionPointNotFound)?;
         let point = before.changed(request)?;
@@ -150,27 +149,23 @@ impl Service {
         let point = point.to_proto();
         let change =
             Change::of(Resource::ConnectionPoint(PointId(point.id())), &before.to_proto(), &point)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(change).await?;
         Ok(point)
     }
 
     async fn delete(&self, caller: &Principal, id: PointId) -> Result<()> {
         self.visible(caller, &self.0.catalog.load_full(), id).await?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let point = store::get(&mut tx, id).await?.ok_or(Error::ConnectionPointNotFound)?;
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(Resource::ConnectionPoint(id), &point.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await
+        tx.commit(Change::deletion(Resource::ConnectionPoint(id), &point.to_proto())?).await
     }
 }
 
 /// Stores a new point that refers to nothing but its user, and to a routing group that is there, and
 /// writes that down. The catalog must be locked for the change.
 pub(crate) async fn insert(
-    tx: &mut Tx,
-    origin: &Origin,
+    tx: &mut Pending<'_>,
     message: pb::ConnectionPoint,
 ) -> Result<pb::ConnectionPoint> {
     let id = Some(tx.next_id(Sequence::ConnectionPoints).await?);
@@ -178,37 +173,27 @@ pub(crate) async fn insert(
     store::write(tx, &point).await?;
     let point = point.to_proto();
     let change = Change::creation(Resource::ConnectionPoint(PointId(point.id())), &point)?;
-    changes::record(tx, origin, change).await?;
+    tx.record(change).await?;
     Ok(point)
 }
 
 /// Stores a point with changes of what refers to nothing, and writes them down. The catalog must be
 /// locked for the change.
 pub(crate) async fn replace(
-    tx: &mut Tx,
-    origin: &Origin,
+    tx: &mut Pending<'_>,
     before: &pb::ConnectionPoint,
     after: pb::ConnectionPoint,
 ) -> Result<()> {
     let point = Point::checked(after)?;
     store::write(tx, &point).await?;
     let change = Change::of(Resource::ConnectionPoint(point.id), before, &point.to_proto())?;
-    changes::record(tx, origin, change).await
+    tx.record(change).await
 }
 
 /// Deletes a point, and writes that down. The catalog must be locked for the change.
-pub(crate) async fn remove(
-    tx: &mut Tx,
-    origin: &Origin,
-    point: &pb::ConnectionPoint,
-) -> Result<()> {
+pub(crate) async fn remove(tx: &mut Pending<'_>, point: &pb::ConnectionPoint) -> Result<()> {
     store::delete(tx, PointId(point.id())).await?;
-    changes::record(
-        tx,
-        origin,
-        Change::deletion(Resource::ConnectionPoint(PointId(point.id())), point)?,
-    )
-    .await
+    tx.record(Change::deletion(Resource::ConnectionPoint(PointId(point.id())), point)?).await
 }
 
 #[tonic::async_trait]

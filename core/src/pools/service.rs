@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::{Pool, normalized, store};
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::{Change, Pending},
     context::Context,
     error::{Error, Result},
     ids::{self, PoolId},
@@ -29,7 +29,7 @@ impl Service {
     ) -> Result<Pool> {
         check_name(&request.name)?;
         check_note("comment", &request.comment)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let pool = Pool {
             id: PoolId(tx.next_id(Sequence::NumberPools).await?),
             name: request.name,
@@ -38,9 +38,7 @@ impl Service {
             revision: 1,
         };
         store::insert(&mut tx, &pool).await?;
-        let change = Change::creation(Resource::NumberPool(pool.id), &pool.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::creation(Resource::NumberPool(pool.id), &pool.to_proto())?).await?;
         Ok(pool)
     }
 
@@ -50,7 +48,7 @@ impl Service {
         request: pb::UpdateNumberPoolRequest,
     ) -> Result<Pool> {
         let id = ids::required::<PoolId>("id", request.id)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let before = store::lock(&mut tx, id).await?;
         let before = before.ok_or(Error::NumberPoolNotFound)?;
         let mut pool = before.clone();
@@ -65,13 +63,12 @@ impl Service {
         store::update(&mut tx, &pool).await?;
         let change =
             Change::of(Resource::NumberPool(pool.id), &before.to_proto(), &pool.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(change).await?;
         Ok(pool)
     }
 
     async fn delete(&self, caller: &Principal, id: PoolId) -> Result<()> {
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let pool = store::lock(&mut tx, id).await?.ok_or(Error::NumberPoolNotFound)?;
         let in_use = users::store::uses_pool(&mut tx, id).await?
             || points::store::use_pool(&mut tx, id).await?;
@@ -79,9 +76,7 @@ impl Service {
             return Err(Error::NumberPoolInUse);
         }
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(Resource::NumberPool(id), &pool.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await
+        tx.commit(Change::deletion(Resource::NumberPool(id), &pool.to_proto())?).await
     }
 
     async fn numbers(
@@ -123,10 +118,10 @@ impl Service {
                 numbers.push(number);
             }
         }
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let pool = locked(&mut tx, id).await?;
         let added = store::add_numbers(&mut tx, pool.id, numbers).await?;
-        self.finish(tx, caller, pool, added, format!("{added} numbers added")).await?;
+        Self::finish(tx, pool, added, format!("{added} numbers added")).await?;
         Ok(added)
     }
 
@@ -136,7 +131,7 @@ impl Service {
         request: pb::DeletePoolNumbersRequest,
     ) -> Result<i64> {
         let id = ids::required::<PoolId>("number_pool_id", request.number_pool_id)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let pool = locked(&mut tx, id).await?;
         let deleted = if request.all {
             store::delete_all_numbers(&mut tx, pool.id).await?
@@ -147,26 +142,18 @@ impl Service {
                 + store::delete_numbers(&mut tx, pool.id, &numbers).await?
         };
         let deleted = i64::try_from(deleted).unwrap_or(i64::MAX);
-        self.finish(tx, caller, pool, -deleted, format!("{deleted} numbers deleted")).await?;
+        Self::finish(tx, pool, -deleted, format!("{deleted} numbers deleted")).await?;
         Ok(deleted)
     }
 
     /// Commits changed numbers of a pool, of which there are so many more now.
-    async fn finish(
-        &self,
-        mut tx: Tx,
-        caller: &Principal,
-        before: Pool,
-        more: i64,
-        note: String,
-    ) -> Result<()> {
+    async fn finish(mut tx: Pending<'_>, before: Pool, more: i64, note: String) -> Result<()> {
         let numbers = before.numbers + more;
         let after = Pool { numbers, revision: before.revision + 1, ..before.clone() };
         store::update(&mut tx, &after).await?;
         let change =
             Change::of(Resource::NumberPool(after.id), &before.to_proto(), &after.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change.note(note)).await?;
-        self.0.commit_catalog_change(tx).await
+        tx.commit(change.note(note)).await
     }
 }
 

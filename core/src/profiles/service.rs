@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::{Contents, Kind, Profile, check, store};
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::Change,
     clock,
     context::Context,
     error::{Error, Result},
@@ -64,13 +64,11 @@ impl Service {
         check_may_change(caller)?;
         check::contents(&contents)?;
         let now = clock::now();
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let id = store::next_id(&mut tx).await?;
         let profile = Profile { id, name: new.name, contents, created_at: now, changed_at: now };
         store::insert(&mut tx, &profile).await?;
-        let change = Change::creation(Resource::ImportProfile(id), &profile.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(Change::creation(Resource::ImportProfile(id), &profile.to_proto())?).await?;
         Ok(profile)
     }
 
@@ -80,7 +78,7 @@ impl Service {
         request: pb::UpdateImportProfileRequest,
     ) -> Result<Profile> {
         let id = ids::required::<ImportProfileId>("id", request.id)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let before = visible(caller, store::lock(&mut tx, id).await?)?;
         check_may_change(caller)?;
         let mut profile = Profile { changed_at: clock::now(), ..before.clone() };
@@ -99,19 +97,16 @@ impl Service {
         }
         let change =
             Change::of(Resource::ImportProfile(id), &before.to_proto(), &profile.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(change).await?;
         Ok(profile)
     }
 
     async fn delete(&self, caller: &Principal, id: ImportProfileId) -> Result<()> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let profile = visible(caller, store::lock(&mut tx, id).await?)?;
         check_may_change(caller)?;
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(Resource::ImportProfile(id), &profile.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await
+        tx.commit(Change::deletion(Resource::ImportProfile(id), &profile.to_proto())?).await
     }
 }
 

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::store;
 use crate::{
     access::principal,
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     enums,
     error::{Error, Result},
@@ -60,13 +60,12 @@ impl ResellerGroupsService for Service {
             return Err(Error::FeatureDisabled.into());
         }
         let mut group = checked(request.into_inner().reseller_group)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         group.id = Some(tx.next_id(Sequence::ResellerGroups).await?);
         store::insert(&mut tx, &group).await?;
         let change =
             Change::creation(Resource::ResellerGroup(ResellerGroupId(group.id())), &group)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(change).await?;
         Ok(Response::new(pb::CreateResellerGroupResponse { reseller_group: Some(group) }))
     }
 
@@ -79,12 +78,10 @@ impl ResellerGroupsService for Service {
         let id = group.as_ref().and_then(|group| group.id);
         let id = ids::required::<ResellerGroupId>("reseller_group.id", id)?;
         let group = checked(group)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let before = store::lock(&mut tx, id).await?;
         store::update(&mut tx, &group).await?;
-        let change = Change::of(Resource::ResellerGroup(id), &before, &group)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(Change::of(Resource::ResellerGroup(id), &before, &group)?).await?;
         Ok(Response::new(pb::UpdateResellerGroupResponse { reseller_group: Some(group) }))
     }
 
@@ -94,15 +91,13 @@ impl ResellerGroupsService for Service {
     ) -> Result<Response<pb::DeleteResellerGroupResponse>, Status> {
         let caller = principal(&request)?;
         let id = ids::required::<ResellerGroupId>("id", request.get_ref().id)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let group = store::lock(&mut tx, id).await?;
         if store::in_use(&mut tx, id).await? {
             return Err(Error::ResellerGroupInUse.into());
         }
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(Resource::ResellerGroup(id), &group)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(Change::deletion(Resource::ResellerGroup(id), &group)?).await?;
         Ok(Response::new(pb::DeleteResellerGroupResponse {}))
     }
 }

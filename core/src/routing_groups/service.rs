@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use super::store;
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     error::{Error, Result},
     ids::{self, RoutingGroupId},
@@ -22,26 +22,22 @@ pub(crate) struct Service(pub(crate) Arc<Context>);
 impl Service {
     async fn create(&self, caller: &Principal, name: String) -> Result<pb::RoutingGroup> {
         check_name(&name)?;
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let id = store::insert(&mut tx, &name).await?;
         let group = pb::RoutingGroup { id: id.0, name };
-        let change = Change::creation(Resource::RoutingGroup(id), &group)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await?;
+        tx.commit(Change::creation(Resource::RoutingGroup(id), &group)?).await?;
         Ok(group)
     }
 
     async fn delete(&self, caller: &Principal, id: RoutingGroupId) -> Result<()> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let name = store::lock(&mut tx, id).await?;
         if points::store::use_routing_group(&mut tx, id).await? {
             return Err(Error::RoutingGroupInUse);
         }
         store::delete(&mut tx, id).await?;
         let group = pb::RoutingGroup { id: id.0, name };
-        let change = Change::deletion(Resource::RoutingGroup(id), &group)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        tx.commit().await
+        tx.commit(Change::deletion(Resource::RoutingGroup(id), &group)?).await
     }
 }
 

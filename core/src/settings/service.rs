@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     contract, currencies,
     error::{Error, Result},
@@ -58,7 +58,7 @@ impl Service {
         if mask.paths.is_empty() {
             return Err(Error::invalid("update_mask", "is required"));
         }
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let operator = store::all(&mut tx).await?;
         let mut settings = owners::store::all(&mut tx).await?.remove(&owner).unwrap_or_default();
         let before = shown_to(owner, &settings, &operator);
@@ -90,9 +90,7 @@ impl Service {
         let after = shown_to(owner, &settings, &operator);
         let change = Change::of(Resource::UserSettings(owner), &before, &after)?;
         let rekeyed = mask.paths.iter().any(|path| path == "api_secret_key");
-        let change = if rekeyed { change.note("API secret key changed") } else { change };
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(if rekeyed { change.note("API secret key changed") } else { change }).await?;
         Ok(after)
     }
 
@@ -192,7 +190,7 @@ impl SettingsService for Service {
         if mask.paths.is_empty() {
             return Err(Error::invalid("update_mask", "is required").into());
         }
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let mut settings = store::all(&mut tx).await?;
         let zone = settings.time_zone.clone();
         let before = shown(&mut tx, &settings).await?;
@@ -221,9 +219,7 @@ impl SettingsService for Service {
         }
         let after = shown(&mut tx, &settings).await?;
         let change = Change::of(Resource::Settings, &before, &after)?;
-        let change = if rekeyed { change.note("API secret key changed") } else { change };
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(if rekeyed { change.note("API secret key changed") } else { change }).await?;
         Ok(Response::new(pb::UpdateSettingsResponse { settings: Some(after) }))
     }
 

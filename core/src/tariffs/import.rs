@@ -18,7 +18,7 @@ use super::{
     store,
 };
 use crate::{
-    changes::{self, Change, Origin},
+    changes::{Change, Origin},
     clock,
     context::Context,
     error::{Error, Result},
@@ -416,7 +416,7 @@ impl Deck {
         seen: Seen,
     ) -> Result<Option<i64>> {
         let id = TariffId(record.tariff_id);
-        let mut tx = context.begin_catalog_change().await?;
+        let mut tx = context.begin_catalog_change(origin).await?;
         let mut tariff = store::all(&mut tx).await?.by_id(id)?.clone();
         if !seen.stands(&mut tx, &tariff, !changes.names.is_empty()).await? {
             return Ok(None);
@@ -443,8 +443,7 @@ impl Deck {
             changes.changed.len(),
             changes.deleted.len() + changes.ended.len()
         );
-        changes::record(&mut tx, origin, Change::told(Resource::Tariff(id), note)).await?;
-        context.commit_catalog_change(tx).await?;
+        tx.commit(Change::told(Resource::Tariff(id), note)).await?;
         if changes_rates {
             context.decks.renew(&context.db, &tariff);
         }

@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::{Purpose, Tariff, import, imports, store};
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     currencies::Currencies,
     enums,
@@ -62,16 +62,14 @@ impl Service {
             name: new.name,
             revision: 1,
         };
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         if tariff.owner != UserId::ADMIN {
             users::ownership::check_is_owner(&mut tx, tariff.owner).await?;
         }
         tariff.id = TariffId(tx.next_id(Sequence::Tariffs).await?);
         store::insert(&mut tx, &tariff).await?;
         let tariff = tariff.to_proto(&snapshot.currencies)?;
-        let change = Change::creation(Resource::Tariff(TariffId(tariff.id)), &tariff)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::creation(Resource::Tariff(TariffId(tariff.id)), &tariff)?).await?;
         Ok(tariff)
     }
 
@@ -82,7 +80,7 @@ impl Service {
     ) -> Result<pb::Tariff> {
         let id = ids::required::<TariffId>("id", request.id)?;
         let snapshot = self.0.catalog.load_full();
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let tariffs = store::all(&mut tx).await?;
         let mut tariff = tariffs.changeable(caller, &snapshot.settings, id)?.clone();
         let before = tariff.to_proto(&snapshot.currencies)?;
@@ -95,14 +93,12 @@ impl Service {
         }
         store::update(&mut tx, &tariff).await?;
         let tariff = tariff.to_proto(&snapshot.currencies)?;
-        let change = Change::of(Resource::Tariff(TariffId(tariff.id)), &before, &tariff)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::of(Resource::Tariff(TariffId(tariff.id)), &before, &tariff)?).await?;
         Ok(tariff)
     }
 
     async fn delete(&self, caller: &Principal, id: TariffId) -> Result<()> {
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let snapshot = self.0.catalog.load_full();
         let tariffs = store::all(&mut tx).await?;
         let tariff = tariffs.changeable(caller, &snapshot.settings, id)?;
@@ -111,9 +107,7 @@ impl Service {
         }
         store::delete(&mut tx, id).await?;
         let tariff = tariff.to_proto(&snapshot.currencies)?;
-        let change = Change::deletion(Resource::Tariff(id), &tariff)?.note("with all its rates");
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await
+        tx.commit(Change::deletion(Resource::Tariff(id), &tariff)?.note("with all its rates")).await
     }
 
     /// A tariff that the caller may see.

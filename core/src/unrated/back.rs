@@ -10,6 +10,8 @@ const PAGE: i64 = 1_000;
 pub(crate) struct Back {
     /// How many records were deleted: others were brought by somebody else, too.
     pub(crate) deleted: i64,
+    /// How many were, and are not of this import any more.
+    pub(crate) shared: i64,
     /// What has changed in the table.
     pub(crate) difference: Difference,
 }
@@ -29,10 +31,11 @@ pub(crate) async fn take_back(tx: &mut Tx, import: i64, ids: &[i64]) -> Result<B
     for record in &alone {
         difference.count(record.reason, -1);
     }
-    let deleted = i64::try_from(alone.len()).unwrap_or(i64::MAX);
+    let count = |records: usize| i64::try_from(records).unwrap_or(i64::MAX);
+    let (deleted, shared) = (count(alone.len()), count(with_others.len()));
     store::delete(tx, alone.into_iter().map(|record| record.id)).await?;
     store::forget_import(tx, import, with_others.into_iter().map(|record| record.id)).await?;
-    Ok(Back { deleted, difference })
+    Ok(Back { deleted, shared, difference })
 }
 
 /// How many records an import alone brought.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     access::{Principal, Scope, principal},
     calls::Side,
-    changes::{self, Change},
+    changes::Change,
     clock,
     context::Context,
     enums,
@@ -159,22 +159,22 @@ impl Service {
         let mut extent = Extent::default();
         let mut after = 0;
         loop {
-            let mut tx = self.0.db.begin().await?;
+            let mut tx = self.0.begin_change(caller.origin()).await?;
             let range = (after, till);
             let page = store::lock(&mut tx, filter, ids, range, PAGE).await?;
             let Some((last, page)) = page else { return Ok(extent) };
             after = last;
-            let changes: Vec<_> = page
+            // Others were faster than the lock.
+            if page.is_empty() {
+                continue;
+            }
+            let changes = page
                 .iter()
-                .map(|call| {
-                    let resource = Resource::UnratedCall(call.id);
-                    Ok((&**caller.origin(), Change::deletion(resource, &call.record)?))
-                })
+                .map(|call| Change::deletion(Resource::UnratedCall(call.id), &call.record))
                 .collect::<Result<_>>()?;
             let gone: Vec<i64> = page.iter().map(|call| call.id).collect();
             store::delete(&mut tx, gone).await?;
-            changes::record_all(&mut tx, &changes).await?;
-            tx.commit().await?;
+            tx.commit_all(changes).await?;
             let mut difference = Difference::default();
             for call in &page {
                 extent.count(call);

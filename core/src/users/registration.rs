@@ -9,7 +9,7 @@ use super::{Identity, Role, ownership, record, store};
 use crate::{
     access::{Password, Principal},
     catalog::Snapshot,
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     devices,
     error::{Error, Result},
@@ -187,19 +187,19 @@ fn device(request: &pb::RegisterUserRequest) -> pb::Device {
 impl Registration<'_> {
     async fn run(&self) -> Result<pb::RegisterUserResponse> {
         let Self { context, caller, settings, user, .. } = self;
-        let mut tx = context.begin_catalog_change().await?;
+        let mut tx = context.begin_catalog_change(caller.origin()).await?;
         self.check_references(&mut tx).await?;
         let id = UserId(tx.next_id(Sequence::Users).await?);
         store::insert(&mut tx, id, Role::User, user, self.password.hash()).await?;
         let created = store::get(&mut tx, id).await?;
         let change = Change::creation(Resource::User(id), &created)?.note("registered");
-        changes::record(&mut tx, caller.origin(), change).await?;
+        tx.record(change).await?;
         let device = pb::Device { user_id: Some(id.0), ..self.device.clone() };
         let (defaults, group) = (&settings.default_device, self.routing_group.0);
-        let device = devices::insert(&mut tx, caller.origin(), device, defaults, group).await?;
+        let (device, change) = devices::insert(&mut tx, device, defaults, group).await?;
         let entry = self.post_balance(&mut tx, id).await?;
         let identity = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
-        context.commit_catalog_change(tx).await?;
+        tx.commit(change).await?;
         context.directory.learn(identity);
         if let Some(entry) = entry {
             context.directory.learn_posted(&entry);

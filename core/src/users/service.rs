@@ -9,7 +9,7 @@ use super::{Identity, Role, ownership, record, registration, store, uniquehash};
 use crate::{
     access::{self, Password, Principal, principal},
     calls,
-    changes::{self, Change},
+    changes::{Change, Pending},
     context::Context,
     directions, emails, enums,
     error::{Error, Result},
@@ -95,7 +95,7 @@ impl Service {
         let password =
             Password::for_new_user(request.password, &request.legacy_password_sha1).await?;
         retrying(async || {
-            let mut tx = self.0.db.begin().await?;
+            let mut tx = self.0.begin_change(caller.origin()).await?;
             let held = self.0.catalog.hold(&self.0.db, &mut tx).await?;
             record::check(&mut user.clone(), &held)?;
             ownership::lock_superiors(&mut tx, &user, None).await?;
@@ -103,7 +103,7 @@ impl Service {
             ownership::check(&mut tx, caller, &held, None, &user).await?;
             let id = UserId(tx.next_id(Sequence::Users).await?);
             store::insert(&mut tx, id, role, &user, password.hash()).await?;
-            self.finish(tx, caller, id, None, "", Vec::new()).await
+            self.finish(tx, id, None, "", Vec::new()).await
         })
         .await
     }
@@ -136,7 +136,7 @@ impl Service {
         request: &pb::UpdateUserRequest,
         password: Option<&Password>,
     ) -> Result<pb::User> {
-        let mut tx = self.0.db.begin().await?;
+        let mut tx = self.0.begin_change(caller.origin()).await?;
         let snapshot = self.0.catalog.hold(&self.0.db, &mut tx).await?;
         let user = record::changed(&store::get(&mut tx, id).await?, request)?;
         ownership::lock_superiors(&mut tx, &user, Some(id)).await?;
@@ -163,7 +163,7 @@ impl Service {
             access::store::delete_all_of(&mut tx, id).await?;
             note = "password changed";
         }
-        let user = self.finish(tx, caller, id, Some(&old), note, owned).await?;
+        let user = self.finish(tx, id, Some(&old), note, owned).await?;
         if password.is_some() {
             self.0.tokens.forget();
         }
@@ -175,7 +175,7 @@ impl Service {
     }
 
     async fn try_delete(&self, caller: &Principal, id: UserId) -> Result<()> {
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let locked = store::lock(&mut tx, id).await?.map(Arc::new);
         let user = ownership::editable(caller, locked)?;
         let needed = user.role == Role::Admin
@@ -190,14 +190,13 @@ impl Service {
             return Err(Error::UserHasCalls);
         }
         let change = Change::deletion(Resource::User(id), &store::get(&mut tx, id).await?)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
         store::delete(&mut tx, id).await?;
         access::store::delete_all_of(&mut tx, id).await?;
         access::keys::store::delete_all_of(&mut tx, id).await?;
         settings::owners::store::delete(&mut tx, id).await?;
         emails::store::delete_all(&mut tx, id).await?;
         points::store::delete_of(&mut tx, id).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(change).await?;
         let deleted = Identity { version: user.version + 1, deleted: true, ..(*user).clone() };
         self.0.directory.learn(deleted);
         self.0.tokens.forget();
@@ -208,8 +207,7 @@ impl Service {
     /// him, and returns him as he is now.
     async fn finish(
         &self,
-        mut tx: Tx,
-        caller: &Principal,
+        mut tx: Pending<'_>,
         id: UserId,
         before: Option<&pb::User>,
         note: &'static str,
@@ -220,9 +218,8 @@ impl Service {
             Some(before) => Change::of(Resource::User(id), before, &user)?,
             None => Change::creation(Resource::User(id), &user)?,
         };
-        changes::record(&mut tx, caller.origin(), change.note(note)).await?;
         let identity = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
-        tx.commit().await?;
+        tx.commit(change.note(note)).await?;
         for identity in others.into_iter().chain([identity]) {
             self.0.directory.learn(identity);
         }

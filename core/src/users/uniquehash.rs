@@ -10,7 +10,7 @@ use tollbook_proto::v1 as pb;
 use super::{ownership, store};
 use crate::{
     access::Principal,
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     error::{Error, Result},
     ids::{self, UserId},
@@ -57,10 +57,9 @@ pub(super) async fn rotate(
             return Err(Error::invalid("uniquehash", "must be 10 to 64 letters and digits"));
         }
     };
-    let mut tx = context.db.begin().await?;
+    let mut tx = context.begin_change(caller.origin()).await?;
     store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
     store::set_uniquehash(&mut tx, id, uniquehash.as_deref().map(digest)).await?;
-    changes::record(&mut tx, caller.origin(), Change::told(Resource::User(id), note)).await?;
-    tx.commit().await?;
+    tx.commit(Change::told(Resource::User(id), note)).await?;
     Ok(uniquehash.unwrap_or_default())
 }

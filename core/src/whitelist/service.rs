@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::{WhitelistedAddress, store};
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     error::Result,
     ids::{self, WhitelistedAddressId},
@@ -35,13 +35,17 @@ impl Service {
         let pb::CreateWhitelistedAddressRequest { network, reason, api_access } = request;
         let reason = if reason.is_empty() { REASON } else { &reason };
         let entry = WhitelistedAddress::new(&network, reason, api_access)?;
-        let mut tx = self.0.begin_catalog_change().await?;
-        let created = add(&mut tx, caller, entry).await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
+        let created = add(&mut tx, entry).await?;
         let own = if api_access { add_own(&mut tx, caller).await? } else { None };
-        self.0.commit_catalog_change(tx).await?;
+        let added = [Some(&created), own.as_ref()].into_iter().flatten();
+        let creation = |entry: &WhitelistedAddress| {
+            Change::creation(Resource::WhitelistedAddress(entry.id), &entry.to_proto())
+        };
+        tx.commit_all(added.map(creation).collect::<Result<_>>()?).await?;
         Ok(pb::CreateWhitelistedAddressResponse {
-            whitelisted_address: Some(created),
-            own_address: own,
+            whitelisted_address: Some(created.to_proto()),
+            own_address: own.as_ref().map(WhitelistedAddress::to_proto),
         })
     }
 
@@ -51,7 +55,7 @@ impl Service {
         request: pb::UpdateWhitelistedAddressRequest,
     ) -> Result<pb::WhitelistedAddress> {
         let id: WhitelistedAddressId = ids::required("id", request.id)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let before = store::all(&mut tx).await?.by_id(id)?.clone();
         let network = request.network.as_ref().unwrap_or(&before.text);
         let reason = request.reason.as_ref().unwrap_or(&before.reason);
@@ -61,40 +65,31 @@ impl Service {
         store::update(&mut tx, &entry).await?;
         let change =
             Change::of(Resource::WhitelistedAddress(id), &before.to_proto(), &entry.to_proto())?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(change).await?;
         Ok(entry.to_proto())
     }
 
     async fn delete(&self, caller: &Principal, id: WhitelistedAddressId) -> Result<()> {
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let before = store::all(&mut tx).await?.by_id(id)?.to_proto();
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(Resource::WhitelistedAddress(id), &before)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await
+        tx.commit(Change::deletion(Resource::WhitelistedAddress(id), &before)?).await
     }
 }
 
-async fn add(
-    tx: &mut Tx,
-    caller: &Principal,
-    mut entry: WhitelistedAddress,
-) -> Result<pb::WhitelistedAddress> {
+async fn add(tx: &mut Tx, mut entry: WhitelistedAddress) -> Result<WhitelistedAddress> {
     entry.id = WhitelistedAddressId(tx.next_id(Sequence::WhitelistedAddresses).await?);
     store::insert(tx, &entry).await?;
-    let change = Change::creation(Resource::WhitelistedAddress(entry.id), &entry.to_proto())?;
-    changes::record(tx, caller.origin(), change).await?;
-    Ok(entry.to_proto())
+    Ok(entry)
 }
 
 /// Adds the address of who calls, so that they keep the API that they give to others; `None` if it
 /// needs no entry.
-async fn add_own(tx: &mut Tx, caller: &Principal) -> Result<Option<pb::WhitelistedAddress>> {
+async fn add_own(tx: &mut Tx, caller: &Principal) -> Result<Option<WhitelistedAddress>> {
     let whitelist = store::all(tx).await?;
     let Some(own) = whitelist.to_add(caller.origin().address) else { return Ok(None) };
     let entry = WhitelistedAddress::new(&own.to_string(), OWN_REASON, true)?;
-    add(tx, caller, entry).await.map(Some)
+    add(tx, entry).await.map(Some)
 }
 
 #[tonic::async_trait]

@@ -4,6 +4,8 @@
 //! What breaks a rule today is a named exception with its reason. An exception that is no longer
 //! needed fails the test as well: the lists only shrink.
 
+mod finds;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -33,6 +35,24 @@ const SQL_OUTSIDE_STORES: &[(&str, &str)] = &[
     ("bench/src/calls.rs", "measures the database by itself"),
     ("bench/src/transactions.rs", "measures the database by itself"),
     ("import/src/calls/template.rs", "a line of a call file may be a statement, which is read"),
+];
+
+/// Functions that commit what the audit log says nothing of, or says in another way.
+const COMMITS_WITHOUT_CHANGE: &[(&str, &str)] = &[
+    ("core/src/access/keys/store.rs: use_up", "a signed request came in: each does"),
+    ("core/src/calls/imports/mod.rs: end", "all calls have come, which the list of imports says"),
+    ("core/src/ledger/simulation.rs: start", "a test"),
+    ("core/src/live/service.rs: look", "reservations that have expired by themselves"),
+    ("core/src/settings/store.rs: set_scrubbed_for", "what the program remembers of its own files"),
+    ("core/src/setup.rs: reseal", "the same secrets, sealed anew"),
+    (
+        "core/src/tariffs/imports/mod.rs: record_alone",
+        "an import that changes nothing, listed as one",
+    ),
+    ("core/src/tidy.rs: forget_some", "what has expired by itself"),
+    ("core/src/warnings/store.rs: change", "what became of a warning, listed as one"),
+    ("core/src/warnings/watch.rs: decide", "a warning, listed as one"),
+    ("core/src/writer/batch.rs: transaction", "changes of many, each of which writes its entry"),
 ];
 
 /// Files of other projects that comments name.
@@ -400,6 +420,21 @@ fn scopes_are_told_apart_in_one_place() {
     assert!(found.is_empty(), "ask the scope a question instead:\n{}", found.join("\n"));
 }
 
+/// What is committed otherwise than as a `Pending` change could lack its entry in the audit log.
+#[test]
+fn changes_are_committed_with_their_entries() {
+    let mut found = BTreeSet::new();
+    for file in repository().1.iter().filter(|file| file.is_of_the_program()) {
+        let is_home = ["core/src/store/", "core/src/changes/pending.rs"]
+            .iter()
+            .any(|home| file.path.starts_with(home));
+        if file.path.starts_with("core/src/") && !is_home {
+            found.extend(commits(&file.text).iter().map(|name| format!("{}: {name}", file.path)));
+        }
+    }
+    judge("commits without an entry in the audit log", &found, COMMITS_WITHOUT_CHANGE);
+}
+
 /// A resource that two places name can have two names: whoever asks for its changes would find some.
 #[test]
 fn resources_are_named_in_one_place() {
@@ -418,8 +453,8 @@ fn what_comments_name_is_there() {
     let (mut found, mut foreign) = (Vec::new(), BTreeSet::new());
     let is_foreign = |name: &str| FILES_OF_OTHERS.iter().any(|(other, _)| *other == name);
     for file in files.iter().filter(|file| !file.has_extension("md")) {
-        // This file makes names up.
-        if file.path.ends_with("/tidy.rs") && file.path.starts_with("tests/") {
+        // These tests make names up.
+        if file.path.starts_with("tests/tests/system/tidy") {
             continue;
         }
         for (number, line) in (1..).zip(file.text.lines()) {
@@ -488,6 +523,18 @@ fn scopes(text: &str) -> impl Iterator<Item = &str> {
     named.filter(|name| name.starts_with(|first: char| first.is_uppercase()))
 }
 
+/// The functions that commit a transaction as it is.
+fn commits(text: &str) -> BTreeSet<&str> {
+    let (mut names, mut within) = (BTreeSet::new(), "");
+    for (_, line) in without_tests(text) {
+        within = function(line).unwrap_or(within);
+        if line.split("//").next().is_some_and(|code| code.contains(".commit()")) {
+            names.insert(within);
+        }
+    }
+    names
+}
+
 /// What a text makes up that looks like the name of a resource: a word, a slash and a value.
 fn named_resources(text: &str) -> impl Iterator<Item = &str> {
     let name = |rest: &'_ str| {
@@ -498,90 +545,4 @@ fn named_resources(text: &str) -> impl Iterator<Item = &str> {
     let lines = without_tests(text).into_iter().map(|(_, line)| line);
     let strings = lines.filter(|line| !is_comment(line)).flat_map(|line| line.split('"').skip(1));
     strings.filter_map(move |rest| name(rest).map(|at| &rest[..at]))
-}
-
-/// Each check finds what it is there to find.
-mod finds {
-    use super::*;
-
-    #[test]
-    fn a_long_function_outside_tests() {
-        let body = "        work();\n".repeat(69);
-        let long =
-            format!("impl A {{\n    pub(crate) async fn long<T>(&self) {{\n{body}    }}\n}}\n");
-        assert_eq!(long_functions(&long), [("long", 71)]);
-        let short = long.replacen("        work();\n", "", 1);
-        assert!(long_functions(&short).is_empty());
-        let test = format!(
-            "fn a() {{}}\n\n#[cfg(test)]\nmod tests {{\n    fn long() {{\n{body}    }}\n}}\n"
-        );
-        assert!(long_functions(&test).is_empty());
-        let declared =
-            format!("trait A {{\n    fn a(&self);\n    fn b(\n        &self,\n    );\n}}\n{long}");
-        assert_eq!(long_functions(&declared), [("long", 71)]);
-    }
-
-    #[test]
-    fn sql_in_code_but_not_in_comments() {
-        let text = "// \"SELECT 1\"\nlet query = Query::new(\"SELECT name FROM users\");\n";
-        assert_eq!(sql(text), [2]);
-        assert_eq!(sql("let text = \"\\\n    DELETE FROM users WHERE id = \";\n"), [2]);
-        assert!(
-            sql("#[cfg(test)]\nmod tests {\n    const A: &str = \"SELECT 1\";\n}\n").is_empty()
-        );
-        assert!(is_store("core/src/access/keys/store.rs") && is_store("core/src/store/mod.rs"));
-        assert!(!is_store("core/src/access/restore.rs"));
-    }
-
-    #[test]
-    fn names_of_resources_in_code() {
-        let text = "// \"users/{id}\"\nlet a = format!(\"api_keys/{}\", key.id);\n\
-                    let b = format!(\"/{service}/{rpc}\") + \"a/b\";\n";
-        assert_eq!(named_resources(text).collect::<Vec<_>>(), ["api_keys"]);
-    }
-
-    #[test]
-    fn names_and_headings_that_lead_nowhere() {
-        let paths = ["docs/rules/rating.md", "core/src/money.rs"].map(str::to_owned).into();
-        let text = "# Rating\n\n## Billed seconds, and *minimum* time\n".to_owned();
-        let files = [File { path: "docs/rules/rating.md".to_owned(), text }];
-        let problems = |line: &str| -> Vec<String> {
-            let names = comment(line).into_iter().flat_map(names);
-            names.filter_map(|name| nowhere(name, &paths, &files)).collect()
-        };
-        assert!(problems("/// See `money.rs` and docs/rules. (`docs/rules/rating.md`)").is_empty());
-        let heading = "//! `docs/rules/rating.md#billed-seconds-and-minimum-time`.";
-        assert!(problems(heading).is_empty());
-        assert_eq!(
-            problems("//! `docs/rules/rating.md#billed`"),
-            ["docs/rules/rating.md has no heading billed"]
-        );
-        assert_eq!(problems("let a = 1; // as `monies.rs` says"), ["monies.rs is not there"]);
-        assert_eq!(problems("-- `domain.md` §8"), ["domain.md is not there"]);
-        assert_eq!(problems("//! proto/none/v1"), ["proto/none/v1 is not there"]);
-        assert!(problems("let name = \"other.rs\";").is_empty());
-    }
-
-    #[test]
-    fn links_from_where_the_document_is() {
-        let text = "[a](../README.md) [b](https://example.org/a.md) [c](rules/a.md#b) [d](#here)";
-        let document = File { path: "docs/a.md".to_owned(), text: text.to_owned() };
-        assert_eq!(links(&document).collect::<Vec<_>>(), ["README.md", "docs/rules/a.md#b"]);
-    }
-
-    #[test]
-    fn a_file_without_a_module_comment() {
-        assert!(has_module_comment("#![no_main]\n//! What it is.\n"));
-        assert!(!has_module_comment("use std::fs;\n\n//! Too late.\n"));
-        assert!(!has_module_comment("/// Of an item.\nfn a() {}\n"));
-    }
-
-    #[test]
-    fn what_the_base_uses_of_domains() {
-        let text = "use crate::{\n    access::{Refusal, keys::Key},\n    store::Value,\n};\n\
-                    // crate::users::Role\nfn a() -> crate::calls::Rejection {}\n\
-                    #[cfg(test)]\nmod tests {\n    use crate::linear;\n}\n";
-        let found = ["access::Refusal", "access::keys::Key", "calls::Rejection"];
-        assert_eq!(above_the_base(text), found);
-    }
 }

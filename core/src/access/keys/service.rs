@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 use super::{ApiKey, store};
 use crate::{
     access::{Principal, principal},
-    changes::{self, Change},
+    changes::Change,
     clock,
     context::Context,
     enums,
@@ -68,12 +68,10 @@ impl Service {
         let secret = hex::encode(rand::random::<[u8; SECRET_BYTES]>());
         let secret = Secret::new(secret).ok_or_else(|| Error::internal("no secret was made"))?;
         let mut key = ApiKey::new(message, secret)?;
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         key.message.id = tx.next_id(Sequence::ApiKeys).await?;
         store::insert(&mut tx, &key).await?;
-        let change = Change::creation(Resource::ApiKey(key.id()), &key.message)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await?;
+        tx.commit(Change::creation(Resource::ApiKey(key.id()), &key.message)?).await?;
         Ok(pb::CreateApiKeyResponse {
             api_key: Some(key.message),
             secret: key.secret.as_str().to_owned(),
@@ -81,15 +79,13 @@ impl Service {
     }
 
     async fn delete(&self, caller: &Principal, id: i64) -> Result<()> {
-        let mut tx = self.0.begin_catalog_change().await?;
+        let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let keys = store::all(&mut tx).await?;
         let key = keys.by_id.get(&id).ok_or(Error::ApiKeyNotFound)?;
         let user = self.0.directory.by_id(key.user()).await?;
         caller.see(user).map_err(|_| Error::ApiKeyNotFound)?;
         store::delete(&mut tx, id).await?;
-        let change = Change::deletion(Resource::ApiKey(id), &key.message)?;
-        changes::record(&mut tx, caller.origin(), change).await?;
-        self.0.commit_catalog_change(tx).await
+        tx.commit(Change::deletion(Resource::ApiKey(id), &key.message)?).await
     }
 }
 

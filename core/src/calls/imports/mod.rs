@@ -21,7 +21,7 @@ pub(crate) use service::Service;
 use super::{ingest::Delivery, intake::Taken};
 use crate::{
     access::Principal,
-    changes::{self, Change},
+    changes::Change,
     context::Context,
     error::{Error, Result},
     resource::Resource,
@@ -84,11 +84,9 @@ pub(super) async fn begin(
         name => format!("import of calls begun: {name}"),
     };
     retrying(async || {
-        let mut tx = context.db.begin().await?;
+        let mut tx = context.begin_change(origin).await?;
         let id = store::insert(&mut tx, origin, start).await?;
-        let change = Change::told(Resource::CallImport(id), note.clone());
-        changes::record(&mut tx, origin, change).await?;
-        tx.commit().await?;
+        tx.commit(Change::told(Resource::CallImport(id), note.clone())).await?;
         Ok(id)
     })
     .await

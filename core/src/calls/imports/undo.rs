@@ -18,7 +18,7 @@ use super::{
     Locked, State, store,
 };
 use crate::{
-    changes::{self, Change, Origin},
+    changes::{Change, Origin},
     context::Context,
     error::{Error, Result},
     ids::{self, UserId},
@@ -154,7 +154,7 @@ impl Undoing<'_> {
 
     /// Sees to it that no further call of the import comes.
     async fn begin(&self, stop: bool) -> Result<()> {
-        let mut tx = self.context.db.begin().await?;
+        let mut tx = self.context.begin_change(self.origin).await?;
         match store::lock(&mut tx, self.id).await?.state {
             State::Undone => return Err(UNDONE),
             // It was cut short, or somebody else is at it.
@@ -163,16 +163,14 @@ impl Undoing<'_> {
             State::Running | State::Complete | State::BrokenOff => {}
         }
         store::begin_undo(&mut tx, self.id, self.origin.actor).await?;
-        self.note(&mut tx, Resource::CallImport(self.id), "is being taken back".to_owned()).await?;
-        tx.commit().await
+        tx.commit(self.change(Resource::CallImport(self.id), "is being taken back")).await
     }
 
     async fn finish(&self) -> Result<()> {
-        let mut tx = self.context.db.begin().await?;
+        let mut tx = self.context.begin_change(self.origin).await?;
         if self.lock(&mut tx).await?.is_some() {
             store::end_undo(&mut tx, self.id).await?;
-            self.note(&mut tx, Resource::CallImport(self.id), "taken back".to_owned()).await?;
-            tx.commit().await?;
+            tx.commit(self.change(Resource::CallImport(self.id), "taken back")).await?;
         }
         Ok(())
     }
@@ -183,9 +181,8 @@ impl Undoing<'_> {
         Ok(Some(import).filter(|import| import.state == State::Undoing))
     }
 
-    async fn note(&self, tx: &mut Tx, resource: Resource, note: String) -> Result<()> {
-        let note = format!("import {} of calls: {note}", self.id);
-        changes::record(tx, self.origin, Change::told(resource, note)).await
+    fn change(&self, resource: Resource, note: &str) -> Change {
+        Change::told(resource, format!("import {} of calls: {note}", self.id))
     }
 
     /// Deletes the unrated records that nobody else brought.
@@ -205,16 +202,20 @@ impl Undoing<'_> {
 
     /// Returns how many unrated records were deleted.
     async fn unrated_chunk(&self, ids: &[i64]) -> Result<i64> {
-        let mut tx = self.context.db.begin().await?;
+        let mut tx = self.context.begin_change(self.origin).await?;
         let Some(import) = self.lock(&mut tx).await? else { return Ok(0) };
         let back = unrated::take_back(&mut tx, self.id, ids).await?;
         let done = Done { unrated: back.deleted, ..Done::default() };
         store::count_undone(&mut tx, &import, &done).await?;
-        if back.deleted > 0 {
-            let note = format!("{} unrated calls deleted", back.deleted);
-            self.note(&mut tx, Resource::UnratedCalls, note).await?;
-        }
-        tx.commit().await?;
+        let note = match back.shared {
+            0 if back.deleted == 0 => return Ok(0),
+            0 => format!("{} unrated calls deleted", back.deleted),
+            shared => format!(
+                "{} unrated calls deleted, and {shared} left that others brought, too",
+                back.deleted
+            ),
+        };
+        tx.commit(self.change(Resource::UnratedCalls, &note)).await?;
         self.context.unrated.changed(&back.difference);
         Ok(back.deleted)
     }
@@ -255,7 +256,7 @@ impl Undoing<'_> {
     /// somebody else has done all of it.
     async fn chunk(&self, ids: &[&str]) -> Result<Option<Done>> {
         let mut done = Done::default();
-        let mut tx = self.context.db.begin().await?;
+        let mut tx = self.context.begin_change(self.origin).await?;
         if let Some(lock) = stats::store::shared_lock(&tx) {
             tx.execute(lock).await?;
         }
@@ -277,9 +278,8 @@ impl Undoing<'_> {
         calls::take_out(&mut tx, ids).await?;
         store::count_undone(&mut tx, &import, &done).await?;
         let note = format!("{} calls taken out of the books", gone.len());
-        self.note(&mut tx, Resource::Calls, note).await?;
         rollup.write(&mut tx).await?;
-        tx.commit().await?;
+        tx.commit(self.change(Resource::Calls, &note)).await?;
         for posted in posted {
             self.context.directory.learn_posted(&posted.entry);
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     access::Principal,
-    changes::{self, Change, Origin},
+    changes::{Change, Origin},
     clock,
     context::Context,
     error::{Error, Result},
@@ -204,7 +204,7 @@ impl Plan {
         answer: &pb::UndoRateImportResponse,
         seen: Seen,
     ) -> Result<Option<pb::RateImport>> {
-        let mut tx = context.begin_catalog_change().await?;
+        let mut tx = context.begin_catalog_change(origin).await?;
         // Somebody else may have taken it back meanwhile.
         let (import, mut tariff) = undoable(&mut tx, self.import).await?;
         if !seen.stands(&mut tx, &tariff, answer.names > 0).await? {
@@ -225,9 +225,8 @@ impl Plan {
             self.import, answer.added, answer.changed, answer.deleted, answer.later_changes
         );
         let change = Change::told(Resource::Tariff(TariffId(self.tariff)), note);
-        changes::record(&mut tx, origin, change).await?;
         let stored = store::get(&mut tx, id).await?;
-        context.commit_catalog_change(tx).await?;
+        tx.commit(change).await?;
         if changes_rates {
             context.decks.renew(&context.db, &tariff);
         }
