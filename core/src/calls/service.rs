@@ -122,7 +122,7 @@ impl Ingestion<'_> {
         first: Option<pb::IngestCallsRequest>,
         calls: Streaming<pb::IngestCallsRequest>,
     ) -> Result<pb::IngestCallsResponse, Status> {
-        let taken = self.take(first, calls).await;
+        let taken = Box::pin(self.take(first, calls)).await;
         if let Some(id) = self.import {
             let end = taken.as_ref().ok().and_then(|(received, _)| received.end.as_ref());
             if let Err(error) = imports::end(self.context, id, end).await {

@@ -148,7 +148,9 @@ impl Undoing<'_> {
             let page = calls::of_import(&mut tx, self.id, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(done) };
             after = last.id;
-            page.iter().for_each(|call| done.count(call));
+            for call in &page {
+                done.count(call);
+            }
         }
     }
 
