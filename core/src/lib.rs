@@ -7,23 +7,19 @@
 //! group-committing [`writer`].
 
 mod access;
+mod base;
 mod calls;
 mod catalog;
 mod changes;
-mod clock;
 mod context;
-mod contract;
 mod currencies;
 mod demo;
 mod devices;
 mod directions;
 mod emails;
-mod enums;
-mod error;
 pub mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod ids;
 mod incoming;
 mod ledger;
 #[cfg(test)]
@@ -32,32 +28,23 @@ mod linear;
 mod live;
 mod managers;
 mod measure;
-mod money;
-mod network;
-mod paging;
 mod payments;
 mod points;
 mod pools;
 mod profiles;
 mod rating;
 mod reseller_groups;
-mod resource;
 mod routing_groups;
 mod server;
 mod settings;
 mod setup;
-mod shares;
 mod stats;
 mod store;
-mod stored;
 mod tariffs;
-mod tasks;
-mod text;
 mod tidy;
 mod trace;
 mod unrated;
 mod users;
-mod vault;
 mod warnings;
 mod whitelist;
 mod writer;
@@ -72,13 +59,20 @@ use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
 use tonic::transport::ServerTlsConfig;
 
+pub use base::{
+    error::{Error, Result},
+    vault::Vault,
+};
 pub use emails::{Mail, MailError};
-pub use error::{Error, Result};
 pub use pools::Patterns;
 pub use server::CoreService;
 pub use setup::{Credentials, SetUp};
 pub use store::{DatabaseError, DatabaseUrl, MigrationError};
-pub use vault::Vault;
+
+pub(crate) use base::{
+    clock, contract, enums, error, ids, money, network, paging, resource, shares, stored, tasks,
+    text, vault,
+};
 
 use access::tokens::{self, NewToken, TokenKind, Tokens};
 use catalog::Catalog;

@@ -79,9 +79,9 @@ fn a_file_without_a_module_comment() {
 
 #[test]
 fn what_the_base_uses_of_domains() {
-    let text = "use crate::{\n    access::{Refusal, keys::Key},\n    store::Value,\n};\n\
+    let text = "use crate::{\n    access::{Refusal, keys::Key},\n    store::Value, ids::UserId,\n};\n\
                 // crate::users::Role\nfn a() -> crate::calls::Rejection {}\n\
                 #[cfg(test)]\nmod tests {\n    use crate::linear;\n}\n";
     let found = ["access::Refusal", "access::keys::Key", "calls::Rejection"];
-    assert_eq!(above_the_base(text), found);
+    assert_eq!(above_the_base(text, &["error", "ids"].into()), found);
 }
