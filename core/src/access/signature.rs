@@ -154,9 +154,11 @@ impl Verifier<'_> {
         let Some(credential) = self.without_hash() else {
             return self.by_shared_hash(self.named_judge().await?);
         };
-        if self.name_in_place_of_hash().is_some() && self.snapshot.settings.balance_over_http {
+        if let Some(name) = self.name_in_place_of_hash()
+            && self.snapshot.settings.balance_over_http
+        {
             // It can be guessed: whoever is locked out is not told of a right one either.
-            let attempt = self.lockout.attempt(address, None, true).await;
+            let attempt = self.lockout.at_the_door(address, name).await;
             let attempt = attempt.ok_or(Error::IncorrectHash)?;
             let user = self.user_in_place_of_hash().await;
             // One that could not be looked up does not count.

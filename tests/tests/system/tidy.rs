@@ -40,7 +40,8 @@ const FILES_OF_OTHERS: &[(&str, &str)] =
     &[("acc-create.sql", "Kamailio's schema of its table acc")];
 
 /// The core's files that everything rests on, and what they may use.
-const BASE: [&str; 8] = ["error", "ids", "money", "clock", "text", "paging", "network", "resource"];
+const BASE: [&str; 9] =
+    ["error", "contract", "ids", "money", "clock", "text", "paging", "network", "resource"];
 const BELOW_THE_BASE: &str = "store";
 
 /// How SQL begins, or a part of it.
