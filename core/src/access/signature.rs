@@ -85,8 +85,13 @@ impl Verifier<'_> {
             None if rule.legacy_anonymous => self.anonymously(address).await,
             None => self.by_hash(rule).await,
         };
+        // What has no hash was counted where it was looked at: nobody else at the address pays for it.
+        let guesses =
+            claim.hmac().is_some() || !rule.legacy_anonymous || self.without_hash().is_none();
         let Proven { caller, credential, lists } = proven.map_err(|error| match error {
-            Error::BadLogin | Error::IncorrectHash if lockout.failed(address, claim.username()) => {
+            Error::BadLogin | Error::IncorrectHash
+                if guesses && lockout.failed(address, claim.username()) =>
+            {
                 Error::IncorrectHash
             }
             error => error,

@@ -1,6 +1,6 @@
 //! E-mails that are made from templates, by a mail server of the test's own.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use tollbook_proto::v1::{
     Address, CreateEmailTemplateRequest, CreateUserRequest, DeleteUserRequest, EmailTemplate,
@@ -12,6 +12,7 @@ use tollbook_proto::v1::{
 };
 use tollbook_tests::{
     contract::mask,
+    proxy::{Proxy, Way},
     server::{Authorized, Data, Server},
     smtp::MailServer,
 };
@@ -156,6 +157,61 @@ async fn who_registers_gets_a_confirmation() {
         assert_eq!(register("last").await.email, "");
     })
     .await;
+}
+
+/// The mail server has it once, whoever waits for that, and whatever becomes of the answers to commits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_is_sent_once_whoever_hangs_up_and_whatever_is_lost() {
+    on_both(|data| async move {
+        let mails = MailServer::start().await;
+        let server = mailing(&data, &mails);
+        let admin = server.admin().await;
+        let acme = user(&admin, "acme", Role::User, 0).await;
+        create(&admin, "welcome").await.unwrap();
+        for _ in 0..5 {
+            let sent = send(&admin, "welcome", acme, "x");
+            drop(tokio::time::timeout(Duration::from_millis(3), sent).await);
+        }
+        // Some were not even asked for.
+        send(&admin, "welcome", acme, "the last").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let sent = mails.wait_for(1).await;
+        assert!((1..=6).contains(&sent.len()));
+        assert_eq!(noted(&admin).await, sent.len());
+    })
+    .await;
+    let Some((data, postgres)) = Data::on_own_postgres() else { return };
+    let proxy = Proxy::start(postgres.directory().to_owned());
+    let url = proxy.url(data.database_url().unwrap());
+    let mails = MailServer::start().await;
+    let environment = [
+        ("TOLLBOOK_SMTP_URL", mails.url.as_str()),
+        ("TOLLBOOK_MAIL_FROM", "billing@example.com"),
+        ("TOLLBOOK_DATABASE_URL", url.as_str()),
+    ];
+    let server = Server::start_part(&data, "serve", &environment);
+    let admin = server.admin().await;
+    let acme = user(&admin, "acme", Role::User, 0).await;
+    create(&admin, "welcome").await.unwrap();
+    let mut acknowledged = 0;
+    for _ in 0..5 {
+        proxy.set(Way::LosesCommits);
+        let sent = send(&admin, "welcome", acme, "x");
+        let answer = tokio::time::timeout(Duration::from_secs(5), sent).await;
+        acknowledged += usize::from(answer.is_ok_and(|answer| answer.is_ok()));
+        proxy.set(Way::Open);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let sent = mails.wait_for(acknowledged).await.len();
+    assert!(acknowledged >= 3 && (acknowledged..=5).contains(&sent), "{acknowledged} {sent}");
+}
+
+/// How many mails the audit log knows of.
+async fn noted(admin: &Authorized) -> usize {
+    let request = ListChangesRequest { page_size: 1000, ..Default::default() };
+    let changes = ChangesServiceClient::new(admin.clone()).list_changes(request).await.unwrap();
+    let changes = changes.into_inner().changes;
+    changes.iter().filter(|change| change.rpc == "EmailTemplatesService/SendEmail").count()
 }
 
 async fn limit(admin: &Authorized, emails_per_hour: i32) {
