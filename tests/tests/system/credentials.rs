@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tollbook_proto::v1::{
-    CreateAccessTokenRequest, CreateDeviceRequest, Device, GetBalanceRequest, GetDeviceRequest,
-    ListDevicesRequest, ListUsersRequest, RegisterUserRequest, Settings, UpdateDeviceRequest,
-    UpdateSettingsRequest, access_tokens_service_client::AccessTokensServiceClient,
+    AuthorizeCallRequest, CreateAccessTokenRequest, CreateDeviceRequest, Device, GetBalanceRequest,
+    GetDeviceRequest, ListDevicesRequest, ListUsersRequest, RegisterUserRequest, RejectCode,
+    Settings, UpdateDeviceRequest, UpdateSettingsRequest,
+    access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, devices_service_client::DevicesServiceClient,
+    live_calls_service_client::LiveCallsServiceClient,
     settings_service_client::SettingsServiceClient, users_service_client::UsersServiceClient,
 };
 use tollbook_shim::Dialect;
@@ -336,8 +338,9 @@ async fn among_200_000_devices() {
         let first = devices_of(&admin).await[0].id();
         server.stop();
         let mut database = Database::open(&data).await;
-        let address = "'10.' || (i / 65536) || '.' || (i / 256 % 256) || '.' || (i % 256)";
-        let point = [("id", "100000 + i"), ("user_id", "6 + i % 100"), ("address", address)];
+        let settings = r#"'{"origination":{},"address":"10.' || (i / 65536) || '.' ||
+            (i / 256 % 256) || '.' || (i % 256) || '"}'"#;
+        let point = [("id", "100000 + i"), ("user_id", "6 + i % 100"), ("settings", settings)];
         let condition = format!("id = {first}");
         database.multiply("connection_points", &condition, DEVICES, &point).await;
         let device = [
@@ -373,6 +376,20 @@ async fn among_200_000_devices() {
             }
             println!("{backend:?}: {what} in {:?}", begun.elapsed() / 1_000);
         }
+        let mut live = LiveCallsServiceClient::new(admin.clone());
+        let begun = Instant::now();
+        for number in 0..1_000 {
+            let request = AuthorizeCallRequest {
+                call_id: format!("call {number}"),
+                source_address: "10.1.134.159".to_owned(),
+                destination: "37060000000".to_owned(),
+                ..Default::default()
+            };
+            let answer = live.authorize_call(request).await.unwrap().into_inner();
+            // It is known: what is wrong is wrong with its user's tariff, not with where it comes from.
+            assert_ne!(answer.reject_code(), RejectCode::OriginatorNotFound, "{answer:?}");
+        }
+        println!("{backend:?}: by address in {:?}", begun.elapsed() / 1_000);
         let begun = Instant::now();
         create(&admin, Device { user_id: Some(5), ..Default::default() }).await.unwrap();
         println!("{backend:?}: one more made in {:?}", begun.elapsed());
