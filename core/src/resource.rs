@@ -16,6 +16,8 @@ pub(crate) enum Resource {
     /// The balance of a user.
     Account(UserId),
     ApiKey(i64),
+    /// An import of calls.
+    CallImport(i64),
     /// The calls together: the log does not name single ones.
     Calls,
     ConnectionPoint(PointId),
@@ -44,6 +46,7 @@ impl fmt::Display for Resource {
             Self::AccessToken(id) => write!(f, "accessTokens/{id}"),
             Self::Account(user) => write!(f, "accounts/{user}"),
             Self::ApiKey(id) => write!(f, "apiKeys/{id}"),
+            Self::CallImport(id) => write!(f, "callImports/{id}"),
             Self::Calls => f.write_str("calls"),
             Self::ConnectionPoint(id) => write!(f, "connectionPoints/{id}"),
             Self::Currency(id) => write!(f, "currencies/{id}"),

@@ -24,6 +24,7 @@ use crate::{
     changes::{self, Change},
     context::Context,
     error::{Error, Result},
+    resource::Resource,
     stats::Total,
     store::{Query, Row, Tx, retrying},
     text::check_text,
@@ -70,11 +71,6 @@ impl State {
     }
 }
 
-/// What the audit log calls an import.
-fn resource(id: i64) -> String {
-    format!("callImports/{id}")
-}
-
 /// Records that an import begins. Returns its id.
 pub(super) async fn begin(
     context: &Context,
@@ -90,7 +86,7 @@ pub(super) async fn begin(
     retrying(async || {
         let mut tx = context.db.begin().await?;
         let id = store::insert(&mut tx, origin, start).await?;
-        let change = Change::told(resource(id), note.clone());
+        let change = Change::told(Resource::CallImport(id), note.clone());
         changes::record(&mut tx, origin, change).await?;
         tx.commit().await?;
         Ok(id)

@@ -15,7 +15,7 @@ use tollbook_proto::v1 as pb;
 
 use super::{
     super::{Call, Side, intake, store as calls},
-    Locked, State, resource, store,
+    Locked, State, store,
 };
 use crate::{
     changes::{self, Change, Origin},
@@ -24,6 +24,7 @@ use crate::{
     ids::{self, UserId},
     ledger::posting::Posting,
     money::{self, Money},
+    resource::Resource,
     settings,
     stats::{self, Total, rollup::Rollup},
     store::{Tx, retrying},
@@ -162,7 +163,7 @@ impl Undoing<'_> {
             State::Running | State::Complete | State::BrokenOff => {}
         }
         store::begin_undo(&mut tx, self.id, self.origin.actor).await?;
-        self.note(&mut tx, resource(self.id), "is being taken back".to_owned()).await?;
+        self.note(&mut tx, Resource::CallImport(self.id), "is being taken back".to_owned()).await?;
         tx.commit().await
     }
 
@@ -170,7 +171,7 @@ impl Undoing<'_> {
         let mut tx = self.context.db.begin().await?;
         if self.lock(&mut tx).await?.is_some() {
             store::end_undo(&mut tx, self.id).await?;
-            self.note(&mut tx, resource(self.id), "taken back".to_owned()).await?;
+            self.note(&mut tx, Resource::CallImport(self.id), "taken back".to_owned()).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -182,7 +183,7 @@ impl Undoing<'_> {
         Ok(Some(import).filter(|import| import.state == State::Undoing))
     }
 
-    async fn note(&self, tx: &mut Tx, resource: String, note: String) -> Result<()> {
+    async fn note(&self, tx: &mut Tx, resource: Resource, note: String) -> Result<()> {
         let note = format!("import {} of calls: {note}", self.id);
         changes::record(tx, self.origin, Change::told(resource, note)).await
     }
