@@ -33,6 +33,8 @@ pub(crate) enum Resource {
     Settings,
     Tariff(TariffId),
     UnratedCall(i64),
+    /// Those of one import together.
+    UnratedCalls,
     User(UserId),
     UserSessions(UserId),
     /// Those that a user has as an owner of others.
@@ -60,6 +62,7 @@ impl fmt::Display for Resource {
             Self::Settings => f.write_str("settings"),
             Self::Tariff(id) => write!(f, "tariffs/{id}"),
             Self::UnratedCall(id) => write!(f, "unratedCalls/{id}"),
+            Self::UnratedCalls => f.write_str("unratedCalls"),
             Self::User(id) => write!(f, "users/{id}"),
             Self::UserSessions(user) => write!(f, "users/{user}/sessions"),
             Self::UserSettings(user) => write!(f, "users/{user}/settings"),

@@ -212,7 +212,7 @@ impl Undoing<'_> {
         store::count_undone(&mut tx, &import, &done).await?;
         if back.deleted > 0 {
             let note = format!("{} unrated calls deleted", back.deleted);
-            self.note(&mut tx, "unratedCalls".to_owned(), note).await?;
+            self.note(&mut tx, Resource::UnratedCalls, note).await?;
         }
         tx.commit().await?;
         self.context.unrated.changed(&back.difference);
@@ -277,7 +277,7 @@ impl Undoing<'_> {
         calls::take_out(&mut tx, ids).await?;
         store::count_undone(&mut tx, &import, &done).await?;
         let note = format!("{} calls taken out of the books", gone.len());
-        self.note(&mut tx, "calls".to_owned(), note).await?;
+        self.note(&mut tx, Resource::Calls, note).await?;
         rollup.write(&mut tx).await?;
         tx.commit().await?;
         for posted in posted {
