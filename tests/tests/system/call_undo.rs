@@ -146,7 +146,8 @@ async fn a_wrong_import_that_is_taken_back_leaves_nothing_in_the_way_of_the_righ
         let right = data.like().unwrap();
         let expected = {
             let books = Books::open(&right).await;
-            let all = [&["import", "calls", &file(&right)][..], &RIGHT].concat();
+            let file = file(&right);
+            let all = [&["import", "calls", &file][..], &RIGHT].concat();
             let (_, said) = books.command(&right, &all);
             assert!(said.contains("60 calls: 36 stored, 0 duplicates, 24 rejected"), "{said}");
             everything(&books).await
@@ -298,7 +299,8 @@ async fn an_import_that_is_still_running_is_stopped_if_that_is_asked_for() {
             |calls, import_start| IngestCallsRequest { calls, import_start, ..Default::default() };
         sender.send(message((0..50).map(call).collect(), start("running.csv"))).await.unwrap();
         let list = || async {
-            let listed = imports(&books.admin).list_call_imports(ListCallImportsRequest::default());
+            let mut client = imports(&books.admin);
+            let listed = client.list_call_imports(ListCallImportsRequest::default());
             listed.await.unwrap().into_inner().call_imports
         };
         let import = loop {
