@@ -247,9 +247,9 @@ async fn an_account_sends_so_many_mails_in_an_hour() {
         // It is nobody else's limit.
         let reseller = server.log_in("east", "east-password").await;
         create(&reseller, "welcome").await.unwrap();
-        assert_eq!(reason(send(&reseller, "welcome", east, "x").await), "MAIL_REFUSED");
+        send(&reseller, "welcome", east, "x").await.unwrap();
         limit(&admin, 0).await;
-        assert_eq!(reason(send(&admin, "welcome", acme, "x").await), "MAIL_REFUSED");
+        send(&admin, "welcome", acme, "x").await.unwrap();
     })
     .await;
 }
