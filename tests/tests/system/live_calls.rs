@@ -96,14 +96,10 @@ async fn calls_at_once_never_cost_more_than_there_is() {
         assert_eq!(refused.count(), 16);
         assert_eq!(books.frozen().await, "0.9955");
         // Whoever changes the user meanwhile is told of it as well.
-        let user = User { id: Some(6), comment: "calls".to_owned(), ..Default::default() };
-        let request = UpdateUserRequest {
-            user: Some(user),
-            update_mask: mask("comment"),
-            ..Default::default()
-        };
-        let changed = UsersServiceClient::new(books.admin.clone()).update_user(request).await;
-        let changed = changed.unwrap().into_inner().user.unwrap();
+        let (user, update_mask) = (User { id: Some(6), ..Default::default() }, mask("comment"));
+        let request = UpdateUserRequest { user: Some(user), update_mask, ..Default::default() };
+        let mut users = UsersServiceClient::new(books.admin.clone());
+        let changed = users.update_user(request).await.unwrap().into_inner().user.unwrap();
         assert_eq!(changed.frozen_balance, decimal("0.9955"));
 
         for (call_id, answer) in whole.iter().chain(&rest) {
