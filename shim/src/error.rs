@@ -129,6 +129,7 @@ pub(crate) fn refused(wrap: Wrap, text: &str, status: Status) -> Result<Answer, 
         | ErrorReason::TariffNotFound
         | ErrorReason::NumberPoolNotFound
         | ErrorReason::RoutingGroupNotFound
+        | ErrorReason::TooManyDevices
         | ErrorReason::UsernameTaken => Ok(wrap.explained(text, Some(status.message()))),
         _ => Err(status.into()),
     }

@@ -4,6 +4,9 @@
 //! from and against the user whom they name. Normal clients try two or three hashes in a row,
 //! and misconfigured ones go on doing so: the limits are far above that.
 //!
+//! Devices that ask for a balance by their name or password are counted apart: behind one address
+//! there may be thousands, of which some ask for what is not there all day long.
+//!
 //! A hash cannot be guessed like a password, and a portal's address is that of all its visitors:
 //! whoever sends a right one is let in whatever was counted, and what is locked hears no more
 //! than that a hash is wrong. Passwords can be guessed, so a locked address or user is not even
@@ -16,7 +19,10 @@ use std::{
 };
 
 use dashmap::DashMap;
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
+
+use crate::ids::UserId;
 
 /// How many failures there may be at once, and how soon one of them is forgotten.
 #[derive(Clone, Copy)]
@@ -29,6 +35,14 @@ struct Limit {
 const PER_ADDRESS: Limit = Limit { burst: 100, forgotten_after: Duration::from_secs(1) };
 /// Of a user, from all addresses that are not known as theirs.
 const PER_USER: Limit = Limit { burst: 500, forgotten_after: Duration::from_millis(200) };
+/// Of one name or password by which a device asks for a balance, at an address: a device that has a
+/// wrong one goes on asking.
+const PER_DOOR: Limit = Limit { burst: 10, forgotten_after: Duration::from_secs(60) };
+/// Of all of them at an address, by which they are guessed.
+const ALL_DOORS: Limit = Limit { burst: 500, forgotten_after: Duration::from_millis(500) };
+/// Of names, passwords and PINs that a caller chose for devices, and that belong to somebody of whom he
+/// is to know nothing.
+const CHOICES: Limit = Limit { burst: 10, forgotten_after: Duration::from_secs(600) };
 /// Of registrations from an address, which count though they are no failures.
 const REGISTRATIONS: Limit = Limit { burst: 60, forgotten_after: Duration::from_secs(10) };
 /// How long somebody is locked out.
@@ -69,6 +83,12 @@ enum Culprit {
     AtHome(Network, String),
     /// An address from which users register.
     Registering(Network),
+    /// What a device says to ask for a balance, at its address.
+    Door(Network, Guess),
+    /// All that devices at an address say.
+    Doors(Network),
+    /// Somebody who chooses credentials of devices.
+    Choosing(UserId),
 }
 
 impl Culprit {
@@ -77,7 +97,20 @@ impl Culprit {
             Self::Address(_) | Self::AtHome(..) => PER_ADDRESS,
             Self::User(_) => PER_USER,
             Self::Registering(_) => REGISTRATIONS,
+            Self::Door(..) => PER_DOOR,
+            Self::Doors(_) => ALL_DOORS,
+            Self::Choosing(_) => CHOICES,
         }
+    }
+}
+
+/// What was said, as no log and no memory dump tells it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Guess([u8; 32]);
+
+impl std::fmt::Debug for Guess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guess")
     }
 }
 
@@ -193,7 +226,32 @@ impl Lockout {
         username: Option<&str>,
         counts_by_address: bool,
     ) -> Option<Attempt<'_>> {
-        let culprits = self.culprits(address, username, counts_by_address);
+        self.place(self.culprits(address, username, counts_by_address)).await
+    }
+
+    /// Takes the place of a device that asks for a balance by what it says. `None` if that was wrong too
+    /// often, or if too much was at its address.
+    pub(super) async fn at_the_door(
+        &self,
+        address: Option<IpAddr>,
+        said: &str,
+    ) -> Option<Attempt<'_>> {
+        let network = address.map(Network::from);
+        let guess = || Guess(Sha256::digest(said).into());
+        // What is known to be wrong is turned away first, and does not count against the rest.
+        let culprits = network
+            .into_iter()
+            .flat_map(|network| [Culprit::Door(network, guess()), Culprit::Doors(network)]);
+        self.place(culprits.collect()).await
+    }
+
+    /// Takes the place of a choice of a device's credentials, which counts unless it is given back: as
+    /// one that told the caller of somebody else's. `None` if there were too many of those.
+    pub(crate) async fn choice(&self, caller: UserId) -> Option<Attempt<'_>> {
+        self.place(vec![Culprit::Choosing(caller)]).await
+    }
+
+    async fn place(&self, culprits: Vec<Culprit>) -> Option<Attempt<'_>> {
         loop {
             let mut settled = std::pin::pin!(self.settled.notified());
             // From now on, so that nothing is missed in between.
@@ -384,6 +442,42 @@ mod tests {
         assert!((59..=61).contains(&registered), "{registered}");
         assert!(lockout.registration(address(HOME)).is_some());
         assert!(!is_locked(&lockout, address(AWAY), "admin").await);
+    }
+
+    #[tokio::test]
+    async fn a_device_with_a_wrong_name_shuts_nobody_else_out() {
+        let lockout = Lockout::default();
+        for _ in 0..2_000 {
+            drop(lockout.at_the_door(address(AWAY), "mistyped").await);
+        }
+        assert!(lockout.at_the_door(address(AWAY), "mistyped").await.is_none());
+        lockout.at_the_door(address(AWAY), "2001").await.unwrap().give_back();
+        lockout.at_the_door(address(HOME), "mistyped").await.unwrap().give_back();
+        // Whoever guesses one after another is stopped all the same, and by that nobody who logs in.
+        let mut guesses = 0;
+        while let Some(attempt) = lockout.at_the_door(address(AWAY), &guesses.to_string()).await {
+            drop(attempt);
+            guesses += 1;
+        }
+        assert!((480..=510).contains(&guesses), "{guesses}");
+        assert!(lockout.at_the_door(address(AWAY), "2001").await.is_none());
+        lockout.at_the_door(address(HOME), "2001").await.unwrap().give_back();
+        assert!(!is_locked(&lockout, address(AWAY), "admin").await);
+    }
+
+    #[tokio::test]
+    async fn choices_that_tell_of_somebody_else_are_few() {
+        let lockout = Lockout::default();
+        for _ in 0..100 {
+            lockout.choice(UserId(7)).await.unwrap().give_back();
+        }
+        let mut told = 0;
+        while let Some(attempt) = lockout.choice(UserId(7)).await {
+            drop(attempt);
+            told += 1;
+        }
+        assert_eq!(told, 10);
+        lockout.choice(UserId(8)).await.unwrap().give_back();
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ use crate::{
     enums,
     error::Error,
     ids::{self, UserId},
-    paging,
+    paging::Page,
     resource::Resource,
     text::check_text,
 };
@@ -86,11 +86,11 @@ impl AccessTokensService for TokenService {
         &self,
         request: Request<pb::ListAccessTokensRequest>,
     ) -> Result<Response<pb::ListAccessTokensResponse>, Status> {
-        let pb::ListAccessTokensRequest { page_size, page_token } = request.get_ref();
-        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let page = Page::of(request.get_ref())?;
+        let (size, after) = (page.size, page.after()?);
         let scope = principal(&request)?.scope();
         let tokens = store::list(&self.0.db, scope, after, size + 1).await?;
-        let (tokens, next_page_token) = paging::cut(tokens, size, |token| token.id);
+        let (tokens, next_page_token) = page.cut(tokens, size, |token| token.id);
         let access_tokens = tokens.iter().map(to_proto).collect();
         Ok(Response::new(pb::ListAccessTokensResponse { access_tokens, next_page_token }))
     }

@@ -85,8 +85,13 @@ impl Verifier<'_> {
             None if rule.legacy_anonymous => self.anonymously(address).await,
             None => self.by_hash(rule).await,
         };
+        // What has no hash was counted where it was looked at: nobody else at the address pays for it.
+        let guesses =
+            claim.hmac().is_some() || !rule.legacy_anonymous || self.without_hash().is_none();
         let Proven { caller, credential, lists } = proven.map_err(|error| match error {
-            Error::BadLogin | Error::IncorrectHash if lockout.failed(address, claim.username()) => {
+            Error::BadLogin | Error::IncorrectHash
+                if guesses && lockout.failed(address, claim.username()) =>
+            {
                 Error::IncorrectHash
             }
             error => error,
@@ -154,9 +159,11 @@ impl Verifier<'_> {
         let Some(credential) = self.without_hash() else {
             return self.by_shared_hash(self.named_judge().await?);
         };
-        if self.name_in_place_of_hash().is_some() && self.snapshot.settings.balance_over_http {
+        if let Some(name) = self.name_in_place_of_hash()
+            && self.snapshot.settings.balance_over_http
+        {
             // It can be guessed: whoever is locked out is not told of a right one either.
-            let attempt = self.lockout.attempt(address, None, true).await;
+            let attempt = self.lockout.at_the_door(address, name).await;
             let attempt = attempt.ok_or(Error::IncorrectHash)?;
             let user = self.user_in_place_of_hash().await;
             // One that could not be looked up does not count.

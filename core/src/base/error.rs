@@ -212,6 +212,9 @@ pub enum Error {
     /// Another device has this PIN.
     #[error("another device has this PIN")]
     PinTaken,
+    /// The user has as many devices as he may have.
+    #[error("the user has as many devices as the setting devices_per_user allows")]
+    TooManyDevices,
     /// Calls came from the device.
     #[error("calls came from the device: it can only be blocked")]
     DeviceHasCalls,
@@ -251,6 +254,15 @@ pub enum Error {
     /// No entry of the whitelist has the id.
     #[error("no such whitelisted address")]
     WhitelistedAddressNotFound,
+    /// Nobody's requests would be answered.
+    #[error(
+        "no address would have access while restrict_api_by_ip is on: give access to another one \
+         before, or set force"
+    )]
+    WhitelistEmpty,
+    /// As many mails were sent as an account may send.
+    #[error("as many e-mails were sent in this hour as the setting emails_per_hour allows")]
+    TooManyEmails,
     /// Another template of the account has this name.
     #[error("another e-mail template has this name")]
     EmailTemplateTaken,
@@ -390,6 +402,9 @@ impl Error {
             Self::DeviceNotFound => ErrorReason::DeviceNotFound,
             Self::DeviceUsernameTaken => ErrorReason::DeviceUsernameTaken,
             Self::PinTaken => ErrorReason::PinTaken,
+            Self::TooManyDevices => ErrorReason::TooManyDevices,
+            Self::WhitelistEmpty => ErrorReason::WhitelistEmpty,
+            Self::TooManyEmails => ErrorReason::TooManyEmails,
             Self::DeviceHasCalls => ErrorReason::DeviceHasCalls,
             Self::PasswordTooShort { .. } => ErrorReason::PasswordTooShort,
             Self::ImportProfileNotFound => ErrorReason::ImportProfileNotFound,
@@ -447,6 +462,8 @@ impl Error {
             | Self::UserInUse
             | Self::UserHasCalls
             | Self::DeviceHasCalls
+            | Self::TooManyDevices
+            | Self::WhitelistEmpty
             | Self::NumberPoolInUse
             | Self::RoutingGroupInUse
             | Self::ResellerGroupInUse
@@ -498,6 +515,7 @@ impl Error {
             | Self::EmailTemplateTaken
             | Self::CallFinished => Code::AlreadyExists,
             Self::OutOfRange => Code::OutOfRange,
+            Self::TooManyEmails => Code::ResourceExhausted,
             Self::Unavailable
             | Self::Busy
             | Self::Changed

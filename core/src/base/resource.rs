@@ -16,6 +16,7 @@ pub(crate) enum Resource {
     /// The balance of a user.
     Account(UserId),
     ApiKey(i64),
+    /// An import of calls.
     CallImport(i64),
     /// The calls together: the log does not name single ones.
     Calls,

@@ -51,6 +51,16 @@ impl Tasks {
         finished(tokio::spawn(task.in_current_span())).await
     }
 
+    /// Runs work in a task of its own, for which nobody waits but a process that stops.
+    pub(crate) fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let counted = Counted::new(&self.0);
+        let task = async move {
+            let _counted = counted;
+            work.await;
+        };
+        drop(tokio::spawn(task.in_current_span()));
+    }
+
     /// Waits until all tasks have ended, but no longer than `patience`. Returns whether they have.
     pub(crate) async fn ended(&self, patience: Duration) -> bool {
         let mut count = self.0.subscribe();

@@ -29,7 +29,8 @@ use crate::{
     enums,
     error::{Error, Result},
     ids::{PointId, UserId},
-    money, paging,
+    money,
+    paging::Page,
     stats::Total,
     store::Db,
     text::check_text,
@@ -268,7 +269,9 @@ impl Service {
             }
             disposition = Some(Disposition::Answered);
         }
-        let filter = filter(caller.scope(), request, period, (originator, owner), disposition)?;
+        let page = Page::of(request)?;
+        let users = (originator, owner);
+        let filter = filter(caller.scope(), request, &page, period, users, disposition)?;
         // One call is found by its id; any other list may go through all of them.
         let db = match filter.call_id {
             Some(_) => self.0.db.clone(),
@@ -278,7 +281,7 @@ impl Service {
             true => store::count(&db, &filter).await?,
             false => 0,
         };
-        let (calls, next_page_token) = self.page(&db, &filter, &request.page_token).await?;
+        let (calls, next_page_token) = self.page(&db, &filter, &page).await?;
         Ok(pb::ListCallsResponse {
             calls: calls
                 .into_iter()
@@ -297,13 +300,14 @@ impl Service {
         &self,
         db: &Db,
         filter: &Filter<'_>,
-        token: &str,
+        page: &Page,
     ) -> Result<(Vec<Listed>, String)> {
         // One more than the page has is asked for: is there a next page?
         let size = usize::try_from(filter.limit - 1).unwrap_or(usize::MAX);
         if filter.order != Order::Time {
-            let position = Position::decode(token)?;
+            let position = page.position().map(Position::decode).transpose()?;
             let (calls, next) = self.0.sorted_calls.page(db, filter, position, size).await?;
+            let next = next.map(|next| page.token(next)).unwrap_or_default();
             return Ok((store::these(db, &calls).await?, next));
         }
         let mut calls = store::list(db, filter).await?;
@@ -312,20 +316,22 @@ impl Service {
         }
         calls.truncate(size);
         let next = calls.last().map(|last| (last.call.reported.start_time, last.call.id));
-        let next = next.map(|(time, id)| format!("{time}:{id}")).unwrap_or_default();
+        let next = next.map(|(time, id)| page.token(format_args!("{time}:{id}")));
+        let next = next.unwrap_or_default();
         Ok((calls, next))
     }
 }
 
 /// What a list is made of. Who terminates calls, and what that costs, is none of a customer's or
 /// reseller's business.
-fn filter(
+fn filter<'a>(
     scope: Scope,
-    request: &pb::ListCallsRequest,
+    request: &'a pb::ListCallsRequest,
+    page: &Page,
     period: (i64, i64),
     (originator, owner): (Option<UserId>, Option<UserId>),
     disposition: Option<Disposition>,
-) -> Result<Filter<'_>> {
+) -> Result<Filter<'a>> {
     let is_staff = scope.is_staff();
     let order = match Order::of(enums::known("order", request.order)?) {
         // The order alone would tell a customer what the columns say.
@@ -349,19 +355,16 @@ fn filter(
         order,
         // Whoever asks for no period wants to see what has just happened.
         descending: request.descending || (order == Order::Time && period == clock::ALWAYS),
-        after: if order == Order::Time { after(&request.page_token)? } else { None },
-        limit: paging::size(request.page_size) + 1,
+        after: page.position().filter(|_| order == Order::Time).map(after).transpose()?,
+        limit: page.size + 1,
     })
 }
 
 /// The call after which a page in the order of time begins.
-fn after(token: &str) -> Result<Option<(i64, i64)>> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let (time, id) = token.split_once(':').ok_or(Error::InvalidPageToken)?;
+fn after(position: &str) -> Result<(i64, i64)> {
+    let (time, id) = position.split_once(':').ok_or(Error::InvalidPageToken)?;
     let number = |text: &str| text.parse().map_err(|_| Error::InvalidPageToken);
-    Ok(Some((number(time)?, number(id)?)))
+    Ok((number(time)?, number(id)?))
 }
 
 #[tonic::async_trait]

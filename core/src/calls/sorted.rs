@@ -43,15 +43,12 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Reads a page token; `None` if it is that of the first page.
-    pub(super) fn decode(token: &str) -> Result<Option<Self>> {
-        if token.is_empty() {
-            return Ok(None);
-        }
+    /// Reads that of a page token.
+    pub(super) fn decode(token: &str) -> Result<Self> {
         let (rows, last) = token.split_once(':').ok_or(Error::InvalidPageToken)?;
         let rows = rows.parse().map_err(|_| Error::InvalidPageToken)?;
         let last = last.parse().map_err(|_| Error::InvalidPageToken)?;
-        Ok(Some(Self { rows, last }))
+        Ok(Self { rows, last })
     }
 
     fn encode(self) -> String {
@@ -69,14 +66,14 @@ impl Position {
 }
 
 impl SortedLists {
-    /// The calls of a page, and the token of the next one.
+    /// The calls of a page, and where the next one begins, if there is one.
     pub(super) async fn page(
         &self,
         db: &Db,
         filter: &Filter<'_>,
         position: Option<Position>,
         size: usize,
-    ) -> Result<(Vec<CallKey>, String)> {
+    ) -> Result<(Vec<CallKey>, Option<String>)> {
         let query = store::sorted(filter);
         let question = format!("{query:?}");
         let known = match position {
@@ -98,11 +95,11 @@ impl SortedLists {
             Some((_, last)) if end < calls.len() => {
                 let next = Position { rows: end, last: *last }.encode();
                 self.keep(question, calls);
-                Ok((page, next))
+                Ok((page, Some(next)))
             }
             _ => {
                 self.forget(&question);
-                Ok((page, String::new()))
+                Ok((page, None))
             }
         }
     }
@@ -142,13 +139,12 @@ mod tests {
 
     #[test]
     fn a_page_goes_on_behind_its_call_wherever_that_is() {
-        let position = Position::decode("2:7").unwrap().unwrap();
+        let position = Position::decode("2:7").unwrap();
         assert_eq!(position.encode(), "2:7");
         assert_eq!(position.rows_in(&[(0, 3), (0, 7), (0, 9)]), Some(2));
         assert_eq!(position.rows_in(&[(0, 1), (0, 3), (0, 7), (0, 9)]), Some(3));
         assert_eq!(position.rows_in(&[(0, 1), (0, 3)]), None);
-        assert_eq!(Position::decode("").unwrap(), None);
-        for wrong in ["7", "-1:3", "a:b", "1:", ":"] {
+        for wrong in ["", "7", "-1:3", "a:b", "1:", ":"] {
             assert!(Position::decode(wrong).is_err(), "{wrong}");
         }
         assert_eq!(Position { rows: 0, last: 5 }.rows_in(&[(0, 5), (0, 6)]), Some(1));

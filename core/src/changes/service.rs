@@ -11,7 +11,7 @@ use crate::{
     clock,
     context::Context,
     error::Result,
-    paging,
+    paging::Page,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -25,7 +25,8 @@ impl Service {
         let time = |field, time: &Option<_>, default| {
             time.as_ref().map_or(Ok(default), |time| clock::from_proto(field, time))
         };
-        let size = paging::size(request.page_size);
+        let page = Page::of(request)?;
+        let size = page.size;
         let filter = store::Filter {
             actor: request.actor_id,
             resource: &request.resource,
@@ -33,12 +34,12 @@ impl Service {
                 time("from", &request.from, i64::MIN)?,
                 time("till", &request.till, i64::MAX)?,
             ),
-            before: paging::decode(&request.page_token)?.unwrap_or(i64::MAX),
+            before: page.after()?.unwrap_or(i64::MAX),
             limit: size + 1,
         };
         let db = self.0.db.long(caller.origin().actor);
         let rows = store::list(&db, &filter).await?;
-        let (changes, next_page_token) = paging::cut(rows, size, |change| change.id);
+        let (changes, next_page_token) = page.cut(rows, size, |change| change.id);
         Ok(pb::ListChangesResponse { changes, next_page_token })
     }
 }

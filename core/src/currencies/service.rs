@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, CurrencyId},
     money::ExchangeRate,
-    paging,
+    paging::Page,
     resource::Resource,
     store::Sequence,
     text::check_text,
@@ -55,10 +55,9 @@ impl CurrenciesService for Service {
         request: Request<pb::ListCurrenciesRequest>,
     ) -> Result<Response<pb::ListCurrenciesResponse>, Status> {
         let snapshot = self.0.catalog.load();
-        let pb::ListCurrenciesRequest { page_size, page_token } = request.get_ref();
+        let page = Page::of(request.get_ref())?;
         let all = snapshot.currencies.all().iter();
-        let (currencies, next_page_token) =
-            paging::of_sorted(all, *page_size, page_token, |currency| currency.id.0)?;
+        let (currencies, next_page_token) = page.of_sorted(all, |currency| currency.id.0)?;
         let currencies = currencies.into_iter().map(Currency::to_proto).collect();
         Ok(Response::new(pb::ListCurrenciesResponse { currencies, next_page_token }))
     }

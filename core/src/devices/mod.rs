@@ -11,7 +11,7 @@ pub(crate) mod store;
 use std::sync::Arc;
 
 pub(crate) use record::check_signaling;
-pub(crate) use service::{Service, insert};
+pub(crate) use service::{Defaults, Service, insert};
 
 use crate::{
     error::Result,
@@ -32,7 +32,7 @@ pub(crate) async fn user_by_username(
     }
 }
 
-/// Whose the one device is that has a password; `None` if several have it: nobody guesses which is
+/// Whose the devices are that have a password; `None` if several users' have it: nobody guesses which is
 /// meant.
 pub(crate) async fn user_by_password(
     db: &Db,

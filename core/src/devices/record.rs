@@ -164,6 +164,19 @@ pub(super) fn changed(old: &pb::Device, request: &pb::UpdateDeviceRequest) -> Re
     Ok(device)
 }
 
+/// What of its credentials a request changes.
+pub(super) fn named(request: &pb::UpdateDeviceRequest) -> pb::Device {
+    let new = request.device.clone().unwrap_or_default();
+    let paths: Vec<&str> = contract::paths(request.update_mask.as_ref()).collect();
+    let of = |path, text: String| if paths.contains(&path) { text } else { String::new() };
+    pb::Device {
+        username: of("username", new.username),
+        password: of("password", new.password),
+        pin: Some(of("pin", new.pin.unwrap_or_default())),
+        ..Default::default()
+    }
+}
+
 /// A device whose PIN is set, to none if it was not.
 fn with_pin(device: &pb::Device) -> pb::Device {
     pb::Device { pin: Some(device.pin().to_owned()), ..Default::default() }

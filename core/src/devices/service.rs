@@ -5,19 +5,26 @@ use std::sync::Arc;
 use tollbook_proto::v1::{self as pb, Permission, devices_service_server::DevicesService};
 use tonic::{Request, Response, Status};
 
-use super::{record, store};
+use super::{
+    credentials, record,
+    store::{self, Known},
+};
 use crate::{
     access::{Principal, principal},
     calls,
     changes::{Change, Pending},
     context::Context,
     error::{Error, Result},
-    ids::{self, PointId, UserId},
-    paging, points,
+    ids::{self, PointId, RoutingGroupId, UserId},
+    paging::Page,
+    points,
     resource::Resource,
     store::{Tx, retrying},
     users::Role,
 };
+
+/// How often a name or a PIN is made up: all of them taken would be a wonder.
+const TRIES: usize = 20;
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
@@ -32,17 +39,18 @@ impl Service {
         if let Some(user) = user {
             caller.see(self.0.directory.by_id(user).await?)?;
         }
-        let size = paging::size(request.page_size);
+        let page = Page::of(request)?;
+        let size = page.size;
         let filter = store::Filter {
             scope: caller.scope(),
             user,
-            after: paging::decode(&request.page_token)?,
+            after: page.after()?,
             without_blocked: request.without_blocked,
             limit: size + 1,
         };
         let mut tx = self.0.db.snapshot().await?;
         let devices = store::list(&mut tx, &filter, request.with_credentials).await?;
-        let (devices, next_page_token) = paging::cut(devices, size, pb::Device::id);
+        let (devices, next_page_token) = page.cut(devices, size, pb::Device::id);
         let ids = devices.iter().map(|device| PointId(device.id()));
         let points = points::store::messages(&mut tx, ids).await?;
         let devices = devices.into_iter().filter_map(|device| {
@@ -78,11 +86,16 @@ impl Service {
             return Err(Error::UserNotFound);
         }
         let snapshot = self.0.catalog.load_full();
-        let defaults = snapshot.owner_settings.get(&user.owner).cloned().unwrap_or_default();
+        let settings = snapshot.owner_settings.get(&user.owner).cloned().unwrap_or_default();
+        let defaults = Defaults {
+            device: &settings.default_device,
+            routing_group: RoutingGroupId(0),
+            limit: snapshot.settings.devices_per_user,
+        };
+        self.count_choice(caller, device).await?;
         retrying(async || {
             let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
-            let new = device.clone();
-            let (device, change) = insert(&mut tx, new, &defaults.default_device, 0).await?;
+            let (device, change) = insert(&mut tx, device.clone(), defaults).await?;
             tx.commit(change).await?;
             Ok(device)
         })
@@ -96,6 +109,7 @@ impl Service {
     ) -> Result<pb::Device> {
         let id = request.device.as_ref().and_then(|device| device.id);
         let id = ids::required::<PointId>("device.id", id)?;
+        self.count_choice(caller, &record::named(request)).await?;
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (before, point) = self.managed(&mut tx, caller, id).await?;
         let device = record::changed(&before, request)?;
@@ -127,6 +141,36 @@ impl Service {
         }
         points::remove(&mut tx, &point).await?;
         tx.commit(Change::deletion(Resource::Device(id), &device)?).await
+    }
+
+    /// Counts what a caller chooses of a device's credentials if a device has it that he may not see: by
+    /// what is refused, or by passwords that find nobody any more, he learns of that. Who has learnt enough
+    /// is not listened to.
+    async fn count_choice(&self, caller: &Principal, chosen: &pb::Device) -> Result<()> {
+        let user = caller.user()?;
+        let known = [
+            Known::Username(&chosen.username),
+            Known::Password(&chosen.password),
+            Known::Pin(chosen.pin()),
+        ];
+        let snapshot = self.0.catalog.load_full();
+        let Some(key) = snapshot.settings.device_digest_key.as_ref() else { return Ok(()) };
+        if user.role == Role::Admin || known.iter().all(Known::is_empty) {
+            return Ok(());
+        }
+        let attempt = self.0.lockout.choice(user.id).await.ok_or(Error::Busy)?;
+        for known in known.iter().filter(|known| !known.is_empty()) {
+            match store::is_held_outside(&self.0.db, key, *known, caller.scope()).await {
+                Ok(false) => {}
+                Ok(true) => return Ok(()),
+                Err(error) => {
+                    attempt.give_back();
+                    return Err(error);
+                }
+            }
+        }
+        attempt.give_back();
+        Ok(())
     }
 
     /// A device that the caller may change, and its point, as they are now.
@@ -164,25 +208,62 @@ async fn found(
     Ok((record::complete(device, &point), point))
 }
 
+/// What a new device gets that says nothing else.
+#[derive(Clone, Copy)]
+pub(crate) struct Defaults<'a> {
+    pub(crate) device: &'a pb::DefaultDevice,
+    pub(crate) routing_group: RoutingGroupId,
+    /// How many devices its user may have; 0: as many as he likes.
+    pub(crate) limit: i32,
+}
+
 /// Makes a device and its connection point for a user who is there, and writes the point down. Returns the
 /// device with its credentials, and what is to be written down of it. The catalog must be locked for the
 /// change.
 pub(crate) async fn insert(
     tx: &mut Pending<'_>,
     device: pb::Device,
-    defaults: &pb::DefaultDevice,
-    routing_group: i64,
+    defaults: Defaults<'_>,
 ) -> Result<(pb::Device, Change)> {
-    let mut device = record::with_defaults(device, defaults);
+    let limit = i64::from(defaults.limit);
+    if limit > 0 && store::count_of(tx, UserId(device.user_id())).await? >= limit {
+        return Err(Error::TooManyDevices);
+    }
+    let mut device = with_credentials(tx, device).await?;
+    device = record::with_defaults(device, defaults.device);
     record::check(&device, true)?;
     let mut point = record::point_of(&device, None);
-    point.origination.get_or_insert_default().routing_group_id = routing_group;
+    point.origination.get_or_insert_default().routing_group_id = defaults.routing_group.0;
     let id = PointId(points::insert(tx, point).await?.id());
     device.id = Some(id.0);
     store::write(tx, &device).await?;
     let (device, _) = found(tx, id, true).await?;
     let told = record::without_credentials(device.clone());
     Ok((device, Change::creation(Resource::Device(id), &told)?))
+}
+
+/// A device with a user name and a PIN that nobody has where it has none: of hundreds of thousands one in
+/// a few hundred would have somebody's otherwise.
+async fn with_credentials(tx: &mut Tx, mut device: pb::Device) -> Result<pb::Device> {
+    for _ in 0..TRIES {
+        if !device.username.is_empty() {
+            break;
+        }
+        let name = credentials::random_username();
+        if !store::is_held(tx, Known::Username(&name)).await? {
+            device.username = name;
+        }
+    }
+    for _ in 0..TRIES {
+        if device.pin.is_some() {
+            break;
+        }
+        let pin = credentials::random_pin();
+        if !store::is_held(tx, Known::Pin(&pin)).await? {
+            device.pin = Some(pin);
+        }
+    }
+    Ok(device)
 }
 
 #[tonic::async_trait]

@@ -88,10 +88,77 @@ pub(super) async fn id_of(tx: &mut Tx, username: &str) -> Result<Option<PointId>
     tx.fetch_optional(query).await?.map(|row| row.get(0).map(PointId)).transpose()
 }
 
-/// Whether another device has a PIN.
+/// Something that a device is known by, and no other is to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Known<'a> {
+    Username(&'a str),
+    Password(&'a str),
+    Pin(&'a str),
+}
+
+const HOLDERS: &str = "SELECT d.point_id FROM devices d JOIN connection_points p ON p.id = d.point_id \
+                       JOIN users u ON u.id = p.user_id WHERE ";
+
+impl Known<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        let (Self::Username(text) | Self::Password(text) | Self::Pin(text)) = self;
+        text.is_empty()
+    }
+
+    /// A query of the devices that have it.
+    fn holders(self, key: &Secret) -> Result<Query> {
+        let query = Query::new(HOLDERS);
+        Ok(match self {
+            Self::Username(name) => query.and("d.username = ").value(name),
+            Self::Password(text) => query.and("d.password_digest = ").value(digest(key, text)?),
+            Self::Pin(text) => query.and("d.pin_digest = ").value(digest(key, text)?),
+        })
+    }
+}
+
+/// Whether any device has it. The catalog must be locked for a change.
+pub(super) async fn is_held(tx: &mut Tx, known: Known<'_>) -> Result<bool> {
+    let key = settings::store::device_digest_key(tx).await?;
+    let query = known.holders(&key)?.and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}
+
+/// Whether somebody's device has it who is not in a scope.
+pub(super) async fn is_held_outside(
+    db: &Db,
+    key: &Secret,
+    known: Known<'_>,
+    scope: Scope,
+) -> Result<bool> {
+    let query = known.holders(key)?.and(" AND NOT (u.deleted_at IS NULL");
+    let query = scope.condition(query, "u").and(") LIMIT 1");
+    Ok(db.fetch_optional(query).await?.is_some())
+}
+
+/// Whether another device has a PIN that belongs to somebody of the same owner. Who dials in is looked for
+/// among the devices of whose number it is; that others' devices have the PIN is not to be told.
 async fn has_pin(tx: &mut Tx, digest: &str, but: PointId) -> Result<bool> {
-    let query = Query::new("SELECT point_id FROM devices WHERE pin_digest = $1 AND point_id <> $2");
-    Ok(tx.fetch_optional(query.bind(digest).bind(but)).await?.is_some())
+    let query = Query::new(HOLDERS)
+        .and("u.deleted_at IS NULL AND d.pin_digest = ")
+        .value(digest)
+        .and(" AND d.point_id <> ")
+        .value(but)
+        .and(
+            " AND u.owner_id = (SELECT o.owner_id FROM users o JOIN connection_points q \
+             ON q.user_id = o.id WHERE q.id = ",
+        )
+        .value(but)
+        .and(") LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}
+
+/// How many devices a user has.
+pub(super) async fn count_of(tx: &mut Tx, user: UserId) -> Result<i64> {
+    let query = Query::new(
+        "SELECT COUNT(*) FROM devices d JOIN connection_points p ON p.id = d.point_id \
+         WHERE p.user_id = ",
+    );
+    tx.fetch_optional(query.value(user)).await?.map_or(Ok(0), |row| row.get(0))
 }
 
 /// Stores a device, over the one of its point. One without a password keeps the one that it has, and
@@ -157,8 +224,9 @@ async fn written(tx: &mut Tx, id: PointId, device: &pb::Device) -> Result<String
     }
 }
 
-const USERS: &str =
-    "SELECT p.user_id FROM devices d JOIN connection_points p ON p.id = d.point_id WHERE ";
+const USERS: &str = "SELECT DISTINCT p.user_id FROM devices d \
+                     JOIN connection_points p ON p.id = d.point_id \
+                     JOIN users u ON u.id = p.user_id WHERE u.deleted_at IS NULL AND ";
 
 /// Whose a device is, by its user name.
 pub(super) async fn user_by_username(db: &Db, username: &str) -> Result<Option<UserId>> {
@@ -166,7 +234,7 @@ pub(super) async fn user_by_username(db: &Db, username: &str) -> Result<Option<U
     db.fetch_optional(query).await?.map(|row| row.get(0).map(UserId)).transpose()
 }
 
-/// Whose the one device is that has a password; `None` if several have it: nobody guesses which is
+/// Whose the devices are that have a password; `None` if several users' have it: nobody guesses which is
 /// meant.
 pub(super) async fn user_by_password(
     db: &Db,

@@ -5,14 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use tollbook_proto::v1::{self as pb, email_templates_service_server::EmailTemplatesService};
 use tonic::{Request, Response, Status};
 
-use super::{SendError, store, template};
+use super::{SendError, deliver, store, template};
 use crate::{
     access::{Principal, principal},
     changes::Change,
     context::Context,
     error::{Error, Result},
     ids::{self, EmailTemplateId, UserId},
-    paging,
+    paging::Page,
     resource::Resource,
     store::Sequence,
     text::{check_lines, check_name, check_note, check_text},
@@ -80,29 +80,10 @@ impl Service {
         check_values(&variables)?;
         let template = store::by_name(&self.0.db, account(caller), &template_name).await?;
         let address = self.address(caller, user_id.map(UserId)).await?;
-        let mail = self.0.mail.as_ref().ok_or(Error::MailDisabled)?;
-        let subject = template::filled_line(&template.subject, &variables)?;
-        let body = template::filled(&template.body, &variables)?;
-        mail.send(&address, &subject, body).await.map_err(refused)?;
-        // It has been sent: who is told otherwise sends it once more.
-        if let Err(error) = self.note(caller, &template, &address).await {
-            tracing::error!(error = ?error, address, "an e-mail was sent and could not be noted");
-        }
+        let to = address.clone();
+        let draft = deliver::draft(&self.0, account(caller), &template, &variables, to).await?;
+        draft.send(&self.0, caller.origin()).await.map_err(refused)?;
         Ok(address)
-    }
-
-    /// Writes down that a mail was sent, and to whom.
-    async fn note(
-        &self,
-        caller: &Principal,
-        template: &pb::EmailTemplate,
-        address: &str,
-    ) -> Result<()> {
-        let sent = pb::SendEmailResponse { address: address.to_owned() };
-        let tx = self.0.begin_change(caller.origin()).await?;
-        let change =
-            Change::creation(Resource::EmailTemplate(EmailTemplateId(template.id())), &sent)?;
-        tx.commit(change).await
     }
 
     /// Where a mail to a user goes, whom the caller may change or is himself.
@@ -162,11 +143,10 @@ impl EmailTemplatesService for Service {
         request: Request<pb::ListEmailTemplatesRequest>,
     ) -> Result<Response<pb::ListEmailTemplatesResponse>, Status> {
         let account = account(&principal(&request)?);
-        let pb::ListEmailTemplatesRequest { page_size, page_token } = request.get_ref();
-        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let page = Page::of(request.get_ref())?;
+        let (size, after) = (page.size, page.after()?);
         let templates = store::list(&self.0.db, account, after, size + 1).await?;
-        let (email_templates, next_page_token) =
-            paging::cut(templates, size, pb::EmailTemplate::id);
+        let (email_templates, next_page_token) = page.cut(templates, size, pb::EmailTemplate::id);
         Ok(Response::new(pb::ListEmailTemplatesResponse { email_templates, next_page_token }))
     }
 

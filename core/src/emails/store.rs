@@ -37,7 +37,7 @@ pub(super) async fn list(
 }
 
 /// A template of an account by its name.
-pub(super) async fn by_name(db: &Db, account: UserId, name: &str) -> Result<pb::EmailTemplate> {
+pub(crate) async fn by_name(db: &Db, account: UserId, name: &str) -> Result<pb::EmailTemplate> {
     let query = Query::new(COLUMNS)
         .and(" WHERE owner_id = ")
         .value(account)
@@ -99,6 +99,29 @@ pub(super) async fn update(tx: &mut Tx, template: &pb::EmailTemplate) -> Result<
 
 pub(super) async fn delete(tx: &mut Tx, id: EmailTemplateId) -> Result<()> {
     tx.execute(Query::new("DELETE FROM email_templates WHERE id = ").value(id)).await.map(drop)
+}
+
+/// Counts a mail of an account in an hour. Returns whether it was no more than the limit, and else
+/// counts nothing.
+pub(super) async fn count_sent(
+    tx: &mut Tx,
+    account: UserId,
+    hour: i64,
+    limit: i64,
+) -> Result<bool> {
+    let query = Query::new("INSERT INTO sent_emails (owner_id, hour, sent) VALUES ")
+        .rows([vec![account.into(), hour.into(), 1_i64.into()]])
+        .and(
+            " ON CONFLICT (owner_id, hour) DO UPDATE SET sent = sent_emails.sent + 1 \
+             WHERE sent_emails.sent < ",
+        )
+        .value(limit);
+    if tx.execute(query).await? == 0 {
+        return Ok(false);
+    }
+    let query = Query::new("DELETE FROM sent_emails WHERE owner_id = $1 AND hour < $2");
+    tx.execute(query.bind(account).bind(hour)).await?;
+    Ok(true)
 }
 
 /// Deletes the templates of somebody who is deleted.

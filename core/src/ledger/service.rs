@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, UserId},
     money::Money,
-    paging,
+    paging::Page,
     store::Reader,
     text::check_note,
     users::Identity,
@@ -129,10 +129,11 @@ impl Service {
     ) -> Result<pb::ListLedgerEntriesResponse> {
         let user = ids::required::<UserId>("user_id", request.user_id)?;
         let user = caller.see(self.0.directory.lately_by_id(user).await?)?;
-        let size = paging::size(request.page_size);
-        let before = paging::decode(&request.page_token)?;
+        let page = Page::of(request)?;
+        let size = page.size;
+        let before = page.after()?;
         let rows = store::newest(&self.0.db, user.id, before, size + 1).await?;
-        let (entries, next_page_token) = paging::cut(rows, size, |entry| entry.id.0);
+        let (entries, next_page_token) = page.cut(rows, size, |entry| entry.id.0);
         let scope = caller.scope();
         let entries = entries.iter().map(|entry| scope.disclose(entry.to_proto())).collect();
         Ok(pb::ListLedgerEntriesResponse { entries, next_page_token })

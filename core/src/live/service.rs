@@ -27,7 +27,8 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{PointId, UserId},
-    measure, paging,
+    measure,
+    paging::Page,
     points::{NotFound, Point, Points, Source},
     text::check_text,
     unrated::Brought,
@@ -205,7 +206,8 @@ impl Service {
         }
         let time_zone = snapshot.settings.time_zone_name().to_owned();
         let now = clock::now();
-        let size = paging::size(request.page_size);
+        let page = Page::of(request)?;
+        let size = page.size;
         let own = scope.only();
         let viewer = match own {
             Some(user) => Viewer::Customer(user),
@@ -221,11 +223,11 @@ impl Service {
             scope,
             originator,
             expired: request.expired_only.then_some((i64::MIN, now)),
-            after: paging::decode(&request.page_token)?,
+            after: page.after()?,
             limit: size + 1,
         };
         let rows = store::list(&self.0.db, &filter).await?;
-        let (calls, next_page_token) = paging::cut(rows, size, |(call, _)| call.id);
+        let (calls, next_page_token) = page.cut(rows, size, |(call, _)| call.id);
         let calls = calls.into_iter().map(|(call, user)| call.shown_to(viewer, user, now));
         Ok(pb::ListActiveCallsResponse { calls: calls.collect(), next_page_token, time_zone })
     }

@@ -324,13 +324,25 @@ pub(crate) async fn reserved(
     db: &Db,
     users: impl IntoIterator<Item = UserId>,
 ) -> Result<HashMap<UserId, Money>> {
-    let query =
-        Query::new("SELECT a.originator_id, a.reserved FROM active_calls a WHERE a.expires_at > ")
-            .value(clock::now())
-            .and(" AND a.originator_id IN ")
-            .list(users);
+    add_up(&db.fetch_all(asking_for_sums(users)).await?)
+}
+
+/// What is reserved for the calls of a user, inside a transaction.
+pub(crate) async fn reserved_of(tx: &mut Tx, user: UserId) -> Result<Money> {
+    let reserved = add_up(&tx.fetch_all(asking_for_sums([user])).await?)?;
+    Ok(reserved.get(&user).copied().unwrap_or(Money::ZERO))
+}
+
+fn asking_for_sums(users: impl IntoIterator<Item = UserId>) -> Query {
+    Query::new("SELECT a.originator_id, a.reserved FROM active_calls a WHERE a.expires_at > ")
+        .value(clock::now())
+        .and(" AND a.originator_id IN ")
+        .list(users)
+}
+
+fn add_up(rows: &[Row]) -> Result<HashMap<UserId, Money>> {
     let mut reserved = HashMap::new();
-    for row in db.fetch_all(query).await? {
+    for row in rows {
         let sum = reserved.entry(UserId(row.get(0)?)).or_insert(Money::ZERO);
         *sum = sum.plus(row.get(1)?)?;
     }

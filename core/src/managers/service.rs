@@ -14,7 +14,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, ManagerGroupId},
-    paging,
+    paging::Page,
     resource::Resource,
     store::{Sequence, Tx},
     text::{check_name, check_note},
@@ -51,10 +51,9 @@ impl ManagerGroupsService for Service {
         request: Request<pb::ListManagerGroupsRequest>,
     ) -> Result<Response<pb::ListManagerGroupsResponse>, Status> {
         let snapshot = self.0.catalog.load();
-        let pb::ListManagerGroupsRequest { page_size, page_token } = request.get_ref();
+        let page = Page::of(request.get_ref())?;
         let all = snapshot.manager_groups.0.iter();
-        let (groups, next_page_token) =
-            paging::of_sorted(all, *page_size, page_token, |group| group.id.0)?;
+        let (groups, next_page_token) = page.of_sorted(all, |group| group.id.0)?;
         let manager_groups = groups.into_iter().map(ManagerGroup::to_proto).collect();
         Ok(Response::new(pb::ListManagerGroupsResponse { manager_groups, next_page_token }))
     }

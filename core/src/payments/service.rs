@@ -19,7 +19,8 @@ use crate::{
         posting::{self, IdempotencyKey, Posting},
     },
     money::{ExchangeRate, Money},
-    paging, users,
+    paging::Page,
+    users,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -131,10 +132,11 @@ impl Service {
                 }
             },
         };
-        let size = paging::size(request.page_size);
+        let page = Page::of(request)?;
+        let size = page.size;
         let mut filter = store::Filter {
             scope: caller.scope(),
-            after: paging::decode(&request.page_token)?,
+            after: page.after()?,
             user: request.user_id.map(UserId),
             from,
             till,
@@ -164,7 +166,7 @@ impl Service {
             }
         }
         found.truncate(wanted);
-        let (found, next_page_token) = paging::cut(found, size, |(payment, _)| payment.id.0);
+        let (found, next_page_token) = page.cut(found, size, |(payment, _)| payment.id.0);
         let payments = found
             .into_iter()
             .map(|(payment, username)| payment.to_proto(username, &snapshot.currencies))

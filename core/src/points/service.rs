@@ -13,7 +13,8 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, PointId, PoolId, RoutingGroupId, UserId},
-    paging, pools,
+    paging::Page,
+    pools,
     resource::Resource,
     routing_groups,
     store::{Sequence, Tx},
@@ -41,12 +42,13 @@ impl Service {
             caller.see(self.0.directory.by_id(UserId(user)).await?)?;
         }
         let snapshot = self.0.catalog.load_full();
-        let (size, scope) = (paging::size(request.page_size), caller.scope());
-        let mut after = paging::decode(&request.page_token)?;
+        let page = Page::of(request)?;
+        let (size, scope) = (page.size, caller.scope());
+        let mut after = page.after()?;
         let wanted = usize::try_from(size + 1).unwrap_or(usize::MAX);
-        let mut page: Vec<&Point> = Vec::new();
+        let mut found: Vec<&Point> = Vec::new();
         // Some may be of users whom the caller may not see, so that a page may take several looks.
-        while page.len() < wanted {
+        while found.len() < wanted {
             let all = snapshot.points.after(after);
             let of_user =
                 all.filter(|point| request.user_id.is_none_or(|user| point.user.0 == user));
@@ -54,7 +56,7 @@ impl Service {
             let users = self.0.directory.by_ids(points.iter().map(|point| point.user)).await?;
             let is_last = points.len() < wanted;
             after = points.last().map(|point| point.id.0).or(after);
-            page.extend(
+            found.extend(
                 points
                     .into_iter()
                     .filter(|point| users.get(&point.user).is_some_and(|user| scope.covers(user))),
@@ -63,10 +65,10 @@ impl Service {
                 break;
             }
         }
-        page.truncate(wanted);
-        let (page, next_page_token) = paging::cut(page, size, |point| point.id.0);
+        found.truncate(wanted);
+        let (found, next_page_token) = page.cut(found, size, |point| point.id.0);
         let connection_points =
-            page.into_iter().map(|point| scope.disclose(point.to_proto())).collect();
+            found.into_iter().map(|point| scope.disclose(point.to_proto())).collect();
         Ok(pb::ListConnectionPointsResponse { connection_points, next_page_token })
     }
 

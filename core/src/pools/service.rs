@@ -12,7 +12,8 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, PoolId},
-    paging, points,
+    paging::Page,
+    points,
     resource::Resource,
     store::{Sequence, Tx},
     text::{check_name, check_note},
@@ -95,14 +96,15 @@ impl Service {
             "" => None,
             text => Some(normalized(text).ok_or_else(|| Error::invalid("search", "is no number"))?),
         };
-        let size = paging::size(request.page_size);
-        let after = paging::decode(&request.page_token)?;
+        let page = Page::of(request)?;
+        let size = page.size;
+        let after = page.after()?;
         // Skipped once, on the way to the first page.
         let offset = if after.is_some() { 0 } else { request.offset };
         let search = search.as_deref();
         let db = self.0.db.long(caller.origin().actor);
         let rows = store::numbers(&db, id, search, after, offset, size + 1).await?;
-        let (rows, next_page_token) = paging::cut(rows, size, |(id, _)| *id);
+        let (rows, next_page_token) = page.cut(rows, size, |(id, _)| *id);
         let numbers = rows.into_iter().map(|(id, number)| pb::PoolNumber { id, number }).collect();
         Ok(pb::ListPoolNumbersResponse { numbers, next_page_token })
     }
@@ -167,11 +169,12 @@ impl NumberPoolsService for Service {
         &self,
         request: Request<pb::ListNumberPoolsRequest>,
     ) -> Result<Response<pb::ListNumberPoolsResponse>, Status> {
-        let pb::ListNumberPoolsRequest { id, page_size, page_token } = request.get_ref();
-        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let id = request.get_ref().id;
+        let page = Page::of(request.get_ref())?;
+        let (size, after) = (page.size, page.after()?);
         let db = self.0.db.long(principal(&request)?.origin().actor);
         let pools = store::list(&db, id.map(PoolId), after, size + 1).await?;
-        let (pools, next_page_token) = paging::cut(pools, size, |pool| pool.id.0);
+        let (pools, next_page_token) = page.cut(pools, size, |pool| pool.id.0);
         let number_pools = pools.iter().map(Pool::to_proto).collect();
         Ok(Response::new(pb::ListNumberPoolsResponse { number_pools, next_page_token }))
     }

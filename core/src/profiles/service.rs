@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, ImportProfileId},
-    paging,
+    paging::Page,
     resource::Resource,
     text::check_text,
 };
@@ -31,9 +31,10 @@ impl Service {
         if kinds.is_empty() {
             return Err(Error::PermissionMissing);
         }
-        let (size, after) = (paging::size(request.page_size), paging::decode(&request.page_token)?);
+        let page = Page::of(request)?;
+        let (size, after) = (page.size, page.after()?);
         let profiles = store::list(&self.0.db, &kinds, after, size + 1).await?;
-        let (profiles, next_page_token) = paging::cut(profiles, size, |profile| profile.id.0);
+        let (profiles, next_page_token) = page.cut(profiles, size, |profile| profile.id.0);
         let import_profiles = profiles.iter().map(Profile::to_proto).collect();
         Ok(pb::ListImportProfilesResponse { import_profiles, next_page_token })
     }

@@ -15,7 +15,7 @@ use crate::{
     enums,
     error::{Error, Result},
     ids::{self, ResellerGroupId},
-    paging,
+    paging::Page,
     resource::Resource,
     store::Sequence,
     text::{check_name, check_note},
@@ -44,10 +44,10 @@ impl ResellerGroupsService for Service {
         &self,
         request: Request<pb::ListResellerGroupsRequest>,
     ) -> Result<Response<pb::ListResellerGroupsResponse>, Status> {
-        let pb::ListResellerGroupsRequest { page_size, page_token } = request.get_ref();
-        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let page = Page::of(request.get_ref())?;
+        let (size, after) = (page.size, page.after()?);
         let groups = store::list(&self.0.db, after, size + 1).await?;
-        let (reseller_groups, next_page_token) = paging::cut(groups, size, pb::ResellerGroup::id);
+        let (reseller_groups, next_page_token) = page.cut(groups, size, pb::ResellerGroup::id);
         Ok(Response::new(pb::ListResellerGroupsResponse { reseller_groups, next_page_token }))
     }
 

@@ -12,7 +12,8 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, RoutingGroupId},
-    paging, points,
+    paging::Page,
+    points,
     resource::Resource,
     text::check_name,
 };
@@ -47,10 +48,10 @@ impl RoutingGroupsService for Service {
         &self,
         request: Request<pb::ListRoutingGroupsRequest>,
     ) -> Result<Response<pb::ListRoutingGroupsResponse>, Status> {
-        let pb::ListRoutingGroupsRequest { page_size, page_token } = request.get_ref();
-        let (size, after) = (paging::size(*page_size), paging::decode(page_token)?);
+        let page = Page::of(request.get_ref())?;
+        let (size, after) = (page.size, page.after()?);
         let groups = store::list(&self.0.db, after, size + 1).await?;
-        let (routing_groups, next_page_token) = paging::cut(groups, size, |group| group.id);
+        let (routing_groups, next_page_token) = page.cut(groups, size, |group| group.id);
         Ok(Response::new(pb::ListRoutingGroupsResponse { routing_groups, next_page_token }))
     }
 

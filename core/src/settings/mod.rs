@@ -26,6 +26,9 @@ const LONGEST_GRACE: i32 = 30 * 24 * 3600;
 /// The longest time for which repetitions may be told, in seconds: a day.
 pub(crate) const LONGEST_REPLAY_WINDOW: i32 = 24 * 3600;
 
+/// The highest number that a limit can be.
+const HIGHEST_LIMIT: i32 = 1_000_000;
+
 /// The settings as the core uses them. Their meaning is documented in `settings.proto`.
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own in the legacy GUI")]
@@ -58,6 +61,9 @@ pub(crate) struct Settings {
     pub(crate) resellers_use_admin_tariffs: bool,
     /// 0: none.
     pub(crate) replay_window_seconds: i32,
+    /// 0: as many as one likes; so with the next.
+    pub(crate) devices_per_user: i32,
+    pub(crate) emails_per_hour: i32,
     /// What digests of devices' credentials are made with; `None` while there was no device. Nobody
     /// sets it, and nobody is told.
     pub(crate) device_digest_key: Option<Secret>,
@@ -120,6 +126,8 @@ impl Default for Settings {
             uniquehash_needs_hash: false,
             resellers_use_admin_tariffs: false,
             replay_window_seconds: 0,
+            devices_per_user: 1000,
+            emails_per_hour: 500,
             device_digest_key: None,
         }
     }
@@ -199,6 +207,8 @@ impl Settings {
                 }
                 self.replay_window_seconds = new.replay_window_seconds;
             }
+            "devices_per_user" => self.devices_per_user = limit(field, new.devices_per_user)?,
+            "emails_per_hour" => self.emails_per_hour = limit(field, new.emails_per_hour)?,
             _ => {
                 return Err(Error::invalid("update_mask", "names a field that cannot be changed"));
             }
@@ -265,8 +275,18 @@ impl Settings {
             uniquehash_needs_hash: self.uniquehash_needs_hash,
             resellers_use_admin_tariffs: self.resellers_use_admin_tariffs,
             replay_window_seconds: self.replay_window_seconds,
+            devices_per_user: self.devices_per_user,
+            emails_per_hour: self.emails_per_hour,
             restrict_api_by_ip: self.restrict_api_by_ip,
         }
+    }
+}
+
+/// A number of things that there may be at most; 0: as many as one likes.
+fn limit(field: &str, number: i32) -> Result<i32> {
+    match (0..=HIGHEST_LIMIT).contains(&number) {
+        true => Ok(number),
+        false => Err(Error::invalid(field, "must be 0 to 1000000")),
     }
 }
 

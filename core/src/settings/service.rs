@@ -22,6 +22,7 @@ use crate::{
     store::Tx,
     tariffs,
     users::{self, Role},
+    whitelist,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -212,6 +213,10 @@ impl SettingsService for Service {
             let owners = owners::store::all(&mut tx).await?;
             let unchecked = owners.values().any(|owner| owner.disable_hash_checking);
             settings.check_dangers(&mask.paths, unchecked)?;
+            let shuts = settings.restrict_api_by_ip && !before.restrict_api_by_ip;
+            if shuts && !whitelist::store::all(&mut tx).await?.admits_any() {
+                return Err(Error::WhitelistEmpty.into());
+            }
         }
         store::write(&mut tx, &settings).await?;
         if settings.time_zone != zone {

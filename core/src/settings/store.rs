@@ -61,6 +61,8 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
                 settings.resellers_use_admin_tariffs = decode(&value)?;
             }
             "replay_window_seconds" => settings.replay_window_seconds = decode(&value)?,
+            "devices_per_user" => settings.devices_per_user = decode(&value)?,
+            "emails_per_hour" => settings.emails_per_hour = decode(&value)?,
             // Of a newer version of the program.
             _ => {}
         }
@@ -120,6 +122,8 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("uniquehash_needs_hash", encode(&settings.uniquehash_needs_hash)?),
         ("resellers_use_admin_tariffs", encode(&settings.resellers_use_admin_tariffs)?),
         ("replay_window_seconds", encode(&settings.replay_window_seconds)?),
+        ("devices_per_user", encode(&settings.devices_per_user)?),
+        ("emails_per_hour", encode(&settings.emails_per_hour)?),
     ];
     let rows = rows.into_iter().map(|(name, value)| vec![Value::from(name), Value::from(value)]);
     let query = Query::new("INSERT INTO settings (name, value) VALUES ")

@@ -75,6 +75,7 @@ const ALL: &[Listed] = migrations!(
     each "0032" "email_templates",
     each "0033" "call_imports",
     each "0035" "exchange_rates_of_calls",
+    both "0036" "limits",
 );
 
 /// Those of SQLite, ascending.

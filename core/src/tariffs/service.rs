@@ -18,7 +18,7 @@ use crate::{
     enums,
     error::{Error, Result},
     ids::{self, CurrencyId, PointId, TariffId, UserId},
-    paging,
+    paging::Page,
     resource::Resource,
     store::{Db, Sequence},
     text::check_name,
@@ -206,15 +206,15 @@ impl TariffsService for Service {
         request: Request<pb::ListTariffsRequest>,
     ) -> Result<Response<pb::ListTariffsResponse>, Status> {
         let caller = principal(&request)?;
-        let pb::ListTariffsRequest { page_size, page_token, own_only } = request.get_ref();
+        let own_only = request.get_ref().own_only;
+        let page = Page::of(request.get_ref())?;
         let snapshot = self.0.catalog.load();
         let tariffs: Vec<_> = match own_only {
             true => snapshot.tariffs.owned(&caller)?.collect(),
             false => snapshot.tariffs.visible(&caller, &snapshot.settings)?.collect(),
         };
         let tariffs = tariffs.into_iter();
-        let (tariffs, next_page_token) =
-            paging::of_sorted(tariffs, *page_size, page_token, |tariff| tariff.id.0)?;
+        let (tariffs, next_page_token) = page.of_sorted(tariffs, |tariff| tariff.id.0)?;
         let tariffs = tariffs.into_iter().map(|tariff| tariff.to_proto(&snapshot.currencies));
         let tariffs = tariffs.collect::<Result<_>>()?;
         Ok(Response::new(pb::ListTariffsResponse { tariffs, next_page_token }))

@@ -23,7 +23,7 @@ use crate::{
     enums,
     error::{Error, Result},
     ids::UserId,
-    paging,
+    paging::Page,
     resource::Resource,
     text::check_text,
 };
@@ -83,12 +83,13 @@ impl Service {
         request: &pb::ListUnratedCallsRequest,
     ) -> Result<pb::ListUnratedCallsResponse> {
         let filter = filter(caller.scope(), request.filter.as_ref())?;
-        let size = paging::size(request.page_size);
-        let before = paging::decode(&request.page_token)?;
+        let page = Page::of(request)?;
+        let size = page.size;
+        let before = page.after()?;
         let db = self.0.db.long(caller.origin().actor);
         let rows = store::list(&db, &filter, before, size + 1).await?;
         let fitting = fitting(&rows, size);
-        let (calls, next_page_token) = paging::cut(rows, fitting, |call| call.id);
+        let (calls, next_page_token) = page.cut(rows, fitting, |call| call.id);
         Ok(pb::ListUnratedCallsResponse { calls, next_page_token })
     }
 

@@ -1,6 +1,7 @@
 //! Users: who they are, what they may see, and the many columns that describe them
 //! (`docs/rules/users-and-payments.md#users`).
 
+mod confirmation;
 pub(crate) mod directory;
 mod legacy_columns;
 pub(crate) mod ownership;

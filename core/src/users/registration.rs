@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tollbook_proto::v1::{self as pb, Permission};
 
-use super::{Identity, Role, ownership, record, store};
+use super::{Identity, Role, confirmation::Confirmation, ownership, record, store};
 use crate::{
     access::{Password, Principal},
     catalog::Snapshot,
@@ -44,7 +44,7 @@ struct Registration<'a> {
 
 /// Registers a user.
 pub(super) async fn register(
-    context: &Context,
+    context: &Arc<Context>,
     caller: &Principal,
     request: pb::RegisterUserRequest,
 ) -> Result<pb::RegisterUserResponse> {
@@ -52,6 +52,37 @@ pub(super) async fn register(
     if caller.is_legacy() && !snapshot.settings.api_allow_registration {
         return Err(Error::FeatureDisabled);
     }
+    // What is hashed costs time, what is registered stays, and what is refused tells who is there: nothing
+    // of that is to be had without end. What the server is to blame for does not count.
+    let attempt = match caller.user() {
+        Ok(_) => None,
+        Err(_) => Some(context.lockout.registration(caller.origin().address).ok_or(Error::Busy)?),
+    };
+    let registered = try_to_register(context, caller, request, &snapshot).await;
+    if let (Some(attempt), Err(Error::Database(_) | Error::Unavailable)) = (attempt, &registered) {
+        attempt.give_back();
+    }
+    let (mut registered, confirmation) = registered?;
+    if let Some((draft, address)) = confirmation.draft(context).await {
+        registered.email = address;
+        let (context, origin) = (context.clone(), caller.origin().clone());
+        // The mail server may take its time, and what it says is nothing to who has been registered.
+        context.clone().tasks.start(async move {
+            if let Err(error) = draft.send(&context, &origin).await {
+                let problem = error.problem;
+                tracing::warn!(problem, "a confirmation of a registration was not sent");
+            }
+        });
+    }
+    Ok(registered)
+}
+
+async fn try_to_register(
+    context: &Context,
+    caller: &Principal,
+    request: pb::RegisterUserRequest,
+    snapshot: &Snapshot,
+) -> Result<(pb::RegisterUserResponse, Confirmation)> {
     let owner = owner(context, caller, &request.owner_uniquehash).await?;
     let settings = snapshot.owner_settings.get(&owner.id).cloned().unwrap_or_default();
     check(&request, &settings)?;
@@ -60,29 +91,22 @@ pub(super) async fn register(
         return Err(Error::RoutingGroupNotFound);
     }
     let device = device(&request);
-    let mut user = user(&request, owner.id, &settings, &snapshot);
+    let mut user = user(&request, owner.id, &settings, snapshot);
     if let Ok(creator) = caller.user() {
         ownership::adopt(creator, Role::User, &mut user)?;
     }
-    record::check(&mut user, &snapshot)?;
+    record::check(&mut user, snapshot)?;
     let begins_with_money = settings.default_user.balance.is_some();
     if caller.user().is_ok() && begins_with_money && !caller.has(Permission::Balances) {
         return Err(Error::PermissionMissing);
     }
-    // What is hashed costs time, and what is registered stays: neither is to be had without end.
-    let attempt = match caller.user() {
-        Ok(_) => None,
-        Err(_) => Some(context.lockout.registration(caller.origin().address).ok_or(Error::Busy)?),
-    };
     let password = Password::for_new_user(request.password, "").await?;
     let owner = UserId(user.owner_id);
     let registration =
         Registration { context, caller, owner, settings, user, password, device, routing_group };
-    let registered = retrying(|| registration.run()).await;
-    if let (Some(attempt), Err(Error::Database(_) | Error::Unavailable)) = (attempt, &registered) {
-        attempt.give_back();
-    }
-    registered
+    let registered = retrying(|| registration.run()).await?;
+    let confirmation = Confirmation::of(registration.user, &registered, snapshot);
+    Ok((registered, confirmation))
 }
 
 /// With whom somebody registers.
@@ -195,8 +219,12 @@ impl Registration<'_> {
         let change = Change::creation(Resource::User(id), &created)?.note("registered");
         tx.record(change).await?;
         let device = pb::Device { user_id: Some(id.0), ..self.device.clone() };
-        let (defaults, group) = (&settings.default_device, self.routing_group.0);
-        let (device, change) = devices::insert(&mut tx, device, defaults, group).await?;
+        let defaults = devices::Defaults {
+            device: &settings.default_device,
+            routing_group: self.routing_group,
+            limit: 0,
+        };
+        let (device, change) = devices::insert(&mut tx, device, defaults).await?;
         let entry = self.post_balance(&mut tx, id).await?;
         let identity = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
         tx.commit(change).await?;
@@ -209,6 +237,7 @@ impl Registration<'_> {
             device: Some(device),
             server_address: settings.default_device.server_address.clone(),
             registration_notice: settings.default_device.registration_notice.clone(),
+            email: String::new(),
         })
     }
 

@@ -14,7 +14,9 @@ use crate::{
     directions, emails, enums,
     error::{Error, Result},
     ids::{self, UserId},
-    paging, points,
+    live,
+    paging::Page,
+    points,
     resource::Resource,
     settings,
     store::{Sequence, Tx, retrying},
@@ -60,13 +62,14 @@ impl Service {
         caller: &Principal,
         request: &pb::ListUsersRequest,
     ) -> Result<pb::ListUsersResponse> {
-        let size = paging::size(request.page_size);
+        let page = Page::of(request)?;
+        let size = page.size;
         enums::known::<pb::Role>("role", request.role)?;
         let filter = store::Filter {
             // It narrows whatever the caller asked for.
             scope: caller.scope(),
             id: None,
-            after: paging::decode(&request.page_token)?.map(UserId),
+            after: page.after()?.map(UserId),
             role: Role::from_proto(request.role),
             responsible_manager: request.responsible_manager_id.map(UserId),
             owner: request.owner_id.map(UserId),
@@ -74,7 +77,7 @@ impl Service {
         };
         let db = &self.0.db;
         let (users, next_page_token) =
-            paging::cut(store::list(db, &filter).await?, size, pb::User::id);
+            page.cut(store::list(db, &filter).await?, size, pb::User::id);
         let users = users.into_iter().map(|user| caller.scope().disclose(user)).collect();
         Ok(pb::ListUsersResponse { users, next_page_token })
     }
@@ -213,12 +216,14 @@ impl Service {
         note: &'static str,
         others: Vec<Identity>,
     ) -> Result<pb::User> {
-        let user = store::get(&mut tx, id).await?;
+        let mut user = store::get(&mut tx, id).await?;
         let change = match before {
             Some(before) => Change::of(Resource::User(id), before, &user)?,
             None => Change::creation(Resource::User(id), &user)?,
         };
         let identity = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
+        // Of the answer, not of the change.
+        user.frozen_balance = Some(live::store::reserved_of(&mut tx, id).await?.into());
         tx.commit(change.note(note)).await?;
         for identity in others.into_iter().chain([identity]) {
             self.0.directory.learn(identity);

@@ -64,6 +64,11 @@ impl Whitelist {
         address.is_some_and(|address| self.0.iter().any(|entry| admits(entry, address)))
     }
 
+    /// Whether any address has access.
+    pub(crate) fn admits_any(&self) -> bool {
+        self.0.iter().any(|entry| entry.api_access)
+    }
+
     /// The address of who gives access to others, if it has none itself; `None` as well for a
     /// loopback address, which may be that of a proxy and so of all clients.
     fn to_add(&self, own: Option<IpAddr>) -> Option<IpAddr> {

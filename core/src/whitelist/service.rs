@@ -12,10 +12,11 @@ use crate::{
     access::{Principal, principal},
     changes::Change,
     context::Context,
-    error::Result,
+    error::{Error, Result},
     ids::{self, WhitelistedAddressId},
-    paging,
+    paging::Page,
     resource::Resource,
+    settings,
     store::{Sequence, Tx},
 };
 
@@ -63,17 +64,33 @@ impl Service {
         let entry =
             WhitelistedAddress { id, ..WhitelistedAddress::new(network, reason, api_access)? };
         store::update(&mut tx, &entry).await?;
+        keep_open(&mut tx, before.api_access, request.force()).await?;
         let change =
             Change::of(Resource::WhitelistedAddress(id), &before.to_proto(), &entry.to_proto())?;
         tx.commit(change).await?;
         Ok(entry.to_proto())
     }
 
-    async fn delete(&self, caller: &Principal, id: WhitelistedAddressId) -> Result<()> {
+    async fn delete(
+        &self,
+        caller: &Principal,
+        id: WhitelistedAddressId,
+        force: bool,
+    ) -> Result<()> {
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let before = store::all(&mut tx).await?.by_id(id)?.to_proto();
         store::delete(&mut tx, id).await?;
+        keep_open(&mut tx, before.api_access, force).await?;
         tx.commit(Change::deletion(Resource::WhitelistedAddress(id), &before)?).await
+    }
+}
+
+/// Checks that an entry that had access is not the last one without which the API is shut for everybody.
+async fn keep_open(tx: &mut Tx, had_access: bool, force: bool) -> Result<()> {
+    let is_checked = had_access && !force && settings::store::all(tx).await?.restrict_api_by_ip;
+    match is_checked && !store::all(tx).await?.admits_any() {
+        true => Err(Error::WhitelistEmpty),
+        false => Ok(()),
     }
 }
 
@@ -99,10 +116,9 @@ impl WhitelistedAddressesService for Service {
         request: Request<pb::ListWhitelistedAddressesRequest>,
     ) -> Result<Response<pb::ListWhitelistedAddressesResponse>, Status> {
         let snapshot = self.0.catalog.load();
-        let pb::ListWhitelistedAddressesRequest { page_size, page_token } = request.get_ref();
+        let page = Page::of(request.get_ref())?;
         let all = snapshot.whitelist.0.iter();
-        let (entries, next_page_token) =
-            paging::of_sorted(all, *page_size, page_token, |entry| entry.id.0)?;
+        let (entries, next_page_token) = page.of_sorted(all, |entry| entry.id.0)?;
         let whitelisted_addresses = entries.into_iter().map(WhitelistedAddress::to_proto).collect();
         let response =
             pb::ListWhitelistedAddressesResponse { whitelisted_addresses, next_page_token };
@@ -131,8 +147,8 @@ impl WhitelistedAddressesService for Service {
         request: Request<pb::DeleteWhitelistedAddressRequest>,
     ) -> Result<Response<pb::DeleteWhitelistedAddressResponse>, Status> {
         let caller = principal(&request)?;
-        let id = ids::required("id", request.into_inner().id)?;
-        self.delete(&caller, id).await?;
+        let pb::DeleteWhitelistedAddressRequest { id, force } = request.into_inner();
+        self.delete(&caller, ids::required("id", id)?, force).await?;
         Ok(Response::new(pb::DeleteWhitelistedAddressResponse {}))
     }
 }

@@ -70,6 +70,8 @@ async fn email_send(call: Call) -> Result<Answer, Failure> {
                 Ok(Answer::xml("page", &sending))
             }
             ErrorReason::MailRefused => Ok(WRAP.error(&not_sent(&status))),
+            // It is nothing that trying again soon would help.
+            ErrorReason::TooManyEmails => Ok(WRAP.error(status.message())),
             _ => Err(status.into()),
         },
     }

@@ -90,9 +90,11 @@ struct Registered {
     user_device_settings: DeviceSettings,
 }
 
-/// How the device registers. No e-mail is sent, so that none is named.
+/// How the device registers, and where an e-mail is sent that says so.
 #[derive(Serialize)]
 struct DeviceSettings {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    email: String,
     device_type: String,
     username: String,
     password: String,
@@ -150,6 +152,7 @@ async fn user_register(call: Call) -> Result<Answer, Failure> {
             let response = response.into_inner();
             let device = response.device.unwrap_or_default();
             let user_device_settings = DeviceSettings {
+                email: response.email,
                 device_type,
                 pin: device.pin().to_owned(),
                 username: device.username,

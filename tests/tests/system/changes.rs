@@ -313,7 +313,7 @@ async fn change_whitelist(admin: &Authorized) {
     let reason = Some("office".to_owned());
     let request = UpdateWhitelistedAddressRequest { id, reason, ..Default::default() };
     whitelist.update_whitelisted_address(request).await.unwrap();
-    let request = DeleteWhitelistedAddressRequest { id };
+    let request = DeleteWhitelistedAddressRequest { id, ..Default::default() };
     whitelist.delete_whitelisted_address(request).await.unwrap();
 }
 

@@ -257,3 +257,43 @@ fn durations_say_their_unit() {
     ];
     assert_eq!(integers, set(&exceptions));
 }
+
+/// What the option of a field says; the descriptors of this crate's types do not keep it.
+fn behavior(field: &prost_reflect::FieldDescriptor) -> i32 {
+    let options = field.options();
+    let extension =
+        field.parent_pool().get_extension_by_name("tollbook.v1.field_behavior").unwrap();
+    options.get_extension(&extension).as_enum_number().unwrap_or_default()
+}
+
+/// A field is required if its comment says "Required." without a condition, and output only if it says
+/// "Output only."; programs are told the same as people.
+#[test]
+fn what_comments_say_of_fields_their_options_say() {
+    let pool = prost_reflect::DescriptorPool::decode(tollbook_proto::DESCRIPTORS).unwrap();
+    let (mut required, mut output_only) = (0, 0);
+    for file in pool.files().filter(|file| file.package_name().starts_with("tollbook.")) {
+        let places = file.file_descriptor_proto().source_code_info.clone().unwrap().location;
+        for message in file.messages() {
+            for field in message.fields() {
+                let place = places.iter().find(|place| place.path == field.path()).unwrap();
+                let comment =
+                    place.leading_comments().split_whitespace().collect::<Vec<_>>().join(" ");
+                let says = |mark: &str| {
+                    comment.starts_with(mark) || comment.contains(&format!(". {mark}"))
+                };
+                let expected = match (says("Required.") || says("Required;"), says("Output only."))
+                {
+                    (true, false) => 1,
+                    (false, true) => 2,
+                    (false, false) => 0,
+                    (true, true) => panic!("{}: both?", field.full_name()),
+                };
+                assert_eq!(behavior(&field), expected, "{}: {comment}", field.full_name());
+                required += usize::from(expected == 1);
+                output_only += usize::from(expected == 2);
+            }
+        }
+    }
+    assert!(required > 60 && output_only > 10, "{required} {output_only}");
+}

@@ -31,7 +31,8 @@ async fn open(data: &tollbook_tests::server::Data) -> (Server, Authorized) {
     (server, admin)
 }
 
-fn registration(username: &str) -> RegisterUserRequest {
+/// Somebody who registers with the admin.
+pub(crate) fn registration(username: &str) -> RegisterUserRequest {
     let address =
         Address { email: format!("{username}@example.org"), direction_id: 1, ..Default::default() };
     let mut request = RegisterUserRequest {

@@ -14,7 +14,11 @@ use tollbook_proto::v1::{
     number_pools_service_client::NumberPoolsServiceClient,
     statistics_service_client::StatisticsServiceClient, users_service_client::UsersServiceClient,
 };
-use tollbook_tests::{books::Books, contract::decimal, server::Authorized};
+use tollbook_tests::{
+    books::Books,
+    contract::{decimal, mask},
+    server::Authorized,
+};
 use tonic::{Code, Status};
 
 use crate::{calls::import_lines, on_both};
@@ -91,6 +95,12 @@ async fn calls_at_once_never_cost_more_than_there_is() {
         );
         assert_eq!(refused.count(), 16);
         assert_eq!(books.frozen().await, "0.9955");
+        // Whoever changes the user meanwhile is told of it as well.
+        let (user, update_mask) = (User { id: Some(6), ..Default::default() }, mask("comment"));
+        let request = UpdateUserRequest { user: Some(user), update_mask, ..Default::default() };
+        let mut users = UsersServiceClient::new(books.admin.clone());
+        let changed = users.update_user(request).await.unwrap().into_inner().user.unwrap();
+        assert_eq!(changed.frozen_balance, decimal("0.9955"));
 
         for (call_id, answer) in whole.iter().chain(&rest) {
             let billsec = i64::from(answer.max_duration) * 1_000;

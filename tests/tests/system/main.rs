@@ -16,6 +16,7 @@ mod changes;
 mod contract;
 mod conventions;
 mod crash;
+mod credentials;
 mod devices;
 mod distance;
 mod emails;

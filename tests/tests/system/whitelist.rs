@@ -37,10 +37,14 @@ async fn ask(server: &Server, from: &str) -> String {
     response.text().await.unwrap()
 }
 
-async fn restrict(admin: &Authorized, on: bool) {
+fn restriction(on: bool, force: bool) -> UpdateSettingsRequest {
     let settings = Some(Settings { restrict_api_by_ip: on, ..Default::default() });
     let update_mask = mask("restrict_api_by_ip");
-    let request = UpdateSettingsRequest { settings, update_mask, ..Default::default() };
+    UpdateSettingsRequest { settings, update_mask, force, ..Default::default() }
+}
+
+async fn restrict(admin: &Authorized, on: bool) {
+    let request = restriction(on, true);
     let now = SettingsServiceClient::new(admin.clone()).update_settings(request).await.unwrap();
     assert_eq!(now.into_inner().settings.unwrap().restrict_api_by_ip, on);
 }
@@ -92,7 +96,19 @@ async fn check(server: &Server, admin: &Authorized) {
     assert_eq!(changed, WhitelistedAddress { api_access: false, ..office });
     assert!(refused(&ask(server, "192.0.2.1").await));
 
-    let request = DeleteWhitelistedAddressRequest { id: range.id };
+    // The last one that has access shuts the API for everybody, and goes by force alone.
+    let request = DeleteWhitelistedAddressRequest { id: range.id, force: false };
+    let kept = client.delete_whitelisted_address(request).await.unwrap_err();
+    assert_eq!(kept.get_details_error_info().unwrap().reason, "WHITELIST_EMPTY");
+    let request = UpdateWhitelistedAddressRequest {
+        id: range.id,
+        api_access: Some(false),
+        ..Default::default()
+    };
+    let kept = client.update_whitelisted_address(request).await.unwrap_err();
+    assert_eq!(kept.get_details_error_info().unwrap().reason, "WHITELIST_EMPTY");
+    assert!(!refused(&ask(server, "203.0.113.9").await));
+    let request = DeleteWhitelistedAddressRequest { id: range.id, force: true };
     client.delete_whitelisted_address(request).await.unwrap();
     assert!(refused(&ask(server, "203.0.113.9").await));
     let twice = client.delete_whitelisted_address(request).await.unwrap_err();
@@ -104,6 +120,10 @@ async fn check(server: &Server, admin: &Authorized) {
     assert_eq!(networks, ["192.0.2.0/25", "198.51.100.1"]);
 
     restrict(admin, false).await;
+    assert!(!refused(&ask(server, "203.0.113.9").await));
+    let request = restriction(true, false);
+    let shut = SettingsServiceClient::new(admin.clone()).update_settings(request).await;
+    assert_eq!(shut.unwrap_err().get_details_error_info().unwrap().reason, "WHITELIST_EMPTY");
     assert!(!refused(&ask(server, "203.0.113.9").await));
 }
 

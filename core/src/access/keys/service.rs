@@ -17,7 +17,7 @@ use crate::{
     enums,
     error::{Error, Result},
     ids::{self, UserId},
-    paging,
+    paging::Page,
     resource::Resource,
     settings::Secret,
     store::Sequence,
@@ -104,15 +104,14 @@ impl ApiKeysService for Service {
         &self,
         request: Request<pb::ListApiKeysRequest>,
     ) -> Result<Response<pb::ListApiKeysResponse>, Status> {
-        let pb::ListApiKeysRequest { page_size, page_token } = request.get_ref();
+        let page = Page::of(request.get_ref())?;
         let (snapshot, scope) = (self.0.catalog.load_full(), principal(&request)?.scope());
         let keys = snapshot.api_keys.all();
         let users = self.0.directory.by_ids(keys.iter().map(|key| key.user())).await?;
         let is_covered =
             |key: &&ApiKey| users.get(&key.user()).is_some_and(|user| scope.covers(user));
         let keys = keys.into_iter().filter(is_covered);
-        let (keys, next_page_token) =
-            paging::of_sorted(keys, *page_size, page_token, |key| key.id())?;
+        let (keys, next_page_token) = page.of_sorted(keys, |key| key.id())?;
         let api_keys = keys.into_iter().map(|key| key.message.clone()).collect();
         Ok(Response::new(pb::ListApiKeysResponse { api_keys, next_page_token }))
     }

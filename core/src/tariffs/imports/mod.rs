@@ -15,7 +15,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, TariffId, UserId},
-    paging,
+    paging::Page,
     store::{Db, Sequence, Tx},
 };
 
@@ -178,12 +178,13 @@ pub(super) async fn list(
     caller: &Principal,
     request: &pb::ListRateImportsRequest,
 ) -> Result<pb::ListRateImportsResponse> {
-    let size = paging::size(request.page_size);
-    let before = paging::decode(&request.page_token)?.unwrap_or(i64::MAX);
+    let page = Page::of(request)?;
+    let size = page.size;
+    let before = page.after()?.unwrap_or(i64::MAX);
     let db = context.db.long(caller.origin().actor);
     let owner = caller.scope().owner();
     let rows = store::list(&db, owner, request.tariff_id, before, size + 1).await?;
-    let (mut rate_imports, next_page_token) = paging::cut(rows, size, |import| import.id);
+    let (mut rate_imports, next_page_token) = page.cut(rows, size, |import| import.id);
     if let Some(owner) = owner {
         rate_imports = rate_imports.into_iter().map(|import| disclosed(import, owner)).collect();
     }

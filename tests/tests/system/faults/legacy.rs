@@ -118,7 +118,7 @@ async fn f21_whoever_guesses_uniquehashes_is_locked_out() {
             let request = client.post(format!("{}?id={uniquehash}", server.url("simple_balance")));
             sent(request.header(FORWARDED, address))
         };
-        for guess in 0..130 {
+        for guess in 0..800 {
             ask("203.0.113.9", format!("guess{guess:08}")).await;
         }
         let (_, locked) = ask("203.0.113.9", UNIQUEHASH.to_owned()).await;

@@ -439,3 +439,43 @@ async fn legacy_requests_are_judged_by_the_settings_of_the_owner() {
     })
     .await;
 }
+
+/// A page token leads on in the list that it is of, and is none of any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_list_refuses_the_page_token_of_another() {
+    on_both(|data| async move {
+        let world = World::open(&data).await;
+        let first = world.admin("UsersService/ListUsers", json!({"pageSize": 1})).await;
+        let token = first["nextPageToken"].as_str().unwrap();
+        let next = json!({"pageSize": 2, "pageToken": token});
+        let next = world.admin("UsersService/ListUsers", next).await;
+        assert_eq!(next["users"].as_array().unwrap().len(), 2);
+        let filtered = json!({"pageToken": token, "role": "ROLE_USER"});
+        let outcome = |rpc: String, request: Value| {
+            let world = &world;
+            async move { outcome(world, "admin", &rpc, request).await }
+        };
+        let refused = outcome("UsersService/ListUsers".to_owned(), filtered).await;
+        assert_eq!(refused, "INVALID_PAGE_TOKEN");
+        let pool = json!({"name": "numbers"});
+        let pool = world.admin("NumberPoolsService/CreateNumberPool", pool).await;
+        let pool = pool["numberPool"]["id"].clone();
+        let lists = world.lists();
+        assert!(lists.len() > 20, "{lists:?}");
+        for (rpc, fields) in lists {
+            let mut request = json!({"pageToken": token});
+            // What some lists need to be one.
+            if fields.iter().any(|field| field == "user_id") {
+                request["userId"] = world.id("user", "direct").into();
+            }
+            if fields.iter().any(|field| field == "number_pool_id") {
+                request["numberPoolId"] = pool.clone();
+            }
+            if rpc == "UsersService/ListUsers" {
+                request["ownerId"] = "0".into();
+            }
+            assert_eq!(outcome(rpc.clone(), request).await, "INVALID_PAGE_TOKEN", "{rpc}");
+        }
+    })
+    .await;
+}

@@ -291,6 +291,21 @@ impl World {
         created["device"]["id"].clone()
     }
 
+    /// The rpcs whose answers come in pages, with the fields of their requests.
+    pub(super) fn lists(&self) -> Vec<(String, Vec<String>)> {
+        let mut lists = Vec::new();
+        for method in self.pool.services().flat_map(|service| service.methods().collect::<Vec<_>>())
+        {
+            let fields: Vec<String> =
+                method.input().fields().map(|field| field.name().to_owned()).collect();
+            if fields.iter().any(|field| field == "page_token") {
+                let service = method.parent_service().name().to_owned();
+                lists.push((format!("{service}/{}", method.name()), fields));
+            }
+        }
+        lists
+    }
+
     /// Calls an rpc as the admin.
     pub(super) async fn admin(&self, rpc: &str, request: Value) -> Value {
         let answer = self.call("admin", rpc, &[request]).await;
