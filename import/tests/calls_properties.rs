@@ -10,7 +10,7 @@ use std::{
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use tollbook_import::calls::{
-    By, Call, CallFile, CallItem, CallOptions, Format, Problem, Span, Whose,
+    By, Call, CallFile, CallItem, CallOptions, Format, Internal, Problem, Span, Whose,
 };
 
 fn options(format: Option<Format>) -> CallOptions {
@@ -297,6 +297,36 @@ proptest! {
                 prop_assert_eq!(count, 1, "line {} of\n{}\n{:?}", number, text, items);
             }
         }
+    }
+
+    #[test]
+    fn calls_to_internal_numbers_are_left_out_and_no_others(
+        numbers in vec("[1-9][0-9]{1,10}", 1..20),
+        shorter_than in 0_usize..12,
+    ) {
+        let mut text = "call_id,start_time,billsec,destination,originator\n".to_owned();
+        for (id, number) in numbers.iter().enumerate() {
+            text += &format!("c{id},2026-11-20 10:00:00,60,{number},globex\n");
+        }
+        let internal = Internal::new(&["20x".to_owned()], shorter_than).unwrap();
+        let read = CallOptions { internal, ..CallOptions::default() };
+        let mut file = CallFile::read(Box::new(Cursor::new(text.into_bytes())), &read).unwrap();
+        for number in &numbers {
+            let is_internal =
+                number.len() < shorter_than || (number.len() == 3 && number.starts_with("20"));
+            match file.next_item().unwrap() {
+                Some(CallItem::Internal { number: left_out, .. }) => {
+                    prop_assert!(is_internal);
+                    prop_assert_eq!(&left_out, number);
+                }
+                Some(CallItem::Call(call)) => {
+                    prop_assert!(!is_internal);
+                    prop_assert_eq!(&call.destination, number);
+                }
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+        prop_assert_eq!(file.next_item().unwrap(), None);
     }
 
     #[test]

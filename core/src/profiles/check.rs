@@ -442,10 +442,16 @@ mod tests {
             tech_prefixes: vec!["1234#".to_owned()],
             national_prefix: "0".to_owned(),
             country_code: "370".to_owned(),
+            terminators_by_prefix: vec![pb::CallPrefix {
+                prefix: "7788".to_owned(),
+                user: "colossus".to_owned(),
+            }],
+            internal_numbers: vec!["1xx".to_owned()],
+            internal_shorter_than: 6,
             ..Default::default()
         };
         contents(&Contents::Calls(good.clone())).unwrap();
-        let cases: [(Change, &str); 12] = [
+        let cases: [(Change, &str); 16] = [
             (|p| p.format = 99, "calls.format is unknown"),
             (|p| p.format = CallFileFormat::FreeswitchCustom.into(), "calls.template is required"),
             (
@@ -473,6 +479,16 @@ mod tests {
             (|p| p.tech_prefixes[0] = "9".repeat(33), "calls.tech_prefixes are too long"),
             (|p| p.country_code = "+370".to_owned(), "calls.country_code is not of digits"),
             (|p| p.country_code = String::new(), "calls.country_code is required"),
+            (
+                |p| p.terminators_by_prefix.push(p.terminators_by_prefix[0].clone()),
+                "calls.terminators_by_prefix have one prefix twice",
+            ),
+            (
+                |p| p.terminators_by_prefix[0].user = String::new(),
+                "calls.terminators_by_prefix must not be empty",
+            ),
+            (|p| p.internal_numbers[0] = "1-9".to_owned(), "calls.internal_numbers are of letters"),
+            (|p| p.internal_shorter_than = -1, "calls.internal_shorter_than must be 0 to 32"),
         ];
         for (change, said) in cases {
             let mut bad = good.clone();

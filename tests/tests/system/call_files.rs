@@ -290,9 +290,9 @@ async fn carriers_are_told_by_the_prefix_that_was_dialled() {
         let line = FREESWITCH.replace("442071234567", number);
         line.replace("c60a1f09-ce61-47d3-a806-82bd2c9a4b6a", id)
     };
-    let file = dialled("778837061234567", "a")
-        + &dialled("+37061234567", "b")
-        + &dialled("442071234567", "c");
+    let file = dialled("778837061234567", "dialled-1")
+        + &dialled("+37061234567", "dialled-2")
+        + &dialled("442071234567", "dialled-3");
     let flags = [
         "--terminator-by-prefix",
         "7788=bob",
@@ -318,7 +318,7 @@ async fn carriers_are_told_by_the_prefix_that_was_dialled() {
         said.contains("--terminator-by-prefix 7788=bob --terminator-by-prefix 3706=user6"),
         "{said}"
     );
-    let more = dialled("778837061234568", "d");
+    let more = dialled("778837061234568", "dialled-4");
     let (ok, said) = import(&books, &data, &more, &["--profile", "shipped"]);
     assert!(ok && !said.contains("no terminator"), "{said}");
     let twice = ["--terminator-by-prefix", "44=bob", "--terminator-by-prefix", "44=user6"];
@@ -326,7 +326,7 @@ async fn carriers_are_told_by_the_prefix_that_was_dialled() {
     assert!(!ok && said.contains("--terminator-by-prefix says twice who \"44\" is"), "{said}");
 
     // Likewise who pays, where nobody is named.
-    let nobodys = dialled("99937061234569", "e").replace("user6", "");
+    let nobodys = dialled("99937061234569", "dialled-5").replace("user6", "");
     let payer =
         ["--originator-by-prefix", "999=alice", "--tech-prefix", "999", "--terminator", "bob"];
     let (ok, said) = import(&books, &data, &nobodys, &payer);
