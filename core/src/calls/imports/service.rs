@@ -11,7 +11,7 @@ use crate::{
     context::Context,
     error::{Error, Result},
     ids::{self, UserId},
-    paging,
+    paging::Page,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
@@ -31,11 +31,12 @@ impl Service {
         caller: &Principal,
         request: &pb::ListCallImportsRequest,
     ) -> Result<pb::ListCallImportsResponse> {
-        let size = paging::size(request.page_size);
-        let before = paging::decode(&request.page_token)?.unwrap_or(i64::MAX);
+        let page = Page::of(request)?;
+        let size = page.size;
+        let before = page.after()?.unwrap_or(i64::MAX);
         let db = self.0.db.long(caller.origin().actor);
         let rows = store::list(&db, only_of(caller)?, before, size + 1).await?;
-        let (call_imports, next_page_token) = paging::cut(rows, size, |import| import.id);
+        let (call_imports, next_page_token) = page.cut(rows, size, |import| import.id);
         Ok(pb::ListCallImportsResponse { call_imports, next_page_token })
     }
 
