@@ -70,6 +70,7 @@ const SETTINGS: [(&str, Setting); 22] = [
     ("shared_api_key", Setting::Switch(|settings| &mut settings.shared_api_key)),
     ("login_without_hash", Setting::Switch(|settings| &mut settings.login_without_hash)),
     ("uniquehash_needs_hash", Setting::Switch(|settings| &mut settings.uniquehash_needs_hash)),
+    ("uniquehash_as_hash", Setting::Switch(|settings| &mut settings.uniquehash_as_hash)),
     ("replay_window_seconds", Setting::Number(|settings| &mut settings.replay_window_seconds)),
     ("default_currency", Setting::Text(|settings| &mut settings.default_currency)),
 ];

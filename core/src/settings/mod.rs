@@ -55,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) shared_api_key: bool,
     pub(crate) login_without_hash: bool,
     pub(crate) uniquehash_needs_hash: bool,
+    pub(crate) uniquehash_as_hash: bool,
     pub(crate) resellers_use_admin_tariffs: bool,
     /// 0: none.
     pub(crate) replay_window_seconds: i32,
@@ -118,6 +119,7 @@ impl Default for Settings {
             shared_api_key: true,
             login_without_hash: false,
             uniquehash_needs_hash: false,
+            uniquehash_as_hash: false,
             resellers_use_admin_tariffs: false,
             replay_window_seconds: 0,
             device_digest_key: None,
@@ -190,6 +192,7 @@ impl Settings {
             "shared_api_key" => self.shared_api_key = new.shared_api_key,
             "login_without_hash" => self.login_without_hash = new.login_without_hash,
             "uniquehash_needs_hash" => self.uniquehash_needs_hash = new.uniquehash_needs_hash,
+            "uniquehash_as_hash" => self.uniquehash_as_hash = new.uniquehash_as_hash,
             "resellers_use_admin_tariffs" => {
                 self.resellers_use_admin_tariffs = new.resellers_use_admin_tariffs;
             }
@@ -263,6 +266,7 @@ impl Settings {
             shared_api_key: self.shared_api_key,
             login_without_hash: self.login_without_hash,
             uniquehash_needs_hash: self.uniquehash_needs_hash,
+            uniquehash_as_hash: self.uniquehash_as_hash,
             resellers_use_admin_tariffs: self.resellers_use_admin_tariffs,
             replay_window_seconds: self.replay_window_seconds,
             restrict_api_by_ip: self.restrict_api_by_ip,

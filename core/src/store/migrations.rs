@@ -53,6 +53,7 @@ pub(super) const SQLITE: &[Migration] = migrations!("sqlite":
     "0029" "devices",
     "0030" "defaults_of_owners",
     "0032" "email_templates",
+    "0034" "api_permission_groups",
 );
 
 /// Those of PostgreSQL, ascending.
@@ -82,6 +83,7 @@ pub(super) const POSTGRES: &[Migration] = migrations!("postgres":
     "0029" "devices",
     "0030" "defaults_of_owners",
     "0032" "email_templates",
+    "0034" "api_permission_groups",
 );
 
 /// The number that some digits write.
