@@ -9,3 +9,6 @@ CREATE SEQUENCE api_permission_groups_ids;
 ALTER TABLE users ADD COLUMN api_restricted BOOLEAN NOT NULL DEFAULT FALSE;
 -- 0: none, which gives nothing.
 ALTER TABLE users ADD COLUMN api_permission_group_id BIGINT NOT NULL DEFAULT 0;
+
+-- Code that does not know restrictions would let restricted accounts in.
+UPDATE schema_compatibility SET least_migration = 34;

@@ -9,3 +9,6 @@ INSERT INTO sequences (name, next_id) VALUES ('api_permission_groups', 1);
 ALTER TABLE users ADD COLUMN api_restricted BOOLEAN NOT NULL DEFAULT FALSE;
 -- 0: none, which gives nothing.
 ALTER TABLE users ADD COLUMN api_permission_group_id BIGINT NOT NULL DEFAULT 0;
+
+-- Code that does not know restrictions would let restricted accounts in.
+UPDATE schema_compatibility SET least_migration = 34;

@@ -34,6 +34,7 @@ mod rate_changes;
 mod rate_ends;
 mod rate_imports;
 mod rates;
+mod restricted;
 mod sealed;
 mod secrets;
 mod shared_rules;
