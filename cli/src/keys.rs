@@ -72,7 +72,8 @@ impl Access {
     }
 }
 
-fn method(text: &str) -> Result<(String, Access), String> {
+/// What one may do with one method, as an argument says it.
+pub(crate) fn method(text: &str) -> Result<(String, Access), String> {
     let (name, access) = text.split_once('=').ok_or("a method is given as METHOD=ACCESS")?;
     Ok((name.to_owned(), Access::from_str(access, true)?))
 }
@@ -90,19 +91,8 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
         }
         Command::List => {
             for key in listed(&mut keys).await? {
-                let access = |access| ApiAccess::try_from(access).unwrap_or_default();
-                let access_name = |number| {
-                    let name = access(number).as_str_name();
-                    name.trim_start_matches("API_ACCESS_").to_lowercase()
-                };
                 let (user, access) = (key.user_id(), access_name(key.access));
-                let mut methods: Vec<_> = key.methods.into_iter().collect();
-                methods.sort();
-                let methods: Vec<String> = methods
-                    .into_iter()
-                    .map(|(method, access)| format!(" {method}={}", access_name(access)))
-                    .collect();
-                let methods = methods.concat();
+                let methods = shown(key.methods);
                 let signs_only = if key.signs_only { " signs only" } else { "" };
                 say!("{} {:?} user {user} {access}{methods}{signs_only}", key.id, key.name)?;
             }
@@ -112,6 +102,19 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
         }
     }
     Ok(())
+}
+
+fn access_name(number: i32) -> String {
+    let name = ApiAccess::try_from(number).unwrap_or_default().as_str_name();
+    name.trim_start_matches("API_ACCESS_").to_lowercase()
+}
+
+/// What may be done with single methods, each behind a blank, by name.
+pub(crate) fn shown(methods: HashMap<String, i32>) -> String {
+    let mut methods: Vec<_> = methods.into_iter().collect();
+    methods.sort();
+    let methods = methods.into_iter();
+    methods.map(|(method, access)| format!(" {method}={}", access_name(access))).collect()
 }
 
 /// All keys, however many pages they take.
@@ -128,6 +131,12 @@ async fn listed(keys: &mut ApiKeysServiceClient<Core>) -> anyhow::Result<Vec<Api
     }
 }
 
+/// What is given for methods, by the names under which the core knows them.
+pub(crate) fn by_name(methods: Vec<(String, Access)>) -> anyhow::Result<HashMap<String, i32>> {
+    let methods = methods.into_iter();
+    methods.map(|(name, access)| Ok((method_named(&name)?, access.to_proto()))).collect()
+}
+
 /// The name under which the core knows a method. A misspelt one would restrict nothing.
 fn method_named(name: &str) -> anyhow::Result<String> {
     let method = legacy::own_name(name).with_context(|| {
@@ -138,10 +147,7 @@ fn method_named(name: &str) -> anyhow::Result<String> {
 
 async fn new_key(core: &Core, args: CreateArgs) -> anyhow::Result<ApiKey> {
     let CreateArgs { name, user, access, methods, signs_only } = args;
-    let methods = methods
-        .into_iter()
-        .map(|(name, access)| Ok((method_named(&name)?, access.to_proto())))
-        .collect::<anyhow::Result<HashMap<String, i32>>>()?;
+    let methods = by_name(methods)?;
     let user = user_named(core, user).await?;
     Ok(ApiKey {
         name,

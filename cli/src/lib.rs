@@ -1,5 +1,6 @@
 //! `tollbook`: the core, the legacy shim and the tools, in one binary.
 
+mod api_groups;
 mod audit;
 mod backup;
 mod calls;
@@ -56,6 +57,9 @@ enum Command {
     /// Create, list and delete API keys of single clients of the XML API
     #[command(subcommand)]
     Keys(keys::Command),
+    /// API permission groups: what restricted accounts may do with the methods of the XML API
+    #[command(subcommand)]
+    ApiGroups(api_groups::Command),
     /// List currencies, create one, or set an exchange rate
     #[command(subcommand)]
     Currencies(parties::currencies::Command),
@@ -166,6 +170,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Shim => serve::shim(config).await,
         Command::Settings(args) => settings::run(&config, &args).await,
         Command::Keys(command) => keys::run(&config, command).await,
+        Command::ApiGroups(command) => api_groups::run(&config, command).await,
         Command::Currencies(command) => parties::currencies::run(&config, command).await,
         Command::Tariffs(command) => parties::tariffs::run(&config, command).await,
         Command::Users(command) => parties::users::run(&config, command).await,

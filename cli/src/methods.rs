@@ -20,6 +20,9 @@ fn print_method(out: &mut impl Write, method: &Method) -> io::Result<()> {
     if !method.declaration.aliases.is_empty() {
         writeln!(out, "Also called {}.", method.declaration.aliases.join(", "))?;
     }
+    // Which right an API key or an API permission group has to give.
+    let right = if method.declaration.only_reads() { "read" } else { "write" };
+    writeln!(out, "Whoever calls it needs the right to {right}.")?;
     writeln!(out, "\nThe hash is the SHA1 of one of these, followed by the API secret key:\n")?;
     for names in method.declaration.hash {
         let values = if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") };

@@ -40,7 +40,7 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 24] = [
+const SETTINGS: [(&str, Setting); 25] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
@@ -70,6 +70,7 @@ const SETTINGS: [(&str, Setting); 24] = [
     ("shared_api_key", Setting::Switch(|settings| &mut settings.shared_api_key)),
     ("login_without_hash", Setting::Switch(|settings| &mut settings.login_without_hash)),
     ("uniquehash_needs_hash", Setting::Switch(|settings| &mut settings.uniquehash_needs_hash)),
+    ("uniquehash_as_hash", Setting::Switch(|settings| &mut settings.uniquehash_as_hash)),
     ("replay_window_seconds", Setting::Number(|settings| &mut settings.replay_window_seconds)),
     ("devices_per_user", Setting::Number(|settings| &mut settings.devices_per_user)),
     ("emails_per_hour", Setting::Number(|settings| &mut settings.emails_per_hour)),

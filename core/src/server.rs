@@ -8,6 +8,7 @@ use tollbook_net::{Limits, Listener};
 use tollbook_proto::v1::{
     access_tokens_service_server::AccessTokensServiceServer,
     accounts_service_server::AccountsServiceServer, api_keys_service_server::ApiKeysServiceServer,
+    api_permission_groups_service_server::ApiPermissionGroupsServiceServer,
     balance_warnings_service_server::BalanceWarningsServiceServer,
     call_imports_service_server::CallImportsServiceServer,
     calls_service_server::CallsServiceServer, changes_service_server::ChangesServiceServer,
@@ -174,6 +175,9 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(SessionsServiceServer::new(access::SessionService(context.clone())))
         .add_service(AccessTokensServiceServer::new(access::TokenService(context.clone())))
         .add_service(ApiKeysServiceServer::new(access::keys::Service(context.clone())))
+        .add_service(ApiPermissionGroupsServiceServer::new(access::groups::Service(
+            context.clone(),
+        )))
         .add_service(ChangesServiceServer::new(changes::Service(context.clone())))
         .add_service(LegacyServiceServer::new(access::LegacyService(gate.clone())))
         .add_service(health)

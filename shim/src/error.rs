@@ -148,7 +148,9 @@ pub(crate) fn answer(method: &Method, status: &Status) -> (axum::http::StatusCod
         ErrorReason::AddressDenied => Some("Access Denied"),
         ErrorReason::GetDisabled => Some("GET Requests are disabled"),
         ErrorReason::IncorrectHash => Some("Incorrect hash"),
-        ErrorReason::ApiKeyRestricted => Some("You are not authorized to use this functionality"),
+        ErrorReason::ApiKeyRestricted | ErrorReason::ApiRestricted => {
+            Some("You are not authorized to use this functionality")
+        }
         // Of signatures that the original has not; its clients never hear of them.
         ErrorReason::SignatureExpired | ErrorReason::RequestReplayed => Some(status.message()),
         _ => None,

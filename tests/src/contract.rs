@@ -34,6 +34,9 @@ pub struct File {
     /// The server holds devices, too: see [`Fixture::fill_devices`].
     #[serde(default)]
     pub devices: bool,
+    /// The server holds restricted accounts, too: see [`Fixture::fill_restricted`].
+    #[serde(default)]
+    pub restricted: bool,
     /// How the method answers what all methods refuse before they run, where that is not
     /// `<status><error>…`: `{text}` stands for the text.
     pub refusal: Option<String>,

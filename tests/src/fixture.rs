@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use tollbook_proto::v1::{
-    Address, AdjustBalanceRequest, CallRecord, ConnectionPoint, CreateConnectionPointRequest,
-    CreateCurrencyRequest, CreateDeviceRequest, CreateEmailTemplateRequest,
-    CreateManagerGroupRequest, CreateTariffRequest, CreateUserRequest, Currency, Decimal, Device,
-    Disposition, EmailTemplate, ImportRatesOptions, ImportRatesRequest, IngestCallsRequest,
-    ManagerGroup, OriginationPoint, OwnerSettings, Permission, RateLine, RateLines, Role,
-    RotateUniquehashRequest, Settings, Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint,
-    UpdateOwnerSettingsRequest, UpdateSettingsRequest, UpdateUserRequest, User,
-    accounts_service_client::AccountsServiceClient, calls_service_client::CallsServiceClient,
+    Address, AdjustBalanceRequest, ApiAccess, ApiPermissionGroup, CallRecord, ConnectionPoint,
+    CreateApiPermissionGroupRequest, CreateConnectionPointRequest, CreateCurrencyRequest,
+    CreateDeviceRequest, CreateEmailTemplateRequest, CreateManagerGroupRequest,
+    CreateTariffRequest, CreateUserRequest, Currency, Decimal, Device, Disposition, EmailTemplate,
+    ImportRatesOptions, ImportRatesRequest, IngestCallsRequest, ManagerGroup, OriginationPoint,
+    OwnerSettings, Permission, RateLine, RateLines, Role, RotateUniquehashRequest, Settings,
+    Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint, UpdateOwnerSettingsRequest,
+    UpdateSettingsRequest, UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
+    api_permission_groups_service_client::ApiPermissionGroupsServiceClient,
+    calls_service_client::CallsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient,
     devices_service_client::DevicesServiceClient,
@@ -320,6 +322,35 @@ impl Fixture {
         }
     }
 
+    /// Adds the simple user `leo` and the manager `clerk`, who has the permissions of `mgr_all`, restricted
+    /// to one group, which gives `payments_get`, and of `payment_create` and `user_details_update` no more
+    /// than to read; and `noah`, restricted without a group.
+    pub async fn fill_restricted(&self) {
+        let read = i32::from(ApiAccess::Read);
+        let methods = ["payments_get", "payment_create", "user_details_update"];
+        let group = ApiPermissionGroup {
+            name: "reader".to_owned(),
+            methods: methods.map(|name| (name.to_owned(), read)).into(),
+            ..Default::default()
+        };
+        let request = CreateApiPermissionGroupRequest { api_permission_group: Some(group) };
+        let mut groups = ApiPermissionGroupsServiceClient::new(self.admin.clone());
+        let created = groups.create_api_permission_group(request).await.unwrap().into_inner();
+        let group = created.api_permission_group.unwrap().id();
+        let user = |username: &str, api_permission_group_id: i64| User {
+            username: username.to_owned(),
+            api_restricted: true,
+            api_permission_group_id,
+            ..Default::default()
+        };
+        let manager_group_id = 1;
+        let clerk = User { role: Role::Manager.into(), manager_group_id, ..user("clerk", group) };
+        for user in [user("leo", group), clerk, user("noah", 0)] {
+            let request = CreateUserRequest { user: Some(user), ..Default::default() };
+            UsersServiceClient::new(self.admin.clone()).create_user(request).await.unwrap();
+        }
+    }
+
     async fn fill_users(&self) {
         let everything: Vec<i32> =
             (1..).map_while(|number| Permission::try_from(number).ok()).map(i32::from).collect();
@@ -407,6 +438,7 @@ impl Fixture {
                 "allow_api_login_redirect" => settings.allow_api_login_redirect = on,
                 "login_without_hash" => settings.login_without_hash = on,
                 "uniquehash_needs_hash" => settings.uniquehash_needs_hash = on,
+                "uniquehash_as_hash" => settings.uniquehash_as_hash = on,
                 "show_active_calls_for_users" => settings.show_active_calls_for_users = on,
                 _ => panic!("unknown setting {name}"),
             }
@@ -423,6 +455,7 @@ impl Fixture {
             "disable_hash_checking",
             "login_without_hash",
             "uniquehash_needs_hash",
+            "uniquehash_as_hash",
             "xml_api_extension",
             "allow_api_login_redirect",
             "show_active_calls_for_users",

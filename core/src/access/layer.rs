@@ -144,6 +144,10 @@ impl Gate {
             Some(token) if token.kind != TokenKind::Shim => {
                 let user = self.context.directory.lately_by_id(token.user).await?;
                 let user = user.ok_or(Refusal::UserDeleted)?;
+                // Its group speaks of legacy methods, and is not to be got round.
+                if user.api_restriction.is_some() && !rule.public {
+                    return Err(Error::ApiRestricted);
+                }
                 let permissions = self.permissions_of(&user);
                 (Caller::User(user, permissions), token.credential())
             }

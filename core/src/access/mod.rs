@@ -8,6 +8,7 @@ mod admission;
 mod binding;
 mod claim;
 mod disclosure;
+pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod layer;
 pub(crate) mod lockout;

@@ -103,6 +103,9 @@ impl Verifier<'_> {
             if !roles.is_empty() && !admitted.any(|role| role == caller.role) {
                 return Err(Error::RoleDenied);
             }
+            if let Some(group) = caller.api_restriction {
+                snapshot.api_permission_groups.check(group, claim.method)?;
+            }
             if claim.method.checks_password {
                 self.check_password(caller, address).await?;
             }
@@ -149,7 +152,9 @@ impl Verifier<'_> {
     /// where hashes are not checked there is nothing that could tell.
     fn replay(&self, credential: Credential) -> Option<Replay> {
         let window = self.snapshot.settings.replay_window_seconds;
-        let tells = self.claim.hmac().is_none() && credential != Credential::Unchecked;
+        // A uniquehash is the same in all requests, and in what it stands for.
+        let always = matches!(credential, Credential::Unchecked | Credential::Uniquehash);
+        let tells = self.claim.hmac().is_none() && !always;
         let key = || format!("{}/{}", self.claim.method.name, self.claim.hash());
         (tells && window > 0).then(|| Replay { key: key(), window })
     }
@@ -284,9 +289,34 @@ impl Verifier<'_> {
         let hash = claim.hash();
         let keys = snapshot.api_keys.of_user(caller.id, clock::now());
         let fitting = keys.filter_map(|key| Some((key, right_input(&inputs, &hash, &key.secret)?)));
-        let (key, lists) = fitting.last().ok_or(Error::IncorrectHash)?;
+        let Some((key, lists)) = fitting.last() else {
+            return self.by_own_uniquehash(caller).await;
+        };
         key.check(claim.method.known_as(), rule.changes_nothing)?;
         Ok(Proven { credential: Credential::ApiKey(key.id()), caller: Some(caller), lists })
+    }
+
+    /// By the caller's uniquehash in the place of a hash, where the operator lets simple users' clients
+    /// do that. It says nothing of the parameters.
+    async fn by_own_uniquehash(&self, caller: Arc<Identity>) -> Result<Proven> {
+        // Those of others stand in registration forms, or open what is not their own.
+        if !self.snapshot.settings.uniquehash_as_hash || caller.role != Role::User {
+            return Err(Error::IncorrectHash);
+        }
+        // It can be guessed: whoever is locked out is not told of a right one either.
+        let address = self.claim.client_address().parse().ok();
+        let attempt = self.lockout.attempt(address, Some(&caller.username), true).await;
+        let attempt = attempt.ok_or(Error::IncorrectHash)?;
+        let found = self.directory.by_uniquehash(self.claim.value("hash")).await;
+        // A wrong one counts as every wrong hash does.
+        attempt.give_back();
+        match found? {
+            Some(found) if found.id == caller.id => {
+                let credential = Credential::Uniquehash;
+                Ok(Proven { caller: Some(caller), credential, lists: Lists::ALL })
+            }
+            _ => Err(Error::IncorrectHash),
+        }
     }
 
     /// What the hash may have been made of.

@@ -68,6 +68,9 @@ pub enum Error {
     /// The API key may not do this with the method.
     #[error("the API key may not do this")]
     ApiKeyRestricted,
+    /// The account is restricted, and its group does not give it this.
+    #[error("the account is restricted: its API permission group does not give it this")]
+    ApiRestricted,
     /// A legacy signature that may not be presented, or cannot be read.
     #[error("legacy signatures are taken from shims only")]
     SignatureRefused,
@@ -236,6 +239,12 @@ pub enum Error {
     /// A reseller has it.
     #[error("a reseller has the group")]
     ResellerGroupInUse,
+    /// No such API permission group.
+    #[error("no such API permission group")]
+    ApiPermissionGroupNotFound,
+    /// An account has it.
+    #[error("an account has the API permission group")]
+    ApiPermissionGroupInUse,
     /// No such routing group.
     #[error("no such routing group")]
     RoutingGroupNotFound,
@@ -369,6 +378,9 @@ impl Error {
             Self::RequestReplayed => ErrorReason::RequestReplayed,
             Self::ApiKeyRestricted => ErrorReason::ApiKeyRestricted,
             Self::ApiKeyNotFound => ErrorReason::ApiKeyNotFound,
+            Self::ApiRestricted => ErrorReason::ApiRestricted,
+            Self::ApiPermissionGroupNotFound => ErrorReason::ApiPermissionGroupNotFound,
+            Self::ApiPermissionGroupInUse => ErrorReason::ApiPermissionGroupInUse,
             Self::FeatureDisabled => ErrorReason::FeatureDisabled,
             Self::InvalidField { .. } => ErrorReason::InvalidField,
             Self::InvalidAmount { .. } => ErrorReason::InvalidAmount,
@@ -451,6 +463,7 @@ impl Error {
             Self::RoleDenied
             | Self::ShimToken
             | Self::ApiKeyRestricted
+            | Self::ApiRestricted
             | Self::PermissionMissing
             | Self::SignatureRefused
             | Self::AddressDenied => Code::PermissionDenied,
@@ -470,6 +483,7 @@ impl Error {
             | Self::CurrencyFixed
             | Self::ApiSecretMissing
             | Self::ManagerGroupInUse
+            | Self::ApiPermissionGroupInUse
             | Self::RateImportUndone { .. }
             | Self::RateImportNotKept(_)
             | Self::CallImportUndone(_)
@@ -493,6 +507,7 @@ impl Error {
             | Self::ManagerGroupNotFound
             | Self::AccessTokenNotFound
             | Self::ApiKeyNotFound
+            | Self::ApiPermissionGroupNotFound
             | Self::DirectionNotFound
             | Self::CallNotFound
             | Self::NumberPoolNotFound

@@ -56,6 +56,8 @@ ids! {
     RoutingGroupId;
     /// Of a reseller group.
     ResellerGroupId;
+    /// Of an API permission group.
+    ApiPermissionGroupId;
     /// Of an entry of the whitelist.
     WhitelistedAddressId;
     /// Of an e-mail template.

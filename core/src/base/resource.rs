@@ -4,8 +4,8 @@
 use std::fmt;
 
 use crate::ids::{
-    CurrencyId, EmailTemplateId, ImportProfileId, ManagerGroupId, PointId, PoolId, ResellerGroupId,
-    RoutingGroupId, TariffId, UserId, WhitelistedAddressId,
+    ApiPermissionGroupId, CurrencyId, EmailTemplateId, ImportProfileId, ManagerGroupId, PointId,
+    PoolId, ResellerGroupId, RoutingGroupId, TariffId, UserId, WhitelistedAddressId,
 };
 
 /// Something whose changes the audit log has, by these names: of them clients ask for the changes of
@@ -16,6 +16,7 @@ pub(crate) enum Resource {
     /// The balance of a user.
     Account(UserId),
     ApiKey(i64),
+    ApiPermissionGroup(ApiPermissionGroupId),
     /// An import of calls.
     CallImport(i64),
     /// The calls together: the log does not name single ones.
@@ -48,6 +49,7 @@ impl fmt::Display for Resource {
             Self::AccessToken(id) => write!(f, "accessTokens/{id}"),
             Self::Account(user) => write!(f, "accounts/{user}"),
             Self::ApiKey(id) => write!(f, "apiKeys/{id}"),
+            Self::ApiPermissionGroup(id) => write!(f, "apiPermissionGroups/{id}"),
             Self::CallImport(id) => write!(f, "callImports/{id}"),
             Self::Calls => f.write_str("calls"),
             Self::ConnectionPoint(id) => write!(f, "connectionPoints/{id}"),

@@ -21,7 +21,7 @@ use arc_swap::ArcSwap;
 use tokio::time::timeout;
 
 use crate::{
-    access::{self, keys::ApiKeys},
+    access::{self, groups::ApiPermissionGroups, keys::ApiKeys},
     currencies::{self, Currencies},
     error::{Error, Result},
     managers::{self, ManagerGroups},
@@ -47,6 +47,7 @@ pub(crate) struct Snapshot {
     pub(crate) currencies: Currencies,
     pub(crate) manager_groups: ManagerGroups,
     pub(crate) api_keys: ApiKeys,
+    pub(crate) api_permission_groups: ApiPermissionGroups,
     pub(crate) tariffs: Tariffs,
     pub(crate) points: Points,
     pub(crate) pools: PoolRevisions,
@@ -152,6 +153,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
     let currencies = currencies::store::all(&mut tx).await?;
     let manager_groups = managers::store::all(&mut tx).await?;
     let api_keys = access::keys::store::all(&mut tx).await?;
+    let api_permission_groups = access::groups::store::all(&mut tx).await?;
     let tariffs = tariffs::store::all(&mut tx).await?;
     let points = match known {
         Some(known) => points::store::since(&mut tx, &known.points, known.revision).await?,
@@ -166,6 +168,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
         currencies,
         manager_groups,
         api_keys,
+        api_permission_groups,
         tariffs,
         points,
         pools,

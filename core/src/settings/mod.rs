@@ -58,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) shared_api_key: bool,
     pub(crate) login_without_hash: bool,
     pub(crate) uniquehash_needs_hash: bool,
+    pub(crate) uniquehash_as_hash: bool,
     pub(crate) resellers_use_admin_tariffs: bool,
     /// 0: none.
     pub(crate) replay_window_seconds: i32,
@@ -124,6 +125,7 @@ impl Default for Settings {
             shared_api_key: true,
             login_without_hash: false,
             uniquehash_needs_hash: false,
+            uniquehash_as_hash: false,
             resellers_use_admin_tariffs: false,
             replay_window_seconds: 0,
             devices_per_user: 1000,
@@ -198,6 +200,7 @@ impl Settings {
             "shared_api_key" => self.shared_api_key = new.shared_api_key,
             "login_without_hash" => self.login_without_hash = new.login_without_hash,
             "uniquehash_needs_hash" => self.uniquehash_needs_hash = new.uniquehash_needs_hash,
+            "uniquehash_as_hash" => self.uniquehash_as_hash = new.uniquehash_as_hash,
             "resellers_use_admin_tariffs" => {
                 self.resellers_use_admin_tariffs = new.resellers_use_admin_tariffs;
             }
@@ -273,6 +276,7 @@ impl Settings {
             shared_api_key: self.shared_api_key,
             login_without_hash: self.login_without_hash,
             uniquehash_needs_hash: self.uniquehash_needs_hash,
+            uniquehash_as_hash: self.uniquehash_as_hash,
             resellers_use_admin_tariffs: self.resellers_use_admin_tariffs,
             replay_window_seconds: self.replay_window_seconds,
             devices_per_user: self.devices_per_user,

@@ -57,6 +57,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "shared_api_key" => settings.shared_api_key = decode(&value)?,
             "login_without_hash" => settings.login_without_hash = decode(&value)?,
             "uniquehash_needs_hash" => settings.uniquehash_needs_hash = decode(&value)?,
+            "uniquehash_as_hash" => settings.uniquehash_as_hash = decode(&value)?,
             "resellers_use_admin_tariffs" => {
                 settings.resellers_use_admin_tariffs = decode(&value)?;
             }
@@ -120,6 +121,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("shared_api_key", encode(&settings.shared_api_key)?),
         ("login_without_hash", encode(&settings.login_without_hash)?),
         ("uniquehash_needs_hash", encode(&settings.uniquehash_needs_hash)?),
+        ("uniquehash_as_hash", encode(&settings.uniquehash_as_hash)?),
         ("resellers_use_admin_tariffs", encode(&settings.resellers_use_admin_tariffs)?),
         ("replay_window_seconds", encode(&settings.replay_window_seconds)?),
         ("devices_per_user", encode(&settings.devices_per_user)?),

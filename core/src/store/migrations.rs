@@ -74,6 +74,7 @@ const ALL: &[Listed] = migrations!(
     both "0030" "defaults_of_owners",
     each "0032" "email_templates",
     each "0033" "call_imports",
+    each "0034" "api_permission_groups",
     each "0035" "exchange_rates_of_calls",
     both "0036" "limits",
 );

@@ -47,6 +47,8 @@ pub(crate) enum Sequence {
     Changes,
     /// Of `api_keys`.
     ApiKeys,
+    /// Of `api_permission_groups`.
+    ApiPermissionGroups,
     /// Of `rate_imports` and `call_imports`.
     Imports,
     /// Of `import_profiles`.
@@ -77,6 +79,7 @@ impl Sequence {
             Self::ActiveCalls => "active_calls",
             Self::Changes => "changes",
             Self::ApiKeys => "api_keys",
+            Self::ApiPermissionGroups => "api_permission_groups",
             Self::Imports => "rate_imports",
             Self::ImportProfiles => "import_profiles",
             Self::UnratedCalls => "unrated_calls",

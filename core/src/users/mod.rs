@@ -18,7 +18,7 @@ pub(crate) use service::Service;
 
 use crate::{
     error::{Error, Result},
-    ids::{CurrencyId, ManagerGroupId, TariffId, UserId},
+    ids::{ApiPermissionGroupId, CurrencyId, ManagerGroupId, TariffId, UserId},
 };
 
 /// What a user is.
@@ -110,6 +110,9 @@ pub(crate) struct Identity {
     pub(crate) responsible_manager: UserId,
     pub(crate) manager_group: ManagerGroupId,
     pub(crate) show_only_assigned_users: bool,
+    /// "API restricted": what they may do, by the API permission group; 0: nothing. `None`: they are not
+    /// restricted.
+    pub(crate) api_restriction: Option<ApiPermissionGroupId>,
     pub(crate) currency: CurrencyId,
     pub(crate) tariff: TariffId,
     /// Grows with every change of the user.

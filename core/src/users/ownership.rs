@@ -114,8 +114,10 @@ fn check_points(caller: &Principal, snapshot: &Snapshot, user: &pb::User) -> Res
 /// What the admin alone sets, and what is the operator's and not a reseller's.
 fn check_caller(caller: &Principal, exists: bool, old: &pb::User, new: &pb::User) -> Result<()> {
     let is_moved = old.owner_id != new.owner_id;
+    let restriction = |user: &pb::User| (user.api_restricted, user.api_permission_group_id);
     let denied = match caller.user()?.role {
         Role::Admin => false,
+        _ if restriction(old) != restriction(new) => true,
         Role::Manager => is_moved,
         Role::Reseller | Role::Partner => {
             let pool =

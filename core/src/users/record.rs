@@ -14,7 +14,7 @@ use crate::{
     catalog::Snapshot,
     clock, contract, directions, enums,
     error::{Error, Result},
-    ids::{CurrencyId, ManagerGroupId, PoolId, TariffId},
+    ids::{ApiPermissionGroupId, CurrencyId, ManagerGroupId, PoolId, TariffId},
     money::{self, Money},
     settings::{self, Settings},
 };
@@ -138,6 +138,7 @@ pub(super) fn check(user: &mut pb::User, snapshot: &Snapshot) -> Result<()> {
         }
     }
     check_manager(user, snapshot)?;
+    check_restriction(user, snapshot)?;
     check_days(user)?;
     check_amounts(user)?;
     let address_direction = user.address.as_ref().map_or(0, |address| address.direction_id);
@@ -160,6 +161,25 @@ fn check_manager(user: &pb::User, snapshot: &Snapshot) -> Result<()> {
         return Err(Error::invalid("manager_group_id", "is for managers only"));
     }
     Ok(())
+}
+
+/// Simple users and managers may be restricted, and nobody else.
+fn check_restriction(user: &pb::User, snapshot: &Snapshot) -> Result<()> {
+    let group = ApiPermissionGroupId(user.api_permission_group_id);
+    let has_group = group != ApiPermissionGroupId(0);
+    if has_group {
+        snapshot.api_permission_groups.by_id(group)?;
+    }
+    let may_be = matches!(user.role(), pb::Role::User | pb::Role::Manager);
+    match (may_be, user.api_restricted, has_group) {
+        (false, true, _) => {
+            Err(Error::invalid("api_restricted", "is for simple users and managers only"))
+        }
+        (false, false, true) => {
+            Err(Error::invalid("api_permission_group_id", "is for simple users and managers only"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_days(user: &pb::User) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::{
     access::Scope,
     clock,
     error::{Error, Result},
-    ids::{CurrencyId, EntryId, ManagerGroupId, PoolId, TariffId, UserId},
+    ids::{ApiPermissionGroupId, CurrencyId, EntryId, ManagerGroupId, PoolId, TariffId, UserId},
     live,
     money::Money,
     store::{Db, Query, Row, Tx, Value},
@@ -19,9 +19,11 @@ use crate::{
 const IDENTITY: &str = "SELECT id, username, role, responsible_manager_id, manager_group_id, \
                         show_only_assigned_users, currency_id, version, deleted_at, tariff_id, \
                         owner_id, COALESCE((SELECT o.owner_id FROM users o \
-                        WHERE o.id = users.owner_id), 0) FROM users";
+                        WHERE o.id = users.owner_id), 0), api_restricted, \
+                        api_permission_group_id FROM users";
 
 fn read_identity(row: &Row) -> Result<Identity> {
+    let (restricted, group) = (row.get::<bool>(12)?, ApiPermissionGroupId(row.get(13)?));
     Ok(Identity {
         id: UserId(row.get(0)?),
         username: row.get(1)?,
@@ -31,6 +33,7 @@ fn read_identity(row: &Row) -> Result<Identity> {
         responsible_manager: UserId(row.get(3)?),
         manager_group: ManagerGroupId(row.get(4)?),
         show_only_assigned_users: row.get(5)?,
+        api_restriction: restricted.then_some(group),
         currency: CurrencyId(row.get(6)?),
         tariff: TariffId(row.get(9)?),
         version: row.get(7)?,
@@ -267,7 +270,7 @@ fn selection() -> Query {
         "SELECT u.id, u.username, u.role, u.first_name, u.last_name, u.blocked, u.hidden, \
          u.owner_id, u.tariff_id, u.currency_id, u.responsible_manager_id, u.manager_group_id, \
          u.show_only_assigned_users, u.password_changed_at, u.created_at, u.profile, a.balance, \
-         u.reseller_group_id, EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
+         u.reseller_group_id, u.api_restricted, u.api_permission_group_id, EXISTS (SELECT 1 FROM access_tokens t WHERE t.user_id = u.id AND t.kind = 'session' \
          AND t.expires_at > ",
     )
     .value(clock::now())
@@ -295,7 +298,9 @@ pub(crate) fn read_user(row: &Row) -> Result<pb::User> {
         created_at: Some(clock::to_proto(row.get(14)?)),
         balance: Some(balance.into()),
         reseller_group_id: row.get(17)?,
-        logged_in: row.get(18)?,
+        api_restricted: row.get(18)?,
+        api_permission_group_id: row.get(19)?,
+        logged_in: row.get(20)?,
         ..stored::read(&row.get::<String>(15)?)?
     };
     record::complete(&mut user);
@@ -318,6 +323,8 @@ fn rest(user: &pb::User) -> pb::User {
         responsible_manager_id: 0,
         manager_group_id: 0,
         reseller_group_id: 0,
+        api_restricted: false,
+        api_permission_group_id: 0,
         show_only_assigned_users: false,
         password_changed_at: None,
         created_at: None,
@@ -352,6 +359,8 @@ fn shared_values(user: &pb::User, profile: String) -> Vec<Value> {
         profile.into(),
         user.balance_warning.as_ref().is_some_and(|warning| warning.active).into(),
         user.reseller_group_id.into(),
+        user.api_restricted.into(),
+        user.api_permission_group_id.into(),
     ]
 }
 
@@ -374,7 +383,8 @@ pub(crate) async fn insert(
     let query = Query::new(
         "INSERT INTO users (username, first_name, last_name, blocked, hidden, owner_id, \
          tariff_id, currency_id, responsible_manager_id, manager_group_id, \
-         show_only_assigned_users, profile, warns, reseller_group_id, id, role, password_hash, version, created_at) VALUES ",
+         show_only_assigned_users, profile, warns, reseller_group_id, api_restricted, \
+         api_permission_group_id, id, role, password_hash, version, created_at) VALUES ",
     )
     .rows([values]);
     tx.execute(query).await.map_err(username_taken)?;
@@ -390,8 +400,8 @@ pub(super) async fn update(tx: &mut Tx, user: &pb::User) -> Result<()> {
         "UPDATE users SET username = $1, first_name = $2, last_name = $3, blocked = $4, \
          hidden = $5, owner_id = $6, tariff_id = $7, currency_id = $8, \
          responsible_manager_id = $9, manager_group_id = $10, show_only_assigned_users = $11, \
-         profile = $12, warns = $13, reseller_group_id = $14, version = version + 1 \
-         WHERE id = $15",
+         profile = $12, warns = $13, reseller_group_id = $14, api_restricted = $15, \
+         api_permission_group_id = $16, version = version + 1 WHERE id = $17",
     );
     let profile = rewritten_profile(tx, user).await?;
     for value in shared_values(user, profile) {

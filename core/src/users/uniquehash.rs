@@ -1,8 +1,9 @@
 //! Uniquehashes: what a phone fetches its user's balance with, by a URL and without anything else
 //! (`user_simple_balance_get`).
 //!
-//! A secret in a URL is a weak one: it opens this one number and nothing else, it can be rotated,
-//! and whoever guesses is locked out. Only its SHA-256 is stored.
+//! A secret in a URL is a weak one: it opens this one number and nothing else (unless the setting
+//! `uniquehash_as_hash` is on), it can be rotated, and whoever guesses is locked out. Only its SHA-256
+//! is stored.
 
 use sha2::{Digest, Sha256};
 use tollbook_proto::v1 as pb;

@@ -8,9 +8,18 @@
 pub mod m4;
 pub mod mor;
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
-use crate::v1::{LegacyDialect, Role};
+use prost::Message;
+use prost_types::{FileDescriptorSet, method_options::IdempotencyLevel};
+
+use crate::{
+    DESCRIPTORS,
+    v1::{LegacyDialect, Role},
+};
 
 /// The most bytes that the claim of one legacy request may have, encoded: it travels as metadata.
 pub const MAX_CLAIM: usize = 40 * 1024;
@@ -150,6 +159,12 @@ impl Declaration {
         own_name(self.name).unwrap_or(self.name)
     }
 
+    /// Whether it only reads: none of its rpcs changes anything, as the contract says of them.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        self.rpcs.iter().all(|rpc| READING_RPCS.contains(rpc.path))
+    }
+
     /// Whether the hash may be made of a parameter, under this name of it.
     #[must_use]
     pub fn hashes(&self, param: &str) -> bool {
@@ -213,6 +228,32 @@ pub const DIALECTS: [LegacyDialect; 2] = [LegacyDialect::M4, LegacyDialect::Mor]
 pub fn own_name(name: &str) -> Option<&'static str> {
     DIALECTS.into_iter().find_map(|dialect| find(dialect, name)).map(|method| method.name)
 }
+
+/// Whether a method only reads in every dialect that has it, by the name by which API keys know it.
+#[must_use]
+pub fn only_reads(known_as: &str) -> bool {
+    let mut methods = DIALECTS.into_iter().flat_map(methods);
+    methods.all(|method| method.known_as() != known_as || method.only_reads())
+}
+
+/// The paths of the rpcs that the contract marks as free of side effects.
+static READING_RPCS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    // Where they could not be read, every method would be one that changes something.
+    let files = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default().file;
+    let mut paths = HashSet::new();
+    for file in &files {
+        for service in &file.service {
+            let reads = service.method.iter().filter(|rpc| {
+                let options = rpc.options.as_ref();
+                options
+                    .is_some_and(|rpc| rpc.idempotency_level() == IdempotencyLevel::NoSideEffects)
+            });
+            let path = |rpc: &str| format!("/{}.{}/{rpc}", file.package(), service.name());
+            paths.extend(reads.map(|rpc| path(rpc.name())));
+        }
+    }
+    paths
+});
 
 /// What most methods declare; the rest is said per method.
 const METHOD: Declaration = Declaration {
@@ -317,6 +358,18 @@ mod tests {
                     assert!(bound || of_the_caller || unbound, "{} {name}", method.name);
                 }
             }
+        }
+    }
+
+    /// Who may only read by a method may by its namesake in the other dialect as well.
+    #[test]
+    fn a_method_reads_or_writes_in_both_dialects_alike() {
+        for method in DIALECTS.into_iter().flat_map(methods) {
+            assert_eq!(method.only_reads(), only_reads(method.known_as()), "{}", method.name);
+        }
+        for (name, reads) in [("users_get", true), ("user_login", false), ("user_register", false)]
+        {
+            assert_eq!(only_reads(name), reads, "{name}");
         }
     }
 

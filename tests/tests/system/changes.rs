@@ -5,27 +5,29 @@ use std::collections::BTreeSet;
 use prost::Message;
 use prost_types::{FileDescriptorSet, MethodOptions, method_options::IdempotencyLevel};
 use tollbook_proto::v1::{
-    AddPoolNumbersRequest, Address, AdjustBalanceRequest, ApiKey, CallImportStart, CallRecord,
-    Change, ConnectionPoint, CreateAccessTokenRequest, CreateApiKeyRequest, CreateDeviceRequest,
+    AddPoolNumbersRequest, Address, AdjustBalanceRequest, ApiKey, ApiPermissionGroup,
+    CallImportStart, CallRecord, Change, ConnectionPoint, CreateAccessTokenRequest,
+    CreateApiKeyRequest, CreateApiPermissionGroupRequest, CreateDeviceRequest,
     CreateEmailTemplateRequest, CreateImportProfileRequest, CreateNumberPoolRequest,
     CreateResellerGroupRequest, CreateRoutingGroupRequest, CreateTariffRequest, CreateUserRequest,
-    CreateWhitelistedAddressRequest, DeleteApiKeyRequest, DeleteConnectionPointRequest,
-    DeleteDeviceRequest, DeleteEmailTemplateRequest, DeleteImportProfileRequest,
-    DeleteManagerGroupRequest, DeleteNumberPoolRequest, DeletePoolNumbersRequest,
-    DeleteResellerGroupRequest, DeleteRoutingGroupRequest, DeleteTariffRequest,
-    DeleteUnratedCallsRequest, DeleteUserRequest, DeleteWhitelistedAddressRequest, Device,
-    DeviceType, EmailTemplate, EndSessionsRequest, FinishCallRequest, ImportProfile,
-    ImportRatesOptions, ImportRatesRequest, IngestCallsRequest, ListChangesRequest, ManagerGroup,
-    OwnerSettings, RateFileProfile, RateLine, RateLines, RateUnratedCallsRequest,
-    RecordPaymentRequest, RegisterUserRequest, RerateCallsRequest, ResellerGroup,
-    RevokeAccessTokenRequest, Role, RotateUniquehashRequest, RoutingGroup, SetExchangeRateRequest,
-    Settings, Tariff, UndoCallImportRequest, UndoRateImportRequest, UpdateConnectionPointRequest,
-    UpdateCurrencyRequest, UpdateDeviceRequest, UpdateEmailTemplateRequest,
-    UpdateImportProfileRequest, UpdateManagerGroupRequest, UpdateNumberPoolRequest,
-    UpdateOwnerSettingsRequest, UpdateResellerGroupRequest, UpdateSettingsRequest,
-    UpdateTariffRequest, UpdateUserRequest, UpdateWhitelistedAddressRequest, User,
-    access_tokens_service_client::AccessTokensServiceClient,
+    CreateWhitelistedAddressRequest, DeleteApiKeyRequest, DeleteApiPermissionGroupRequest,
+    DeleteConnectionPointRequest, DeleteDeviceRequest, DeleteEmailTemplateRequest,
+    DeleteImportProfileRequest, DeleteManagerGroupRequest, DeleteNumberPoolRequest,
+    DeletePoolNumbersRequest, DeleteResellerGroupRequest, DeleteRoutingGroupRequest,
+    DeleteTariffRequest, DeleteUnratedCallsRequest, DeleteUserRequest,
+    DeleteWhitelistedAddressRequest, Device, DeviceType, EmailTemplate, EndSessionsRequest,
+    FinishCallRequest, ImportProfile, ImportRatesOptions, ImportRatesRequest, IngestCallsRequest,
+    ListChangesRequest, ManagerGroup, OwnerSettings, RateFileProfile, RateLine, RateLines,
+    RateUnratedCallsRequest, RecordPaymentRequest, RegisterUserRequest, RerateCallsRequest,
+    ResellerGroup, RevokeAccessTokenRequest, Role, RotateUniquehashRequest, RoutingGroup,
+    SetExchangeRateRequest, Settings, Tariff, UndoCallImportRequest, UndoRateImportRequest,
+    UpdateApiPermissionGroupRequest, UpdateConnectionPointRequest, UpdateCurrencyRequest,
+    UpdateDeviceRequest, UpdateEmailTemplateRequest, UpdateImportProfileRequest,
+    UpdateManagerGroupRequest, UpdateNumberPoolRequest, UpdateOwnerSettingsRequest,
+    UpdateResellerGroupRequest, UpdateSettingsRequest, UpdateTariffRequest, UpdateUserRequest,
+    UpdateWhitelistedAddressRequest, User, access_tokens_service_client::AccessTokensServiceClient,
     accounts_service_client::AccountsServiceClient, api_keys_service_client::ApiKeysServiceClient,
+    api_permission_groups_service_client::ApiPermissionGroupsServiceClient,
     call_imports_service_client::CallImportsServiceClient,
     calls_service_client::CallsServiceClient, changes_service_client::ChangesServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -164,6 +166,7 @@ async fn change_everything(books: &Books) {
     groups.delete_manager_group(DeleteManagerGroupRequest { id: Some(2) }).await.unwrap();
     change_templates(admin).await;
     change_whitelist(admin).await;
+    change_restrictions(admin).await;
 
     let mut currencies = CurrenciesServiceClient::new(admin.clone());
     let request = UpdateCurrencyRequest { id: Some(2), active: Some(true), ..Default::default() };
@@ -315,6 +318,21 @@ async fn change_whitelist(admin: &Authorized) {
     whitelist.update_whitelisted_address(request).await.unwrap();
     let request = DeleteWhitelistedAddressRequest { id, ..Default::default() };
     whitelist.delete_whitelisted_address(request).await.unwrap();
+}
+
+async fn change_restrictions(admin: &Authorized) {
+    let mut groups = ApiPermissionGroupsServiceClient::new(admin.clone());
+    let group = ApiPermissionGroup { name: "robots".to_owned(), ..Default::default() };
+    let request = CreateApiPermissionGroupRequest { api_permission_group: Some(group) };
+    let created = groups.create_api_permission_group(request).await.unwrap().into_inner();
+    let group = created.api_permission_group.unwrap();
+    let id = group.id;
+    let group = ApiPermissionGroup { description: "for robots".to_owned(), ..group };
+    let request =
+        UpdateApiPermissionGroupRequest { api_permission_group: Some(group), ..Default::default() };
+    groups.update_api_permission_group(request).await.unwrap();
+    let request = DeleteApiPermissionGroupRequest { id };
+    groups.delete_api_permission_group(request).await.unwrap();
 }
 
 async fn change_templates(admin: &Authorized) {

@@ -50,6 +50,9 @@ async fn run_file(filled: Arc<Filled>, file: File) -> Vec<String> {
     if file.devices {
         copy.fixture.fill_devices(file.calls).await;
     }
+    if file.restricted {
+        copy.fixture.fill_restricted().await;
+    }
     let mut failures = Vec::new();
     for case in &file.case {
         if let (Some(mails), Some(answer)) = (&mails, &case.mail_server) {

@@ -125,6 +125,8 @@ fn an_update_says_what_it_changes() {
         form.insert(name);
     }
     let many = [
+        // Of few fields, one of which is a map that changes by its keys.
+        "UpdateApiPermissionGroup",
         "UpdateConnectionPoint",
         "UpdateDevice",
         "UpdateOwnerSettings",

@@ -37,6 +37,7 @@ mod rate_ends;
 mod rate_imports;
 mod rates;
 mod rerating;
+mod restricted;
 mod sealed;
 mod secrets;
 mod shared_rules;

@@ -8,16 +8,18 @@ use std::{
 
 use flate2::read::GzDecoder;
 use tollbook_proto::v1::{
-    ApiAccess, ApiKey, CallFileProfile, CallImportStart, ConnectionPoint, CreateApiKeyRequest,
-    CreateDeviceRequest, CreateImportProfileRequest, DefaultUser, Device, ImportProfile,
-    IngestCallsRequest, ListApiKeysRequest, ListCallImportsRequest, ListCallsRequest,
+    ApiAccess, ApiKey, ApiPermissionGroup, CallFileProfile, CallImportStart, ConnectionPoint,
+    CreateApiKeyRequest, CreateApiPermissionGroupRequest, CreateDeviceRequest,
+    CreateImportProfileRequest, DefaultUser, Device, ImportProfile, IngestCallsRequest,
+    ListApiKeysRequest, ListApiPermissionGroupsRequest, ListCallImportsRequest, ListCallsRequest,
     ListConnectionPointsRequest, ListDevicesRequest, ListImportProfilesRequest,
     ListManagerGroupsRequest, ListRateImportsRequest, ListUsersRequest, ManagerGroup,
     OriginationPoint, OwnerSettings, RateCallRequest, RateFileProfile, Role, Settings,
-    UndoCallImportRequest, UndoRateImportRequest, UpdateConnectionPointRequest,
-    UpdateDeviceRequest, UpdateImportProfileRequest, UpdateManagerGroupRequest,
-    UpdateOwnerSettingsRequest, UpdateSettingsRequest, UpdateUserRequest, User,
-    api_keys_service_client::ApiKeysServiceClient,
+    UndoCallImportRequest, UndoRateImportRequest, UpdateApiPermissionGroupRequest,
+    UpdateConnectionPointRequest, UpdateDeviceRequest, UpdateImportProfileRequest,
+    UpdateManagerGroupRequest, UpdateOwnerSettingsRequest, UpdateSettingsRequest,
+    UpdateUserRequest, User, api_keys_service_client::ApiKeysServiceClient,
+    api_permission_groups_service_client::ApiPermissionGroupsServiceClient,
     call_imports_service_client::CallImportsServiceClient,
     calls_service_client::CallsServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
@@ -42,6 +44,7 @@ use crate::on_both;
 const JSON: &[&str] = &[
     "api_keys.profile",
     "call_imports.options",
+    "api_permission_groups.profile",
     "connection_points.settings",
     "devices.settings",
     "import_profiles.contents",
@@ -98,6 +101,11 @@ async fn make_the_rest(admin: &Authorized) {
     let key = ApiKey { name: "portal".to_owned(), user_id: Some(0), methods, ..Default::default() };
     let mut keys = ApiKeysServiceClient::new(admin.clone());
     keys.create_api_key(CreateApiKeyRequest { api_key: Some(key) }).await.unwrap();
+    let methods = [("users_get".to_owned(), ApiAccess::Read.into())].into();
+    let group = ApiPermissionGroup { name: "robots".to_owned(), methods, ..Default::default() };
+    let request = CreateApiPermissionGroupRequest { api_permission_group: Some(group) };
+    let mut groups = ApiPermissionGroupsServiceClient::new(admin.clone());
+    groups.create_api_permission_group(request).await.unwrap();
     let contents =
         Contents::Rates(RateFileProfile { separator: ";".to_owned(), ..Default::default() });
     let profile = ImportProfile {
@@ -136,6 +144,21 @@ async fn change_something(admin: &Authorized) {
     let mut keys = ApiKeysServiceClient::new(admin.clone());
     let all = keys.list_api_keys(ListApiKeysRequest::default()).await.unwrap().into_inner();
     assert_eq!(all.api_keys[0].methods.len(), 1);
+
+    let mut groups = ApiPermissionGroupsServiceClient::new(admin.clone());
+    let all = groups
+        .list_api_permission_groups(ListApiPermissionGroupsRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    for group in all.api_permission_groups {
+        assert_eq!(group.methods.len(), 1);
+        let group = ApiPermissionGroup { description: "changed".to_owned(), ..group };
+        let update_mask = mask("description");
+        let request =
+            UpdateApiPermissionGroupRequest { api_permission_group: Some(group), update_mask };
+        groups.update_api_permission_group(request).await.unwrap();
+    }
 
     let mut users = UsersServiceClient::new(admin.clone());
     let all = users.list_users(ListUsersRequest::default()).await.unwrap().into_inner().users;

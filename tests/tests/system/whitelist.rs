@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use tollbook_proto::v1::{
     CreateWhitelistedAddressRequest, DeleteWhitelistedAddressRequest, ErrorReason,
-    ListWhitelistedAddressesRequest, Settings, UpdateSettingsRequest,
-    UpdateWhitelistedAddressRequest, WhitelistedAddress,
+    ListWhitelistedAddressesRequest, ManagerGroup, Permission, Settings, UpdateManagerGroupRequest,
+    UpdateSettingsRequest, UpdateWhitelistedAddressRequest, WhitelistedAddress,
+    manager_groups_service_client::ManagerGroupsServiceClient,
     settings_service_client::SettingsServiceClient,
     whitelisted_addresses_service_client::WhitelistedAddressesServiceClient,
 };
@@ -143,6 +144,48 @@ async fn m4_is_not_restricted() {
         restrict(&admin, true).await;
         let answer = ask(&server, "192.0.2.1").await;
         assert!(answer.contains("<balance>"), "{answer}");
+    })
+    .await;
+}
+
+/// What happens to a manager of group 2, which gives these permissions, who sees the whitelist and who
+/// adds to it: whether they may.
+async fn manager_may(server: &Server, data: &Data, permissions: &[Permission]) -> (bool, bool) {
+    let admin = bearer(server.channel().await, &data.token(&["groups"]));
+    let group = ManagerGroup {
+        id: Some(2),
+        name: "watch".to_owned(),
+        permissions: permissions.iter().map(|permission| (*permission).into()).collect(),
+        ..Default::default()
+    };
+    let request = UpdateManagerGroupRequest { manager_group: Some(group) };
+    ManagerGroupsServiceClient::new(admin).update_manager_group(request).await.unwrap();
+    let token = data.token(&["watch", "--user", "mgr_none"]);
+    let mut client = WhitelistedAddressesServiceClient::new(bearer(server.channel().await, &token));
+    let is_missing = |status: tonic::Status| {
+        let reason = status.get_details_error_info().unwrap().reason;
+        assert_eq!(reason, ErrorReason::PermissionMissing.reason());
+    };
+    let listed = client.list_whitelisted_addresses(ListWhitelistedAddressesRequest::default());
+    let listed = listed.await.map_err(is_missing).is_ok();
+    let network = "192.0.2.7".to_owned();
+    let request = CreateWhitelistedAddressRequest { network, ..Default::default() };
+    let created = client.create_whitelisted_address(request).await.map_err(is_missing).is_ok();
+    (listed, created)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn managers_see_and_keep_it_by_the_permission_monitorings() {
+    on_both(|data| async move {
+        let (server, _) = start(&data, "mor").await;
+        let (view, manage) = (Permission::MonitoringsView, Permission::MonitoringsManage);
+        for (permissions, expected) in [
+            (vec![Permission::UsersManage], (false, false)),
+            (vec![view], (true, false)),
+            (vec![view, manage], (true, true)),
+        ] {
+            assert_eq!(manager_may(&server, &data, &permissions).await, expected);
+        }
     })
     .await;
 }

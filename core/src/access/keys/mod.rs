@@ -11,6 +11,7 @@ use tollbook_proto::{
 };
 
 pub(crate) use service::Service;
+pub(super) use service::methods;
 
 use crate::{
     clock,

@@ -37,16 +37,21 @@ fn check_access(access: i32) -> Result<i32> {
     })
 }
 
-/// What a key may do with single methods, by the names under which requests are checked. One that
-/// is misspelt, or named twice, would not restrict what it was meant to.
-fn methods(given: HashMap<String, i32>) -> Result<HashMap<String, i32>> {
+/// What may be done with single methods, by the names under which requests are checked; `checked` is
+/// asked for each whether it may be given. One that is misspelt, or named twice, would not restrict
+/// what it was meant to.
+pub(in crate::access) fn methods(
+    field: &'static str,
+    given: HashMap<String, i32>,
+    checked: impl Fn(&str, i32) -> Result<i32>,
+) -> Result<HashMap<String, i32>> {
     let mut methods = HashMap::new();
     for (name, access) in given {
-        check_text("api_key.methods", &name)?;
-        let field = || format!("api_key.methods.{name}");
+        check_text(field, &name)?;
+        let field = || format!("{field}.{name}");
         let method = legacy::own_name(&name);
         let method = method.ok_or_else(|| Error::invalid(field(), "is no method"))?;
-        if methods.insert(method.to_owned(), check_access(access)?).is_some() {
+        if methods.insert(method.to_owned(), checked(method, access)?).is_some() {
             return Err(Error::invalid(field(), "is named twice, by an alias"));
         }
     }
@@ -62,7 +67,8 @@ impl Service {
         let user = ids::required::<UserId>("api_key.user_id", message.user_id)?;
         check_name(&message.name)?;
         message.access = check_access(message.access)?;
-        message.methods = methods(std::mem::take(&mut message.methods))?;
+        let given = std::mem::take(&mut message.methods);
+        message.methods = methods("api_key.methods", given, |_, access| check_access(access))?;
         caller.see(self.0.directory.by_id(user).await?)?;
         message.created_at = Some(clock::to_proto(clock::now()));
         let secret = hex::encode(rand::random::<[u8; SECRET_BYTES]>());

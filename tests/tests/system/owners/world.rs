@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use serde_json::{Value, json};
+use tollbook_proto::legacy;
 use tollbook_tests::server::{Authorized, Data, Server, bearer};
 use tonic::{
     Request, Status,
@@ -110,6 +111,26 @@ impl World {
         world
     }
 
+    /// Adds a simple user and a manager who may do everything, restricted to all that a group can give.
+    pub(super) async fn restricted(&mut self) -> [&'static str; 2] {
+        let names = legacy::DIALECTS.into_iter().flat_map(legacy::methods);
+        let names = names.map(|method| method.known_as());
+        let access = |name| if legacy::only_reads(name) { "READ" } else { "WRITE" };
+        let methods: BTreeMap<_, _> =
+            names.map(|name| (name, format!("API_ACCESS_{}", access(name)))).collect();
+        let group = json!({"apiPermissionGroup": {"name": "all", "methods": methods}});
+        let group = self.admin("ApiPermissionGroupsService/CreateApiPermissionGroup", group).await;
+        let id = &group["apiPermissionGroup"]["id"];
+        let restriction = json!({"apiRestricted": true, "apiPermissionGroupId": id});
+        self.user("limited", "ROLE_USER", "admin", restriction.clone()).await;
+        let mut clerk = restriction;
+        clerk["managerGroupId"] = "1".into();
+        self.user("clerk", "ROLE_MANAGER", "admin", clerk).await;
+        self.let_in("limited").await;
+        self.let_in("clerk").await;
+        ["limited", "clerk"]
+    }
+
     /// Gives a user a token.
     async fn let_in(&mut self, persona: &'static str) {
         if !self.clients.contains_key(persona) {
@@ -121,7 +142,7 @@ impl World {
     }
 
     async fn fill_users(&mut self) {
-        let permissions: Vec<i32> = (1..=16).collect();
+        let permissions: Vec<i32> = (1..=18).collect();
         let group = json!({"managerGroup": {"name": "all", "permissions": permissions}});
         self.admin("ManagerGroupsService/CreateManagerGroup", group).await;
         let settings = json!({
