@@ -54,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) time_zone: TimeZone,
     pub(crate) shared_api_key: bool,
     pub(crate) login_without_hash: bool,
+    pub(crate) allow_login_by_email: bool,
     pub(crate) uniquehash_needs_hash: bool,
     pub(crate) resellers_use_admin_tariffs: bool,
     /// 0: none.
@@ -117,6 +118,7 @@ impl Default for Settings {
             time_zone: TimeZone::UTC,
             shared_api_key: true,
             login_without_hash: false,
+            allow_login_by_email: false,
             uniquehash_needs_hash: false,
             resellers_use_admin_tariffs: false,
             replay_window_seconds: 0,
@@ -189,6 +191,7 @@ impl Settings {
             "time_zone" => self.time_zone = time_zone("time_zone", &new.time_zone)?,
             "shared_api_key" => self.shared_api_key = new.shared_api_key,
             "login_without_hash" => self.login_without_hash = new.login_without_hash,
+            "allow_login_by_email" => self.allow_login_by_email = new.allow_login_by_email,
             "uniquehash_needs_hash" => self.uniquehash_needs_hash = new.uniquehash_needs_hash,
             "resellers_use_admin_tariffs" => {
                 self.resellers_use_admin_tariffs = new.resellers_use_admin_tariffs;
@@ -262,6 +265,7 @@ impl Settings {
                 .map(|(_, until)| clock::to_proto(*until)),
             shared_api_key: self.shared_api_key,
             login_without_hash: self.login_without_hash,
+            allow_login_by_email: self.allow_login_by_email,
             uniquehash_needs_hash: self.uniquehash_needs_hash,
             resellers_use_admin_tariffs: self.resellers_use_admin_tariffs,
             replay_window_seconds: self.replay_window_seconds,

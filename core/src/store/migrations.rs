@@ -75,6 +75,7 @@ const ALL: &[Listed] = migrations!(
     each "0032" "email_templates",
     each "0033" "call_imports",
     each "0035" "exchange_rates_of_calls",
+    each "0037" "users_by_email",
 );
 
 /// Those of SQLite, ascending.
