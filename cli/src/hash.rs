@@ -35,7 +35,10 @@ pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let dialect = config.dialect.of_shim();
     let name = args.method.as_str();
     let method = legacy::find(dialect.to_proto(), name).with_context(|| {
-        format!("{} has no method {name}; `tollbook --dialect mor hash …` asks MOR's", dialect.name())
+        format!(
+            "{} has no method {name}; `tollbook --dialect mor hash …` asks MOR's",
+            dialect.name()
+        )
     })?;
     let value = |name: &str| {
         let sent = args.parameters.iter().rfind(|(sent, _)| sent == name);
@@ -46,16 +49,21 @@ pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let mut shown: Vec<String> = Vec::new();
     let mut fits = None;
     for order in method.orders(dialect.to_proto(), sent, |name| !value(name).is_empty()) {
-        let values = order.names.iter().filter_map(|name| {
-            method.sent_as(name, |name| !value(name).is_empty()).map(value)
-        });
+        let values = order
+            .names
+            .iter()
+            .filter_map(|name| method.sent_as(name, |name| !value(name).is_empty()).map(value));
         let text: String = values.collect();
         if shown.contains(&text) {
             continue;
         }
-        let names = if order.names.is_empty() { "nothing".to_owned() } else { order.names.join("+") };
+        let names =
+            if order.names.is_empty() { "nothing".to_owned() } else { order.names.join("+") };
         let hash = key.as_ref().map(|key| hex::encode(Sha1::digest(format!("{text}{key}"))));
-        say!("{}{text}KEY  ({names})", hash.iter().map(|hash| format!("{hash}  ")).collect::<String>())?;
+        say!(
+            "{}{text}KEY  ({names})",
+            hash.iter().map(|hash| format!("{hash}  ")).collect::<String>()
+        )?;
         if hash.is_some() && hash == args.check.as_ref().map(|hash| hash.to_ascii_lowercase()) {
             fits = Some(names);
         }

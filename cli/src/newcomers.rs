@@ -30,9 +30,7 @@ const DEFAULTS: [(&str, Field); 4] = [
     ),
     (
         "default_device.server_address",
-        Field::Text(|settings| {
-            &mut settings.default_device.get_or_insert_default().server_address
-        }),
+        Field::Text(|settings| &mut settings.default_device.get_or_insert_default().server_address),
     ),
     (
         "default_device.registration_notice",

@@ -79,7 +79,8 @@ const SETTINGS: [(&str, Setting); 23] = [
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let connected = connect(config).await?;
     let mut core = SettingsServiceClient::new(connected.clone());
-    let of_newcomers = |(name, _): &&(String, String)| newcomers::names().any(|known| known == name);
+    let of_newcomers =
+        |(name, _): &&(String, String)| newcomers::names().any(|known| known == name);
     let request = match args.changes.iter().filter(of_newcomers).count() {
         0 => update(&args.changes)?,
         all if all == args.changes.len() => {

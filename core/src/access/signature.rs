@@ -284,7 +284,9 @@ impl Verifier<'_> {
             directory.lately_by_username(claim.username()).await?.ok_or(Error::BadLogin)?;
         let judge = match claim.method.judge {
             legacy::Judge::Operator => Judge::Operator,
-            legacy::Judge::Owner | legacy::Judge::OwnerIn(_) | legacy::Judge::OwnerOf(_) => Judge::of(snapshot, &caller)?,
+            legacy::Judge::Owner | legacy::Judge::OwnerIn(_) | legacy::Judge::OwnerOf(_) => {
+                Judge::of(snapshot, &caller)?
+            }
         };
         let inputs =
             self.inputs(!claim.method.only_admin_signs_nothing || caller.role == Role::Admin);
@@ -319,7 +321,8 @@ impl Verifier<'_> {
         if judge.checks_nothing(self.snapshot) {
             return Some((Credential::Unchecked, Lists::ALL));
         }
-        let found = std::iter::once(judge).chain(other).find_map(|judge| self.by_key(inputs, judge));
+        let found =
+            std::iter::once(judge).chain(other).find_map(|judge| self.by_key(inputs, judge));
         let lists = found.map(|(_, lists)| lists.first());
         measure::legacy_hash(self.claim.method.name, lists);
         if found.is_none() {

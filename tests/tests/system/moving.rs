@@ -20,7 +20,8 @@ fn runs(data: &Data, server: &Server, token: &str, args: &[&str]) -> String {
 fn a_wrong_hash_is_explained_by_a_command() {
     let Some(data) = Data::new(Backend::Sqlite) else { return };
     let run = |args: &[&str]| data.run("127.0.0.1:1", "", args);
-    let (ok, said) = run(&["--dialect", "mor", "hash", "change_user_balance", "user_id=1", "balance=2"]);
+    let (ok, said) =
+        run(&["--dialect", "mor", "hash", "change_user_balance", "user_id=1", "balance=2"]);
     assert!(ok && said == "12KEY  (user_id+balance)\n21KEY  (balance+user_id)\n", "{said}");
 
     let key = data.directory().join("key");
@@ -32,7 +33,8 @@ fn a_wrong_hash_is_explained_by_a_command() {
     let (ok, said) = run(&checked);
     assert!(ok && said.contains("the hash is right: it is of balance+user_id"), "{said}");
     assert!(!said.contains(SECRET), "{said}");
-    let wrong = [&asked[..], &["--key-file", key, "--check", &legacy_hash("3", SECRET)]].concat();
+    let other = legacy_hash("3", SECRET);
+    let wrong = [&asked[..], &["--key-file", key, "--check", &other]].concat();
     let (ok, said) = run(&wrong);
     assert!(!ok && said.contains("none of these"), "{said}");
     let (ok, said) = run(&["--dialect", "m4", "hash", "rate_get", "username=x"]);
@@ -80,7 +82,8 @@ async fn a_device_has_the_caller_id_with_which_it_is_created() {
         let listed = devices.list_devices(request).await.unwrap().into_inner().devices;
         assert_eq!(listed[0].caller_number, "37060000009");
         let url = format!("http://{}/api/get_version", server.http);
-        let form = [("u", "admin"), ("hash", &legacy_hash("", SECRET))];
+        let hash = legacy_hash("", SECRET);
+        let form = [("u", "admin"), ("hash", hash.as_str())];
         let answer = reqwest::Client::new().post(url).form(&form).send().await.unwrap();
         assert_eq!(answer.status(), 200, "without /billing, as MOR's pages write it");
     })
