@@ -19,7 +19,7 @@ fn runs(data: &Data, server: &Server, token: &str, args: &[&str]) -> String {
 #[test]
 fn a_wrong_hash_is_explained_by_a_command() {
     let Some(data) = Data::new(Backend::Sqlite) else { return };
-    let run = |args: &[&str]| data.run("127.0.0.1:1", "", args);
+    let run = |args: &[&str]| data.run("127.0.0.1:1", "none", args);
     let (ok, said) =
         run(&["--dialect", "mor", "hash", "change_user_balance", "user_id=1", "balance=2"]);
     assert!(ok && said == "12KEY  (user_id+balance)\n21KEY  (balance+user_id)\n", "{said}");
