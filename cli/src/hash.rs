@@ -60,10 +60,10 @@ pub(crate) fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         let names =
             if order.names.is_empty() { "nothing".to_owned() } else { order.names.join("+") };
         let hash = key.as_ref().map(|key| hex::encode(Sha1::digest(format!("{text}{key}"))));
-        say!(
-            "{}{text}KEY  ({names})",
-            hash.iter().map(|hash| format!("{hash}  ")).collect::<String>()
-        )?;
+        match &hash {
+            Some(hash) => say!("{hash}  {text}KEY  ({names})"),
+            None => say!("{text}KEY  ({names})"),
+        }?;
         if hash.is_some() && hash == args.check.as_ref().map(|hash| hash.to_ascii_lowercase()) {
             fits = Some(names);
         }
