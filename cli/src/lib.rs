@@ -9,11 +9,13 @@ mod client;
 mod config;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod hash;
 mod imports;
 mod keys;
 mod layers;
 mod lock;
 mod methods;
+mod newcomers;
 mod observe;
 mod out;
 mod parties;
@@ -63,6 +65,8 @@ enum Command {
     /// List currencies, create one, or set an exchange rate
     #[command(subcommand)]
     Currencies(parties::currencies::Command),
+    /// List the countries by the ids that addresses and requests of the XML API have
+    Countries,
     /// List tariffs, or create one
     #[command(subcommand)]
     Tariffs(parties::tariffs::Command),
@@ -106,6 +110,8 @@ enum Command {
     Rerate(calls::rerate::Args),
     /// Print the legacy methods of the dialect, as Markdown
     Methods,
+    /// Print what the hash of a request of the XML API may be made of, and check one
+    Hash(hash::Args),
     /// Measure ratios against bare servers and bare databases on this machine
     Bench(tollbook_bench::Args),
 }
@@ -172,6 +178,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => keys::run(&config, command).await,
         Command::ApiGroups(command) => api_groups::run(&config, command).await,
         Command::Currencies(command) => parties::currencies::run(&config, command).await,
+        Command::Countries => parties::countries::run(&config).await,
         Command::Tariffs(command) => parties::tariffs::run(&config, command).await,
         Command::Users(command) => parties::users::run(&config, command).await,
         Command::Payments(command) => parties::payments::run(&config, command).await,
@@ -192,6 +199,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,
         Command::Rate(args) => return rate::run(&config, args).await,
         Command::Methods => methods::print(config.dialect),
+        Command::Hash(args) => hash::run(&config, &args),
         Command::Bench(args) => tollbook_bench::run(args).await,
     }?;
     Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ use tollbook_proto::v1::{
 use crate::{
     client::{connect, said},
     config::Config,
+    newcomers,
     out::say,
 };
 
@@ -40,7 +41,7 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 25] = [
+const SETTINGS: [(&str, Setting); 26] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
@@ -69,6 +70,7 @@ const SETTINGS: [(&str, Setting); 25] = [
     ("time_zone", Setting::Text(|settings| &mut settings.time_zone)),
     ("shared_api_key", Setting::Switch(|settings| &mut settings.shared_api_key)),
     ("login_without_hash", Setting::Switch(|settings| &mut settings.login_without_hash)),
+    ("allow_login_by_email", Setting::Switch(|settings| &mut settings.allow_login_by_email)),
     ("uniquehash_needs_hash", Setting::Switch(|settings| &mut settings.uniquehash_needs_hash)),
     ("uniquehash_as_hash", Setting::Switch(|settings| &mut settings.uniquehash_as_hash)),
     ("replay_window_seconds", Setting::Number(|settings| &mut settings.replay_window_seconds)),
@@ -78,8 +80,18 @@ const SETTINGS: [(&str, Setting); 25] = [
 ];
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
-    let request = update(&args.changes)?;
-    let mut core = SettingsServiceClient::new(connect(config).await?);
+    let connected = connect(config).await?;
+    let mut core = SettingsServiceClient::new(connected.clone());
+    let of_newcomers =
+        |(name, _): &&(String, String)| newcomers::names().any(|known| known == name);
+    let request = match args.changes.iter().filter(of_newcomers).count() {
+        0 => update(&args.changes)?,
+        all if all == args.changes.len() => {
+            newcomers::change(connected.clone(), &args.changes).await?;
+            None
+        }
+        _ => bail!("defaults of who registers and other settings are changed by two commands"),
+    };
     let settings = match request {
         None => {
             let answer = core.get_settings(GetSettingsRequest {}).await.map_err(said)?;
@@ -91,7 +103,10 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
             core.update_settings(request).await.map_err(said)?.into_inner().settings
         }
     };
-    print(settings.unwrap_or_default())
+    let settings = settings.unwrap_or_default();
+    let registration = settings.api_allow_registration;
+    print(settings)?;
+    newcomers::print(connected, registration).await
 }
 
 /// The request that makes some changes; none: there are none.
@@ -102,7 +117,8 @@ fn update(changes: &[(String, String)]) -> anyhow::Result<Option<UpdateSettingsR
     for (name, value) in changes {
         let known = SETTINGS.iter().find(|(known, _)| known == name);
         let (_, setting) = known.with_context(|| {
-            let names: Vec<&str> = SETTINGS.iter().map(|(name, _)| *name).collect();
+            let names = SETTINGS.iter().map(|(name, _)| *name).chain(newcomers::names());
+            let names: Vec<&str> = names.collect();
             format!("there is no setting {name:?}; there are {}", names.join(", "))
         })?;
         match setting {

@@ -51,6 +51,11 @@ impl Dialect {
         }
     }
 
+    /// Whether the API is found without such a part as well, as the pages of MOR write their calls.
+    pub(crate) fn has_bare_api(self) -> bool {
+        self == Self::Mor
+    }
+
     /// The parameter that names the method where the path does not.
     pub(crate) fn names_method(self) -> Option<&'static str> {
         match self {

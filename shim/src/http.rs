@@ -113,17 +113,18 @@ impl<'a> Target<'a> {
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         let mut next = || segments.next();
         let plain = |last: &'a str| last.strip_suffix(".xml").unwrap_or(last);
-        match [next(), next(), next(), next(), next()] {
-            [Some("healthz"), None, ..] => Self::Health,
-            [Some(root), Some("api"), method, id, after] if dialect.has_root(root) => {
-                match (method, id, after) {
-                    (None, ..) => Self::Method("", None),
-                    (Some(name), None, _) => Self::Method(plain(name), None),
-                    (Some(name), Some(id), None) => Self::Method(name, Some(plain(id))),
-                    (_, Some(_), Some(_)) => Self::Nothing,
-                }
-            }
-            _ => Self::Nothing,
+        let (first, second) = (next(), next());
+        let (method, id) = match (first, second) {
+            (Some("healthz"), None) => return Self::Health,
+            (Some("api"), method) if dialect.has_bare_api() => (method, next()),
+            (Some(root), Some("api")) if dialect.has_root(root) => (next(), next()),
+            _ => return Self::Nothing,
+        };
+        match (method, id, next()) {
+            (None, ..) => Self::Method("", None),
+            (Some(name), None, _) => Self::Method(plain(name), None),
+            (Some(name), Some(id), None) => Self::Method(name, Some(plain(id))),
+            (_, Some(_), Some(_)) => Self::Nothing,
         }
     }
 }
@@ -394,11 +395,15 @@ mod tests {
     }
 
     #[test]
-    fn mor_is_below_its_old_root_too() {
+    fn mor_is_below_its_old_root_and_below_none_too() {
         for (path, found) in [
             ("/mor/api/users_get", Target::Method("users_get", None)),
             ("/mor/api/", Target::Method("", None)),
             ("/mor/api/simple_balance/a", Target::Method("simple_balance", Some("a"))),
+            ("/api/users_get", Target::Method("users_get", None)),
+            ("/api/simple_balance/a", Target::Method("simple_balance", Some("a"))),
+            ("/api/simple_balance/a/b", Target::Nothing),
+            ("/api/", Target::Method("", None)),
             ("/mor", Target::Nothing),
         ] {
             assert_eq!(Target::of(Dialect::Mor, path), found, "{path}");

@@ -118,6 +118,18 @@ impl Params {
         sent_as.map(|name| self.text(name)).unwrap_or_default()
     }
 
+    /// Gives parameters that were sent by another of their names the method's own.
+    pub(crate) fn rename(&mut self, method: &Declaration) {
+        for (name, _) in method.spellings {
+            let sent_as = method.sent_as(name, |name| self.filled(name).is_some());
+            if let Some(other) = sent_as.filter(|other| other != name)
+                && let Some(value) = self.0.get(other).cloned()
+            {
+                self.0.insert((*name).to_owned(), value);
+            }
+        }
+    }
+
     /// An id: digits only, so that it has one spelling; none where it is anything else.
     pub(crate) fn id(&self, name: &str) -> Option<i64> {
         id(self.get(name)?)

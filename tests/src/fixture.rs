@@ -234,7 +234,7 @@ impl Fixture {
             let request = CreateUserRequest { user: Some(user), password, ..Default::default() };
             users.create_user(request).await.unwrap();
         }
-        for id in [0, 1, 3, 128] {
+        for id in [0, 1, 3, 128, 129] {
             let uniquehash = format!("phoneOfUser{id}");
             let request = RotateUniquehashRequest { id: Some(id), uniquehash, revoke: false };
             users.rotate_uniquehash(request).await.unwrap();
@@ -437,6 +437,7 @@ impl Fixture {
                 "xml_api_extension" => settings.xml_api_extension = on,
                 "allow_api_login_redirect" => settings.allow_api_login_redirect = on,
                 "login_without_hash" => settings.login_without_hash = on,
+                "allow_login_by_email" => settings.allow_login_by_email = on,
                 "uniquehash_needs_hash" => settings.uniquehash_needs_hash = on,
                 "uniquehash_as_hash" => settings.uniquehash_as_hash = on,
                 "show_active_calls_for_users" => settings.show_active_calls_for_users = on,
@@ -454,6 +455,7 @@ impl Fixture {
             "conflines_over_api",
             "disable_hash_checking",
             "login_without_hash",
+            "allow_login_by_email",
             "uniquehash_needs_hash",
             "uniquehash_as_hash",
             "xml_api_extension",

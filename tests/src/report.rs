@@ -66,7 +66,9 @@ fn head(name: &str) -> String {
         *analogy* where the documentation is silent and the nearest documented method was \
         followed.\n\n\
         What all methods share (API and GET switched off, hash checking off, the HTML wrap, \
-        unknown methods, forms of requests) is tested on all of them.\n",
+        unknown methods, forms of requests) is tested on all of them. A parameter that a method \
+        does not list is ignored, as in the original: the answer says success, whatever else was \
+        sent (`user_details_update` with an `email`, which it cannot change).\n",
         name.to_uppercase()
     )
 }

@@ -1,10 +1,12 @@
 //! `tollbook currencies`, `tariffs`, `users` and `points`: what there must be before a call can be billed, and
 //! `payments`. Everything else of them is changed over gRPC or the XML API.
 
+pub(crate) mod countries;
 pub(crate) mod currencies;
 pub(crate) mod payments;
 pub(crate) mod points;
 pub(crate) mod tariffs;
+mod uniquehash;
 mod user_changes;
 pub(crate) mod users;
 

@@ -45,6 +45,8 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Give a user a uniquehash, or take it away: what stands in the place of a hash in the XML API
+    Uniquehash(super::uniquehash::Args),
     /// List the users
     List {
         /// Only users of this role
@@ -108,6 +110,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
         Command::Block { user } => user_changes::block(core, &user, true).await,
         Command::Unblock { user } => user_changes::block(core, &user, false).await,
         Command::Delete { user, yes } => user_changes::delete(core, &user, yes).await,
+        Command::Uniquehash(args) => super::uniquehash::run(core, args).await,
         Command::List { role } => list(core, role).await,
     }
 }

@@ -6,7 +6,7 @@
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tollbook_proto::{
-    legacy::{self, Declaration},
+    legacy::{self, Declaration, Order},
     v1::{HmacSignature, LegacyDialect, LegacyParameter, LegacySignature},
 };
 
@@ -118,10 +118,8 @@ impl Claim {
         self.hashed(name).map(|parameter| parameter.value.as_str()).unwrap_or_default()
     }
 
-    /// What the hash may have been made of: the values of each of the method's lists, and those
-    /// of the documented one in the order in which the request sent them and in the one order that
-    /// the dialect has for all methods, if it has one; as they are, and as the client's bytes had
-    /// them.
+    /// What the hash may have been made of: the values of the parameters in each order that counts
+    /// ([`Declaration::orders`]), as they are, and as the client's bytes had them.
     pub(super) fn inputs(&self) -> Vec<Input> {
         let mut inputs = self.inputs_of(|parameter| parameter.value.as_bytes());
         if self.message.parameters.iter().any(writes_raw) {
@@ -134,22 +132,12 @@ impl Claim {
     }
 
     fn inputs_of(&self, bytes: impl Fn(&LegacyParameter) -> &[u8]) -> Vec<Input> {
-        let joined = |names: &[&'static str]| {
-            names.iter().filter_map(|name| self.hashed(name)).flat_map(&bytes).copied().collect()
-        };
-        let listed = self.method.hash.iter().map(|names| joined(names));
-        let documented = self.method.hash.first().copied().unwrap_or_default();
-        let mut sent: Vec<&'static str> = Vec::with_capacity(documented.len());
-        for parameter in &self.message.parameters {
-            let name = self.method.canonical(&parameter.name);
-            let known = documented.iter().find(|known| **known == name);
-            sent.extend(known.filter(|name| !sent.contains(name)));
-        }
-        let mut inputs: Vec<Input> = Vec::with_capacity(self.method.hash.len() + 1);
-        let in_one_order = self.in_the_order_of_all(documented).map(|names| joined(&names));
-        let otherwise = [joined(&sent)].into_iter().chain(in_one_order).map(|text| (0, text));
-        for (position, text) in listed.enumerate().chain(otherwise) {
-            let lists = Lists::of(position);
+        let orders = self.orders();
+        let mut inputs: Vec<Input> = Vec::with_capacity(orders.len());
+        for Order { list, names } in orders {
+            let values = names.iter().filter_map(|name| self.hashed(name));
+            let text: Vec<u8> = values.flat_map(&bytes).copied().collect();
+            let lists = Lists::of(list);
             match inputs.iter_mut().find(|input| input.text == text) {
                 Some(input) => input.lists = input.lists | lists,
                 None => inputs.push(Input { text, lists }),
@@ -158,18 +146,10 @@ impl Claim {
         inputs
     }
 
-    /// Some parameters in the order that the dialect has for all methods, what that does not name
-    /// behind the rest; none: it has no such order.
-    fn in_the_order_of_all(&self, names: &[&'static str]) -> Option<Vec<&'static str>> {
-        if self.dialect != LegacyDialect::Mor {
-            return None;
-        }
-        let mut names = names.to_vec();
-        names.sort_by_key(|name| {
-            let known = legacy::mor::GLOBAL_ORDER.iter().position(|known| known == name);
-            known.unwrap_or(usize::MAX)
-        });
-        Some(names)
+    /// The parameters of the request that its hash may be made of.
+    pub(super) fn orders(&self) -> Vec<Order> {
+        let sent = self.message.parameters.iter().map(|parameter| parameter.name.as_str());
+        self.method.orders(self.dialect, sent, |name| !self.text(name).is_empty())
     }
 
     /// Whether one of some lists has a parameter.

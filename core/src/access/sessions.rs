@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     ids::UserId,
     resource::Resource,
-    users,
+    users::{self, store::StoredPassword},
 };
 
 /// 24 hours in microseconds.
@@ -80,10 +80,20 @@ impl Service {
         })
     }
 
+    /// What is stored of the password of the user whom a login names.
+    async fn stored(&self, name: &str) -> Result<Option<StoredPassword>> {
+        let by_name = users::store::password(&self.0.db, name).await?;
+        let by_email = self.0.catalog.load().settings.allow_login_by_email;
+        if by_name.is_some() || !by_email || !name.contains('@') {
+            return Ok(by_name);
+        }
+        users::store::password_by_email(&self.0.db, name).await
+    }
+
     /// Compares a login's password with what is stored; `None` if it is wrong. A user who is not
     /// there takes as long as one with another password.
     async fn check(&self, request: &pb::CreateSessionRequest) -> Result<Option<Checked>> {
-        let stored = users::store::password(&self.0.db, &request.username).await?;
+        let stored = self.stored(&request.username).await?;
         let hash = stored.as_ref().map(|stored| stored.hash.clone()).unwrap_or_default();
         let verdict = password::verify(request.password.clone(), hash).await?;
         let better = match verdict {

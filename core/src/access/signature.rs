@@ -162,7 +162,7 @@ impl Verifier<'_> {
     /// By a hash, of a request that names no caller.
     async fn anonymously(&self, address: Option<IpAddr>) -> Result<Proven> {
         let Some(credential) = self.without_hash() else {
-            return self.by_shared_hash(self.named_judge().await?);
+            return self.by_shared_hash().await;
         };
         if let Some(name) = self.name_in_place_of_hash()
             && self.snapshot.settings.balance_over_http
@@ -250,25 +250,43 @@ impl Verifier<'_> {
         }
     }
 
-    /// The judge of a request that names no caller: the operator, or the owner whose uniquehash it has.
-    async fn named_judge(&self) -> Result<Judge<'_>> {
-        let legacy::Judge::OwnerIn(param) = self.claim.method.judge else {
-            return Ok(Judge::Operator);
-        };
-        let uniquehash = self.claim.value(param);
-        if uniquehash.is_empty() {
-            return Ok(Judge::Operator);
+    /// By a hash, of a request that names no caller.
+    async fn by_shared_hash(&self) -> Result<Proven> {
+        let inputs = self.inputs(!self.claim.method.only_admin_signs_nothing);
+        let operators = Some(Judge::Operator);
+        let (credential, lists) = match self.owner_of_request().await? {
+            None => self.shared_credential(&inputs, Judge::Operator, None),
+            Some(owner) => match (self.claim.method.judge, Judge::of(self.snapshot, &owner)) {
+                // One form may sign with one key, with whichever owner people register.
+                (legacy::Judge::OwnerIn(_), Ok(judge)) => {
+                    self.shared_credential(&inputs, judge, operators)
+                }
+                (legacy::Judge::OwnerIn(_), Err(error)) => {
+                    Some(self.by_key(&inputs, Judge::Operator).ok_or(error)?)
+                }
+                (_, judge) => self.shared_credential(&inputs, Judge::Operator, judge.ok()),
+            },
         }
-        let owner = self.directory.by_uniquehash(uniquehash).await?;
-        let owner = owner.filter(|owner| owner.id == UserId::ADMIN || owner.role.is_owner());
-        Judge::of(self.snapshot, &*owner.ok_or(Error::BadLogin)?)
+        .ok_or(Error::IncorrectHash)?;
+        Ok(Proven { caller: None, credential, lists })
     }
 
-    fn by_shared_hash(&self, judge: Judge<'_>) -> Result<Proven> {
-        let inputs = self.inputs(!self.claim.method.only_admin_signs_nothing);
-        let (credential, lists) =
-            self.shared_credential(&inputs, judge).ok_or(Error::IncorrectHash)?;
-        Ok(Proven { caller: None, credential, lists })
+    /// The owner whose key counts for a request that names no caller; `None`: the operator's alone.
+    async fn owner_of_request(&self) -> Result<Option<Arc<Identity>>> {
+        let Self { claim, directory, .. } = self;
+        match claim.method.judge {
+            legacy::Judge::OwnerIn(param) if !claim.value(param).is_empty() => {
+                let owner = directory.by_uniquehash(claim.value(param)).await?;
+                let is_owner = |user: &Identity| user.id == UserId::ADMIN || user.role.is_owner();
+                let owner = owner.filter(|owner| is_owner(owner)).ok_or(Error::BadLogin)?;
+                Ok(Some(owner).filter(|owner| owner.id != UserId::ADMIN))
+            }
+            legacy::Judge::OwnerOf(param) => match self.name_in_place_of_hash() {
+                Some(_) => self.user_in_place_of_hash().await,
+                None => directory.lately_by_username(claim.value(param)).await,
+            },
+            _ => Ok(None),
+        }
     }
 
     /// By a hash, of the caller whom the request names.
@@ -278,11 +296,13 @@ impl Verifier<'_> {
             directory.lately_by_username(claim.username()).await?.ok_or(Error::BadLogin)?;
         let judge = match claim.method.judge {
             legacy::Judge::Operator => Judge::Operator,
-            legacy::Judge::Owner | legacy::Judge::OwnerIn(_) => Judge::of(snapshot, &caller)?,
+            legacy::Judge::Owner | legacy::Judge::OwnerIn(_) | legacy::Judge::OwnerOf(_) => {
+                Judge::of(snapshot, &caller)?
+            }
         };
         let inputs =
             self.inputs(!claim.method.only_admin_signs_nothing || caller.role == Role::Admin);
-        if let Some((credential, lists)) = self.shared_credential(&inputs, judge) {
+        if let Some((credential, lists)) = self.shared_credential(&inputs, judge, None) {
             return Ok(Proven { caller: Some(caller), credential, lists });
         }
         // Their own keys; all are tried, as all inputs are.
@@ -327,16 +347,33 @@ impl Verifier<'_> {
     }
 
     /// Whether the hash is one of the secret key that all share who have this judge, or of the one
-    /// before it while that counts; or need not be, because hash checking is disabled. With what it
-    /// covers.
-    fn shared_credential(&self, inputs: &[Input], judge: Judge<'_>) -> Option<(Credential, Lists)> {
+    /// before it while that counts, or of the key of `other`; or need not be, because hash checking
+    /// is disabled. With what it covers.
+    fn shared_credential(
+        &self,
+        inputs: &[Input],
+        judge: Judge<'_>,
+        other: Option<Judge<'_>>,
+    ) -> Option<(Credential, Lists)> {
         if judge.checks_nothing(self.snapshot) {
             return Some((Credential::Unchecked, Lists::ALL));
         }
+        let found =
+            std::iter::once(judge).chain(other).find_map(|judge| self.by_key(inputs, judge));
+        let lists = found.map(|(_, lists)| lists.first());
+        measure::legacy_hash(self.claim.method.name, lists);
+        if found.is_none() {
+            let orders = self.claim.orders().into_iter().map(|order| order.names);
+            let orders: Vec<_> = orders.collect();
+            tracing::debug!(method = self.claim.method.name, ?orders, "none of these was hashed");
+        }
+        found
+    }
+
+    /// Whether the hash is one of a judge's keys.
+    fn by_key(&self, inputs: &[Input], judge: Judge<'_>) -> Option<(Credential, Lists)> {
         let hash = self.claim.hash();
-        let mut keys = judge.keys(self.snapshot);
-        let lists = keys.find_map(|key| right_input(inputs, &hash, key));
-        measure::legacy_hash(self.claim.method.name, lists.map(Lists::first));
+        let lists = judge.keys(self.snapshot).find_map(|key| right_input(inputs, &hash, key));
         lists.map(|lists| (Credential::ApiSecretKey, lists))
     }
 

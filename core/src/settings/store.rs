@@ -56,6 +56,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "time_zone" => settings.time_zone = time_zone("time_zone", &decode::<String>(&value)?)?,
             "shared_api_key" => settings.shared_api_key = decode(&value)?,
             "login_without_hash" => settings.login_without_hash = decode(&value)?,
+            "allow_login_by_email" => settings.allow_login_by_email = decode(&value)?,
             "uniquehash_needs_hash" => settings.uniquehash_needs_hash = decode(&value)?,
             "uniquehash_as_hash" => settings.uniquehash_as_hash = decode(&value)?,
             "resellers_use_admin_tariffs" => {
@@ -120,6 +121,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("time_zone", encode(&settings.time_zone_name())?),
         ("shared_api_key", encode(&settings.shared_api_key)?),
         ("login_without_hash", encode(&settings.login_without_hash)?),
+        ("allow_login_by_email", encode(&settings.allow_login_by_email)?),
         ("uniquehash_needs_hash", encode(&settings.uniquehash_needs_hash)?),
         ("uniquehash_as_hash", encode(&settings.uniquehash_as_hash)?),
         ("resellers_use_admin_tariffs", encode(&settings.resellers_use_admin_tariffs)?),

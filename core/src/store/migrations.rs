@@ -77,6 +77,7 @@ const ALL: &[Listed] = migrations!(
     each "0034" "api_permission_groups",
     each "0035" "exchange_rates_of_calls",
     both "0036" "limits",
+    each "0037" "users_by_email",
 );
 
 /// Those of SQLite, ascending.

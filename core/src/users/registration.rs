@@ -134,12 +134,7 @@ async fn owner(context: &Context, caller: &Principal, uniquehash: &str) -> Resul
 /// Checks what a user who registers must say; the rest is checked as of any user and device.
 fn check(request: &pb::RegisterUserRequest, settings: &OwnerSettings) -> Result<()> {
     let address = request.address.clone().unwrap_or_default();
-    for (field, text) in [
-        ("username", &request.username),
-        ("first_name", &request.first_name),
-        ("last_name", &request.last_name),
-        ("address.email", &address.email),
-    ] {
+    for (field, text) in [("username", &request.username), ("address.email", &address.email)] {
         if text.trim().is_empty() {
             return Err(Error::invalid(field, "is required"));
         }

@@ -5,6 +5,7 @@
 //! is declared here. So a shim in the wrong hands cannot use a hash that it saw for another rpc,
 //! or with other values than those that were hashed.
 
+mod hash;
 pub mod m4;
 pub mod mor;
 
@@ -13,6 +14,7 @@ use std::{
     sync::LazyLock,
 };
 
+pub use hash::Order;
 use prost::Message;
 use prost_types::{FileDescriptorSet, method_options::IdempotencyLevel};
 
@@ -60,8 +62,12 @@ pub enum Judge {
     Owner,
     /// The operator's, whoever calls.
     Operator,
-    /// Those of the owner whose uniquehash is in this parameter; the operator's where it is empty.
+    /// Those of the owner whose uniquehash is in this parameter, whose users the operator's key
+    /// may make as well; the operator's where it is empty.
     OwnerIn(&'static str),
+    /// The operator's; the key of the owner counts as well whose user this parameter names, as the
+    /// method does in the place of a hash or else by login name.
+    OwnerOf(&'static str),
 }
 
 /// What may stand in the place of a legacy method's hash.

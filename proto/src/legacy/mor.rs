@@ -4,8 +4,9 @@ mod devices;
 mod traffic;
 
 pub use devices::{
-    CONFLINES_UPDATE, DEVICE_CREATE, DEVICE_DELETE, DEVICE_DETAILS_GET, DEVICES_GET,
-    REGISTERED_TYPES, USER_BALANCE_GET_BY_PSW, USER_BALANCE_GET_BY_USERNAME, USER_REGISTER,
+    CONFLINES_UPDATE, DEVICE_CREATE, DEVICE_DELETE, DEVICE_DETAILS_GET, DEVICE_TYPES, DEVICES_GET,
+    REGISTERED_TYPES, USER_BALANCE_GET, USER_BALANCE_GET_BY_PSW, USER_BALANCE_GET_BY_USERNAME,
+    USER_REGISTER, USER_SIMPLE_BALANCE_GET,
 };
 pub use traffic::{
     ACTIVE_CALLS_GET, AGGREGATE_GET, LOCAL_CALLS_GET, QUICKSTATS_GET, RATE_GET, TARIFF_RATES_GET,
@@ -21,8 +22,8 @@ use crate::v1::Role;
 pub(super) const METHODS: &[&Declaration] = &[
     &SYSTEM_VERSION_GET,
     &USER_BALANCE_UPDATE,
-    &m4::USER_BALANCE_GET,
-    &m4::USER_SIMPLE_BALANCE_GET,
+    &USER_BALANCE_GET,
+    &USER_SIMPLE_BALANCE_GET,
     &USER_BALANCE_GET_BY_PSW,
     &USER_BALANCE_GET_BY_USERNAME,
     &CONFLINES_UPDATE,
@@ -202,6 +203,10 @@ pub(super) const UNBOUND: &[(&str, &str)] = &[
     ("user_calls_get", "terminator_codec_name"),
     // There are no locations: one that is named is refused.
     ("user_register", "device_location_id"),
+    // Nor groups of devices.
+    ("device_create", "devicegroup_id"),
+    // It is the password of the caller, as `p` is.
+    ("users_get", "uniquehash"),
     // All payments are completed, and none is made with a card: whatever the answer, it is cut to
     // none.
     ("payments_get", "s_completed"),
@@ -275,7 +280,7 @@ pub static EXCHANGE_RATE_UPDATE: Declaration =
 
 /// `user_logout`
 pub static USER_LOGOUT: Declaration = Declaration {
-    // What is hashed is not documented.
+    // The key alone, says its page; the caller, too, did an earlier one.
     hash: &[&[], &["u"]],
     roles: ANYBODY,
     ..m4::USER_LOGOUT
@@ -284,7 +289,8 @@ pub static USER_LOGOUT: Declaration = Declaration {
 /// `users_get`
 pub static USERS_GET: Declaration = Declaration {
     name: "users_get",
-    hash: &[&["u", "p"], &["u"]],
+    // With a uniquehash it is not hashed, but was in revisions of October 2025.
+    hash: &[&["u", "p"], &["u"], &["u", "uniquehash"]],
     checks_password: true,
     roles: &[Role::Admin, Role::Manager, Role::Reseller, Role::Partner],
     rpcs: &[rpc("/tollbook.v1.UsersService/ListUsers", &[])],

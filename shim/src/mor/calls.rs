@@ -33,9 +33,12 @@ pub(super) const USER_CALLS_GET: Method = Method {
     params: &[
         optional("period_start", "unix time; default: today 00:00"),
         optional("period_end", "unix time; default: today 23:59"),
-        required("s_user", "whose calls, unless s_reseller is sent"),
-        optional("s_call_type", "all (default), answered, no answer, failed or busy"),
-        optional("s_device", "all (default), or the id of an origination point"),
+        required("s_user", "whose calls, unless s_reseller is sent; in MOR 8 user_id"),
+        optional(
+            "s_call_type",
+            "all (default), answered, no answer, failed or busy; in MOR 8 calltype",
+        ),
+        optional("s_device", "all (default), or the id of an origination point; in MOR 8 device"),
         optional("s_provider", "all (default), or the id of a termination point; admin only"),
         optional("s_hgc", "all (default), or a hangup cause; admin only"),
         optional("s_did", "all (default); of any other there are no calls"),
@@ -135,7 +138,8 @@ struct ListedCall {
 const OF_NO_CALL: [&str; 4] =
     ["s_did", "s_callback_uniqueid", "originator_codec_name", "terminator_codec_name"];
 
-async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
+async fn user_calls_get(mut call: Call) -> Result<Answer, Failure> {
+    call.params.rename(&mor::USER_CALLS_GET);
     let params = &call.params;
     let user = |name| match params.text(name) {
         "" | "all" => Ok(None),

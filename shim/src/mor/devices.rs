@@ -327,12 +327,21 @@ const TYPE: Input<String> = text(optional(
 ));
 const GROUP: Input<String> =
     text(optional("devicegroup_id", "a group of devices, of which there are none"));
+const CALLER_ID: Input<String> =
+    text(optional("caller_id", "the number that calls of the device show"));
 
 pub(super) const DEVICE_CREATE: Method = Method {
     declaration: &mor::DEVICE_CREATE,
     group: "Devices",
     summary: "Creates a device for a user, with a user name and a password that are made up",
-    params: &[USER_ID.param, DESCRIPTION.param, PIN.param, TYPE.param, GROUP.param],
+    params: &[
+        USER_ID.param,
+        DESCRIPTION.param,
+        PIN.param,
+        TYPE.param,
+        GROUP.param,
+        CALLER_ID.param,
+    ],
     wrap: Wrap::Page,
     errors: &[
         (ErrorReason::BadLogin, "Dont be so smart"),
@@ -367,6 +376,7 @@ async fn device_create(call: Call) -> Result<Answer, Failure> {
     let mut device = Device {
         user_id: Some(user_id),
         description: call.read(&DESCRIPTION)?,
+        caller_number: call.read(&CALLER_ID)?,
         pin,
         ..Default::default()
     };

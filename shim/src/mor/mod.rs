@@ -27,8 +27,8 @@ use crate::{method::Method, methods};
 pub(crate) const METHODS: &[Method] = &[
     system::SYSTEM_VERSION_GET,
     balance::USER_BALANCE_UPDATE,
-    methods::balance::USER_BALANCE_GET,
-    methods::balance::USER_SIMPLE_BALANCE_GET,
+    balance::USER_BALANCE_GET,
+    balance::USER_SIMPLE_BALANCE_GET,
     balance::USER_BALANCE_GET_BY_PSW,
     balance::USER_BALANCE_GET_BY_USERNAME,
     conflines::CONFLINES_UPDATE,

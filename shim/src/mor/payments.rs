@@ -168,6 +168,9 @@ struct ListedPayment {
     fee: String,
     amount_with_tax: String,
     currency: String,
+    /// Payments are completed when they are recorded, and wait for nobody.
+    completed: &'static str,
+    confirmed_by_admin: &'static str,
 }
 
 async fn payments_get(call: Call) -> Result<Answer, Failure> {
@@ -198,7 +201,6 @@ fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
         user: payment.username,
         payer: payment.payer_email,
         transaction_id: payment.transaction_id,
-        // Payments are completed when they are recorded.
         confirm_date: date.clone(),
         date,
         r#type: payment.gateway,
@@ -207,5 +209,7 @@ fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
         fee: number::plain(None),
         amount_with_tax: number::plain(payment.gross.as_ref()),
         currency: payment.currency,
+        completed: "1",
+        confirmed_by_admin: "Yes",
     }
 }

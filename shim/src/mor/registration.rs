@@ -26,8 +26,8 @@ const LCR: Input<String> =
 const DEVICE_TYPE: Input<String> =
     text(required("device_type", "SIP, IAX2 or Virtual: how the device speaks"));
 const USERNAME: Input<String> = text(required("username", "login name"));
-const FIRST_NAME: Input<String> = text(required("first_name", "first name"));
-const LAST_NAME: Input<String> = text(required("last_name", "last name"));
+const FIRST_NAME: Input<String> = text(optional("first_name", "first name"));
+const LAST_NAME: Input<String> = text(optional("last_name", "last name"));
 const CALLER_ID: Input<String> =
     text(optional("caller_id", "the number that calls of the device show"));
 const STATE: Input<String> = text(optional("state", "state"));

@@ -141,7 +141,8 @@ async fn aggregate_get(call: Call) -> Result<Answer, Failure> {
     for param in REFUSED {
         // Clients send switches that are off, too.
         if call.params.filled(param.name).is_some_and(|value| value != "0") {
-            return Err(Failure::invalid(Wrap::Page, param.name));
+            let text = format!("{} is not supported", param.name);
+            return Err(Failure::Parameters(Wrap::Page.error(&text)));
         }
     }
     // The core does not say which of two points there is not: the first of them, then.

@@ -28,6 +28,7 @@ mod lessons;
 mod listings;
 mod live_calls;
 mod mor_active_calls;
+mod moving;
 mod observe;
 mod owners;
 mod points;

@@ -6,11 +6,20 @@ use super::super::{
 };
 use crate::v1::DeviceType;
 
+/// `user_balance_get`
+pub static USER_BALANCE_GET: Declaration =
+    Declaration { judge: Judge::OwnerOf("username"), ..m4::USER_BALANCE_GET };
+
+/// `user_simple_balance_get`
+pub static USER_SIMPLE_BALANCE_GET: Declaration =
+    Declaration { judge: Judge::OwnerOf("username"), ..m4::USER_SIMPLE_BALANCE_GET };
+
 /// `user_balance_get_by_psw`
 pub static USER_BALANCE_GET_BY_PSW: Declaration = Declaration {
     name: "user_balance_get_by_psw",
     hash: &[&["id"]],
     without_hash: WithoutHash::DevicePassword("id"),
+    judge: Judge::OwnerOf("id"),
     roles: NOBODY,
     rpcs: &[rpc(
         "/tollbook.v1.AccountsService/GetBalance",
@@ -30,6 +39,7 @@ pub static USER_BALANCE_GET_BY_USERNAME: Declaration = Declaration {
     name: "user_balance_get_by_username",
     hash: &[&["id", "currency"]],
     without_hash: WithoutHash::DeviceUsername("id"),
+    judge: Judge::OwnerOf("id"),
     roles: NOBODY,
     rpcs: &[rpc(
         "/tollbook.v1.AccountsService/GetBalance",
@@ -78,12 +88,39 @@ pub static DEVICE_DETAILS_GET: Declaration = Declaration {
     ..m4::DEVICE_DETAILS_GET
 };
 
+/// The types of devices, by their names in requests.
+pub const DEVICE_TYPES: [(&str, i32); 7] = [
+    ("SIP", DeviceType::Sip as i32),
+    ("IAX2", DeviceType::Iax2 as i32),
+    ("FAX", DeviceType::Fax as i32),
+    ("Virtual", DeviceType::Virtual as i32),
+    ("H323", DeviceType::H323 as i32),
+    ("ZAP", DeviceType::Zap as i32),
+    ("Skype", DeviceType::Skype as i32),
+];
+
 /// `device_create`
 pub static DEVICE_CREATE: Declaration = Declaration {
     name: "device_create",
-    hash: &[&["user_id"]],
+    hash: &[
+        // Its page says "params", and the page of 2012 about hashes lists these in this order.
+        &["user_id", "description", "pin", "type", "devicegroup_id"],
+        // All that its example has.
+        &["user_id"],
+        // As a client program in the field signs.
+        &["user_id", "description", "pin", "type", "devicegroup_id", "caller_id"],
+    ],
     roles: SELLERS,
-    rpcs: &[rpc("/tollbook.v1.DevicesService/CreateDevice", &[value("user_id", "device.user_id")])],
+    rpcs: &[rpc(
+        "/tollbook.v1.DevicesService/CreateDevice",
+        &[
+            value("user_id", "device.user_id"),
+            value("description", "device.description"),
+            value("pin", "device.pin"),
+            Binding { param: "type", field: "device.type", holds: Holds::Word(&DEVICE_TYPES) },
+            value("caller_id", "device.caller_number"),
+        ],
+    )],
     ..METHOD
 };
 
@@ -108,7 +145,7 @@ pub const REGISTERED_TYPES: [(&str, i32); 3] = [
 pub static USER_REGISTER: Declaration = Declaration {
     name: "user_register",
     aliases: &["registration"],
-    // As of 2017, and as of 2015.
+    // As of 2017 and later, and as of 2015.
     hash: &[
         &[
             "email",

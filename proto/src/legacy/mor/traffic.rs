@@ -40,7 +40,8 @@ pub static TARIFF_WHOLESALE_UPDATE: Declaration = Declaration {
 pub static RATE_GET: Declaration = Declaration {
     name: "rate_get",
     aliases: &["rate"],
-    hash: &[&["username", "prefix"]],
+    // Since it takes whole numbers its page says "username", and "params" before.
+    hash: &[&["username", "prefix"], &["username"]],
     roles: BUYERS,
     rpcs: &[rpc(
         "/tollbook.v1.RatingService/RateCall",
@@ -114,6 +115,12 @@ pub static USER_CALLS_GET: Declaration = Declaration {
     name: "user_calls_get",
     aliases: &["user_calls", "calls"],
     hash: CALLS_HASH,
+    // Their names in MOR 8, which the example on the page of hashes still has.
+    spellings: &[
+        ("s_user", &["user_id"]),
+        ("s_call_type", &["calltype"]),
+        ("s_device", &["device"]),
+    ],
     roles: &[Role::Admin, Role::Reseller, Role::User],
     rpcs: &[rpc(
         "/tollbook.v1.CallsService/ListCalls",
