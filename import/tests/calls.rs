@@ -12,9 +12,13 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use tollbook_import::calls::{
-    At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Format, Internal, National,
-    Numbers, Party, Problem, Unit, Whose,
+use tollbook_import::{
+    Part,
+    calls::{
+        At, By, Call, CallFile, CallItem, CallOptions, Column, Dialogs, Format, Internal, National,
+        Numbers, Party, Problem, Unit, Whose,
+    },
+    table::{Table, TableOptions},
 };
 
 #[test]
@@ -186,15 +190,13 @@ fn a_call_may_begin_in_one_file_and_end_in_the_next() {
 
 #[test]
 fn rows_of_a_spreadsheet() {
-    let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
-    let rows = [
-        row(&["Calls of November", "", "", "", ""]),
-        row(&["Call ID", "Start Time", "Callee", "Talk Time", "Customer"]),
-        row(&["a", "2026-11-20 10:00:00", "37061234567", "60", "globex"]),
-        row(&["", "", "", "", ""]),
-        row(&["Total", "", "", "60", ""]),
-    ];
-    let rows = rows.into_iter().zip(1..).map(|(cells, number)| Ok((number, cells)));
+    let text = "Calls of November,,,,\n\
+                Call ID,Start Time,Callee,Talk Time,Customer\n\
+                a,2026-11-20 10:00:00,37061234567,60,globex\n\
+                ,,,,\n\
+                Total,,,60,\n";
+    let part = Part::from_bytes("input", text.into()).unwrap();
+    let rows = Table::open(part, &TableOptions::default(), &|_| false).unwrap().into_rows();
     let mut file = CallFile::rows(Box::new(rows), &CallOptions::default()).unwrap();
     assert_eq!(file.header_line(), Some(2));
     assert!(

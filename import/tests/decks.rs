@@ -50,7 +50,7 @@ fn read(
     options: &DeckOptions,
     out: &mut String,
 ) -> Result<(), Error> {
-    for source in sources(&[input])? {
+    for source in sources(&[input])?.0 {
         for part in source.parts(Limits::default())? {
             let mut deck = Deck::open(part?, profile, options.clone())?;
             for item in deck.by_ref() {

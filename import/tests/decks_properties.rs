@@ -233,7 +233,7 @@ proptest! {
         let bytes = workbook(&rows);
         let part = Part::from_bytes("input.xlsx", bytes.clone()).unwrap();
         let table = Table::open(part, &TableOptions::default(), &|_| false).unwrap();
-        let read: HashSet<u64> = table.into_cells().map(|row| row.unwrap().0).collect();
+        let read: HashSet<u64> = table.into_rows().map(|row| row.unwrap().line()).collect();
         for (row, number) in rows.iter().zip(1..) {
             let says = row.iter().any(|cell| matches!(cell, Cell::Text(text) if !text.trim().is_empty()) || matches!(cell, Cell::Number(_)));
             prop_assert!(!says || read.contains(&number), "row {number} of {rows:?}");
@@ -373,8 +373,8 @@ fn a_table_feeds_the_reader_of_calls() {
     let table = Table::open(part, &TableOptions::default(), &|_| false).unwrap();
     is_send(&table);
     is_send(&deck(b"prefix,rate\n1,1\n").unwrap());
-    let rows: tollbook_import::calls::SheetRows = Box::new(table.into_cells());
-    let numbers: Vec<u64> = rows.map(|row| row.unwrap().0).collect();
+    let rows: tollbook_import::calls::SheetRows = Box::new(table.into_rows());
+    let numbers: Vec<u64> = rows.map(|row| row.unwrap().line()).collect();
     assert_eq!(numbers, [1, 3, 4, 5, 6, 8]);
 }
 

@@ -7,7 +7,7 @@ use tollbook_import::{
     Part, Source,
     calls::{CallFile, CallOptions},
     sources,
-    table::{Limits, Parts, Table, TableOptions},
+    table::{Limits, Parts, PassedOver, Table, TableOptions},
 };
 
 use crate::rates::file::{Digest, names_of};
@@ -71,7 +71,8 @@ pub(super) fn look_at(
     excluded: &Excluded,
     options: &CallOptions,
 ) -> anyhow::Result<(Vec<Input>, String)> {
-    let sources = sources(paths)?;
+    let (sources, passed_over) = sources(paths)?;
+    name_passed_over(&passed_over, excluded);
     if sources.is_empty() {
         bail!("no file is in the directory");
     }
@@ -113,13 +114,20 @@ fn look_at_one(
     let mut files = Vec::new();
     let mut count = 0;
     let digest = Digest::default();
-    for file in open_all(&source, excluded, options, &digest)? {
-        let (name, file) = file?;
+    let mut parts = parts_of(&source, &digest)?;
+    while let Some(part) = parts.next() {
+        name_passed_over(&parts.take_passed_over(), excluded);
+        let part = part?;
+        if excluded.has(part.name()) {
+            continue;
+        }
+        let (name, file) = open(part, options)?;
         count += 1;
         if !again || count == 1 && *kept < KEPT_OPEN {
             files.push((name, file));
         }
     }
+    name_passed_over(&parts.take_passed_over(), excluded);
     if again && files.len() < count {
         inputs.push(Input::Again(source));
     } else {
@@ -127,6 +135,13 @@ fn look_at_one(
         inputs.push(Input::Open(files, digest));
     }
     Ok(())
+}
+
+/// Says what is in folders and archives and is not read, unless that was said to be left out.
+fn name_passed_over(passed_over: &[PassedOver], excluded: &Excluded) {
+    for what in passed_over.iter().filter(|what| !excluded.has(&what.name)) {
+        eprintln!("{what}");
+    }
 }
 
 /// Opens the files of a source one after the other: each with its name. What is read of it goes through a
@@ -137,10 +152,15 @@ pub(super) fn open_all<'a>(
     options: &'a CallOptions,
     digest: &Digest,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<(String, CallFile)>> + use<'a>> {
-    digest.open(source.open()?);
-    let parts = Parts::new(source.name(), Box::new(digest.clone()), Limits::default())?;
+    let parts = parts_of(source, digest)?;
     let left = parts.filter(|part| part.as_ref().map_or(true, |part| !excluded.has(part.name())));
     Ok(left.map(|part| open(part?, options)))
+}
+
+/// The files of a source, read through a digest.
+fn parts_of(source: &Source, digest: &Digest) -> anyhow::Result<Parts> {
+    digest.open(source.open()?);
+    Ok(Parts::new(source.name(), Box::new(digest.clone()), Limits::default())?)
 }
 
 /// Opens a file of calls. Returns its name as well.
@@ -148,7 +168,7 @@ fn open(part: Part, options: &CallOptions) -> anyhow::Result<(String, CallFile)>
     let name = part.name().to_owned();
     let file = if part.is_workbook() {
         let table = Table::open(part, &TableOptions::default(), &|_| false)?;
-        CallFile::rows(Box::new(table.into_cells()), options)
+        CallFile::rows(Box::new(table.into_rows()), options)
     } else {
         CallFile::read(part.into_reader(), options)
     };

@@ -137,7 +137,10 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         time_zone: zone.clone(),
         limits: Limits::default(),
     };
-    let sources = sources(&args.files)?;
+    let (sources, passed_over) = sources(&args.files)?;
+    for what in passed_over {
+        eprintln!("{what}");
+    }
     if sources.is_empty() {
         bail!("no file is in the directory");
     }
@@ -299,7 +302,9 @@ impl Reader {
             let before = self.files.len();
             digest.open(source.open()?);
             let reader = Box::new(digest.clone());
-            for part in Parts::new(source.name(), reader, Limits::default())? {
+            let mut parts = Parts::new(source.name(), reader, Limits::default())?;
+            while let Some(part) = parts.next() {
+                parts.take_passed_over().iter().for_each(|what| eprintln!("{what}"));
                 let part = part?;
                 let name = part.name().to_owned();
                 let deck = Deck::open(part, profile, options.clone());
@@ -321,6 +326,7 @@ impl Reader {
                 let name = &self.files[self.files.len() - 1];
                 self.notes.extend(deck.remarks().iter().map(|remark| format!("{name}: {remark}")));
             }
+            parts.take_passed_over().iter().for_each(|what| eprintln!("{what}"));
             if self.files.len() == before {
                 bail!("nothing is in {}", source.name());
             }

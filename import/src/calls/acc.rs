@@ -8,6 +8,7 @@ use super::{
     number::{cut, shown},
     record::{Reading, Values, sip_status},
 };
+use crate::table::CellKind;
 
 /// Kamailio's dialogs whose other half may be in a further file: a call that began before a
 /// dump was made and ended after it.
@@ -66,26 +67,22 @@ struct Transaction {
     file: usize,
     line: u64,
     text: String,
-    /// What it says, by column.
-    cells: Vec<(Column, String)>,
+    /// What it says, by column, and what the cells hold.
+    cells: Vec<(Column, String, CellKind)>,
 }
 
 impl Transaction {
     fn new(values: &Values<'_>, file: usize, line: u64, text: &str) -> Self {
-        let cells = Column::ALL.iter().map(|column| (*column, values.get(*column)));
-        let cells = cells.filter(|(_, text)| !text.is_empty());
-        Self {
-            file,
-            line,
-            text: cut(text, 4_096).to_owned(),
-            cells: cells.map(|(column, text)| (column, text.to_owned())).collect(),
-        }
+        let cells = Column::ALL.iter().filter(|column| !values.get(**column).is_empty());
+        let cell =
+            |column: &Column| (*column, values.get(*column).to_owned(), values.kind(*column));
+        Self { file, line, text: cut(text, 4_096).to_owned(), cells: cells.map(cell).collect() }
     }
 
     fn values(&self) -> Values<'_> {
         let mut values = Values::new();
-        for (column, text) in &self.cells {
-            values.set(*column, text);
+        for (column, text, kind) in &self.cells {
+            values.set_as(*column, text, *kind);
         }
         values
     }
@@ -186,8 +183,10 @@ impl Pairs {
 /// call, both are refused.
 fn whole(invite: &Transaction, bye: &Transaction, reading: Reading<'_>) -> Vec<CallItem> {
     let mut values = invite.values();
-    values.set(Column::AnswerTime, invite.values().get(Column::StartTime));
-    values.set(Column::EndTime, bye.values().get(Column::StartTime));
+    for (column, transaction) in [(Column::AnswerTime, invite), (Column::EndTime, bye)] {
+        let of = transaction.values();
+        values.set_as(column, of.get(Column::StartTime), of.kind(Column::StartTime));
+    }
     match reading.call(&values, Span::line(invite.line)) {
         Ok(mut call) => {
             // Lines are those of the file that is read now.

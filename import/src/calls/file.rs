@@ -8,7 +8,7 @@ use std::{
 use encoding_rs::WINDOWS_1252;
 
 use super::{
-    Call, CallOptions, Format, OpenError, Problem, Span, Unused,
+    Call, CallOptions, Column, Format, OpenError, Problem, Span, Unused,
     acc::{Dialogs, Pairs},
     detect::{Detected, LOOK, LOOK_FAR, detect},
     json,
@@ -19,7 +19,10 @@ use super::{
     template::{Template, is_broken},
     xml,
 };
-use crate::text::{Cells, Dialect, Encodings, Line, Lines};
+use crate::{
+    table::{self, CellKind},
+    text::{Cells, Dialect, Encodings, Line, Lines},
+};
 
 /// The longest line that is read, in bytes: a record of a call has a few hundred.
 const LONGEST: usize = 1 << 20;
@@ -122,6 +125,8 @@ struct Header {
     layout: Layout,
     /// Of the row being read.
     cells: Cells,
+    /// What its cells hold; nothing of lines.
+    kinds: Vec<CellKind>,
     /// Kamailio's transactions.
     pairs: Option<Pairs>,
 }
@@ -133,8 +138,8 @@ enum Rows {
     Cells(SheetRows),
 }
 
-/// The rows of a spreadsheet, each with its number from 1, and its cells as texts.
-pub type SheetRows = Box<dyn Iterator<Item = io::Result<(u64, Vec<String>)>> + Send>;
+/// The rows of a spreadsheet, as [`Table::into_rows`](table::Table::into_rows) gives them.
+pub type SheetRows = Box<dyn Iterator<Item = io::Result<table::Row>> + Send>;
 
 impl CallFile {
     /// Opens text: a file of lines, of JSON, or of XML.
@@ -241,7 +246,8 @@ impl CallFile {
             }
         }
         let pairs = (format == Format::KamailioAcc).then(Pairs::default);
-        let header = Box::new(Header { names, layout, cells: Cells::default(), pairs });
+        let header =
+            Box::new(Header { names, layout, cells: Cells::default(), kinds: Vec::new(), pairs });
         let mut file =
             Self::new(format, options, Body::Header(header, Rows::Lines(lines, dialect)));
         file.header_line = Some(header_line);
@@ -250,8 +256,7 @@ impl CallFile {
         Ok(file)
     }
 
-    /// Opens the rows of a spreadsheet, each with its number: the header is the first that names
-    /// the columns of a call.
+    /// Opens the rows of a spreadsheet: the header is the first that names the columns of a call.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -259,22 +264,27 @@ impl CallFile {
         // As a line of text, so that a header is found in one way; a tab is in no cell's name.
         let dialect = Dialect { quotes: false, ..Dialect::quoted('\t') };
         let tabs = CallOptions { separator: Some('\t'), ..options.clone() };
-        let mut skipped = options.skip_lines;
+        let mut above = Vec::new();
         for _ in 0..LOOK {
             let Some(row) = rows.next() else { break };
-            let (number, cells) = row?;
-            if skipped > 0 {
-                skipped -= 1;
+            let row = row?;
+            if row.line() <= options.skip_lines {
                 continue;
             }
-            let text = cells.join("\t");
-            let line = Line { number, text, ended: true, too_long: false };
+            let text = row.cells().collect::<Vec<_>>().join("\t");
+            let line = Line { number: row.line(), text, ended: true, too_long: false };
             let Ok(Detected::Header { format, names, .. }) = detect(&[&line], &tabs) else {
+                above.push(row);
                 continue;
             };
             let empty = lines_of_nothing()?;
-            let mut file = Self::with_header(empty, number, format, dialect, names, options)?;
-            if let Body::Header(_, source) = &mut file.body {
+            let mut file = Self::with_header(empty, row.line(), format, dialect, names, options)?;
+            if let Body::Header(header, source) = &mut file.body {
+                let records = above.iter().filter(|row| is_like_record(row, header));
+                file.due.extend(records.map(|row| {
+                    let problem = Problem::Not("header above it");
+                    CallItem::refused(Span::line(row.line()), problem, row.raw())
+                }));
                 *source = Rows::Cells(rows);
             }
             return Ok(file);
@@ -441,7 +451,7 @@ fn next_row(
         let Some(Row { span, result, text }) = rows.next(header, reading.options)? else {
             return Ok(header.pairs.as_mut().and_then(Pairs::left));
         };
-        let Header { names, layout, cells, pairs } = &mut *header;
+        let Header { names, layout, cells, kinds, pairs } = &mut *header;
         let item = match result {
             Err(problem) => CallItem::refused(span, problem, &text),
             // The same header again, where files were put together.
@@ -452,12 +462,15 @@ fn next_row(
             }
             Ok(()) => {
                 let cells: Vec<&str> = cells.iter().collect();
-                let values: Values<'_> = layout.values(&cells);
-                if let Some(pairs) = pairs {
-                    pairs.take(&values, span.first, &text, reading);
-                    continue;
+                let values: Values<'_> = layout.values_of(&cells, kinds);
+                match (values.check_kinds(), pairs) {
+                    (Err(problem), _) => CallItem::refused(span, problem, &text),
+                    (Ok(()), Some(pairs)) => {
+                        pairs.take(&values, span.first, &text, reading);
+                        continue;
+                    }
+                    (Ok(()), None) => CallItem::of(reading.call(&values, span), span, &text),
                 }
-                CallItem::of(reading.call(&values, span), span, &text)
             }
         };
         rows.reuse(text);
@@ -473,10 +486,12 @@ impl Rows {
             Self::Lines(lines, dialect) => next_joined(lines, *dialect, header, options),
             Self::Cells(rows) => {
                 let Some(row) = rows.next() else { return Ok(None) };
-                let (number, cells) = row?;
-                header.cells = cells.iter().collect();
-                let text = cells.join("\t");
-                Ok(Some(Row { span: Span::line(number), result: Ok(()), text }))
+                let row = row?;
+                header.cells = row.cells().collect();
+                header.kinds.clear();
+                header.kinds.extend((0..row.len()).map(|position| row.kind(position)));
+                let text = row.raw().to_owned();
+                Ok(Some(Row { span: Span::line(row.line()), result: Ok(()), text }))
             }
         }
     }
@@ -486,6 +501,20 @@ impl Rows {
             lines.reuse(Line { text, ..Line::default() });
         }
     }
+}
+
+/// Whether a row above the header is no title, but has what a call has: all cells, or a number that was
+/// called and a time.
+fn is_like_record(row: &table::Row, header: &Header) -> bool {
+    let cells: Vec<&str> = row.cells().collect();
+    let count =
+        |cells: &mut dyn Iterator<Item = &str>| cells.filter(|cell| !cell.is_empty()).count();
+    let filled = count(&mut cells.iter().copied());
+    let named = count(&mut header.names.iter().map(String::as_str));
+    let values = header.layout.values(&cells);
+    let has = |column| values.get(column).contains(|c: char| c.is_ascii_digit());
+    let times = [Column::StartTime, Column::AnswerTime, Column::EndTime];
+    filled > 1 && (filled >= named || has(Column::Destination) && times.into_iter().any(has))
 }
 
 fn is_blank(cells: &Cells) -> bool {

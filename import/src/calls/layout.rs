@@ -7,6 +7,7 @@ use super::{
     options::Format,
     record::Values,
 };
+use crate::table::CellKind;
 
 /// The cells of a record that are used, in the order of their precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,10 +33,16 @@ impl Layout {
     }
 
     pub(crate) fn values<'a>(&self, cells: &[&'a str]) -> Values<'a> {
+        self.values_of(cells, &[])
+    }
+
+    /// The same of a workbook's cells, with what they hold.
+    pub(crate) fn values_of<'a>(&self, cells: &[&'a str], kinds: &[CellKind]) -> Values<'a> {
         let mut values = Values::new();
         for (column, position) in &self.uses {
             if let Some(cell) = cells.get(*position) {
-                values.set(*column, cell);
+                let kind = kinds.get(*position).copied().unwrap_or_default();
+                values.set_as(*column, cell, kind);
             }
         }
         values

@@ -58,6 +58,9 @@ impl Numbers {
     pub fn destination(&self, text: &str) -> Result<String, Problem> {
         let number = self.normalize(text);
         let bad = |why| Problem::Destination { text: shown(text), why };
+        if has_trunk_zero(text) {
+            return Err(bad("has a (0), which some countries dial and others do not"));
+        }
         if number.is_empty() {
             return Err(bad("is empty"));
         }
@@ -129,11 +132,8 @@ impl Numbers {
     #[must_use]
     pub fn source(&self, text: &str) -> String {
         let number = self.normalize(text);
-        let number = if number.bytes().all(|byte| byte.is_ascii_digit()) {
-            number
-        } else {
-            user_of(text).trim().to_owned()
-        };
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit()) && !has_trunk_zero(text);
+        let number = if is_number { number } else { user_of(text).trim().to_owned() };
         cut(&number.chars().filter(|c| !c.is_control()).collect::<String>(), LONGEST).to_owned()
     }
 
@@ -202,6 +202,14 @@ fn decoded(user: &str) -> String {
     plus.replace("%23", "#").replace("%20", " ")
 }
 
+/// Whether a number goes on with a zero in brackets, as in `+44 (0)7700 900123`: most countries leave
+/// it out after the country code, and Italy does not.
+fn has_trunk_zero(text: &str) -> bool {
+    let number: String = decoded(user_of(text)).chars().filter(|c| !c.is_whitespace()).collect();
+    let places = ["(0)", "[0]"].into_iter().flat_map(|zero| number.match_indices(zero));
+    places.map(|(at, _)| &number[..at]).any(|before| before.contains(|c: char| c.is_ascii_digit()))
+}
+
 /// What people write into numbers to read them more easily.
 fn is_filler(c: char) -> bool {
     c.is_whitespace()
@@ -250,6 +258,15 @@ mod tests {
         for text in ["", "+", "1234#37061234567", "3706x", "37061\u{0}2", "370612/34567"] {
             assert!(numbers.destination(text).is_err(), "{text}");
         }
+        // With the zero it is nobody's number, without it that of somebody in Italy is not.
+        for text in
+            ["+44 (0)7700 900123", "+39 ( 0 ) 6 1234", "0044[0]7700900123", "44(0)7700900123"]
+        {
+            assert!(numbers.destination(text).is_err(), "{text}");
+            assert!(numbers.destination_at_point(text).is_err(), "{text}");
+        }
+        assert_eq!(numbers.destination("(0)7700 900123").unwrap(), "07700900123");
+        assert_eq!(numbers.source("+44 (0)7700 900123"), "+44 (0)7700 900123");
         assert_eq!(numbers.destination("*97").unwrap(), "*97");
         assert_eq!(numbers.destination("s").unwrap(), "s");
         assert_eq!(numbers.source("\"A\" <anonymous@invalid>"), "anonymous");

@@ -48,8 +48,44 @@ pub enum Problem {
         /// The zone.
         zone: String,
     },
+    /// A day of a workbook, without a time of day.
+    #[error(
+        "{column} {text:?} is a day without a time: where calls began at midnight, let the cells show the \
+         time of day (in XLSX or ODS)"
+    )]
+    Day {
+        /// Which time.
+        column: &'static str,
+        /// What is in the cell.
+        text: String,
+    },
+    /// A cell of a workbook without a value.
+    #[error("{column} {text:?} {trouble}")]
+    NoValue {
+        /// Which.
+        column: &'static str,
+        /// What is in it.
+        text: String,
+        /// Why it has none.
+        trouble: &'static str,
+    },
+    /// An id or number that a workbook holds as an amount.
+    #[error(
+        "{column} {text} is a number of the workbook, which may have lost digits: let the cells be text when \
+         the file is made"
+    )]
+    LostDigits {
+        /// Which.
+        column: &'static str,
+        /// What is in the cell.
+        text: String,
+    },
     /// A duration that is not understood.
-    #[error("{column} {text:?} is no duration")]
+    #[error("{column} {text:?} is no duration{hint}", hint = if text.matches(':').count() == 1 {
+        " (hours and minutes, or minutes and seconds? h:mm:ss says it)"
+    } else {
+        ""
+    })]
     Duration {
         /// Which.
         column: &'static str,

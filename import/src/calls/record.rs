@@ -10,27 +10,61 @@ use super::{
     number::{Numbers, shown},
     time::{Moments, Times, Written, distance},
 };
+use crate::table::CellKind;
 
 /// What a record says, by the meaning of its columns.
 #[derive(Clone, Debug)]
 pub(crate) struct Values<'a> {
     cells: [&'a str; Column::ALL.len()],
+    /// What the cells hold.
+    kinds: [CellKind; Column::ALL.len()],
     /// Which columns there are, whatever is in them.
     there: [bool; Column::ALL.len()],
 }
 
 impl<'a> Values<'a> {
     pub(crate) fn new() -> Self {
-        Self { cells: [""; Column::ALL.len()], there: [false; Column::ALL.len()] }
+        Self {
+            cells: [""; Column::ALL.len()],
+            kinds: [CellKind::Text; Column::ALL.len()],
+            there: [false; Column::ALL.len()],
+        }
     }
 
     /// What is there first stays: columns are set in the order of their precedence.
     pub(crate) fn set(&mut self, column: Column, text: &'a str) {
+        self.set_as(column, text, CellKind::Text);
+    }
+
+    /// The same of the cell of a workbook.
+    pub(crate) fn set_as(&mut self, column: Column, text: &'a str, kind: CellKind) {
         self.there[column as usize] = true;
         let cell = &mut self.cells[column as usize];
         if cell.is_empty() && !is_null(text) {
             *cell = text;
+            self.kinds[column as usize] = kind;
         }
+    }
+
+    pub(crate) fn kind(&self, column: Column) -> CellKind {
+        self.kinds[column as usize]
+    }
+
+    /// Whether the cells of a workbook hold what can be read from them: an error is no name, and of a
+    /// number that was no amount a workbook may have lost digits (`1795514400.10` is `…0.1` there).
+    pub(crate) fn check_kinds(&self) -> Result<(), Problem> {
+        const DIGITS: usize = 15;
+        for column in Column::ALL.iter().copied() {
+            let (text, kind) = (self.get(column), self.kind(column));
+            if let Some(trouble) = kind.trouble() {
+                return Err(Problem::NoValue { column: column.name(), text: shown(text), trouble });
+            }
+            let is_name = matches!(column, Column::CallId | Column::LinkedId | Column::Destination);
+            if is_name && kind == CellKind::Number && (text.contains('.') || text.len() > DIGITS) {
+                return Err(Problem::LostDigits { column: column.name(), text: shown(text) });
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn get(&self, column: Column) -> &'a str {
@@ -192,7 +226,8 @@ impl Reading<'_> {
     fn times(self, values: &Values<'_>, durations: Durations) -> Result<CallTimes, Problem> {
         let zone = &self.options.zone;
         let times = Times { format: self.options.date_format.as_deref(), zone };
-        let read = |column: Column| times.read(column.name(), values.get(column));
+        let read =
+            |column: Column| times.read(column.name(), values.get(column), values.kind(column));
         let (answer, end) = (read(Column::AnswerTime)?, read(Column::EndTime)?);
         // A template may leave out when a call began: then the first that is known.
         let (column, start) = match (read(Column::StartTime)?, answer, end) {
@@ -307,7 +342,12 @@ impl Durations {
     fn read(values: &Values<'_>, options: &CallOptions) -> Result<Self, Problem> {
         let read = |column: Column| {
             let (name, text) = (column.name(), values.get(column));
-            if options.decimal_mark == '.' || !text.contains(['.', options.decimal_mark]) {
+            // What a workbook has as a number or a time is not written in anybody's way.
+            let is_written = values.kind(column) == CellKind::Text;
+            if !is_written
+                || options.decimal_mark == '.'
+                || !text.contains(['.', options.decimal_mark])
+            {
                 return milliseconds(name, text, options.duration_unit);
             }
             if text.contains('.') {

@@ -8,6 +8,7 @@ use jiff::{
 };
 
 use super::{Problem, number::shown};
+use crate::table::CellKind;
 
 /// A time as it is written.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,10 +41,16 @@ impl Times<'_> {
         &self,
         column: &'static str,
         text: &str,
+        kind: CellKind,
     ) -> Result<Option<Written>, Problem> {
         let text = text.trim();
         if is_none(text) {
             return Ok(None);
+        }
+        // A workbook's date can be meant in one way only, whatever form is said for texts.
+        if kind == CellKind::Date {
+            let day = || Problem::Day { column, text: shown(text) };
+            return parse(text).map(Some).ok_or_else(day);
         }
         let formatted = self.format.and_then(|format| parse_as(format, text));
         let ambiguous = || looks_like_day_and_month(text);
@@ -210,7 +217,7 @@ mod tests {
     fn read(text: &str, format: Option<&str>) -> Result<Vec<i64>, Problem> {
         let zone = TimeZone::get("Europe/Vilnius").unwrap();
         let times = Times { format, zone: &zone };
-        let written = times.read("start", text)?.unwrap();
+        let written = times.read("start", text, CellKind::Text)?.unwrap();
         Ok(times.moments(written).iter().map(Timestamp::as_microsecond).collect())
     }
 

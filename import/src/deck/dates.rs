@@ -34,10 +34,16 @@ impl Dates {
         Self { said, columns: Default::default() }
     }
 
-    /// The orders in which beginnings and ends are read.
-    pub(super) fn orders(&self) -> (Option<DateOrder>, Option<DateOrder>) {
-        let [from, until] = &self.columns;
-        (self.said.or(from.settled), self.said.or(until.settled))
+    /// The order in which a date is read, of the column of beginnings (0) or of ends (1). What other
+    /// dates show holds for those of their form: `31/12/26` says nothing of `26-03-04`.
+    pub(super) fn order(&self, column: usize, text: &str) -> Option<DateOrder> {
+        let settled = || {
+            let column = self.columns.get(column)?;
+            let (_, _, shown) = column.shown.as_ref()?;
+            let alike = values::may_begin_with_year(text) == values::may_begin_with_year(shown);
+            column.settled.filter(|_| alike)
+        };
+        self.said.or_else(settled)
     }
 
     /// Takes note of the dates of a row. Returns whether one of them can be read in two ways.
@@ -70,6 +76,19 @@ impl Dates {
     /// contradicts itself; `names` are those of the columns.
     pub(super) fn settle(&mut self, names: &[String; 2]) -> Vec<String> {
         let mut notes = Vec::new();
+        if let [Some((one, line, text)), Some((other, other_line, other_text))] =
+            self.columns.each_ref().map(|column| column.shown.as_ref())
+            && one != other
+            && self.columns.iter().any(|column| column.is_asked)
+        {
+            // One of them would be read in an order that the deck does not have elsewhere.
+            let [name, other_name] = names;
+            return vec![format!(
+                "the dates of columns {name:?} and {other_name:?} contradict each other ({text:?} in line \
+                 {line}, {other_text:?} in line {other_line}): --date-format says in which order day and \
+                 month stand"
+            )];
+        }
         for (column, name) in
             self.columns.iter_mut().zip(names).filter(|(column, _)| column.is_asked)
         {

@@ -5,7 +5,10 @@
 //! [`languages`].
 
 use super::languages;
-use crate::table::{Field, Vocabulary};
+use crate::{
+    table::{Field, Vocabulary},
+    values::CURRENCIES,
+};
 
 /// The fields of a deck.
 pub const FIELDS: Vocabulary = Vocabulary {
@@ -381,14 +384,6 @@ const ALL: [Field; 22] = [
             "a number",
         ],
     ),
-];
-
-/// Currencies whose codes stand in the names of columns.
-const CURRENCIES: [&str; 46] = [
-    "usd", "eur", "gbp", "chf", "sek", "nok", "dkk", "pln", "czk", "huf", "ron", "bgn", "rub",
-    "uah", "byn", "kzt", "try", "ils", "aed", "sar", "inr", "pkr", "bdt", "lkr", "cny", "hkd",
-    "jpy", "krw", "sgd", "myr", "thb", "idr", "vnd", "php", "aud", "nzd", "cad", "mxn", "brl",
-    "ars", "clp", "cop", "zar", "ngn", "kes", "egp",
 ];
 
 pub(super) fn is_currency(word: &str) -> bool {

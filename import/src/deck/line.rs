@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
+    cells::{OF_NUMBERS, cell, clock_cell, date_cell, interval_cell, kind},
     dates::{Dates, dates, dates_above, tomorrow},
     fields::{is_currency, is_date_format},
     languages::{is_cents, is_minutes, is_seconds},
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     Error, Profile,
     profile::{NotOffered, Steps},
-    table::{ColumnProblem, Columns, Row, RowProblem},
+    table::{CellKind, ColumnProblem, Columns, Row, RowProblem},
     values::{
         self, Days, Hours, Moment, NumberFormat, Prefixes, ValueError, decimal_separator,
         same_currency,
@@ -79,11 +80,6 @@ positions!(
     origin
 );
 
-/// The cell at a position; empty if there is none.
-fn cell(row: &Row, position: Option<usize>) -> &str {
-    position.and_then(|position| row.get(position)).map_or("", values::cell)
-}
-
 fn value<T>(column: &'static str, value: Result<T, ValueError>) -> Result<T, Problem> {
     value.map_err(|error| Problem::Value { column, error })
 }
@@ -145,7 +141,11 @@ impl Reader {
     /// Whether a row has to wait until all dates of the deck are known, since its own can be read in two
     /// ways.
     pub(super) fn waits(&mut self, row: &Row) -> bool {
-        let cells = [self.at.effective_from, self.at.effective_until].map(|at| cell(row, at));
+        let text = |at| match kind(row, at) {
+            CellKind::Text => cell(row, at),
+            _ => "",
+        };
+        let cells = [self.at.effective_from, self.at.effective_until].map(text);
         self.dates.waits(row.line(), cells)
     }
 
@@ -181,6 +181,12 @@ impl Reader {
             Some(RowProblem::Unfinished) if self.unfinished_line => {}
             Some(problem) => return Err(problem.into()),
             None => {}
+        }
+        for (column, position) in self.columns.fields() {
+            if let Some(trouble) = row.kind(position).trouble() {
+                let text = shortened(row.get(position).unwrap_or_default());
+                return Err(Problem::NoValue { column, text, trouble });
+            }
         }
         self.columns.misfit(row).map_or(Ok(()), |misfit| Err(Problem::Misfit(misfit)))
     }
@@ -330,8 +336,18 @@ impl Reader {
         }
     }
 
-    fn amount(&self, column: &'static str, text: &str) -> Result<Decimal, Problem> {
-        let money = value(column, values::money(text, self.numbers))?;
+    fn amount(
+        &self,
+        column: &'static str,
+        row: &Row,
+        position: Option<usize>,
+    ) -> Result<Decimal, Problem> {
+        let text = cell(row, position);
+        let is_number = kind(row, position) == CellKind::Number;
+        let numbers = if is_number { OF_NUMBERS } else { self.numbers };
+        let money = value(column, values::money(text, numbers))?;
+        let shown = position.and_then(|position| row.currency(position));
+        self.check_currency(shown.unwrap_or_default())?;
         self.check_currency(money.currency.as_deref().unwrap_or_default())?;
         if money.amount.is_sign_negative() {
             return Err(Problem::Negative { column, value: money.amount });
@@ -346,7 +362,7 @@ impl Reader {
         if text.is_empty() || matches!(no_rate(text), Some(NoRate::Unsaid)) {
             return Ok(None);
         }
-        self.amount("connection_fee", text).map(Some)
+        self.amount("connection_fee", row, self.at.connection_fee).map(Some)
     }
 
     /// The rate, and whether there is none.
@@ -369,7 +385,7 @@ impl Reader {
             status,
         };
         match no_rate(text) {
-            None => offer.rate = Some(self.amount("rate", text)?),
+            None => offer.rate = Some(self.amount("rate", row, self.at.rate)?),
             Some(NoRate::Blocked) => offer.blocked = true,
             Some(NoRate::Closed) => offer.closed = true,
             // Status or the column `blocked` say why there is none.
@@ -385,11 +401,14 @@ impl Reader {
     /// Minimum, increment, and what steps count from.
     fn interval(&self, row: &Row) -> Result<(Option<u32>, Option<u32>, Steps), Problem> {
         let at = &self.at;
-        let text = |position| Some(cell(row, position)).filter(|text| !text.is_empty());
-        let seconds = |column, position| {
-            text(position).map(|text| value(column, values::seconds(text))).transpose()
+        let text = |column, position| {
+            let text = value(column, interval_cell(row, position))?;
+            Ok::<_, Problem>(Some(text).filter(|text| !text.is_empty()))
         };
-        let written = text(at.increment)
+        let seconds = |column, position| {
+            text(column, position)?.map(|text| value(column, values::seconds(text))).transpose()
+        };
+        let written = text("increment", at.increment)?
             .map(|text| value("increment", values::interval(text)))
             .transpose()?;
         let first = seconds("first_interval", at.first_interval)?;
@@ -425,7 +444,8 @@ impl Reader {
         let at = &self.at;
         let band = cell(row, at.hours);
         if band.is_empty() {
-            return value("hours", values::hours(cell(row, at.start_time), cell(row, at.end_time)));
+            let ends = [at.start_time, at.end_time].map(|at| clock_cell(row, at));
+            return value("hours", values::hours(ends[0], ends[1]));
         }
         if !cell(row, at.start_time).is_empty() || !cell(row, at.end_time).is_empty() {
             return Err(Problem::Contradiction("hours in two columns".to_owned()));
@@ -442,20 +462,26 @@ impl Reader {
 
     /// From when and until when a rate is valid.
     fn period(&self, row: &Row) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
-        let (from_order, until_order) = self.dates.orders();
-        let from = match cell(row, self.at.effective_from) {
+        let moment_of = |place, column, position, text| {
+            let order = match kind(row, position) {
+                CellKind::Date => None,
+                _ => self.dates.order(place, text),
+            };
+            value(column, values::moment(text, order))
+        };
+        let from = match date_cell(row, self.at.effective_from) {
             "" => self.effective_from,
             text => {
-                let moment = value("effective_from", values::moment(text, from_order))?;
+                let moment = moment_of(0, "effective_from", self.at.effective_from, text)?;
                 Some(value("effective_from", moment.resolve(&self.zone))?.timestamp)
             }
         };
-        let until = match cell(row, self.at.effective_until) {
+        let until = match date_cell(row, self.at.effective_until) {
             "" | "-" => None,
             // What databases write for never.
             text if text.starts_with("9999-12-31") || text.starts_with("0000-00-00") => None,
             text => {
-                let moment = value("effective_until", values::moment(text, until_order))?;
+                let moment = moment_of(1, "effective_until", self.at.effective_until, text)?;
                 let after = match moment {
                     Moment::Day(day) => Moment::Day(tomorrow(day)),
                     moment => moment,
@@ -507,7 +533,9 @@ fn numbers(said: NumberFormat, sample: &[Row], at: &Positions) -> NumberFormat {
     }
     let mut found = [false, false];
     for row in sample {
-        for position in [at.rate, at.connection_fee] {
+        // How a workbook's numbers are written says nothing of its texts.
+        let texts = [at.rate, at.connection_fee].into_iter();
+        for position in texts.filter(|position| kind(row, *position) == CellKind::Text) {
             match decimal_separator(cell(row, position)) {
                 Some(',') => found[0] = true,
                 Some(_) => found[1] = true,

@@ -17,6 +17,7 @@
 //! | inter/intra state, origin | refused: a rate has no such condition |
 
 mod answer;
+mod cells;
 mod dates;
 mod fields;
 mod languages;
@@ -172,6 +173,16 @@ pub enum Problem {
         column: &'static str,
         /// Why.
         error: ValueError,
+    },
+    /// A cell of a workbook without a value.
+    #[error("{column}: {text:?} {trouble}")]
+    NoValue {
+        /// The field.
+        column: &'static str,
+        /// What is in it.
+        text: String,
+        /// Why it has none.
+        trouble: &'static str,
     },
     /// No prefix, but a rate.
     #[error("no prefix")]

@@ -5,9 +5,12 @@
 //! and says of each column what it is; what is not understood is an
 //! [`Error::Columns`](crate::Error::Columns).
 
+mod cell;
 mod columns;
 mod detect;
+mod ods;
 mod sheet;
+mod shown;
 mod source;
 mod split;
 
@@ -15,11 +18,12 @@ use std::{collections::VecDeque, io};
 
 use encoding_rs::Encoding;
 
+pub use cell::CellKind;
 pub(crate) use columns::columns_and_problems;
 pub use columns::{ColumnProblem, ColumnRef, Columns, Field, Selection, Vocabulary, columns};
 pub use sheet::SheetRef;
 pub(crate) use source::limit_reached;
-pub use source::{Limits, Part, Parts, Source, sources};
+pub use source::{Limits, Part, Parts, PassedOver, Source, sources};
 
 use crate::{
     Error,
@@ -93,6 +97,10 @@ pub struct Row {
     line: u64,
     last_line: u64,
     cells: Cells,
+    /// Of a workbook's row, up to its last cell that is not text.
+    kinds: Vec<CellKind>,
+    /// Those that cells of a workbook are shown in, by the position of the cell.
+    currencies: Vec<(usize, String)>,
     raw: String,
     problem: Option<RowProblem>,
 }
@@ -134,6 +142,19 @@ impl Row {
         self.cells.iter().map(str::trim)
     }
 
+    /// What a cell holds, by its position, from 0; text if there is none.
+    #[must_use]
+    pub fn kind(&self, position: usize) -> CellKind {
+        self.kinds.get(position).copied().unwrap_or_default()
+    }
+
+    /// The currency that a number of a workbook is shown in, as a sign or code.
+    #[must_use]
+    pub fn currency(&self, position: usize) -> Option<&str> {
+        let found = self.currencies.iter().find(|(at, _)| *at == position);
+        found.map(|(_, currency)| currency.as_str())
+    }
+
     /// Its lines as they are in the file, decoded; of a sheet its cells with tabs between them.
     #[must_use]
     pub fn raw(&self) -> &str {
@@ -148,6 +169,8 @@ impl Row {
 
     fn clear(&mut self) {
         self.cells.clear();
+        self.kinds.clear();
+        self.currencies.clear();
         self.raw.clear();
         self.problem = None;
     }
@@ -259,10 +282,10 @@ impl Table {
         Ok(&rows[..count.min(rows.len())])
     }
 
-    /// Its rows as line numbers and cells, for readers that take these, as
-    /// [`CallFile::rows`](crate::calls::CallFile::rows) does of workbooks. A row that cannot be
-    /// split ends it with an error: use [`read_row`](Self::read_row) for files of text.
-    pub fn into_cells(mut self) -> impl Iterator<Item = io::Result<(u64, Vec<String>)>> + Send {
+    /// Its rows, for readers that take these, as [`CallFile::rows`](crate::calls::CallFile::rows)
+    /// does of workbooks. A row that cannot be split ends it with an error: use
+    /// [`read_row`](Self::read_row) for files of text.
+    pub fn into_rows(mut self) -> impl Iterator<Item = io::Result<Row>> + Send {
         let mut ended = false;
         std::iter::from_fn(move || {
             if ended {
@@ -280,7 +303,7 @@ impl Table {
                 ended = true;
                 return Some(Err(io::Error::new(io::ErrorKind::InvalidData, problem)));
             }
-            Some(Ok((row.line(), row.cells().map(str::to_owned).collect())))
+            Some(Ok(row))
         })
     }
 

@@ -39,37 +39,68 @@ pub enum Source {
     Stdin,
 }
 
+/// What is in a directory or an archive, and is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its name, with that of the archive before it.
+    pub name: String,
+    /// Why it is not read.
+    pub why: &'static str,
+}
+
+impl std::fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} is not read: {}", self.name, self.why)
+    }
+}
+
+const HIDDEN: &str = "its name begins with a point";
+
 /// The files that paths name: a file is itself, `-` is standard input, a directory stands for
-/// the files in it and below, in the order of their names. Files whose name begins with a point
-/// are left out of directories, links to directories are not followed.
-pub fn sources<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Source>, Error> {
-    let mut sources = Vec::new();
+/// the files in it and below, in the order of their names. With them what directories hold beside: what
+/// has a name that begins with a point, links to directories, and what is no file.
+pub fn sources<P: AsRef<Path>>(paths: &[P]) -> Result<(Vec<Source>, Vec<PassedOver>), Error> {
+    let (mut sources, mut passed_over) = (Vec::new(), Vec::new());
     for path in paths {
         let path = path.as_ref();
         if path == Path::new("-") {
             sources.push(Source::Stdin);
         } else if path.is_dir() {
-            directory(path, &mut sources).map_err(|source| io_error(path, source))?;
+            directory(path, &mut sources, &mut passed_over)
+                .map_err(|source| io_error(path, source))?;
         } else {
             fs::metadata(path).map_err(|source| io_error(path, source))?;
             sources.push(Source::File(path.to_owned()));
         }
     }
-    Ok(sources)
+    Ok((sources, passed_over))
 }
 
-fn directory(path: &Path, sources: &mut Vec<Source>) -> io::Result<()> {
+fn directory(
+    path: &Path,
+    sources: &mut Vec<Source>,
+    passed_over: &mut Vec<PassedOver>,
+) -> io::Result<()> {
     let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        let (kind, path) = (entry.file_type()?, entry.path());
+        let why = if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            HIDDEN
+        } else if kind.is_dir() {
+            directory(&path, sources, passed_over)?;
             continue;
-        }
-        if entry.file_type()?.is_dir() {
-            directory(&entry.path(), sources)?;
-        } else if entry.path().is_file() {
-            sources.push(Source::File(entry.path()));
-        }
+        } else if path.is_file() {
+            sources.push(Source::File(path));
+            continue;
+        } else if path.is_dir() {
+            "links to directories are not followed"
+        } else if kind.is_symlink() {
+            "it is a link to what is not there, or is no file"
+        } else {
+            "it is no file"
+        };
+        passed_over.push(PassedOver { name: path.display().to_string(), why });
     }
     Ok(())
 }
@@ -119,6 +150,7 @@ pub struct Parts {
     limits: Limits,
     ready: VecDeque<Part>,
     archive: Option<Archive>,
+    passed_over: Vec<PassedOver>,
 }
 
 #[derive(Debug)]
@@ -132,11 +164,17 @@ impl Parts {
     /// The tables in what `reader` gives.
     pub fn new(name: String, reader: Box<dyn Read + Send>, limits: Limits) -> Result<Self, Error> {
         let part = Part::unpacked(name, reader, limits)?;
-        let mut parts = Self { limits, ready: VecDeque::new(), archive: None };
+        let (ready, passed_over) = (VecDeque::new(), Vec::new());
+        let mut parts = Self { limits, ready, archive: None, passed_over };
         if part.head.starts_with(b"PK\x03\x04") && !part.is_workbook {
             let bytes = part.held(limits)?;
             let zip = zip::ZipArchive::new(Cursor::new(bytes.1));
             let zip = zip.map_err(|error| archive_error(&bytes.0, &error))?;
+            if zip.has_duplicate_names() {
+                // Only the last of them can be read.
+                let reason = "two files in it have one name".to_owned();
+                return Err(Error::Archive { name: bytes.0, reason });
+            }
             parts.archive = Some(Archive { name: bytes.0, zip, next: 0 });
         } else {
             parts.ready.push_back(part);
@@ -150,13 +188,26 @@ impl Parts {
             let index = archive.next;
             archive.next += 1;
             match member(archive, index, self.limits) {
-                Ok(None) => {}
-                Ok(Some(part)) => return Some(Ok(part)),
+                Ok(Member::Folder) => {}
+                Ok(Member::PassedOver(what)) => self.passed_over.push(what),
+                Ok(Member::Part(part)) => return Some(Ok(*part)),
                 Err(error) => return Some(Err(error)),
             }
         }
         None
     }
+
+    /// What was passed over up to here: what systems put beside files.
+    pub fn take_passed_over(&mut self) -> Vec<PassedOver> {
+        std::mem::take(&mut self.passed_over)
+    }
+}
+
+/// What is in an archive.
+enum Member {
+    Part(Box<Part>),
+    Folder,
+    PassedOver(PassedOver),
 }
 
 impl Iterator for Parts {
@@ -167,16 +218,24 @@ impl Iterator for Parts {
     }
 }
 
-/// A file of an archive; `None` for directories and what systems put beside files.
-fn member(archive: &mut Archive, index: usize, limits: Limits) -> Result<Option<Part>, Error> {
+fn member(archive: &mut Archive, index: usize, limits: Limits) -> Result<Member, Error> {
     let failed = |error: zip::result::ZipError| archive_error(&archive.name, &error);
     let mut file = archive.zip.by_index(index).map_err(failed)?;
     let inner = file.name().map_err(failed)?.into_owned();
-    let hidden = inner.rsplit('/').next().is_some_and(|name| name.starts_with('.'));
-    if file.is_dir() || hidden || inner.starts_with("__MACOSX/") {
-        return Ok(None);
-    }
     let name = format!("{}:{inner}", archive.name);
+    let why = if file.is_dir() {
+        if file.size() == 0 {
+            return Ok(Member::Folder);
+        }
+        Some("it is a folder by its name, though it has contents")
+    } else if inner.starts_with("__MACOSX/") {
+        Some("it is what macOS says of other files")
+    } else {
+        inner.rsplit('/').next().is_some_and(|name| name.starts_with('.')).then_some(HIDDEN)
+    };
+    if let Some(why) = why {
+        return Ok(Member::PassedOver(PassedOver { name, why }));
+    }
     let mut bytes = Vec::new();
     Limited::new(&mut file, limits.held)
         .read_to_end(&mut bytes)
@@ -185,7 +244,12 @@ fn member(archive: &mut Archive, index: usize, limits: Limits) -> Result<Option<
     if part.head.starts_with(b"PK\x03\x04") && !part.is_workbook {
         return Err(Error::Archive { name, reason: "it is an archive in an archive".to_owned() });
     }
-    Ok(Some(part))
+    Ok(Member::Part(Box::new(part)))
+}
+
+/// Whether two members of an archive have one name, so that only one of them can be read.
+pub(super) fn twice(bytes: &[u8]) -> bool {
+    zip::ZipArchive::new(Cursor::new(bytes)).is_ok_and(|archive| archive.has_duplicate_names())
 }
 
 fn archive_error(name: &str, error: &zip::result::ZipError) -> Error {

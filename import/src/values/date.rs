@@ -140,6 +140,13 @@ pub(crate) fn date_order(text: &str) -> Option<DateOrder> {
     split_date(text)?.0.only_order()
 }
 
+/// Whether a date of numbers has the form of one that may begin with the year: `26-03-04`.
+pub(crate) fn may_begin_with_year(text: &str) -> bool {
+    let Some((parts, _)) = split_date(cell(text)) else { return false };
+    let is_short = |word: &Word| matches!(word, Word::Number { digits: 1 | 2, .. });
+    parts.separator == '-' && parts.parts.iter().all(is_short)
+}
+
 /// A year out of a phone number or a typing error would begin a rate in the past or never.
 const YEARS: std::ops::RangeInclusive<i16> = 1970..=2200;
 

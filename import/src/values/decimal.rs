@@ -26,7 +26,7 @@ pub struct Money {
 }
 
 /// Signs of currencies, and the code of each that has no second meaning.
-const SIGNS: [(&str, &str); 12] = [
+const SIGNS: [(&str, &str); 20] = [
     ("US$", "USD"),
     ("€", "EUR"),
     ("£", "GBP"),
@@ -38,11 +38,31 @@ const SIGNS: [(&str, &str); 12] = [
     ("₪", "ILS"),
     ("₩", "KRW"),
     ("zł", "PLN"),
+    ("Kč", "CZK"),
+    ("Ft", "HUF"),
+    ("lei", "RON"),
+    ("R$", "BRL"),
     ("$", "$"),
+    ("¥", "¥"),
+    ("kr", "kr"),
+    ("kr.", "kr"),
+    ("Fr.", "CHF"),
 ];
 
-/// Currencies that are written `$`.
-const DOLLARS: [&str; 8] = ["USD", "AUD", "CAD", "NZD", "SGD", "HKD", "MXN", "ARS"];
+/// Signs of several currencies, and their codes.
+const SHARED: [(&str, &[&str]); 3] = [
+    ("$", &["USD", "AUD", "CAD", "NZD", "SGD", "HKD", "MXN", "ARS"]),
+    ("¥", &["JPY", "CNY"]),
+    ("kr", &["SEK", "NOK", "DKK", "ISK"]),
+];
+
+/// Codes of currencies, in small letters, by which words are told from them.
+pub(crate) const CURRENCIES: [&str; 46] = [
+    "usd", "eur", "gbp", "chf", "sek", "nok", "dkk", "pln", "czk", "huf", "ron", "bgn", "rub",
+    "uah", "byn", "kzt", "try", "ils", "aed", "sar", "inr", "pkr", "bdt", "lkr", "cny", "hkd",
+    "jpy", "krw", "sgd", "myr", "thb", "idr", "vnd", "php", "aud", "nzd", "cad", "mxn", "brl",
+    "ars", "clp", "cop", "zar", "ngn", "kes", "egp",
+];
 
 impl Money {
     /// Whether what is written beside the amount can be the currency `code`. True if nothing is.
@@ -55,11 +75,18 @@ impl Money {
 /// Whether a sign or code in a file means the currency `code`.
 pub(crate) fn same_currency(written: &str, code: &str) -> bool {
     let written = written.trim();
-    if written == "$" {
-        return DOLLARS.contains(&code.to_uppercase().as_str());
-    }
     let known = SIGNS.iter().find(|(sign, _)| *sign == written).map_or(written, |(_, code)| code);
+    if let Some((_, codes)) = SHARED.iter().find(|(sign, _)| *sign == known) {
+        return codes.contains(&code.to_uppercase().as_str());
+    }
     known.eq_ignore_ascii_case(code) || words(known).is_some_and(|word| word == code.to_uppercase())
+}
+
+/// Whether a word stands for a currency.
+pub(crate) fn names_currency(word: &str) -> bool {
+    SIGNS.iter().any(|(sign, _)| *sign == word)
+        || CURRENCIES.iter().any(|code| word == code.to_uppercase())
+        || words(word).is_some()
 }
 
 /// The code of a currency that is written out.

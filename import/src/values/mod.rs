@@ -10,10 +10,10 @@ mod interval;
 mod prefix;
 mod weekly;
 
-pub(crate) use date::date_order;
 pub use date::{DateOrder, Moment, Resolved, moment};
+pub(crate) use date::{date_order, may_begin_with_year};
+pub(crate) use decimal::{CURRENCIES, decimal_separator, names_currency, same_currency};
 pub use decimal::{Money, NumberFormat, decimal, money};
-pub(crate) use decimal::{decimal_separator, same_currency};
 pub use interval::{Interval, interval, seconds};
 pub use prefix::{Prefixes, area_codes, prefix, prefixes};
 pub use weekly::{Days, Hours, days, hours};

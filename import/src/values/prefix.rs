@@ -126,7 +126,9 @@ fn item_of(
             return Err(ambiguous());
         }
     }
-    if spaced_list(item) {
+    // Of `44 (0)20` some countries dial the zero behind their code, and others do not.
+    let zero = item.find("(0)").is_some_and(|at| item[..at].contains(|c: char| c.is_ascii_digit()));
+    if zero || spaced_list(item) {
         return Err(ambiguous());
     }
     let one = one(item).ok_or_else(|| ValueError::NoPrefix(quote(item)))?;
@@ -318,6 +320,8 @@ mod tests {
             "37060 37061",
             "370/60",
             "1234567 12345678 123",
+            "44 (0)20",
+            "+44(0)20",
         ] {
             assert!(
                 matches!(read(text), Err(ValueError::AmbiguousPrefix(_))),
