@@ -131,7 +131,9 @@ fn before_and_after(change: &RateChange) -> [String; 2] {
         sides.map(|rate| rate.as_ref().map(|rate| terms(rate, shows_steps)).unwrap_or_default());
     match change.kind() {
         RateChangeKind::Closed if after.is_empty() => [before, "closed".to_owned()],
-        RateChangeKind::LaterDeleted | RateChangeKind::OtherHoursDeleted => [before, "removed".to_owned()],
+        RateChangeKind::LaterDeleted | RateChangeKind::OtherHoursDeleted => {
+            [before, "removed".to_owned()]
+        }
         _ => [before, after],
     }
 }

@@ -102,8 +102,10 @@ impl Prefix<'_> {
     fn name_what_stays(&self, prices: &mut Comparison<'_>) -> i64 {
         let rates = self.rates.iter().filter(|rate| rate.effective_from <= self.first);
         let first = self.lines.iter().take_while(|(_, line)| line.effective_from == self.first);
-        let mut all: Vec<(Option<usize>, &DeckRate)> =
-            first.map(|(at, line)| (Some(*at), *line)).chain(rates.map(|rate| (None, rate))).collect();
+        let mut all: Vec<(Option<usize>, &DeckRate)> = first
+            .map(|(at, line)| (Some(*at), *line))
+            .chain(rates.map(|rate| (None, rate)))
+            .collect();
         all.sort_by_key(|(_, rate)| {
             let (_, from, start, days) = rate_key("", rate);
             Reverse((from, days, start))

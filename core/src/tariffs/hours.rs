@@ -34,7 +34,8 @@ impl Hours {
         let mut common = Self::none();
         for ((own, others), common) in self.0.iter().zip(&others).zip(&mut common.0) {
             for (from, till) in own {
-                let pieces = others.iter().map(|(first, last)| ((*from).max(*first), (*till).min(*last)));
+                let pieces =
+                    others.iter().map(|(first, last)| ((*from).max(*first), (*till).min(*last)));
                 common.extend(pieces.filter(|(first, last)| first <= last));
             }
         }
@@ -49,15 +50,16 @@ impl Hours {
     pub(super) fn take(&mut self, rate: &DeckRate) {
         for (own, others) in self.0.iter_mut().zip(Self::of(rate).0) {
             for (first, last) in others {
-                *own = std::mem::take(own).into_iter().fold(Vec::new(), |mut rest, (from, till)| {
-                    if from < first {
-                        rest.push((from, till.min(first - 1)));
-                    }
-                    if till > last {
-                        rest.push((from.max(last + 1), till));
-                    }
-                    rest
-                });
+                *own =
+                    std::mem::take(own).into_iter().fold(Vec::new(), |mut rest, (from, till)| {
+                        if from < first {
+                            rest.push((from, till.min(first - 1)));
+                        }
+                        if till > last {
+                            rest.push((from.max(last + 1), till));
+                        }
+                        rest
+                    });
             }
         }
     }
@@ -104,8 +106,11 @@ mod tests {
         assert!(hours.overlaps(&rate(Days::Work, (100, 200))));
         hours.take(&rate(Days::Work, (0, 299)));
         assert!(hours.overlaps(&rate(Days::All, (0, 99))));
-        let pieces =
-            [((300, LAST_SECOND), Days::Work), ((0, 99), Days::Free), ((200, LAST_SECOND), Days::Free)];
+        let pieces = [
+            ((300, LAST_SECOND), Days::Work),
+            ((0, 99), Days::Free),
+            ((200, LAST_SECOND), Days::Free),
+        ];
         assert_eq!(hours.clone().pieces(), pieces);
         let mut joined = hours.common(&rate(Days::All, (200, LAST_SECOND)));
         joined.add(hours.common(&rate(Days::Free, (0, 99))));

@@ -134,7 +134,11 @@ impl Legs {
     /// one.
     pub fn no_outer(&mut self, local: &str, is_refused: bool) {
         let local = self.key(local);
-        if is_refused { self.refused.insert(local) } else { self.internal.insert(local) };
+        if is_refused {
+            self.refused.insert(local)
+        } else {
+            self.internal.insert(local)
+        };
     }
 
     /// What has waited to the end, in the order in which it was read, each with its file: calls, and
@@ -273,10 +277,13 @@ impl Legs {
             return OtherEnd::Another;
         }
         let is_longer = |outer: &Outer| inner.billsec_ms > outer.billsec_ms + 1_000;
-        alike.find(|outer| !outer.is_matched && !is_longer(outer)).map_or(OtherEnd::Longer, |outer| {
-            outer.is_matched = true;
-            OtherEnd::Same
-        })
+        alike.find(|outer| !outer.is_matched && !is_longer(outer)).map_or(
+            OtherEnd::Longer,
+            |outer| {
+                outer.is_matched = true;
+                OtherEnd::Same
+            },
+        )
     }
 
     fn is_a_leg(&mut self, call: &Call) {
