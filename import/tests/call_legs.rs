@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use proptest::prelude::*;
-use tollbook_import::calls::{CallFile, CallItem, CallOptions, LeftOut, Legs, Problem};
+use tollbook_import::calls::{CallFile, CallItem, CallOptions, Internal, LeftOut, Legs, Problem};
 
 /// Reads files one after the other, as an import does: the ids that are billed, what is refused, and
 /// what is left out.
@@ -18,7 +18,15 @@ fn read(files: &[String], options: &CallOptions) -> (Vec<String>, Vec<Problem>, 
             match item {
                 CallItem::Call(call) => items.extend(legs.take(number, call).map(CallItem::Call)),
                 CallItem::BLeg { id, of, .. } => legs.leave_out(&id, &of),
-                item => items.push(item),
+                CallItem::Internal { outer, .. } => {
+                    outer.iter().for_each(|local| legs.no_outer(local, false));
+                }
+                item => {
+                    if let CallItem::Refused { outer: Some(local), .. } = &item {
+                        legs.no_outer(local, true);
+                    }
+                    items.push(item);
+                }
             }
         }
     }
@@ -34,6 +42,10 @@ fn read(files: &[String], options: &CallOptions) -> (Vec<String>, Vec<Problem>, 
     }
     billed.sort();
     (billed, refused, left_out)
+}
+
+fn left_out_of(b_legs: usize, without_a_leg: usize) -> LeftOut {
+    LeftOut { b_legs, without_a_leg, ..LeftOut::default() }
 }
 
 /// A record of `mod_cdr_csv`, template `example`.
@@ -68,7 +80,7 @@ proptest! {
         let (billed, refused, left_out) = read(&files, &CallOptions::default());
         let expected: Vec<String> = (0..calls).map(|n| format!("a{n}")).collect();
         prop_assert_eq!((billed, refused), (expected, vec![]));
-        prop_assert_eq!(left_out, LeftOut { b_legs: calls, without_a_leg: 0 });
+        prop_assert_eq!(left_out, left_out_of(calls, 0));
     }
 }
 
@@ -125,11 +137,11 @@ fn other_formats_say_of_a_leg_which_it_is() {
         {
             let (billed, refused, left_out) = read(&files, &CallOptions::default());
             assert_eq!((billed, refused), (vec!["a".to_owned()], vec![]), "{files:?}");
-            assert_eq!(left_out, LeftOut { b_legs: 1, without_a_leg: 0 }, "{files:?}");
+            assert_eq!(left_out, left_out_of(1, 0), "{files:?}");
         }
         let (billed, refused, left_out) = read(&[b], &CallOptions::default());
         assert_eq!((billed, refused), (vec![], vec![]));
-        assert_eq!(left_out, LeftOut { b_legs: 1, without_a_leg: 1 });
+        assert_eq!(left_out, left_out_of(1, 1));
     }
 }
 
@@ -172,16 +184,17 @@ fn nothing_is_hidden_behind_the_first_end_of_a_local_channel() {
     // The first was not answered: the second is the call.
     assert_eq!(ends(("globex", 0), ("globex", 30)), (ids(&["1.1", "1.2"]), vec![]));
     // Another payer, or a longer call: somebody has to say.
-    let different = vec![Problem::OtherLocalEnd];
-    assert_eq!(ends(("initech", 30), ("globex", 30)), (ids(&["1.1"]), different.clone()));
-    assert_eq!(ends(("globex", 1), ("globex", 30)), (ids(&["1.1"]), different.clone()));
+    let longer = vec![Problem::LongerLocalEnd];
+    let another = vec![Problem::OtherLocalEnd];
+    assert_eq!(ends(("initech", 30), ("globex", 30)), (ids(&["1.1"]), another));
+    assert_eq!(ends(("globex", 1), ("globex", 30)), (ids(&["1.1"]), longer.clone()));
 
     // Of two that follow, one is the other end.
     let records = record_of("globex", "1.1", OUTER, 0, 40)
         + &record_of("globex", "1.2", INNER, 0, 30)
         + &record_of("globex", "1.3", INNER, 0, 30);
     let (billed, refused, left_out) = read(&[records], &CallOptions::default());
-    assert_eq!((billed, refused, left_out.b_legs), (ids(&["1.1"]), different, 1));
+    assert_eq!((billed, refused, left_out.b_legs), (ids(&["1.1"]), longer, 1));
 }
 
 #[test]
@@ -210,18 +223,81 @@ fn a_call_through_a_local_channel_of_asterisks_is_billed_once() {
     ] {
         let (billed, refused, left_out) = read(&files, &CallOptions::default());
         assert_eq!((billed, refused), (vec!["1.1".to_owned()], vec![]));
-        assert_eq!(left_out, LeftOut { b_legs: 1, without_a_leg: 0 });
+        assert_eq!(left_out, left_out_of(1, 0));
     }
     // Told to, both are taken.
     let options = CallOptions { take_b_legs: true, ..Default::default() };
     let (billed, ..) = read(&[first.clone() + &second], &options);
     assert_eq!(billed, ["1.1", "1.2"]);
 
-    // What was begun on a Local channel by the switch itself has no first record.
-    let (billed, refused, left_out) = read(std::slice::from_ref(&second), &CallOptions::default());
-    assert_eq!((billed, refused, left_out.b_legs), (vec!["1.2".to_owned()], vec![], 0));
-    // After a restart the names of channels come again.
+    // After a restart the names of channels come again: of that one there is no first record.
     let later = record("2.2", &format!("{local};2"), "PJSIP/colossus-00000002", 40);
-    let (billed, ..) = read(&[first + &second + &later], &CallOptions::default());
-    assert_eq!(billed, ["1.1", "2.2"]);
+    let (billed, refused, _) = read(&[first + &second + &later], &CallOptions::default());
+    assert_eq!((billed, refused), (ids(&["1.1"]), vec![Problem::LoneLocalEnd]));
+}
+
+/// The first may come with the next import: who takes the second by itself is told.
+#[test]
+fn the_second_end_of_a_local_channel_is_no_call_by_itself() {
+    let second = record("1.2", INNER.0, INNER.1, 0);
+    let unanswered = record_of("globex", "1.3", INNER, 0, 0);
+    let (billed, refused, left_out) =
+        read(&[second.clone() + &unanswered], &CallOptions::default());
+    assert_eq!((billed, refused), (ids(&["1.3"]), vec![Problem::LoneLocalEnd]));
+    assert_eq!(left_out, LeftOut::default());
+    assert!(Problem::LoneLocalEnd.to_string().contains("--take-lone-legs"));
+
+    let lone = CallOptions { take_lone_legs: true, ..CallOptions::default() };
+    let (billed, refused, left_out) = read(std::slice::from_ref(&second), &lone);
+    assert_eq!((billed, refused), (ids(&["1.2"]), vec![]));
+    assert_eq!(left_out, LeftOut { lone_local_ends: 1, ..LeftOut::default() });
+    // A first record that is refused is mended, and comes.
+    let nobodys = record_of("", "1.1", OUTER, 0, 30);
+    for records in [nobodys.clone() + &second, second.clone() + &nobodys] {
+        let (billed, mut refused, _) = read(&[records], &lone);
+        refused.sort_by_key(ToString::to_string);
+        assert_eq!((billed.len(), refused.len()), (0, 2), "{refused:?}");
+        assert!(refused.contains(&Problem::LoneLocalEnd), "{refused:?}");
+    }
+}
+
+/// As of a ring group or a call that is sent on: it went out to another number than was called.
+#[test]
+fn the_second_end_of_a_local_channel_to_another_number_is_another_call() {
+    let to = |text: String, number: &str| text.replace("37061234567", number);
+    let second = record("1.2", INNER.0, INNER.1, 0);
+    for number in ["600", "37052000000"] {
+        let records = to(record("1.1", OUTER.0, OUTER.1, 0), number) + &second;
+        let (billed, refused, left_out) =
+            read(std::slice::from_ref(&records), &CallOptions::default());
+        assert_eq!((billed, refused), (ids(&["1.1"]), vec![Problem::OtherLocalEnd]));
+        assert_eq!(left_out, LeftOut::default());
+        let lone = CallOptions { take_lone_legs: true, ..CallOptions::default() };
+        let (billed, refused, _) = read(std::slice::from_ref(&records), &lone);
+        assert_eq!((billed, refused), (ids(&["1.1", "1.2"]), vec![]));
+    }
+    // Written otherwise it is the same number.
+    let records = to(record("1.1", OUTER.0, OUTER.1, 0), "+37061234567") + &second;
+    let (billed, refused, left_out) = read(&[records], &CallOptions::default());
+    assert_eq!((billed, refused, left_out.b_legs), (ids(&["1.1"]), vec![], 1));
+    // A first one that is internal costs nothing: the second is the call.
+    let internal = Internal::new(&["600".to_owned()], 0).unwrap();
+    let options = CallOptions { internal, ..CallOptions::default() };
+    let records = to(record("1.1", OUTER.0, OUTER.1, 0), "600") + &second;
+    let (billed, refused, left_out) = read(&[records], &options);
+    assert_eq!((billed, refused, left_out), (ids(&["1.2"]), vec![], LeftOut::default()));
+}
+
+/// `uuid_bridge` of two legs of a call, the second one first, makes each the B leg of the other.
+#[test]
+fn of_two_legs_that_name_each_other_one_is_billed() {
+    let records = leg("a", "b", 30) + &leg("b", "a", 30);
+    for files in [vec![records.clone()], vec![leg("a", "b", 30), leg("b", "a", 30)]] {
+        let (billed, refused, _) = read(&files, &CallOptions::default());
+        assert_eq!((billed, refused), (ids(&["a"]), vec![Problem::MutualLegs]));
+    }
+    // The same record twice is for the core to see; and a leg may be sent on.
+    let records = [leg("a", "b", 30), leg("a", "b", 30), leg("b", "c", 30), leg("c", "", 30)];
+    let (billed, refused, left_out) = read(&[records.concat()], &CallOptions::default());
+    assert_eq!((billed, refused, left_out.b_legs), (ids(&["a", "a", "b"]), vec![], 1));
 }

@@ -59,7 +59,7 @@ fn run(case: &Path) -> String {
                 CallItem::BLeg { span, id, of } => {
                     writeln!(out, "{}: the B leg {id:?} of {of:?}", span.first).unwrap();
                 }
-                CallItem::Internal { span, number } => {
+                CallItem::Internal { span, number, .. } => {
                     writeln!(out, "{}: internal: {number}", span.first).unwrap();
                 }
                 CallItem::Idle => {}

@@ -75,8 +75,9 @@ struct TableArgs {
     /// Take records of outgoing legs (FreeSWITCH's B legs) for calls of their own
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     take_b_legs: Option<bool>,
-    /// Take answered records of FreeSWITCH that name no B leg for calls (to voice mail and the like),
-    /// and not for B legs whose A leg is in another file
+    /// Take answered records of FreeSWITCH that name no B leg for calls (to voice mail and the like), and
+    /// not for B legs whose A leg is in another file; and those of Asterisk that began on the second end
+    /// of a Local channel, where no record of the first end was read, or it has another number or payer
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     take_lone_legs: Option<bool>,
 }

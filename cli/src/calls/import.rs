@@ -318,14 +318,22 @@ impl Reader {
                 }
                 self.chunk.push(record(*call));
             }
-            CallItem::Refused { span, problem, .. } => {
+            CallItem::Refused { span, problem, outer, .. } => {
+                if let Some(local) = outer {
+                    self.legs.no_outer(&local, true);
+                }
                 read.bad_count += 1;
                 if read.bad.len() < MAX_BAD_LINES {
                     read.bad.push((place(span.first), problem.to_string()));
                 }
             }
             CallItem::BLeg { id, of, .. } => self.legs.leave_out(&id, &of),
-            CallItem::Internal { number, .. } => *read.internal.entry(number).or_default() += 1,
+            CallItem::Internal { number, outer, .. } => {
+                if let Some(local) = outer {
+                    self.legs.no_outer(&local, false);
+                }
+                *read.internal.entry(number).or_default() += 1;
+            }
             CallItem::Idle => return !sender.is_closed(),
         }
         self.chunk.len() < CHUNK || self.send(sender)

@@ -154,7 +154,7 @@ impl Summary<'_> {
         let Self { read, report, zone, .. } = self;
         if read.left_out.b_legs > 0 {
             say!(
-                "{} B legs left out, since their A leg is billed: --take-b-legs takes them instead",
+                "{} B legs left out, since their A leg is read: --take-b-legs takes all legs for calls of their own",
                 read.left_out.b_legs
             )?;
         }
@@ -165,6 +165,13 @@ impl Summary<'_> {
             )?;
         }
         self.print_internal()?;
+        if read.left_out.lone_local_ends > 0 {
+            say!(
+                "warning: {} calls began on the second end of a Local channel whose first end is in none of these \
+                 files: if there is a record of it, importing that bills them once more",
+                read.left_out.lone_local_ends
+            )?;
+        }
         if read.needed_zone {
             say!("times without a zone are those of {}, {}", zone.name(), zone.why())?;
         }

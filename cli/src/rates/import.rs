@@ -156,6 +156,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         zone,
         files: &read.files,
         replaces_later: args.what.replace_later,
+        deletes_missing: args.what.delete_missing,
         imported: &imported,
     };
     if let Some(file) = report_file {

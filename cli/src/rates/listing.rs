@@ -57,24 +57,29 @@ fn names(kind: RateChangeKind) -> (&'static str, &'static str) {
         RateChangeKind::OtherTerms => ("Other terms", "other_terms"),
         RateChangeKind::Closed => ("Closed", "closed"),
         RateChangeKind::LaterDeleted => ("Later rates removed", "later_removed"),
+        RateChangeKind::OtherHoursDeleted => {
+            ("Rates for other hours or days removed", "other_hours_removed")
+        }
         RateChangeKind::Unspecified => ("Other", "other"),
     }
 }
 
 /// The kinds whose changes the largest raises and drops do not show.
-const OF_TEXT: [RateChangeKind; 4] = [
+const OF_TEXT: [RateChangeKind; 5] = [
     RateChangeKind::Opened,
     RateChangeKind::OtherTerms,
     RateChangeKind::Closed,
     RateChangeKind::LaterDeleted,
+    RateChangeKind::OtherHoursDeleted,
 ];
-const OF_PAGE: [RateChangeKind; 6] = [
+const OF_PAGE: [RateChangeKind; 7] = [
     RateChangeKind::Opened,
     RateChangeKind::Raised,
     RateChangeKind::Lowered,
     RateChangeKind::OtherTerms,
     RateChangeKind::Closed,
     RateChangeKind::LaterDeleted,
+    RateChangeKind::OtherHoursDeleted,
 ];
 
 /// Whether steps are other than of seconds without a minimum.
@@ -126,7 +131,9 @@ fn before_and_after(change: &RateChange) -> [String; 2] {
         sides.map(|rate| rate.as_ref().map(|rate| terms(rate, shows_steps)).unwrap_or_default());
     match change.kind() {
         RateChangeKind::Closed if after.is_empty() => [before, "closed".to_owned()],
-        RateChangeKind::LaterDeleted => [before, "removed".to_owned()],
+        RateChangeKind::LaterDeleted | RateChangeKind::OtherHoursDeleted => {
+            [before, "removed".to_owned()]
+        }
         _ => [before, after],
     }
 }

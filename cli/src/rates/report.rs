@@ -24,6 +24,7 @@ pub(super) struct Report<'a> {
     pub(super) files: &'a [String],
     /// Later rates than those of the deck are removed.
     pub(super) replaces_later: bool,
+    pub(super) deletes_missing: bool,
     pub(super) imported: &'a ImportRatesResponse,
 }
 
@@ -173,6 +174,7 @@ impl Report<'_> {
                 self.day(from)
             )),
         }
+        notes.extend(self.notes_of_hours(&changes));
         let Some(later) = changes.later else { return notes };
         let first = later.first_from.as_ref().map(|first| self.day(first)).unwrap_or_default();
         let more = if later.prefixes > 20 { ", …" } else { "" };
@@ -197,6 +199,35 @@ impl Report<'_> {
         notes.push(format!(
             "{prefixes} later rates than the deck's ({rates} in all, the first from {first}): \
              {named}{more}; {fate}"
+        ));
+        notes
+    }
+
+    /// What a person should know of rates for other hours or days than the deck's.
+    fn notes_of_hours(&self, changes: &RateChanges) -> Vec<String> {
+        let mut notes = Vec::new();
+        match changes.without_effect {
+            0 => {}
+            1 => notes.push(format!("1 line of the deck counts at no hour{HIDDEN}")),
+            lines => notes.push(format!("{lines} lines of the deck count at no hour{HIDDEN}")),
+        }
+        let Some(others) = &changes.other_hours else { return notes };
+        let prefixes = match others.prefixes {
+            1 => "1 prefix has".to_owned(),
+            prefixes => format!("{prefixes} prefixes have"),
+        };
+        let more = if others.prefixes > 20 { ", …" } else { "" };
+        let fate = match self.deletes_missing {
+            true => "--delete-missing removes them",
+            false => {
+                "they stay, and count there in the place of the deck's or beside them; \
+                      --delete-missing removes them"
+            }
+        };
+        notes.push(format!(
+            "{prefixes} rates for other hours or days than the deck's ({} in all): {}{more}; {fate}",
+            others.rates,
+            others.first_prefixes.join(", ")
         ));
         notes
     }
@@ -287,6 +318,9 @@ impl Report<'_> {
         writeln!(out, "</table>")
     }
 }
+
+/// Why a line counts at no hour.
+const HIDDEN: &str = ", since the tariff has rates from the same time for some hours or days";
 
 const STYLE: &str = "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:60em;padding:0 1em}\
     table{border-collapse:collapse}th,td{border-bottom:1px solid #ccc;padding:.2em .8em;\
@@ -477,6 +511,7 @@ mod tests {
             zone,
             files,
             replaces_later: false,
+            deletes_missing: false,
             imported,
         }
     }

@@ -309,20 +309,27 @@ impl<'a> Books<'a, '_> {
             return (record_id, Some(relation));
         }
         match self.relation_under(call_id, record, call, said) {
-            Some(Relation::Differs(what)) if self.is_another(record, what) => (record_id, None),
+            Some(Relation::Differs(what)) if self.is_another(record, call, what) => {
+                (record_id, None)
+            }
             relation => (call_id, relation),
         }
     }
 
     /// Whether a record with an id of its own is of another call than the one under its call id,
     /// from which it differs. Where that one came without an id of its own, only other parties or
-    /// numbers tell: other times may be those of a mistake.
-    fn is_another(&self, record: &CallRecord, what: &'static str) -> bool {
-        let known = self.present(&record.call_id).map(|known| known.reported.record_id.as_str());
-        match known {
-            _ if record.record_id.is_empty() => false,
-            None | Some("") => matches!(what, "originator" | "destination"),
-            Some(known) => known != record.record_id,
+    /// numbers tell, and of an answered call only at another time: times may be those of a mistake, and
+    /// so may parties and numbers, which the options of an import say.
+    fn is_another(&self, record: &CallRecord, call: &Call, what: &'static str) -> bool {
+        if record.record_id.is_empty() {
+            return false;
+        }
+        match self.present(&record.call_id) {
+            Some(known) if known.reported.record_id.is_empty() => {
+                matches!(what, "originator" | "destination") && !known::is_told_again(known, call)
+            }
+            None => matches!(what, "originator" | "destination"),
+            Some(known) => known.reported.record_id != record.record_id,
         }
     }
 

@@ -40,6 +40,15 @@ pub(super) fn relation(known: &Call, new: &Call, said: Said) -> Relation {
     }
 }
 
+/// Whether an answered call is that of a known one by when it was: from and for as long.
+pub(super) fn is_told_again(known: &Call, new: &Call) -> bool {
+    let (before, after) = (&known.reported, &new.reported);
+    before.is_charged()
+        && after.is_charged()
+        && near(before.start_time, after.start_time, ROUNDING)
+        && near(before.billsec, after.billsec, ROUNDING / 1_000)
+}
+
 /// Whether two times, or durations, are at most so far apart.
 fn near(one: i64, other: i64, apart: i64) -> bool {
     (one - other).abs() <= apart

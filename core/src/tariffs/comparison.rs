@@ -67,6 +67,8 @@ pub(super) struct Comparison<'a> {
     /// The prefix whose stored rates are being read, and these, the later first.
     prefix: String,
     stored: Vec<DeckRate>,
+    /// Lines of the prefix, or of the one before, that count at no hour.
+    hidden: Vec<usize>,
     report: RateChanges,
     bands: [i64; BANDS.len()],
     raises: Largest,
@@ -95,6 +97,7 @@ impl<'a> Comparison<'a> {
             now,
             prefix: String::new(),
             stored: Vec::new(),
+            hidden: Vec::new(),
             report: RateChanges::default(),
             bands: [0; BANDS.len()],
             raises: Largest::new(largest),
@@ -130,6 +133,18 @@ impl<'a> Comparison<'a> {
         self.listing.add(RateChangeKind::LaterDeleted, subject, Some(rate), None);
     }
 
+    /// Takes in a rate for other hours or days than the deck's lines have, which is deleted, or ended by
+    /// another.
+    pub(super) fn add_beside(&mut self, prefix: &str, rate: &DeckRate, end: Option<&DeckRate>) {
+        let subject = Subject::Prefix(prefix);
+        self.listing.add(RateChangeKind::OtherHoursDeleted, subject, Some(rate), end);
+    }
+
+    /// Takes a line for one that counts at no hour: it changes no price.
+    pub(super) fn hide(&mut self, at: usize) {
+        self.hidden.push(at);
+    }
+
     /// Compares the lines up to the prefix whose stored rates are complete.
     fn end_prefix(&mut self) {
         while let Some(at) = self.rates.get(self.compared).copied() {
@@ -142,9 +157,14 @@ impl<'a> Comparison<'a> {
             self.compared += 1;
         }
         self.stored.clear();
+        self.hidden.clear();
     }
 
     fn compare(&mut self, at: usize, before: Option<&DeckRate>) {
+        if self.hidden.contains(&at) {
+            self.report.without_effect += 1;
+            return;
+        }
         let after = self.lines.rate(at);
         let kind = kind(before, after);
         let count = match kind {

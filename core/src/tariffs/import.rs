@@ -7,7 +7,9 @@ use tollbook_proto::v1::{self as pb, ImportRatesOptions, RateLine, RejectedLine}
 
 use super::{
     Rate, RateKey,
+    beside::{Beside, Fate},
     comparison::{self, Asked, Comparison},
+    hours::Hours,
     imports::{self, Log, What, text},
     later::Later,
     line,
@@ -298,6 +300,21 @@ impl Deck {
         self.rates.get(first).copied().filter(|at| self.lines.prefix(*at) == prefix)
     }
 
+    /// The lines of a prefix with their rates, those that begin to count first first.
+    fn of_prefix(&self, prefix: &str) -> Vec<(usize, &DeckRate)> {
+        let first = self.rates.partition_point(|at| self.lines.prefix(*at) < prefix);
+        let of_prefix = self.rates[first..].iter();
+        let of_prefix = of_prefix.take_while(|at| self.lines.prefix(**at) == prefix);
+        of_prefix.map(|at| (*at, self.lines.rate(*at))).collect()
+    }
+
+    /// Whether a rate ends hours or days of which the deck has no line either.
+    fn is_end_beside(&self, Rate { prefix, rate }: &Rate) -> bool {
+        rate.ended
+            && !rate.ends_prefix()
+            && !self.of_prefix(prefix).iter().any(|(_, line)| Hours::of(line).overlaps(rate))
+    }
+
     /// From when what the deck leaves out is not sold any more, if each of its lines says from when
     /// it counts: the first of these that is still to come, else at once. What was sold is not
     /// changed: decks repeat the dates of rates that stay.
@@ -306,8 +323,8 @@ impl Deck {
         if dates.clone().any(|date| date == i64::MIN) {
             return None;
         }
-        let next_second = (now.div_euclid(1_000_000) + 1) * 1_000_000;
-        dates.clone().filter(|date| *date > now).min().or_else(|| dates.next().map(|_| next_second))
+        let to_come = dates.clone().filter(|date| *date > now).min();
+        to_come.or_else(|| dates.next().map(|_| next_second(now)))
     }
 
     /// What the deck changes of what is stored, which is read past it.
@@ -328,10 +345,20 @@ impl Deck {
         let mut later = Later::new(asked.now);
         let missing_from = self.missing_from(asked.now).filter(|_| options.delete_missing);
         let mut missing = Missing::new(missing_from);
+        let mut beside = Beside::new();
+        let end_beside = |beside: &mut Beside, changes: &mut _, prices: &mut Comparison<'_>| {
+            let stay = !options.delete_missing || self.refused.prefixes.contains(beside.prefix());
+            let from = missing_from.unwrap_or_else(|| next_second(asked.now));
+            let fate = if stay { Fate::Stay } else { Fate::Go(from) };
+            beside.end_prefix(&self.of_prefix(beside.prefix()), fate, changes, prices);
+        };
         let prefixes = store::few(self.rates.iter().map(|at| self.lines.prefix(*at)));
         // What is not in the deck has to be known only to be deleted.
         let of_rates = prefixes.as_deref().filter(|_| !options.delete_missing);
         store::for_each_rate(tx, id, of_rates, |rate| {
+            if !beside.prefix().is_empty() && rate.prefix != beside.prefix() {
+                end_beside(&mut beside, &mut changes, &mut prices);
+            }
             prices.add_stored(&rate);
             match self.find(rate.key()) {
                 Some(index) => {
@@ -344,7 +371,10 @@ impl Deck {
                     }
                 }
                 None => match self.first_of(&rate.prefix).map(|first| self.lines.rate(first)) {
-                    Some(first) if first.effective_from < rate.rate.effective_from => {
+                    Some(first)
+                        if first.effective_from < rate.rate.effective_from
+                            && !self.is_end_beside(&rate) =>
+                    {
                         later.add(&rate);
                         if options.replace_later && !self.refused.prefixes.contains(&rate.prefix) {
                             prices.add_later(&rate);
@@ -356,16 +386,18 @@ impl Deck {
                     {
                         missing.add(rate, &mut changes, &mut prices);
                     }
-                    _ => {}
+                    Some(_) => beside.add(rate),
+                    None => {}
                 },
             }
             Ok(())
         })
         .await?;
         missing.end_prefix(&mut changes, &mut prices);
-        changes.missing_from = missing_from.unwrap_or(i64::MIN);
+        end_beside(&mut beside, &mut changes, &mut prices);
         changes.prices = pb::RateChanges {
             later: later.finish(),
+            other_hours: beside.finish(),
             missing_from: missing_from.map(clock::to_proto),
             ..prices.finish()
         };
@@ -424,8 +456,7 @@ impl Deck {
         let rate = |at: &usize| (self.lines.prefix(*at), self.lines.rate(*at));
         let rates = changes.added.iter().chain(&changes.changed).map(rate);
         store::upsert_rates(&mut tx, id, rates).await?;
-        let end = DeckRate::end(changes.missing_from);
-        let ends = changes.ended.iter().map(|ended| (ended.prefix.as_str(), &end));
+        let ends = changes.ended.iter().map(|ended| (ended.prefix.as_str(), &ended.end));
         store::upsert_rates(&mut tx, id, ends).await?;
         store::delete_rates(&mut tx, id, &changes.deleted).await?;
         let names = changes.names.iter().map(|at| (self.lines.prefix(*at), self.lines.name(*at)));
@@ -467,9 +498,8 @@ impl Deck {
         for Rate { prefix, rate } in &changes.deleted {
             log.add(What::Rates, &text::key(prefix, rate), &text::image(rate), "").await?;
         }
-        let end = DeckRate::end(changes.missing_from);
-        for Ended { prefix, before } in &changes.ended {
-            log.add(What::Rates, &text::key(prefix, &end), before, &text::image(&end)).await?;
+        for Ended { prefix, end, before } in &changes.ended {
+            log.add(What::Rates, &text::key(prefix, end), before, &text::image(end)).await?;
         }
         for at in changes.names.iter().copied() {
             let old = changes.old_names.binary_search_by_key(&at, |(at, _)| *at);
@@ -488,10 +518,8 @@ pub(super) struct Changes {
     /// What the rates that change are like now, a line of text each, in their order.
     before: String,
     pub(super) deleted: Vec<Rate>,
-    /// Prefixes that are ended.
+    /// Prefixes that are ended, as a whole or at some hours.
     pub(super) ended: Vec<Ended>,
-    /// From when.
-    missing_from: i64,
     /// Those whose destinations get another name, or their first.
     names: Vec<usize>,
     /// How many destinations have another name, and keep it.
@@ -513,6 +541,11 @@ impl Changes {
             && self.deleted.is_empty()
             && self.ended.is_empty()
     }
+}
+
+/// The first whole second after a time.
+fn next_second(time: i64) -> i64 {
+    (time.div_euclid(1_000_000) + 1) * 1_000_000
 }
 
 fn count(length: usize) -> i64 {

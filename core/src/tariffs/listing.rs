@@ -30,7 +30,7 @@ pub(super) enum Subject<'a> {
 /// The first changes of each kind.
 pub(super) struct Listing {
     most: usize,
-    counts: [usize; 7],
+    counts: [usize; 8],
     /// In the order in which they were found, which is that of prefixes.
     listed: Vec<Listed>,
 }
@@ -46,7 +46,7 @@ struct Listed {
 
 impl Listing {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, counts: [0; 7], listed: Vec::new() }
+        Self { most, counts: [0; 8], listed: Vec::new() }
     }
 
     /// Takes in a change, if there is room for one of its kind.
@@ -119,6 +119,7 @@ pub(super) fn change(
     };
     let from = match kind {
         RateChangeKind::LaterDeleted => before,
+        RateChangeKind::OtherHoursDeleted => after.or(before),
         _ => after,
     };
     let from = from.map_or(i64::MIN, |rate| rate.effective_from);

@@ -4,9 +4,11 @@
 use super::{Rate, comparison::Comparison, import::Changes, rate_key};
 use crate::rating::DeckRate;
 
-/// A prefix that ends.
+/// A prefix that ends, or does at some hours.
 pub(super) struct Ended {
     pub(super) prefix: String,
+    /// Its end.
+    pub(super) end: DeckRate,
     /// The text of the rate whose place the end takes; empty: none.
     pub(super) before: String,
 }
@@ -64,7 +66,7 @@ impl Missing {
         }
         if !is_ended {
             closes = true;
-            changes.ended.push(Ended { prefix: self.prefix.clone(), before });
+            changes.ended.push(Ended { prefix: self.prefix.clone(), end: end.clone(), before });
         }
         if closes {
             let before = earlier.first().filter(|rate| !rate.ended).or(rates.first());

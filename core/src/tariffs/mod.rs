@@ -1,6 +1,8 @@
 //! Tariffs: rate decks in one currency, bought or sold (`docs/rules/rating.md#tariffs`).
 
+mod beside;
 mod comparison;
+mod hours;
 mod import;
 mod imports;
 mod later;

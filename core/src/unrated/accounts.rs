@@ -15,7 +15,7 @@ use crate::{
 /// How many accounts a request may name.
 const MOST: usize = 1_000;
 
-/// Who pays instead, by the accounts as the records name them.
+/// Who pays instead, by the accounts as the records name them, in any capitals.
 pub(super) struct Accounts(HashMap<String, UserId>);
 
 impl Accounts {
@@ -42,7 +42,10 @@ impl Accounts {
             if user.role != Role::User {
                 return Err(Error::UserNotFound.of_field("accounts"));
             }
-            accounts.insert(from.clone(), user.id);
+            let other = accounts.insert(store::folded(from), user.id);
+            if other.is_some_and(|other| other != user.id) {
+                return Err(Error::invalid("accounts", "has one account twice, in other capitals"));
+            }
         }
         Ok(Self(accounts))
     }
@@ -50,7 +53,7 @@ impl Accounts {
     /// Makes a call one of another account, if its own is given away. Returns whether it is.
     pub(super) fn reassign(&self, brought: &mut Brought) -> bool {
         let record = &mut brought.record;
-        let Some(user) = self.0.get(&store::account(record)) else { return false };
+        let Some(user) = self.0.get(&store::folded(&store::account(record))) else { return false };
         // The point was what named its owner: with another one it says nothing.
         if record.originator_id.is_none() && record.originator.is_empty() {
             record.origination_point.clear();

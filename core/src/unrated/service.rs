@@ -53,36 +53,44 @@ fn fitting(calls: &[pb::UnratedCall], size: i64) -> i64 {
     i64::try_from(fits.count().max(1)).unwrap_or(size).min(size)
 }
 
-/// The unrated calls that a request means, of those that its caller may see.
-fn filter(scope: Scope, request: Option<&pb::UnratedCallFilter>) -> Result<Filter> {
-    let Some(request) = request else {
-        return Ok(Filter::of(scope));
-    };
-    check_text("account", &request.account)?;
-    check_text("destination_prefix", &request.destination_prefix)?;
-    let reason: CallRejection = enums::known("reason", request.reason)?;
-    let period = match (request.from.as_ref(), request.till.as_ref()) {
-        (None, None) => None,
-        (from, till) => Some(clock::period_within(clock::ALWAYS, from, till)?),
-    };
-    Ok(Filter {
-        scope,
-        reason: Some(reason).filter(|reason| *reason != CallRejection::Unspecified),
-        user: request.user_id.map(UserId),
-        period,
-        account: request.account.clone(),
-        destination_prefix: request.destination_prefix.clone(),
-        side: Side::from_proto(enums::known("side", request.side)?),
-    })
-}
-
 impl Service {
+    /// The unrated calls that a request means, of those that its caller may see.
+    async fn filter(
+        &self,
+        scope: Scope,
+        request: Option<&pb::UnratedCallFilter>,
+    ) -> Result<Filter> {
+        let Some(request) = request else {
+            return Ok(Filter::of(scope));
+        };
+        check_text("account", &request.account)?;
+        check_text("destination_prefix", &request.destination_prefix)?;
+        let reason: CallRejection = enums::known("reason", request.reason)?;
+        let period = match (request.from.as_ref(), request.till.as_ref()) {
+            (None, None) => None,
+            (from, till) => Some(clock::period_within(clock::ALWAYS, from, till)?),
+        };
+        let accounts = match request.account.as_str() {
+            "" => Vec::new(),
+            account => store::spellings(&self.0.db, account).await?,
+        };
+        Ok(Filter {
+            scope,
+            reason: Some(reason).filter(|reason| *reason != CallRejection::Unspecified),
+            user: request.user_id.map(UserId),
+            period,
+            accounts,
+            destination_prefix: request.destination_prefix.clone(),
+            side: Side::from_proto(enums::known("side", request.side)?),
+        })
+    }
+
     async fn list(
         &self,
         caller: &Principal,
         request: &pb::ListUnratedCallsRequest,
     ) -> Result<pb::ListUnratedCallsResponse> {
-        let filter = filter(caller.scope(), request.filter.as_ref())?;
+        let filter = self.filter(caller.scope(), request.filter.as_ref()).await?;
         let page = Page::of(request)?;
         let size = page.size;
         let before = page.after()?;
@@ -98,7 +106,7 @@ impl Service {
         caller: &Principal,
         request: &pb::AggregateUnratedCallsRequest,
     ) -> Result<pb::AggregateUnratedCallsResponse> {
-        let filter = filter(caller.scope(), request.filter.as_ref())?;
+        let filter = self.filter(caller.scope(), request.filter.as_ref()).await?;
         let length = match request.prefix_length {
             0 => PREFIX_LENGTH,
             length if (1..=LONGEST_PREFIX).contains(&length) => length,
@@ -115,7 +123,7 @@ impl Service {
         caller: &Principal,
         request: &pb::RateUnratedCallsRequest,
     ) -> Result<pb::RateUnratedCallsResponse> {
-        let filter = filter(caller.scope(), request.filter.as_ref())?;
+        let filter = self.filter(caller.scope(), request.filter.as_ref()).await?;
         let accounts = Accounts::of(&self.0, caller, &request.accounts).await?;
         rate::rate(&self.0, caller, &filter, &accounts, request.dry_run).await
     }
@@ -125,7 +133,7 @@ impl Service {
         caller: &Principal,
         request: &pb::DeleteUnratedCallsRequest,
     ) -> Result<pb::DeleteUnratedCallsResponse> {
-        let filter = filter(caller.scope(), request.filter.as_ref())?;
+        let filter = self.filter(caller.scope(), request.filter.as_ref()).await?;
         if request.ids.is_empty() && !filter.narrows() {
             return Err(Error::invalid("ids", "or something to filter by is required"));
         }

@@ -164,19 +164,45 @@ pub(super) async fn forget_import(
 /// What the accounts begin with that are no login name, and one that is and could be taken for another.
 const MARKS: [&str; 3] = ["id ", "point ", "login "];
 
+/// What is before the text of a point that could be taken for an id, or for such a text.
+const NAMED: &str = "named ";
+
 /// Who would pay, as a record names them. No two name the same: a login name that reads as another kind
-/// of account is told as such.
+/// of account is told as such, and so is the text of a point that reads as an id.
 pub(super) fn account(record: &CallRecord) -> String {
     match (record.originator_id, record.originator.as_str(), record.origination_point_id) {
         (Some(id), ..) => format!("id {id}"),
         (None, "", 0) if record.origination_point.is_empty() => String::new(),
-        (None, "", 0) => format!("point {}", readable(&record.origination_point)),
+        (None, "", 0) => {
+            let point = record.origination_point.as_str();
+            let is_id = point.bytes().all(|byte| byte.is_ascii_digit());
+            let mark = if is_id || point.starts_with(NAMED) { NAMED } else { "" };
+            readable(&format!("point {mark}{point}"))
+        }
         (None, "", point) => format!("point {point}"),
         (None, name, _) if MARKS.into_iter().any(|mark| name.starts_with(mark)) => {
             readable(&format!("login {name}"))
         }
         (None, name, _) => readable(name),
     }
+}
+
+/// An account without capitals, in which login names are alike; a point stays as it is written.
+pub(super) fn folded(account: &str) -> String {
+    if account.starts_with("point ") { account.to_owned() } else { account.to_lowercase() }
+}
+
+/// The spellings of an account that unrated calls have; itself, if none has it.
+pub(super) async fn spellings(db: &Db, account: &str) -> Result<Vec<String>> {
+    let rows = db.fetch_all(Query::new("SELECT DISTINCT account FROM unrated_calls")).await?;
+    let all: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    let asked = folded(account);
+    let mut alike: Vec<String> = all.into_iter().filter(|one| folded(one) == asked).collect();
+    // Others may come until it is asked for them.
+    if !alike.iter().any(|one| one == account) {
+        alike.push(account.to_owned());
+    }
+    Ok(alike)
 }
 
 /// A text without what no field may hold.
@@ -275,8 +301,8 @@ pub(super) struct Filter {
     pub(super) user: Option<UserId>,
     /// Of the beginning; `None` if it does not matter, and may be unknown.
     pub(super) period: Option<(i64, i64)>,
-    /// As the records name it; empty: any.
-    pub(super) account: String,
+    /// As the records name it, in each spelling; none: any.
+    pub(super) accounts: Vec<String>,
     /// Empty: any.
     pub(super) destination_prefix: String,
     /// On which something is missing.
@@ -291,7 +317,7 @@ impl Filter {
             reason: None,
             user: None,
             period: None,
-            account: String::new(),
+            accounts: Vec::new(),
             destination_prefix: String::new(),
             side: None,
         }
@@ -299,9 +325,8 @@ impl Filter {
 
     /// Whether something is asked for.
     pub(super) fn narrows(&self) -> bool {
-        let Self { scope: _, reason, user, period, account, destination_prefix, side } = self;
-        let texts = [account, destination_prefix];
-        let has_text = texts.into_iter().any(|text| !text.is_empty());
+        let Self { scope: _, reason, user, period, accounts, destination_prefix, side } = self;
+        let has_text = !accounts.is_empty() || !destination_prefix.is_empty();
         reason.is_some() || user.is_some() || period.is_some() || has_text || side.is_some()
     }
 
@@ -314,8 +339,8 @@ impl Filter {
         if let Some(user) = self.user {
             query = query.and(" AND c.user_id = ").value(user);
         }
-        if !self.account.is_empty() {
-            query = query.and(" AND c.account = ").value(self.account.as_str());
+        if !self.accounts.is_empty() {
+            query = query.and(" AND c.account IN ").list(self.accounts.iter().map(String::as_str));
         }
         if !self.destination_prefix.is_empty() {
             let length = self.destination_prefix.chars().count();

@@ -200,7 +200,7 @@ fn whole(invite: &Transaction, bye: &Transaction, reading: Reading<'_>) -> Vec<C
         // A call of two rows is one that is left out.
         Err(Problem::Internal(number)) => {
             let now = if bye.file > invite.file { bye } else { invite };
-            vec![CallItem::Internal { span: Span::line(now.line), number }]
+            vec![CallItem::Internal { span: Span::line(now.line), number, outer: None }]
         }
         Err(problem) => {
             if invite.file == bye.file {

@@ -52,6 +52,9 @@ pub enum CallItem {
         problem: Problem,
         /// The record as it is written, at most 4096 bytes of it.
         text: String,
+        /// Up to the first end of which Local channel of Asterisk's it is, as [`super::Leg::Outer`]: so
+        /// there may be a record of the other end.
+        outer: Option<String>,
     },
     /// The B leg of a call, which is left out: its A leg is what is billed.
     BLeg {
@@ -68,6 +71,9 @@ pub enum CallItem {
         span: Span,
         /// The number, as it was dialled.
         number: String,
+        /// Up to the first end of which Local channel of Asterisk's it is, as [`super::Leg::Outer`]: so
+        /// there may be a record of the other end.
+        outer: Option<String>,
     },
     /// Nothing yet: many lines were read that hold no record of their own.
     Idle,
@@ -75,14 +81,23 @@ pub enum CallItem {
 
 impl CallItem {
     pub(crate) fn refused(span: Span, problem: Problem, text: &str) -> Self {
-        Self::Refused { span, problem, text: cut(text, KEPT).to_owned() }
+        Self::Refused { span, problem, text: cut(text, KEPT).to_owned(), outer: None }
     }
 
     pub(crate) fn of(result: Result<Call, Problem>, span: Span, text: &str) -> Self {
         match result {
             Ok(call) => Self::Call(Box::new(call)),
             Err(Problem::BLeg { id, of }) => Self::BLeg { span, id, of },
-            Err(Problem::Internal(number)) => Self::Internal { span, number },
+            Err(Problem::Internal(number)) => Self::Internal { span, number, outer: None },
+            Err(Problem::OfOuter(local, problem)) => match Self::of(Err(*problem), span, text) {
+                Self::Refused { span, problem, text, .. } => {
+                    Self::Refused { span, problem, text, outer: Some(local) }
+                }
+                Self::Internal { span, number, .. } => {
+                    Self::Internal { span, number, outer: Some(local) }
+                }
+                item => item,
+            },
             Err(problem) => Self::refused(span, problem, text),
         }
     }

@@ -304,7 +304,8 @@ pub struct CallOptions {
     /// Whether records of outgoing legs (FreeSWITCH's `legs = ab`) are calls of their own.
     pub take_b_legs: bool,
     /// Whether answered records of FreeSWITCH that name no B leg, where others of the format would,
-    /// are calls ([`super::Legs`]); else they may be B legs whose A leg is in another file.
+    /// are calls ([`super::Legs`]); else they may be B legs whose A leg is in another file. Likewise those
+    /// of Asterisk that began on the second end of a Local channel, without a first or apart from it.
     pub take_lone_legs: bool,
     /// Which numbers called are internal: records of calls to them are left out
     /// ([`super::CallItem::Internal`]).

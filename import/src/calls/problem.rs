@@ -159,13 +159,30 @@ pub enum Problem {
          line: import the files together, or say --take-lone-legs if it is a call of its own"
     )]
     LoneLeg,
-    /// The record of the second end of a Local channel of Asterisk's, which says otherwise than that
+    /// The same of a record up to the first end of a Local channel. A reader makes an item of it.
+    #[error("{1}")]
+    OfOuter(String, Box<Problem>),
+    /// The answered record of the second end of a Local channel of Asterisk's without that of the first.
+    #[error(
+        "answered, and it began on the second end of a Local channel, of which no record of the first end          was read: import them together, or say --take-lone-legs if the switch began such calls itself"
+    )]
+    LoneLocalEnd,
+    /// The record of the second end of a Local channel of Asterisk's, which is of another call than that
     /// of the first.
     #[error(
-        "the second record of a call through a Local channel, with another payer, or longer than the \
-         first or after another: --take-b-legs takes all such records for calls of their own"
+        "the second record of a call through a Local channel, with another number or payer than the first:          --take-lone-legs takes such records for calls of their own"
     )]
     OtherLocalEnd,
+    /// The same, which is longer than the first one, or not the only one.
+    #[error(
+        "the second record of a call through a Local channel, longer than the first or after another:          --take-b-legs takes all records for calls of their own"
+    )]
+    LongerLocalEnd,
+    /// FreeSWITCH: a record that names one as its B leg by which it is named as such.
+    #[error(
+        "it and an earlier record name each other as their B leg, of which that one is billed:          --take-b-legs takes all records for calls of their own"
+    )]
+    MutualLegs,
     /// A record of another kind than a call.
     #[error("a record of type {0:?}, which is no call")]
     RecordType(String),

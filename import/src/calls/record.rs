@@ -94,6 +94,17 @@ pub(crate) struct Reading<'a> {
 
 impl Reading<'_> {
     pub(crate) fn call(self, values: &Values<'_>, span: Span) -> Result<Call, Problem> {
+        let problem = match self.read(values, span) {
+            Err(problem) if !self.options.take_b_legs => problem,
+            read => return read,
+        };
+        match self.leg(values) {
+            Ok(Leg::Outer(local)) => Err(Problem::OfOuter(local, Box::new(problem))),
+            _ => Err(problem),
+        }
+    }
+
+    fn read(self, values: &Values<'_>, span: Span) -> Result<Call, Problem> {
         let options = self.options;
         if !matches!(values.get(Column::RecordType), "" | "1") {
             return Err(Problem::RecordType(shown(values.get(Column::RecordType))));
@@ -540,11 +551,12 @@ fn terminator(values: &Values<'_>, options: &CallOptions) -> Result<Party, Probl
     Ok(named(party, &options.terminator, options, values))
 }
 
-/// With the first name that is said, in the order of the options. The text of a point that the
-/// options do not ask for says nothing: a switch writes gateways that nobody has made points of.
+/// With the first name that is said, in the order of the options. A point that the options do not ask
+/// for says nothing: a switch writes gateways that nobody has made points of.
 fn named(mut party: Party, whose: &Whose, options: &CallOptions, values: &Values<'_>) -> Party {
     if !whose.by.contains(&By::Point) {
         party.point.clear();
+        party.point_id = None;
     }
     for by in &whose.by {
         let name = match by {

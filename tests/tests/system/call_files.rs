@@ -426,3 +426,30 @@ async fn made_up_traffic_goes_through_the_books_and_is_rated_again() {
     })
     .await;
 }
+
+/// Another option says who pays: the call is in the books, and nobody pays for it once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_with_a_sequence_that_another_would_pay_is_a_conflict() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let master = attempt(2, "bob", 30, "ANSWERED", "1768910400.1");
+        let (ok, said) = import(&books, &data, &master, &["--terminator-from", "peer"]);
+        assert!(ok && said.contains("1 stored"), "{said}");
+        let table = |minute: u32| {
+            format!(
+                "calldate,clid,src,dst,dcontext,channel,dstchannel,lastapp,lastdata,duration,billsec,\
+                 disposition,amaflags,accountcode,uniqueid,userfield,linkedid,sequence\n\
+                 2026-01-20 12:{minute:02}:00,3705,37060000001,37061234567,out,SIP/user6-00000001,\
+                 SIP/bob-00000002,Dial,,30,30,ANSWERED,3,alice,1768910400.1,,1768910400.1,7\n"
+            )
+        };
+        let args = ["--originator-from", "peer", "--terminator-from", "peer"];
+        let (ok, said) = import(&books, &data, &table(2), &args);
+        assert!(!ok && said.contains("0 stored") && said.contains("1 CONFLICT"), "{said}");
+        // A further call under the id, as after one was sent on, was at another time.
+        let (ok, said) = import(&books, &data, &table(3), &args);
+        assert!(ok && said.contains("1 stored"), "{said}");
+        books.check(8 + 2).await;
+    })
+    .await;
+}

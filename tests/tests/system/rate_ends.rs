@@ -227,6 +227,72 @@ async fn every_change_is_in_the_file_of_changes() {
     .await;
 }
 
+const BY_HOURS: &str = "prefix,destination,rate,day_type,start_time,end_time,effective_from\n\
+                        370,Lithuania,0.01,FD,,,\n\
+                        370,Lithuania,0.05,,,,\n\
+                        371,Latvia,0.05,,08:00,20:00,\n\
+                        371,Latvia,0.02,,20:00,08:00,\n";
+
+/// Hours and days that a deck has not are not sold beside it at the old prices.
+#[tokio::test(flavor = "multi_thread")]
+async fn rates_for_other_hours_or_days_go_with_what_is_missing() {
+    on_both(|data| async move {
+        let decks = Decks::start(data).await;
+        let hours = ["--tariff", "1"];
+        assert!(decks.import(BY_HOURS, &hours).0);
+        let before = decks.export();
+        let price = async |number: &str, time: &str| {
+            let leg = decks.rate_at(number, time).await;
+            leg.rate.map(|rate| rate.value).unwrap_or_default()
+        };
+        // A Saturday, and a Monday by day and by night, in Vilnius.
+        let times = ["2098-12-20T10:00:00Z", "2098-12-22T10:00:00Z", "2098-12-22T22:30:00Z"];
+        let deck = "prefix,rate\n370,0.20\n371,0.30\n";
+        let note =
+            "2 prefixes have rates for other hours or days than the deck's (3 in all): 370, 371; ";
+        let (ok, said) = decks.import(deck, &[&hours[..], &["--dry-run"]].concat());
+        assert!(ok && said.contains(&format!("{note}they stay, and count there")), "{said}");
+        let delete = [&hours[..], &["--delete-missing"]].concat();
+        let (ok, said) = decks.import(deck, &[&delete[..], &["--dry-run"]].concat());
+        assert!(ok && said.contains(&format!("{note}--delete-missing removes them")), "{said}");
+        assert!(said.contains("\nRates for other hours or days removed:\n  370  "), "{said}");
+        assert!(said.contains("2 changed, 0 unchanged, 3 deleted"), "{said}");
+        assert!(decks.import(deck, &delete).0);
+        for time in times {
+            assert_eq!([price("3701", time).await, price("3711", time).await], ["0.2", "0.3"]);
+        }
+        let (_, said) = decks.import(deck, &delete);
+        assert!(said.contains("2 unchanged, 0 deleted") && !said.contains("other hours"), "{said}");
+        assert!(decks.said(&["import", "undo", "2"]).contains("; import "));
+        assert_eq!(decks.export(), before);
+
+        // From a date on: what is older is shadowed, or ends where the deck has no line.
+        let deck = "prefix,rate,start_time,end_time,effective_from\n\
+                    370,0.20,,,2098-12-01\n371,0.30,08:00,20:00,2098-12-01\n";
+        for deleted in ["2 deleted", "0 deleted"] {
+            let (ok, said) = decks.import(deck, &delete);
+            assert!(ok && said.contains(deleted), "{said}");
+        }
+        assert_eq!(price("3701", times[0]).await, "0.2");
+        assert_eq!([price("3711", times[1]).await, price("3711", times[2]).await], ["0.3", ""]);
+        assert_eq!(price("3711", "2098-11-20T22:30:00Z").await, "0.02");
+        assert!(decks.said(&["import", "undo", "5"]).contains("; import "));
+        assert_eq!(decks.export(), before);
+
+        // A correction of the same date; and a line that counts at no hour is no raise.
+        let dated = "prefix,rate,day_type,effective_from\n\
+                     372,0.01,FD,2098-12-01\n372,0.05,WD,2098-12-01\n";
+        assert!(decks.import(dated, &hours).0);
+        let deck = "prefix,rate,effective_from\n372,0.20,2098-12-01\n";
+        let (_, said) = decks.import(deck, &[&hours[..], &["--dry-run"]].concat());
+        assert!(said.contains("  new                       0\n"), "{said}");
+        assert!(said.contains("1 line of the deck counts at no hour"), "{said}");
+        assert!(decks.import(deck, &delete).0);
+        assert_eq!([price("3721", times[0]).await, price("3721", times[1]).await], ["0.2", "0.2"]);
+    })
+    .await;
+}
+
 /// Runs the command for the books; returns what it said.
 fn run(data: &Data, books: &Books, args: &[&str]) -> String {
     let url = format!("http://{}", books.server.grpc);

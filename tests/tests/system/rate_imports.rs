@@ -196,11 +196,11 @@ async fn an_import_taken_back_leaves_what_was_there_before() {
         };
         assert_eq!(price().await, "0.61");
         let said = imports.import(&new_deck(), &["--delete-missing", "--rename-destinations"]);
-        assert!(said.contains("9502 added, 2 changed, 1 unchanged, 5001 deleted"), "{said}");
+        assert!(said.contains("9502 added, 2 changed, 1 unchanged, 5002 deleted"), "{said}");
         assert_eq!(price().await, "0.7");
 
         let (ok, said) = imports.run(&["import", "undo", "2", "--dry-run"]);
-        let counts = "import 2 into tariff 1: 5001 added, 2 changed, 9502 deleted";
+        let counts = "import 2 into tariff 1: 5002 added, 2 changed, 9502 deleted";
         assert!(ok && said.contains(&format!("{counts} - nothing was changed")), "{said}");
         assert_eq!(price().await, "0.7");
         let (ok, said) = imports.run(&["import", "undo", "2"]);
@@ -224,7 +224,7 @@ async fn an_import_taken_back_leaves_what_was_there_before() {
         assert_eq!(imports.export(1), empty);
 
         let (ok, said) = imports.run(&["import", "list", "--tariff", "1"]);
-        assert!(ok && said.contains("import 2 taken back: 5001 added"), "{said}");
+        assert!(ok && said.contains("import 2 taken back: 5002 added"), "{said}");
         assert!(said.contains("taken back on 20"), "{said}");
         let request = ListChangesRequest { resource: "tariffs/1".to_owned(), ..Default::default() };
         let changes = ChangesServiceClient::new(imports.admin.clone()).list_changes(request).await;

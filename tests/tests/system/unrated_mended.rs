@@ -207,8 +207,30 @@ async fn calls_of_an_account_that_is_nobodys_are_rated_as_anothers() {
             origination_point: "203.0.113.9".to_owned(),
             ..minute("p", "37061234567")
         };
+        let digits = CallRecord { origination_point: "77".to_owned(), ..by_point.clone() };
+        let digits = CallRecord { call_id: "d".to_owned(), ..digits };
+        let id = CallRecord {
+            call_id: "i".to_owned(),
+            origination_point: String::new(),
+            ..digits.clone()
+        };
+        let id = CallRecord { origination_point_id: 77, ..id };
+        assert_eq!(books.send(vec![vec![digits, id]]).await.unwrap().unrated, 2);
+        let delete = |account: &'static str| {
+            books.command(&data, &["calls", "unrated", "--delete", "--account", account, "--yes"])
+        };
+        // The text of a point is another account than an id; a login name is one in any capitals.
+        assert!(delete("point 77").1.contains("1 deleted"));
+        assert!(delete("POINT named 77").1.contains("0 deleted"));
+        assert!(delete("point named 77").1.contains("1 deleted"));
+        assert_eq!(
+            books.send(vec![vec![of("Zoe", minute("z", "37061"))]]).await.unwrap().unrated,
+            1
+        );
+        assert!(delete("zOE").1.contains("1 deleted"));
+
         let calls = vec![
-            of("alicia", minute("k", "37061234567")),
+            of("aliCIA", minute("k", "37061234567")),
             of("alicia", minute("l", "99912345")),
             of("carol", minute("m", "37061234567")),
             by_point,
@@ -219,7 +241,7 @@ async fn calls_of_an_account_that_is_nobodys_are_rated_as_anothers() {
         let (ok, said) = books.command(&data, &wrong);
         assert!(!ok && said.contains("user"), "{said}");
 
-        let map = ["--map-account", "alicia=alice", "--map-account", "point 203.0.113.9=id 6"];
+        let map = ["--map-account", "Alicia=alice", "--map-account", "point 203.0.113.9=id 6"];
         let look = [&["rerate", "--unrated", "--dry-run"], &map[..]].concat();
         let (ok, said) = books.command(&data, &look);
         assert!(ok && said.contains("4 unrated calls: 2 rated, 2 stay unrated"), "{said}");
