@@ -1,14 +1,18 @@
 //! The way from a command to a running core.
 
 use anyhow::{Context, bail};
-use tollbook_proto::Bearer;
+use jiff::tz::TimeZone;
+use tollbook_proto::{
+    Bearer,
+    v1::{GetSettingsRequest, settings_service_client::SettingsServiceClient},
+};
 use tonic::{
     Status,
     service::interceptor::InterceptedService,
     transport::{Channel, Endpoint},
 };
 
-use crate::{config::Config, tls};
+use crate::{config::Config, tls, values::time_zone};
 
 /// A core, called with the token of the configuration.
 pub(crate) type Core = InterceptedService<Channel, Bearer>;
@@ -51,4 +55,19 @@ async fn connect_at(endpoint: Endpoint, token: Option<&str>) -> anyhow::Result<C
 #[allow(clippy::needless_pass_by_value, reason = "the form that `map_err` calls")]
 pub(crate) fn said(status: Status) -> anyhow::Error {
     anyhow::anyhow!("the core says: {}", status.message())
+}
+
+/// The time zone that a command's times are in: the one that is said, else that of the settings.
+pub(crate) async fn zone(core: &Core, said: Option<&str>) -> anyhow::Result<TimeZone> {
+    if let Some(name) = said {
+        return time_zone(name);
+    }
+    match SettingsServiceClient::new(core.clone()).get_settings(GetSettingsRequest {}).await {
+        Ok(answer) => time_zone(&answer.into_inner().settings.unwrap_or_default().time_zone),
+        Err(status) => {
+            let why = status.message();
+            eprintln!("Times are in UTC, since the settings' time zone is not to be had: {why}");
+            Ok(TimeZone::UTC)
+        }
+    }
 }

@@ -22,6 +22,7 @@ pub use crate::fixture::{Fixture, UNIQUEHASH, decimal, mask};
 /// The cases of one method.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is something that the server may hold")]
 pub struct File {
     /// The method's name.
     pub method: String,

@@ -12,11 +12,11 @@ use tollbook_proto::v1::{
 
 use super::unrated::{reason, reason_name};
 use crate::{
-    client::{Core, connect, said},
+    client::{Core, connect, said, zone},
     config::Config,
     out::say,
     parties::{tariffs, user_meant},
-    values::{decimal, time_zone, timestamp},
+    values::{decimal, timestamp},
 };
 
 #[derive(clap::Args)]
@@ -27,9 +27,9 @@ pub(crate) struct Args {
     /// Calls that began before or in this second; a day alone counts to its end [default: now]
     #[arg(long)]
     till: Option<String>,
-    /// The time zone of both
-    #[arg(long, default_value = "UTC")]
-    time_zone: String,
+    /// The time zone of both [default: that of the settings]
+    #[arg(long)]
+    time_zone: Option<String>,
     /// Only calls of this user: a login name or an id (`#42` where a login name reads like that, too)
     #[arg(long, value_name = "USER")]
     user: Option<String>,
@@ -73,11 +73,11 @@ enum Side {
 }
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
-    let zone = time_zone(&args.time_zone)?;
+    let core = connect(config).await?;
+    let zone = zone(&core, args.time_zone.as_deref()).await?;
     let at =
         |text: &Option<String>, end| text.as_deref().map(|text| time(text, &zone, end)).transpose();
     let (from, till) = (at(&args.from, false)?, at(&args.till, true)?);
-    let core = connect(config).await?;
     let user_id = match &args.user {
         Some(user) => Some(user_meant(&core, user).await?),
         None => None,

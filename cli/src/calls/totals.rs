@@ -10,10 +10,10 @@ use tollbook_proto::v1::{
 
 use super::rerate::time;
 use crate::{
-    client::{connect, said},
+    client::{connect, said, zone},
     config::Config,
     out::{recorded, written},
-    values::{decimal, time_zone},
+    values::decimal,
 };
 
 #[derive(clap::Args)]
@@ -24,13 +24,14 @@ pub(crate) struct Args {
     /// Calls that began before or in this second; a day alone counts to its end [default: today]
     #[arg(long)]
     till: Option<String>,
-    /// The time zone of both
-    #[arg(long, default_value = "UTC")]
-    time_zone: String,
+    /// The time zone of both [default: that of the settings]
+    #[arg(long)]
+    time_zone: Option<String>,
     /// A line for each of these; several are separated by commas
     #[arg(long, value_enum, value_delimiter = ',', default_value = "originator")]
     by: Vec<By>,
-    /// Code of the currency of the amounts [default: the default currency]
+    /// Code of the currency to show the amounts in, at the exchange rate of today [default: the default
+    /// currency, in which they are kept]
     #[arg(long, value_name = "CODE", default_value = "", hide_default_value = true)]
     currency: String,
 }
@@ -112,7 +113,8 @@ fn figures(traffic: Option<&Traffic>) -> [String; FIGURES.len()] {
 
 /// Prints CSV: the groups, and all calls together where there is more than one line.
 pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
-    let zone = time_zone(&args.time_zone)?;
+    let core = connect(config).await?;
+    let zone = zone(&core, args.time_zone.as_deref()).await?;
     let at =
         |text: &Option<String>, end| text.as_deref().map(|text| time(text, &zone, end)).transpose();
     let request = AggregateCallsRequest {
@@ -122,7 +124,7 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         currency: args.currency,
         ..Default::default()
     };
-    let mut core = StatisticsServiceClient::new(connect(config).await?);
+    let mut core = StatisticsServiceClient::new(core);
     let mut parts = core.aggregate_calls(request).await.map_err(said)?.into_inner();
     let mut lines = csv::Writer::from_writer(io::stdout().lock());
     let head = args.by.iter().map(|by| by.name()).chain(FIGURES).chain(["currency"]);

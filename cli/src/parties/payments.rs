@@ -1,7 +1,7 @@
 //! `tollbook payments`.
 
 use anyhow::Context;
-use clap::Subcommand;
+use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use jiff::{Timestamp, tz::TimeZone};
 use tollbook_proto::v1::{
     Decimal, ListCurrenciesRequest, ListPaymentsRequest, Payment, PaymentDirection,
@@ -12,10 +12,10 @@ use tollbook_proto::v1::{
 use super::{PAGE, user_meant};
 use crate::{
     calls::rerate::time,
-    client::{Core, connect, said},
+    client::{Core, connect, said, zone},
     config::Config,
     out::say,
-    values::{decimal, time_zone},
+    values::decimal,
 };
 
 #[derive(Subcommand)]
@@ -55,7 +55,7 @@ pub(crate) struct AddArgs {
     transaction_id: String,
     /// Makes a repeated command the same payment, whose answer may have been lost: it counts once
     /// [default: of the gateway and the transaction id, where there is one]
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     request_id: Option<String>,
 }
 
@@ -73,9 +73,9 @@ pub(crate) struct ListArgs {
     /// Recorded before or in this second; a day alone counts to its end
     #[arg(long)]
     till: Option<String>,
-    /// The time zone of both, and of what is listed
-    #[arg(long, default_value = "UTC")]
-    time_zone: String,
+    /// The time zone of both, and of what is listed [default: that of the settings]
+    #[arg(long)]
+    time_zone: Option<String>,
 }
 
 pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
@@ -127,7 +127,7 @@ async fn default_currency(core: &Core) -> anyhow::Result<String> {
 }
 
 async fn list(core: Core, args: ListArgs) -> anyhow::Result<()> {
-    let zone = time_zone(&args.time_zone)?;
+    let zone = zone(&core, args.time_zone.as_deref()).await?;
     let at =
         |text: &Option<String>, end| text.as_deref().map(|text| time(text, &zone, end)).transpose();
     let mut request = ListPaymentsRequest {

@@ -62,10 +62,10 @@ pub(crate) struct CreateArgs {
     /// First name, or the name of the company
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
-    /// Id of the tariff by which his calls are priced, or where he is a carrier of what he takes
+    /// The tariff, by its name or id, by which his calls are priced, or where he is a carrier of what he takes
     /// [default: none]
-    #[arg(long, value_name = "ID", default_value_t = 0, hide_default_value = true)]
-    tariff: i64,
+    #[arg(long, value_name = "TARIFF")]
+    tariff: Option<String>,
     /// Code of the currency that he sees amounts in [default: the default currency]
     #[arg(long, value_name = "CODE")]
     currency: Option<String>,
@@ -121,6 +121,10 @@ async fn create(core: Core, args: CreateArgs) -> anyhow::Result<()> {
         Some(currency) => currency_id(&core, &currency).await?,
         None => 0,
     };
+    let tariff_id = match tariff {
+        Some(tariff) => super::tariffs::meant(&core, &tariff).await?.id,
+        None => 0,
+    };
     let password = match password {
         true => Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_LENGTH),
         false => String::new(),
@@ -128,7 +132,7 @@ async fn create(core: Core, args: CreateArgs) -> anyhow::Result<()> {
     let user = User {
         username,
         first_name: name,
-        tariff_id: tariff,
+        tariff_id,
         currency_id,
         postpaid: !prepaid,
         credit: credit.map(|value| Decimal { value }),

@@ -37,10 +37,10 @@ impl Service {
         let redirect = snapshot.settings.allow_api_login_redirect;
         let failed = || Error::LoginFailed { redirect };
         let lockout = &self.0.lockout;
-        let username = Some(request.username.as_str());
-        let attempt = lockout.attempt(address, username, !vouches(caller)).await;
+        let (username, stored) = self.account(&request.username).await?;
+        let attempt = lockout.attempt(address, Some(&username), !vouches(caller)).await;
         let attempt = attempt.ok_or_else(failed)?;
-        let checked = self.check(&request).await;
+        let checked = check(stored, request.password).await;
         if !matches!(checked, Ok(None)) {
             attempt.give_back();
         }
@@ -54,7 +54,7 @@ impl Service {
         if users::store::password_changed_at(&mut tx, id).await? != changed_at {
             return Err(failed());
         }
-        lockout.came_in(address, &request.username);
+        lockout.came_in(address, &username);
         if let Some(better) = better {
             users::store::set_password_hash(&mut tx, id, &better, false).await?;
         }
@@ -80,29 +80,35 @@ impl Service {
         })
     }
 
-    /// What is stored of the password of the user whom a login names.
-    async fn stored(&self, name: &str) -> Result<Option<StoredPassword>> {
+    /// The user whom a login names, by the name under which their logins are counted, however it is
+    /// spelled, and what is stored of their password.
+    async fn account(&self, name: &str) -> Result<(String, Option<StoredPassword>)> {
         let by_name = users::store::password(&self.0.db, name).await?;
         let by_email = self.0.catalog.load().settings.allow_login_by_email;
         if by_name.is_some() || !by_email || !name.contains('@') {
-            return Ok(by_name);
+            return Ok((name.to_owned(), by_name));
         }
-        users::store::password_by_email(&self.0.db, name).await
+        let email = name.to_lowercase();
+        match users::store::username_by_email(&self.0.db, &email).await? {
+            Some(username) => {
+                let stored = users::store::password(&self.0.db, &username).await?;
+                Ok((username, stored))
+            }
+            None => Ok((email, None)),
+        }
     }
+}
 
-    /// Compares a login's password with what is stored; `None` if it is wrong. A user who is not
-    /// there takes as long as one with another password.
-    async fn check(&self, request: &pb::CreateSessionRequest) -> Result<Option<Checked>> {
-        let stored = self.stored(&request.username).await?;
-        let hash = stored.as_ref().map(|stored| stored.hash.clone()).unwrap_or_default();
-        let verdict = password::verify(request.password.clone(), hash).await?;
-        let better = match verdict {
-            Verdict::Wrong => return Ok(None),
-            Verdict::Right => None,
-            Verdict::Outdated(better) => Some(better),
-        };
-        Ok(stored.map(|stored| Checked { id: stored.user, changed_at: stored.changed_at, better }))
-    }
+/// Compares a login's password with what is stored; `None` if it is wrong. A user who is not there takes
+/// as long as one with another password.
+async fn check(stored: Option<StoredPassword>, password: String) -> Result<Option<Checked>> {
+    let hash = stored.as_ref().map(|stored| stored.hash.clone()).unwrap_or_default();
+    let better = match password::verify(password, hash).await? {
+        Verdict::Wrong => return Ok(None),
+        Verdict::Right => None,
+        Verdict::Outdated(better) => Some(better),
+    };
+    Ok(stored.map(|stored| Checked { id: stored.user, changed_at: stored.changed_at, better }))
 }
 
 /// A login with the right password.

@@ -29,7 +29,7 @@ impl Page {
     ///
     /// # Errors
     /// The token is none of this list.
-    pub(crate) fn of(request: &(impl Message + Name)) -> Result<Self> {
+    pub(crate) fn of(request: &impl Name) -> Result<Self> {
         Self::of_dynamic(contract::to_dynamic(request)?)
     }
 

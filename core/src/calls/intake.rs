@@ -260,7 +260,11 @@ impl<'a> Books<'a, '_> {
             return;
         }
         let done = match record {
-            Read::Call(incoming) => self.take(place, incoming),
+            Read::Call(incoming) => {
+                let stored = brought.kept_as.and_then(|id| kept.get(&id));
+                let import = stored.map_or(brought.import, |stored| stored.import);
+                self.take(place, incoming, import)
+            }
             Read::Refused(refused) => self.refuse(place, refused),
         };
         let Err(rejection) = done else {
@@ -355,8 +359,13 @@ impl<'a> Books<'a, '_> {
             .or(Some(relation))
     }
 
-    /// Takes a call in, or says why it cannot be.
-    fn take(&mut self, place: usize, incoming: &'a Incoming) -> Result<(), Rejection> {
+    /// Takes a call in, as one of an import, or says why it cannot be.
+    fn take(
+        &mut self,
+        place: usize,
+        incoming: &'a Incoming,
+        import: Option<i64>,
+    ) -> Result<(), Rejection> {
         let Incoming { call, said, brought } = incoming;
         let (call_id, relation) = self.relation(&brought.record, call, *said);
         match relation {
@@ -367,7 +376,7 @@ impl<'a> Books<'a, '_> {
                 if call_id != brought.record.call_id {
                     self.unrated.own_ids.insert(call_id, &brought.record.call_id);
                 }
-                let mut call = Call { import: brought.import, ..incoming.call.clone() };
+                let mut call = Call { import, ..incoming.call.clone() };
                 call_id.clone_into(&mut call.reported.call_id);
                 let call = as_authorized(call, self.active.get(call_id))?;
                 self.charges.add(&call)?;

@@ -113,7 +113,7 @@ impl Outcome<'_> {
         let mut gone: HashSet<i64> = self.settled.iter().copied().collect();
         gone.retain(|id| table.kept.contains_key(id));
         for id in &gone {
-            difference.count(table.kept[id], -1);
+            difference.count(table.kept[id].reason, -1);
         }
         for row in &found {
             let is_kept = keeping.contains_key(&(row.call_id.as_str(), row.fingerprint.clone()));

@@ -36,7 +36,8 @@ pub(crate) struct Brought {
     pub(crate) first_seen: Option<i64>,
     /// It is tried as a call of another account than the one that it is kept with.
     pub(crate) reassigned: bool,
-    /// The import that it is of, or first came with.
+    /// The import that brings it. What is brought again is of the one that is stored with it when it is
+    /// written: that may have been taken back since it was read.
     pub(crate) import: Option<i64>,
     identity: Identity,
 }
@@ -94,7 +95,16 @@ impl Brought {
 }
 
 /// Unrated calls that are in the table, with the reasons that they have there.
-pub(crate) type Kept = HashMap<i64, CallRejection>;
+pub(crate) type Kept = HashMap<i64, KeptCall>;
+
+/// An unrated call that is brought again, as it is until the commit.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptCall {
+    pub(crate) reason: CallRejection,
+    /// The import that it is of; of several that brought it the first, as if the others had brought a
+    /// duplicate.
+    pub(crate) import: Option<i64>,
+}
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 use tollbook_proto::v1::{self as pb, CallRecord, CallRejection, CallSide};
 
-use super::{Brought, Kept, Refusal};
+use super::{Brought, Kept, KeptCall, Refusal};
 use crate::{
     access::Scope,
     calls::{Rejection, Side, reason_name, reason_of_name, record},
@@ -232,7 +232,7 @@ pub(crate) fn asking_for_any() -> Query {
 
 /// Asks which of some are there, and keeps them as they are until the commit.
 pub(crate) fn asking_for(tx: &Tx, ids: impl IntoIterator<Item = i64>) -> Query {
-    Query::new("SELECT id, reason FROM unrated_calls WHERE id IN ")
+    Query::new("SELECT id, reason, imports FROM unrated_calls WHERE id IN ")
         .list(ids)
         .and(" ORDER BY id")
         .and(tx.lock_clause())
@@ -240,7 +240,12 @@ pub(crate) fn asking_for(tx: &Tx, ids: impl IntoIterator<Item = i64>) -> Query {
 
 /// What [`asking_for`] found.
 pub(crate) fn read_kept(rows: &[store::Row]) -> Result<Kept> {
-    rows.iter().map(|row| Ok((row.get(0)?, reason(row, 1)?))).collect()
+    let read = |row: &store::Row| {
+        let imports: String = row.get(2)?;
+        let import = imports.split(',').find_map(|import| import.parse().ok());
+        Ok((row.get(0)?, KeptCall { reason: reason(row, 1)?, import }))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// An unrated call, as a batch has to know it.
@@ -452,7 +457,7 @@ pub(super) async fn page(
     limit: i64,
 ) -> Result<Vec<Brought>> {
     let query = Query::new(
-        "SELECT c.id, c.fingerprint, c.record, c.user_id, c.first_seen, c.imports \
+        "SELECT c.id, c.fingerprint, c.record, c.user_id, c.first_seen \
          FROM unrated_calls c LEFT JOIN users u ON u.id = c.user_id WHERE c.id > ",
     )
     .value(after)
@@ -465,10 +470,7 @@ pub(super) async fn page(
     let read = |row: &store::Row| {
         let again = Brought::again(row.get(0)?, row.get(1)?, decoded(&row.get::<Vec<u8>>(2)?)?);
         let payer = row.get::<Option<i64>>(3)?.map(UserId);
-        // Of several the first counts, as if the others had brought a duplicate.
-        let imports: String = row.get(5)?;
-        let import = imports.split(',').find_map(|import| import.parse().ok());
-        Ok(Brought { payer, first_seen: Some(row.get(4)?), import, ..again })
+        Ok(Brought { payer, first_seen: Some(row.get(4)?), ..again })
     };
     rows.iter().map(read).collect()
 }

@@ -483,13 +483,13 @@ pub(crate) async fn password(db: &Db, username: &str) -> Result<Option<StoredPas
     Ok(Some(stored))
 }
 
-/// What is stored of the password of the one user with an e-mail address, in any case; `None` if
-/// there is none, or are several.
-pub(crate) async fn password_by_email(db: &Db, email: &str) -> Result<Option<StoredPassword>> {
+/// The login name of the one user with an e-mail address, which is in lower case; `None` if there is
+/// none, or are several.
+pub(crate) async fn username_by_email(db: &Db, email: &str) -> Result<Option<String>> {
     let query = Query::new("SELECT username FROM users WHERE deleted_at IS NULL AND email = ");
-    let rows = db.fetch_all(query.value(email.to_lowercase()).and(" LIMIT 2")).await?;
+    let rows = db.fetch_all(query.value(email).and(" LIMIT 2")).await?;
     let [row] = rows.as_slice() else { return Ok(None) };
-    password(db, &row.get::<String>(0)?).await
+    row.get(0).map(Some)
 }
 
 /// When a user's password was last changed, inside a transaction.

@@ -9,7 +9,7 @@ use std::{
     process::ExitCode,
 };
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tollbook_proto::v1::{
     AggregateUnratedCallsRequest, CallRejection, CallSide, ListUnratedCallsRequest, UnratedCall,
     UnratedCallFilter, UnratedCallGroup, unrated_calls_service_client::UnratedCallsServiceClient,
@@ -17,10 +17,9 @@ use tollbook_proto::v1::{
 
 use super::rerate::time;
 use crate::{
-    client::{Core, connect, said},
+    client::{Core, connect, said, zone},
     config::Config,
     out::{recorded, say, written},
-    values::time_zone,
 };
 
 /// How many a list shows that nobody asked more of.
@@ -76,16 +75,15 @@ struct FilterArgs {
     /// Calls that began before or in this second; a day alone counts to its end
     #[arg(long)]
     till: Option<String>,
-    /// The time zone of both, and of the times in the list
-    #[arg(long, default_value = "UTC")]
-    time_zone: String,
+    /// The time zone of both, and of the times in the list [default: that of the settings]
+    #[arg(long)]
+    time_zone: Option<String>,
 }
 
 impl FilterArgs {
-    fn filter(&self) -> anyhow::Result<UnratedCallFilter> {
-        let zone = time_zone(&self.time_zone)?;
+    fn filter(&self, zone: &TimeZone) -> anyhow::Result<UnratedCallFilter> {
         let at = |text: &Option<String>, end| {
-            text.as_deref().map(|text| time(text, &zone, end)).transpose()
+            text.as_deref().map(|text| time(text, zone, end)).transpose()
         };
         Ok(UnratedCallFilter {
             reason: self.reason.unwrap_or_default().into(),
@@ -146,22 +144,26 @@ pub(super) fn reason_name(reason: CallRejection) -> &'static str {
 }
 
 pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
-    let mut core = UnratedCallsServiceClient::new(connect(config).await?);
+    let core = connect(config).await?;
+    let zone = zone(&core, args.filter.time_zone.as_deref()).await?;
+    let mut core = UnratedCallsServiceClient::new(core);
     if let Some(ids) = args.delete {
-        let zone = time_zone(&args.filter.time_zone)?;
-        let filter = args.filter.filter()?;
+        let filter = args.filter.filter(&zone)?;
         return delete::delete(&mut core, ids, filter, args.yes, &zone).await;
     }
     match args.summary {
-        true => summarise(&mut core, &args).await?,
-        false => list(&mut core, &args).await?,
+        true => summarise(&mut core, &args, &zone).await?,
+        false => list(&mut core, &args, &zone).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> anyhow::Result<()> {
-    let zone = time_zone(&args.filter.time_zone)?;
-    let filter = Some(args.filter.filter()?);
+async fn list(
+    core: &mut UnratedCallsServiceClient<Core>,
+    args: &Args,
+    zone: &TimeZone,
+) -> anyhow::Result<()> {
+    let filter = Some(args.filter.filter(zone)?);
     let mut left = args.limit.unwrap_or(if args.csv { u32::MAX } else { SHOWN });
     let mut request = ListUnratedCallsRequest { filter, ..Default::default() };
     if args.csv {
@@ -174,13 +176,13 @@ async fn list(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> anyhow
         if args.csv {
             let mut table = table::writer(&mut out);
             for call in &page.calls {
-                let row = table::row(call, &zone, &args.filter.time_zone);
+                let row = table::row(call, zone, zone.iana_name().unwrap_or("UTC"));
                 recorded(table.write_record(row))?;
             }
             written(table.flush())?;
         } else {
             for call in &page.calls {
-                written(print(&mut out, call, &zone))?;
+                written(print(&mut out, call, zone))?;
             }
         }
         drop(out);
@@ -198,7 +200,7 @@ async fn list(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> anyhow
 }
 
 /// A time as a list shows it.
-fn moment(time: Option<&prost_types::Timestamp>, zone: &jiff::tz::TimeZone) -> String {
+fn moment(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
     let time = time.and_then(|time| Timestamp::from_second(time.seconds).ok());
     time.map_or_else(
         || "?".to_owned(),
@@ -206,7 +208,7 @@ fn moment(time: Option<&prost_types::Timestamp>, zone: &jiff::tz::TimeZone) -> S
     )
 }
 
-fn print(out: &mut impl Write, call: &UnratedCall, zone: &jiff::tz::TimeZone) -> io::Result<()> {
+fn print(out: &mut impl Write, call: &UnratedCall, zone: &TimeZone) -> io::Result<()> {
     let time = |time: Option<&prost_types::Timestamp>| moment(time, zone);
     let record = call.record.clone().unwrap_or_default();
     let account = match (&*call.username, &*record.originator, record.originator_id) {
@@ -245,9 +247,13 @@ fn shown(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(255).collect()
 }
 
-async fn summarise(core: &mut UnratedCallsServiceClient<Core>, args: &Args) -> anyhow::Result<()> {
+async fn summarise(
+    core: &mut UnratedCallsServiceClient<Core>,
+    args: &Args,
+    zone: &TimeZone,
+) -> anyhow::Result<()> {
     let request = AggregateUnratedCallsRequest {
-        filter: Some(args.filter.filter()?),
+        filter: Some(args.filter.filter(zone)?),
         prefix_length: args.prefix_length,
     };
     let answer = core.aggregate_unrated_calls(request).await.map_err(said)?.into_inner();
@@ -284,6 +290,7 @@ pub(super) fn advice(count: i64) -> anyhow::Result<()> {
     let kept = if count == 1 { "1 is".to_owned() } else { format!("{count} are") };
     say!(
         "{kept} kept as unrated: `tollbook calls unrated --summary` says what is missing, `tollbook \
-         rerate --unrated` bills them once it is there"
+         rerate --unrated` bills them once it is there; conflicts are decided by a person, and come in \
+         by importing their file again once what they differ from is gone"
     )
 }
