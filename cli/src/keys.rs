@@ -114,7 +114,9 @@ pub(crate) fn shown(methods: HashMap<String, i32>) -> String {
     let mut methods: Vec<_> = methods.into_iter().collect();
     methods.sort();
     let methods = methods.into_iter();
-    methods.map(|(method, access)| format!(" {method}={}", access_name(access))).collect()
+    methods.fold(String::new(), |said, (method, access)| {
+        said + " " + &method + "=" + &access_name(access)
+    })
 }
 
 /// All keys, however many pages they take.

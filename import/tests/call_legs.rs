@@ -19,7 +19,9 @@ fn read(files: &[String], options: &CallOptions) -> (Vec<String>, Vec<Problem>, 
                 CallItem::Call(call) => items.extend(legs.take(number, call).map(CallItem::Call)),
                 CallItem::BLeg { id, of, .. } => legs.leave_out(&id, &of),
                 CallItem::Internal { outer, .. } => {
-                    outer.iter().for_each(|local| legs.no_outer(local, false));
+                    if let Some(local) = &outer {
+                        legs.no_outer(local, false);
+                    }
                 }
                 item => {
                     if let CallItem::Refused { outer: Some(local), .. } = &item {

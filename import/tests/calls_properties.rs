@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write,
     io::Cursor,
     time::{Duration, Instant},
 };
@@ -165,7 +166,7 @@ fn unharmed(items: &[CallItem], may_refuse: bool) -> Result<(), TestCaseError> {
                 prop_assert!(may_refuse && id == "u2", "{:?}", problem);
             }
             CallItem::BLeg { .. } | CallItem::Internal { .. } | CallItem::Idle => {
-                prop_assert!(false)
+                prop_assert!(false);
             }
         }
     }
@@ -306,7 +307,7 @@ proptest! {
     ) {
         let mut text = "call_id,start_time,billsec,destination,originator\n".to_owned();
         for (id, number) in numbers.iter().enumerate() {
-            text += &format!("c{id},2026-11-20 10:00:00,60,{number},globex\n");
+            writeln!(text, "c{id},2026-11-20 10:00:00,60,{number},globex").unwrap();
         }
         let internal = Internal::new(&["20x".to_owned()], shorter_than).unwrap();
         let read = CallOptions { internal, ..CallOptions::default() };

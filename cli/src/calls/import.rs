@@ -217,7 +217,9 @@ impl Reader {
             [one] => one.sha256.clone(),
             several => {
                 let mut all = Sha256::new();
-                several.iter().for_each(|one| all.update(format!("{}\n", one.sha256)));
+                for one in several {
+                    all.update(format!("{}\n", one.sha256));
+                }
                 hex::encode(all.finalize())
             }
         };

@@ -31,7 +31,7 @@ use crate::{
     resource::Resource,
     stats::rollup::Rollup,
     store::{Row, Tx},
-    unrated::{self, Kept},
+    unrated::{self, Kept, KeptCall},
 };
 
 /// What became of a batch.
@@ -220,7 +220,8 @@ pub(crate) async fn foresee(
     let [known, active, accounts] = tx.fetch_each(rows).await?;
     let mut active = ActiveCalls::new(live::store::read_calls(&active)?);
     let accounts = ledger::store::read_accounts(&accounts)?;
-    let again = delivery.brought_again().map(|id| (id, CallRejection::Unspecified)).collect();
+    let kept = KeptCall { reason: CallRejection::Unspecified, import: None };
+    let again = delivery.brought_again().map(|id| (id, kept)).collect();
     let mut known = store::read_known(&known)?;
     known.extend(ids.iter().filter_map(|id| Some(((*id).to_owned(), coming(id)?))));
     let points = &snapshot.points;

@@ -1,6 +1,6 @@
 //! Imports of calls that are taken back: as if they had never been.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use tokio::sync::mpsc;
 use tollbook_proto::v1::{
@@ -29,6 +29,7 @@ use crate::{
 /// Calls that the fixture has taken in.
 const FIXTURE: i64 = 8;
 
+#[allow(clippy::unnecessary_wraps, reason = "every message field of the contract is optional")]
 fn start(name: &str) -> Option<CallImportStart> {
     Some(CallImportStart { name: name.to_owned(), ..Default::default() })
 }
@@ -94,14 +95,14 @@ async fn unrated(books: &Books) -> Vec<(String, i32)> {
 async fn everything(books: &Books) -> String {
     let mut said = String::new();
     for user in [0, 4, 5, 6] {
-        said += &format!("user {user}: {}\n", books.balance(user).await);
+        writeln!(said, "user {user}: {}", books.balance(user).await).unwrap();
     }
     for mut call in books.calls().await {
         call.id = 0;
         for leg in [&mut call.price, &mut call.self_cost].into_iter().flatten() {
             leg.ledger_entry_id = i64::from(leg.ledger_entry_id > 0);
         }
-        said += &format!("{call:?}\n");
+        writeln!(said, "{call:?}").unwrap();
     }
     let groupings: [&[AggregateGrouping]; 4] = [
         &[],
@@ -112,7 +113,7 @@ async fn everything(books: &Books) -> String {
     for group_by in groupings {
         let group_by = group_by.iter().map(|one| i32::from(*one)).collect();
         let request = AggregateCallsRequest { group_by, ..Default::default() };
-        said += &format!("{:?}\n", books.aggregates(request).await);
+        writeln!(said, "{:?}", books.aggregates(request).await).unwrap();
     }
     said + &format!("{:?}\n", unrated(books).await)
 }
@@ -124,8 +125,8 @@ fn file(data: &Data) -> String {
         let originator = ["alice", "user6", "alice", "nobody"][n % 4];
         let prefix = ["370", "44", "370", "999", "44"][n % 5];
         let (minute, billsec) = (n % 60, 7 + n * 13 % 90);
-        text +=
-            &format!("u{n},2026-01-20 12:{minute:02}:00,{billsec},{prefix}6{n:06},{originator}\n");
+        writeln!(text, "u{n},2026-01-20 12:{minute:02}:00,{billsec},{prefix}6{n:06},{originator}")
+            .unwrap();
     }
     let path = data.directory().join("cdr.csv");
     std::fs::write(&path, text).unwrap();

@@ -232,7 +232,7 @@ async fn groups_are_checked_listed_changed_and_stay_while_somebody_has_them() {
         let page = ListApiPermissionGroupsRequest { page_size: 1, ..Default::default() };
         let first = office.groups.list_api_permission_groups(page.clone()).await.unwrap();
         let first = first.into_inner();
-        assert_eq!(first.api_permission_groups, [one.clone()]);
+        assert_eq!(first.api_permission_groups, std::slice::from_ref(&one));
         let next = ListApiPermissionGroupsRequest { page_token: first.next_page_token, ..page };
         let next = office.groups.list_api_permission_groups(next).await.unwrap().into_inner();
         assert_eq!((next.api_permission_groups, next.next_page_token.as_str()), (vec![other], ""));
