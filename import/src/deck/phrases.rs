@@ -25,11 +25,19 @@ pub(super) const PRICES: &[&str] = &[
     "цен",
     "стоимост",
     "прайс",
+    "amount",
+    "values",
+    "valores",
+    "montant",
+    "importes",
+    "betrag",
+    "kwot",
+    "сумм",
 ];
 
 /// Beginnings of words that say that something counts from a date on.
 pub(super) const VALIDITY: &[&str] = &[
-    "effective",
+    "effect",
     "valid",
     "starting",
     "start",
@@ -46,7 +54,9 @@ pub(super) const VALIDITY: &[&str] = &[
     "applicat",
     "vigen",
     "vigor",
-    "efectiv",
+    "efect",
+    "gelten",
+    "gilt",
     "efetiv",
     "decorr",
     "obowiaz",
@@ -201,7 +211,7 @@ pub(super) const OFTEN_WORDS: &[&str] = &[
 pub(super) const MONEY: &[(&str, &[&str])] = &[
     ("dollar", DOLLARS),
     ("dolar", DOLLARS),
-    ("доллар", DOLLARS),
+    ("долл", DOLLARS),
     ("euro", &["EUR"]),
     ("евро", &["EUR"]),
     ("pound", &["GBP", "EGP", "SYP", "LBP", "SDG", "SSP", "GIP", "FKP", "SHP"]),
@@ -214,7 +224,13 @@ pub(super) const MONEY: &[(&str, &[&str])] = &[
     ("ruble", &["RUB", "BYN"]),
     ("rouble", &["RUB", "BYN"]),
     ("rubl", &["RUB", "BYN"]),
-    ("рубл", &["RUB", "BYN"]),
+    ("руб", &["RUB", "BYN"]),
+    ("₽", &["RUB"]),
+    ("₴", &["UAH"]),
+    ("₹", &["INR"]),
+    ("¥", &["JPY", "CNY"]),
+    ("francs", &["CHF", "XAF", "XOF", "XPF", "CDF", "DJF", "GNF", "KMF", "RWF", "BIF"]),
+    ("франк", &["CHF"]),
     ("гривн", &["UAH"]),
     ("тенге", &["KZT"]),
     ("franken", &["CHF"]),
@@ -243,14 +259,27 @@ pub(super) const SUBUNITS: &[(&str, &[&str])] = &[
 /// Names of parts of a unit that no column of prices has in its name.
 pub(super) fn other_units(word: &str) -> bool {
     word == "¢"
-        || ["eurocent", "uscent", "millicent", "копе", "grosz", "центах", "centach", "centow"]
-            .iter()
-            .any(|stem| word.starts_with(stem))
+        || [
+            "eurocent",
+            "uscent",
+            "millicent",
+            "hundredth",
+            "hundertstel",
+            "thousandth",
+            "tausendstel",
+            "копе",
+            "grosz",
+            "центах",
+            "centach",
+            "centow",
+        ]
+        .iter()
+        .any(|stem| word.starts_with(stem))
         || matches!(word, "mills" | "penny" | "pennies" | "centesimos" | "centy")
 }
 
 /// What a price may be of beside a minute or second.
-pub(super) const AT_ONCE_WORDS: &[&str] = &[
+pub(super) const OTHER_MEASURES: &[&str] = &[
     "hour",
     "hours",
     "stunde",
@@ -284,6 +313,7 @@ pub(super) const TAXES: &[&str] = &[
     "steuern",
     "tva",
     "taxe",
+    "tasse",
     "iva",
     "impuesto",
     "impuestos",
@@ -433,8 +463,6 @@ pub(super) const INCREMENTS: &[&str] = &[
     "тарификац",
     "интервал",
     "шаг",
-    "minimum",
-    "minimal",
     "ersttakt",
     "folgetakt",
     "gerundet",
@@ -447,6 +475,11 @@ pub(super) const INCREMENTS: &[&str] = &[
     "duracion",
     "durata",
     "billed",
+    "subsequent",
+    "angefangen",
+    "tariffazion",
+    "tarifac",
+    "tarificac",
     "step",
 ];
 
@@ -464,3 +497,14 @@ pub(super) const PAGES: &[&str] = &[
     "teil",
     "version",
 ];
+
+/// Beginnings of words for bills, of which a line says how calls are billed if it speaks of time.
+pub(super) const BILLS: &[&str] =
+    &["bill", "abrechn", "factur", "fattur", "fatur", "minimum", "minimal", "minimo", "initial"];
+
+/// What behind `min` says that it is no minute.
+pub(super) const MINIMA: &[&str] =
+    &["charge", "duration", "billing", "time", "call", "dauer", "sec", "seconds"];
+
+/// Beginnings of words for time beside seconds and minutes themselves.
+pub(super) const TIMED: &[&str] = &["sekund", "minut", "посекунд", "поминут", "секунд", "second"];

@@ -8,9 +8,9 @@ use super::{
     fields::is_currency,
     languages::{fold, is_cents, is_minutes, is_seconds},
     phrases::{
-        AT_ONCE_WORDS, CURRENCY_LABELS, EXCLUDING, FROM, IN, INCLUDING, INCREMENTS, ISSUED, MONEY,
-        MONTHS, NUMBER_LABELS, OFTEN_WORDS, PAGES, PER, PRICES, SUBUNITS, TAXES, VALIDITY,
-        is_tax_in_price, other_units,
+        BILLS, CURRENCY_LABELS, EXCLUDING, FROM, IN, INCLUDING, INCREMENTS, ISSUED, MINIMA, MONEY,
+        MONTHS, NUMBER_LABELS, OFTEN_WORDS, OTHER_MEASURES, PAGES, PER, PRICES, SUBUNITS, TAXES,
+        TIMED, VALIDITY, is_tax_in_price, other_units,
     },
     shortened,
 };
@@ -113,7 +113,8 @@ fn words(text: &str) -> Vec<Word<'_>> {
             false => first.len_utf8(),
         };
         let (raw, after) = rest.split_at(end);
-        if is_word || "$€£¥₽¢%/+-".contains(first) {
+        let is_number = || words.last().is_some_and(|word: &Word<'_>| is_number(&word.folded));
+        if is_word || "$€£¥₽₴₹¢%/+".contains(first) || first == '-' && is_number() {
             words.push(Word { raw, folded: fold(&raw.to_lowercase()) });
         }
         rest = after;
@@ -132,9 +133,15 @@ fn starts(word: &str, stems: &[&str]) -> bool {
 }
 
 fn is_price(word: &Word<'_>) -> bool {
-    starts(&word.folded, PRICES)
+    let is_one = starts(&word.folded, PRICES)
         || word.folded.ends_with("preise")
-        || word.folded.ends_with("preis")
+        || word.folded.ends_with("preis");
+    is_one && !starts(&word.folded, INCREMENTS)
+}
+
+/// Whether a line speaks of how calls are billed, rather than of their price.
+fn speaks_of_billing(words: &[Word<'_>]) -> bool {
+    words.iter().any(|word| starts(&word.folded, INCREMENTS) || starts(&word.folded, BILLS))
 }
 
 fn speaks_of_prices(words: &[Word<'_>]) -> bool {
@@ -155,7 +162,8 @@ fn other_currency(words: &[Word<'_>], tariff: &str) -> Option<String> {
         let is_american = matches!(before, "us" | "usa" | "american")
             || before == "s" && at(words, place, -2) == "u";
         let is_labelled = CURRENCY_LABELS.contains(&before);
-        let has_context = is_labelled || IN.contains(&before) || before == "/";
+        let is_in = IN.contains(&before) || IN.contains(&at(words, place, -2));
+        let has_context = is_labelled || is_in || before == "/";
         let codes: &[&str] = if is_american
             && (folded == "$" || starts(folded, &["dollar", "cent"]))
         {
@@ -165,7 +173,7 @@ fn other_currency(words: &[Word<'_>], tariff: &str) -> Option<String> {
             "euro" => matches!(folded, "euro" | "euros"),
             stem => folded.starts_with(stem),
         }) {
-            if !(prices || has_context || words.len() <= 2 || is_minutes(at(words, place, 2))) {
+            if !(prices || has_context || words.len() == 1 || is_minutes(at(words, place, 2))) {
                 return None;
             }
             codes
@@ -181,6 +189,7 @@ fn other_currency(words: &[Word<'_>], tariff: &str) -> Option<String> {
                 true => is_code && (!capitals || is_labelled || words.len() == 1),
                 false => is_code || has_context && is_currency(folded),
             };
+            let code = code || is_labelled && place + 1 == words.len();
             return (code && !same_currency(word.raw, tariff)).then(|| word.raw.to_uppercase());
         };
         (!codes.iter().any(|code| code.eq_ignore_ascii_case(tariff)))
@@ -191,9 +200,7 @@ fn other_currency(words: &[Word<'_>], tariff: &str) -> Option<String> {
 /// A unit that is not the tariff's for a minute, as it is written.
 fn unit(words: &[Word<'_>]) -> Option<String> {
     let prices = speaks_of_prices(words);
-    let billing = words
-        .iter()
-        .any(|word| starts(&word.folded, INCREMENTS) || word.folded.starts_with("bill"));
+    let billing = !prices && speaks_of_billing(words);
     words.iter().enumerate().find_map(|(place, word)| {
         let folded = word.folded.as_str();
         let before = at(words, place, -1);
@@ -213,12 +220,15 @@ fn unit(words: &[Word<'_>]) -> Option<String> {
                 let is_plain = prices && folded != "p" && folded != "c" && word.raw == folded;
                 !is_percent && (is_said || is_plain || words.len() == 1 && folded != "c")
             }
-            _ => is_cents(folded) || other_units(folded),
+            _ => {
+                let is_hundredth = folded == "100" && before == "/" && at(words, place, -2) == "1";
+                is_cents(folded) || other_units(folded) || is_hundredth
+            }
         };
         let per = PER.contains(&before)
             || at(words, place, -1) == "1" && PER.contains(&at(words, place, -2));
         let is_second = is_seconds(folded) && per && (folded != "s" || before == "/") && !billing;
-        let is_other = per && AT_ONCE_WORDS.contains(&folded) && (prices || before != "/");
+        let is_other = per && OTHER_MEASURES.contains(&folded) && (prices || before != "/");
         let many = is_minutes(folded)
             && is_number(before)
             && before != "1"
@@ -248,9 +258,11 @@ fn speaks_of_a_date(text: &str, words: &[Word<'_>], order: Option<DateOrder>) ->
     let is_year = |word: &str| word.len() == 4 && word.starts_with("20") && is_number(word);
     let month = |place: usize| {
         let is_named = starts(at(words, place, 0), MONTHS);
+        // `1 de diciembre`.
+        let is_of = matches!(at(words, place, -1), "de" | "of") && is_number(at(words, place, -2));
         let beside =
             |offset| is_number(at(words, place, offset)) || FROM.contains(&at(words, place, -1));
-        is_named && (beside(-1) || beside(1))
+        is_named && (is_of || beside(-1) || beside(1))
     };
     // `1.12.`, without a year.
     let day = |place: usize| {
@@ -280,7 +292,10 @@ fn speaks_of_a_date(text: &str, words: &[Word<'_>], order: Option<DateOrder>) ->
         (as_of || FROM.contains(&at(words, place, 0)))
             && (is_number(at(words, place, 1)) || starts(at(words, place, 1), MONTHS))
             && (written()
-                || prices && (is_year(at(words, place, 1)) || month(place + 1) || day(place + 1)))
+                || prices
+                    && (is_year(at(words, place, 1))
+                        || (place + 1..place + 5).any(month)
+                        || day(place + 1)))
     };
     let is_issue = words.iter().any(|word| starts(&word.folded, ISSUED));
     !is_issue && (places().any(from) || prices && written())
@@ -318,9 +333,10 @@ fn speaks_of_taxes(words: &[Word<'_>]) -> bool {
 fn speaks_of_increments(words: &[Word<'_>]) -> bool {
     let is_step = |word: &str| word.parse::<u16>().is_ok_and(|step| (1..=3600).contains(&step));
     let is_usual = |word: &str| matches!(word, "1" | "6" | "30" | "60");
-    let has_time = words
-        .iter()
-        .any(|word| is_seconds(&word.folded) && word.folded != "s" || is_minutes(&word.folded));
+    let has_time = words.iter().any(|word| {
+        let word = word.folded.as_str();
+        is_seconds(word) && word != "s" || is_minutes(word) || starts(word, TIMED)
+    });
     let pair = |usual: bool| {
         (0..words.len()).any(|place| {
             let sides = [at(words, place, -1), at(words, place, 1)];
@@ -333,15 +349,14 @@ fn speaks_of_increments(words: &[Word<'_>]) -> bool {
             is_between && is_alone && fits && !PAGES.contains(&at(words, place, -2))
         })
     };
-    let billing = words.iter().any(|word| starts(&word.folded, INCREMENTS));
-    let bills = words
-        .iter()
-        .any(|word| starts(&word.folded, &["bill", "abrechn", "factur", "fattur", "fatur"]));
-    billing && (has_time || words.iter().any(|word| is_step(&word.folded)))
-        || bills && (has_time || pair(true))
+    let is_billing = words.iter().any(|word| starts(&word.folded, INCREMENTS));
+    let bills = speaks_of_billing(words)
+        || (0..words.len())
+            .any(|at_min| at(words, at_min, 0) == "min" && MINIMA.contains(&at(words, at_min, 1)));
+    let exact = ["sekundengenau", "minutengenau", "sekundentakt", "minutentakt"];
+    is_billing && words.iter().any(|word| is_step(&word.folded))
+        || bills && has_time
         || pair(true)
-        || words.iter().any(|word| {
-            starts(&word.folded, &["sekundengenau", "minutengenau", "sekundentakt", "minutentakt"])
-        })
-        || billing && pair(false)
+        || is_billing && pair(false)
+        || words.iter().any(|word| starts(&word.folded, &exact))
 }
