@@ -320,7 +320,9 @@ impl Reader {
                 self.files.push(name);
                 self.go_to(self.files.len() - 1);
                 while let Some(item) = deck.next() {
-                    if !self.take(item?, &deck) {
+                    let item =
+                        item.map_err(|error| named(error, &self.files[self.files.len() - 1]))?;
+                    if !self.take(item, &deck) {
                         return Ok(None);
                     }
                 }

@@ -134,32 +134,3 @@ pub(super) fn dates(
     let utc = units.split(' ').any(|unit| matches!(unit, "utc" | "gmt"));
     Ok((profile.date_order()?.or_else(of_name), utc && profile.time_zone.is_none()))
 }
-
-/// A date above the header from which all rates are valid must be said: it is in no column.
-pub(super) fn dates_above(columns: &Columns, order: Option<DateOrder>) -> Result<(), Error> {
-    for (line, text) in columns.above() {
-        let lower = text.to_lowercase();
-        let speaks = ["effective", "valid", "in force", "starting", "start date"]
-            .iter()
-            .any(|word| lower.contains(word));
-        let is_date = |word: &str| {
-            let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-            // `1 January 2030` has no word that is a date, but one that is a year.
-            if word.len() == 4 && word.starts_with("20") && word.parse::<u16>().is_ok() {
-                return true;
-            }
-            !matches!(
-                values::moment(word, order),
-                Err(ValueError::NoTime(_) | ValueError::OtherDateFormat(_))
-            )
-        };
-        if speaks && text.split([' ', '\t', ',', ';', '|', '"']).any(is_date) {
-            let text = shortened(text);
-            return Err(Error::Profile(format!(
-                "line {line} says {text:?}: --effective-from DATE says from when rates are valid, or \
-                 --skip-lines {line} leaves the line out"
-            )));
-        }
-    }
-    Ok(())
-}

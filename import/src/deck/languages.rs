@@ -368,7 +368,7 @@ pub(super) fn status(normal: &str) -> Option<Status> {
 }
 
 /// A normalised name without accents, as people leave them out.
-fn fold(name: &str) -> String {
+pub(super) fn fold(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
     for char in name.chars() {
         let plain = match char {

@@ -8,10 +8,11 @@ use rust_decimal::Decimal;
 use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
     cells::{OF_NUMBERS, cell, clock_cell, date_cell, interval_cell, kind},
-    dates::{Dates, dates, dates_above, tomorrow},
+    dates::{Dates, dates, tomorrow},
     fields::{is_currency, is_date_format},
     languages::{is_cents, is_minutes, is_seconds},
     shortened,
+    titles::Titles,
     words::{self, NoRate, Said, blocked, is_total, no_rate},
 };
 use crate::{
@@ -28,6 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) columns: Columns,
+    pub(super) titles: Titles,
     at: Positions,
     numbers: NumberFormat,
     dates: Dates,
@@ -106,7 +108,6 @@ impl Reader {
         if !problems.is_empty() {
             complaints.push(Error::Columns(problems));
         }
-        complaints.extend(currency_above(&columns, options.currency.as_deref()).err());
         let effective_from = profile
             .effective_from
             .as_deref()
@@ -117,12 +118,20 @@ impl Reader {
                     .map_err(|error| Error::Profile(format!("--effective-from: {error}")))
             })
             .transpose()?;
-        if at.effective_from.is_none() && effective_from.is_none() {
-            complaints.extend(dates_above(&columns, order).err());
-        }
+        let titles = Titles {
+            currency: options.currency.clone(),
+            has_factor: factor.is_some(),
+            has_dates: at.effective_from.is_some() || effective_from.is_some(),
+            has_increments: at.increment.or(at.first_interval).or(at.next_interval).is_some(),
+            order,
+            passed_over: profile.columns.ignore_columns.clone(),
+        };
+        let above = columns.above().iter();
+        complaints.extend(above.filter_map(|(line, text)| titles.problem(*line, text)));
         let numbers = numbers(profile.numbers, sample, &at);
         let reader = Self {
             columns,
+            titles,
             at,
             numbers,
             dates: Dates::new(order),
@@ -590,24 +599,4 @@ fn check_columns(
             .push(ColumnProblem::Twice { field: "prefix", positions: vec![first + 1, second + 1] });
     }
     problems
-}
-
-/// A currency above the header is that of all rates.
-fn currency_above(columns: &Columns, tariff: Option<&str>) -> Result<(), Error> {
-    let Some(tariff) = tariff else { return Ok(()) };
-    for (line, text) in columns.above() {
-        let mut words = text.split(|c: char| !c.is_alphanumeric() && !"$€£".contains(c));
-        let other = |word: &&str| {
-            // `TRY` is a currency, `try` is a word.
-            let code = word.to_uppercase() == **word && is_currency(&word.to_lowercase());
-            code && !same_currency(word, tariff)
-        };
-        if let Some(word) = words.find(other) {
-            return Err(Error::Profile(format!(
-                "line {line} speaks of {word}, where the tariff is in {tariff}: --skip-lines \
-                 {line} leaves the line out if the rates are in {tariff} all the same"
-            )));
-        }
-    }
-    Ok(())
 }

@@ -22,6 +22,8 @@ mod dates;
 mod fields;
 mod languages;
 mod line;
+mod phrases;
+mod titles;
 mod words;
 
 use std::collections::VecDeque;
@@ -242,6 +244,8 @@ pub struct Deck {
     /// Rows whose dates can be read in two ways, until the others have been seen.
     waiting: Vec<Row>,
     remarks: Vec<String>,
+    /// What remarks below say of all rates, and no flag answers.
+    unanswered: Vec<Error>,
     ended: bool,
 }
 
@@ -271,6 +275,7 @@ impl Deck {
             ready,
             waiting: Vec::new(),
             remarks: Vec::new(),
+            unanswered: Vec::new(),
             ended: false,
         };
         if complaints.is_empty() { Ok(deck) } else { Err(deck.complain(complaints)) }
@@ -281,21 +286,17 @@ impl Deck {
     fn complain(mut self, mut complaints: Vec<Error>) -> Error {
         let has = |field| self.columns().position(field).is_some();
         if has("rate") && (has("prefix") || has("country_code")) {
-            complaints.extend(self.line_complaints());
+            let of_lines = self.line_complaints();
+            complaints.append(&mut self.unanswered);
+            complaints.extend(of_lines);
         }
-        match complaints.pop() {
-            Some(only) if complaints.is_empty() => only,
-            last => {
-                complaints.extend(last);
-                Error::Several(complaints)
-            }
-        }
+        together(complaints)
     }
 
     /// What is wrong with lines, once for each answer.
     fn line_complaints(&mut self) -> Vec<Error> {
         let mut found: Vec<(u64, u64, Option<String>, Problem)> = Vec::new();
-        while let Some(Ok(item)) = self.next() {
+        while let Some(Ok(item)) = self.next_item() {
             let DeckItem::Refused { line, problem, .. } = item else { continue };
             let answer = self.answer(&problem);
             match found.iter_mut().find(|(_, _, known, _)| *known == answer) {
@@ -337,10 +338,8 @@ impl Deck {
 /// How many rows are looked at to find out how numbers are written.
 const SAMPLE: usize = 200;
 
-impl Iterator for Deck {
-    type Item = Result<DeckItem, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl Deck {
+    fn next_item(&mut self) -> Option<Result<DeckItem, Error>> {
         while self.ready.is_empty() && !self.ended {
             match self.table.read_row(&mut self.row) {
                 Ok(true) if self.reader.waits(&self.row) => self.waiting.push(self.row.clone()),
@@ -358,7 +357,34 @@ impl Iterator for Deck {
                 }
             }
         }
-        self.ready.pop_front().map(Ok)
+        let item = self.ready.pop_front()?;
+        if let DeckItem::Idle { line, what: Idle::Remark | Idle::Total, text } = &item {
+            self.unanswered.extend(self.reader.titles.problem(*line, text));
+        }
+        Some(Ok(item))
+    }
+}
+
+impl Iterator for Deck {
+    type Item = Result<DeckItem, Error>;
+
+    /// What remarks say of all rates is asked once all lines are read: the deck cannot be used then.
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.next_item();
+        if item.is_none() && !self.unanswered.is_empty() {
+            return Some(Err(together(std::mem::take(&mut self.unanswered))));
+        }
+        item
+    }
+}
+
+fn together(mut errors: Vec<Error>) -> Error {
+    match errors.pop() {
+        Some(only) if errors.is_empty() => only,
+        last => {
+            errors.extend(last);
+            Error::Several(errors)
+        }
     }
 }
 
