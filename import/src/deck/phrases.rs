@@ -219,6 +219,7 @@ pub(super) const MONEY: &[(&str, &[&str])] = &[
     ("pfund", &["GBP", "EGP", "SYP", "LBP", "SDG", "SSP", "GIP", "FKP", "SHP"]),
     ("фунт", &["GBP"]),
     ("zlot", &["PLN"]),
+    ("zl", &["PLN"]),
     ("злот", &["PLN"]),
     ("rubel", &["RUB", "BYN"]),
     ("ruble", &["RUB", "BYN"]),

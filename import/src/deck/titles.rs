@@ -171,6 +171,7 @@ fn other_currency(words: &[Word<'_>], tariff: &str) -> Option<String> {
         } else if let Some((_, codes)) = MONEY.iter().find(|(stem, _)| match *stem {
             // Europe is none.
             "euro" => matches!(folded, "euro" | "euros"),
+            "zl" => folded == "zl",
             stem => folded.starts_with(stem),
         }) {
             if !(prices || has_context || words.len() == 1 || is_minutes(at(words, place, 2))) {
