@@ -548,6 +548,10 @@ fn a_flag_answers() {
     assert!(asked(&above("Alle Preise in ct/min"), &dates).unwrap().contains("--factor"));
     let columns = "Gültig ab: 01.12.2026\nTaktung 60/60\nCode;Rate;Valid from;Increment\n370;1;2026-12-02;1/1\n";
     assert_eq!(asked(columns, &Profile::default()), None);
+    // A line without a date of its own has that above.
+    let blank = format!("{columns}371;1;;1/1\n");
+    assert!(asked(&blank, &Profile::default()).unwrap().contains("--effective-from"));
+    assert_eq!(asked(&blank, &dates), None);
 }
 
 proptest! {
