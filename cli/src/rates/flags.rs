@@ -35,7 +35,7 @@ struct TableArgs {
     /// may be repeated
     #[arg(long = "column", value_name = "WHAT=COLUMN", value_parser = column)]
     columns: Vec<(RateColumn, ColumnRef)>,
-    /// A column that is passed over; may be repeated
+    /// A column that is passed over, or a line around the table, by its text; may be repeated
     #[arg(long = "ignore-column", value_name = "COLUMN", value_parser = ignored)]
     ignored_columns: Vec<ColumnRef>,
     /// All columns that are not known are passed over, but those on which a price depends

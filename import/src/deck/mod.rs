@@ -246,6 +246,8 @@ pub struct Deck {
     remarks: Vec<String>,
     /// What remarks below say of all rates, and no flag answers.
     unanswered: Vec<Error>,
+    /// Some line has no date, though there is a column of dates.
+    undated: bool,
     ended: bool,
 }
 
@@ -276,6 +278,7 @@ impl Deck {
             waiting: Vec::new(),
             remarks: Vec::new(),
             unanswered: Vec::new(),
+            undated: false,
             ended: false,
         };
         if complaints.is_empty() { Ok(deck) } else { Err(deck.complain(complaints)) }
@@ -358,6 +361,9 @@ impl Deck {
             }
         }
         let item = self.ready.pop_front()?;
+        let has_dates = self.reader.titles.has_dates;
+        self.undated |=
+            matches!(&item, DeckItem::Line(line) if has_dates && line.effective_from.is_none());
         if let DeckItem::Idle { line, what: Idle::Remark | Idle::Total, text } = &item {
             self.unanswered.extend(self.reader.titles.problem(*line, text));
         }
@@ -371,6 +377,13 @@ impl Iterator for Deck {
     /// What remarks say of all rates is asked once all lines are read: the deck cannot be used then.
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.next_item();
+        if item.is_none() && std::mem::take(&mut self.undated) {
+            // A date above counts for the lines whose cell is empty.
+            self.reader.titles.has_dates = false;
+            let Reader { titles, columns, .. } = &self.reader;
+            let above = columns.above().iter();
+            self.unanswered.extend(above.filter_map(|(line, text)| titles.problem(*line, text)));
+        }
         if item.is_none() && !self.unanswered.is_empty() {
             return Some(Err(together(std::mem::take(&mut self.unanswered))));
         }

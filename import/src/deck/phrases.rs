@@ -50,8 +50,11 @@ pub(super) const VALIDITY: &[&str] = &[
     "valable",
     "vigueur",
     "effet",
-    "applicab",
-    "applicat",
+    "appl",
+    "inkraft",
+    "implement",
+    "activat",
+    "aktivier",
     "vigen",
     "vigor",
     "efect",
@@ -219,6 +222,7 @@ pub(super) const MONEY: &[(&str, &[&str])] = &[
     ("pfund", &["GBP", "EGP", "SYP", "LBP", "SDG", "SSP", "GIP", "FKP", "SHP"]),
     ("фунт", &["GBP"]),
     ("zlot", &["PLN"]),
+    ("zl", &["PLN"]),
     ("злот", &["PLN"]),
     ("rubel", &["RUB", "BYN"]),
     ("ruble", &["RUB", "BYN"]),
@@ -476,6 +480,8 @@ pub(super) const INCREMENTS: &[&str] = &[
     "durata",
     "billed",
     "subsequent",
+    "indivisib",
+    "decompt",
     "angefangen",
     "tariffazion",
     "tarifac",
@@ -499,8 +505,10 @@ pub(super) const PAGES: &[&str] = &[
 ];
 
 /// Beginnings of words for bills, of which a line says how calls are billed if it speaks of time.
-pub(super) const BILLS: &[&str] =
-    &["bill", "abrechn", "factur", "fattur", "fatur", "minimum", "minimal", "minimo", "initial"];
+pub(super) const BILLS: &[&str] = &[
+    "bill", "abrechn", "factur", "fattur", "fatur", "minimum", "minimal", "minimo", "initial",
+    "charging",
+];
 
 /// What behind `min` says that it is no minute.
 pub(super) const MINIMA: &[&str] =

@@ -163,7 +163,11 @@ fn other_currency(words: &[Word<'_>], tariff: &str) -> Option<String> {
             || before == "s" && at(words, place, -2) == "u";
         let is_labelled = CURRENCY_LABELS.contains(&before);
         let is_in = IN.contains(&before) || IN.contains(&at(words, place, -2));
-        let has_context = is_labelled || is_in || before == "/";
+        let by_minute = is_minutes(at(words, place, 1))
+            || PER.contains(&at(words, place, 1)) && is_minutes(at(words, place, 2));
+        let is_of =
+            matches!(before, "british" | "uk" | "canadian" | "australian" | "schweizer" | "swiss");
+        let has_context = is_labelled || is_in || is_of || by_minute || before == "/";
         let codes: &[&str] = if is_american
             && (folded == "$" || starts(folded, &["dollar", "cent"]))
         {
@@ -171,9 +175,10 @@ fn other_currency(words: &[Word<'_>], tariff: &str) -> Option<String> {
         } else if let Some((_, codes)) = MONEY.iter().find(|(stem, _)| match *stem {
             // Europe is none.
             "euro" => matches!(folded, "euro" | "euros"),
+            "zl" => folded == "zl",
             stem => folded.starts_with(stem),
         }) {
-            if !(prices || has_context || words.len() == 1 || is_minutes(at(words, place, 2))) {
+            if !(prices || has_context || words.len() == 1) {
                 return None;
             }
             codes
@@ -215,13 +220,16 @@ fn unit(words: &[Word<'_>]) -> Option<String> {
                 "us" | "euro" | "unit" | "units" | "einheit" | "unite" | "unidad" | "unita"
             );
         let is_cents = match folded {
-            "p" | "cent" | "ct" | "cts" | "коп" | "c" | "usc" => {
+            "p" | "cent" | "ct" | "cts" | "коп" | "c" | "usc" | "rp" | "gr" => {
                 let is_percent = folded == "cent" && matches!(before, "per" | "pro");
-                let is_plain = prices && folded != "p" && folded != "c" && word.raw == folded;
+                let is_plain =
+                    prices && !matches!(folded, "p" | "c" | "rp" | "gr") && word.raw == folded
+                        || prices && folded == "cent" && place + 1 == words.len();
                 !is_percent && (is_said || is_plain || words.len() == 1 && folded != "c")
             }
             _ => {
-                let is_hundredth = folded == "100" && before == "/" && at(words, place, -2) == "1";
+                let is_hundredth = folded == "100" && before == "/" && at(words, place, -2) == "1"
+                    || matches!(folded, "100" | "1000") && before == "x";
                 is_cents(folded) || other_units(folded) || is_hundredth
             }
         };
@@ -234,8 +242,12 @@ fn unit(words: &[Word<'_>]) -> Option<String> {
             && before != "1"
             && PER.contains(&at(words, place, -2))
             && !billing;
-        (is_cents || is_second || is_other || many || folded.starts_with("sekundenpreis"))
-            .then(|| word.raw.to_owned())
+        (is_cents
+            || is_second
+            || is_other
+            || many
+            || starts(folded, &["sekundenpreis", "sekundentarif"]))
+        .then(|| word.raw.to_owned())
     })
 }
 
@@ -288,14 +300,20 @@ fn speaks_of_a_date(text: &str, words: &[Word<'_>], order: Option<DateOrder>) ->
     };
     let prices = speaks_of_prices(words);
     let from = |place: usize| {
-        let as_of = at(words, place, 0) == "of" && at(words, place, -1) == "as";
-        (as_of || FROM.contains(&at(words, place, 0)))
-            && (is_number(at(words, place, 1)) || starts(at(words, place, 1), MONTHS))
+        let word = at(words, place, 0);
+        if !(FROM.contains(&word) || word == "of" && at(words, place, -1) == "as") {
+            return false;
+        }
+        let article = matches!(at(words, place, 1), "dem" | "le" | "the" | "dnia" | "el" | "dia");
+        let first = if article { place + 2 } else { place + 1 };
+        let word_first = at(words, first, 0);
+        // A street may be named of a day.
+        let is_street = matches!(word, "du" | "per" | "del" | "vom");
+        let is_month = || (first..first + 4).any(month);
+        (is_number(word_first) || starts(word_first, MONTHS))
             && (written()
-                || prices
-                    && (is_year(at(words, place, 1))
-                        || (place + 1..place + 5).any(month)
-                        || day(place + 1)))
+                || is_number(word_first) && !is_street && is_month()
+                || prices && (is_year(word_first) || is_month() || day(first)))
     };
     let is_issue = words.iter().any(|word| starts(&word.folded, ISSUED));
     !is_issue && (places().any(from) || prices && written())
@@ -313,7 +331,8 @@ fn speaks_of_taxes(words: &[Word<'_>]) -> bool {
                 || EXCLUDING.contains(&word)
                 || EXCLUDING.iter().any(|stem| stem.len() > 3 && word.starts_with(stem))
         });
-        if is_tax_in_price(word) {
+        let is_french = [word, at(words, place, 1), at(words, place, 2)] == ["t", "t", "c"];
+        if is_tax_in_price(word) || is_french {
             return !is_without && (prices || words.len() == 1);
         }
         if !TAXES.contains(&word) && !starts(word, &["mehrwertst", "umsatzst", "налог"])
@@ -331,32 +350,55 @@ fn speaks_of_taxes(words: &[Word<'_>]) -> bool {
 
 /// Whether a line says in which increments calls are billed.
 fn speaks_of_increments(words: &[Word<'_>]) -> bool {
-    let is_step = |word: &str| word.parse::<u16>().is_ok_and(|step| (1..=3600).contains(&step));
-    let is_usual = |word: &str| matches!(word, "1" | "6" | "30" | "60");
+    // `60` or `60s`.
+    let step = |word: &str| {
+        let unit = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number = word[..word.len() - unit.len()].parse::<u16>().ok();
+        number.filter(|step| (1..=3600).contains(step) && (unit.is_empty() || is_seconds(unit)))
+    };
+    let is_step = |word: &str| step(word).is_some();
+    let is_usual = |word: &str| matches!(step(word), Some(1 | 6 | 30 | 60));
     let has_time = words.iter().any(|word| {
         let word = word.folded.as_str();
-        is_seconds(word) && word != "s" || is_minutes(word) || starts(word, TIMED)
+        let is_named = is_seconds(word) && word != "s" || is_minutes(word) || starts(word, TIMED);
+        is_named || is_step(word) && !word.ends_with(|c: char| c.is_ascii_digit())
     });
     let pair = |usual: bool| {
         (0..words.len()).any(|place| {
             let sides = [at(words, place, -1), at(words, place, 1)];
-            let is_between = matches!(at(words, place, 0), "/" | "-" | "+");
-            let is_alone = at(words, place, -2) != "/" && at(words, place, 2) != "/";
+            let is_between = match at(words, place, 0) {
+                "/" | "+" => true,
+                // A telephone number, perhaps.
+                "-" => words.len() == 3 || !usual,
+                _ => false,
+            };
+            let before = at(words, place, -2);
+            let is_alone = before != "/" && at(words, place, 2) != "/";
+            let is_place = PAGES.contains(&before)
+                || ["str", "strasse", "street", "road", "weg", "platz"]
+                    .iter()
+                    .any(|end| before.ends_with(end));
             let fits = match usual {
                 true => sides.iter().all(|side| is_usual(side)),
                 false => sides.iter().all(|side| is_step(side)),
             };
-            is_between && is_alone && fits && !PAGES.contains(&at(words, place, -2))
+            is_between && is_alone && fits && !is_place
         })
     };
     let is_billing = words.iter().any(|word| starts(&word.folded, INCREMENTS));
     let bills = speaks_of_billing(words)
-        || (0..words.len())
-            .any(|at_min| at(words, at_min, 0) == "min" && MINIMA.contains(&at(words, at_min, 1)));
-    let exact = ["sekundengenau", "minutengenau", "sekundentakt", "minutentakt"];
+        || (0..words.len()).any(|at_min| {
+            at(words, at_min, 0) == "min"
+                && (MINIMA.contains(&at(words, at_min, 1)) || is_step(at(words, at_min, 1)))
+        });
+    let exact = ["genau", "takt", "abrechnung"]
+        .map(|end| ["sekunden", "minuten"].map(|time| format!("{time}{end}")))
+        .concat();
     is_billing && words.iter().any(|word| is_step(&word.folded))
         || bills && has_time
         || pair(true)
         || is_billing && pair(false)
-        || words.iter().any(|word| starts(&word.folded, &exact))
+        || words
+            .iter()
+            .any(|word| exact.iter().any(|start| word.folded.starts_with(start.as_str())))
 }
