@@ -308,11 +308,26 @@ impl Deck {
         of_prefix.map(|at| (*at, self.lines.rate(*at))).collect()
     }
 
-    /// Whether a rate ends hours or days of which the deck has no line either.
-    fn is_end_beside(&self, Rate { prefix, rate }: &Rate) -> bool {
-        rate.ended
-            && !rate.ends_prefix()
-            && !self.of_prefix(prefix).iter().any(|(_, line)| Hours::of(line).overlaps(rate))
+    /// Whether a rate begins to count later than the first line of its prefix does. The end of hours or
+    /// days of which the deck has no line either takes no line's place.
+    fn is_later(&self, Rate { prefix, rate }: &Rate, first: &DeckRate) -> bool {
+        let is_end = rate.ended && !rate.ends_prefix();
+        let has_line =
+            || self.of_prefix(prefix).iter().any(|(_, line)| Hours::of(line).overlaps(rate));
+        first.effective_from < rate.effective_from && (!is_end || has_line())
+    }
+
+    /// Decides about the rates beside the lines of a prefix that is complete.
+    fn end_beside(
+        &self,
+        beside: &mut Beside,
+        fate: Fate,
+        changes: &mut Changes,
+        prices: &mut Comparison<'_>,
+    ) {
+        let is_refused = self.refused.prefixes.contains(beside.prefix());
+        let fate = if is_refused { Fate::Stay } else { fate };
+        beside.end_prefix(&self.of_prefix(beside.prefix()), fate, changes, prices);
     }
 
     /// From when what the deck leaves out is not sold any more, if each of its lines says from when
@@ -346,18 +361,16 @@ impl Deck {
         let missing_from = self.missing_from(asked.now).filter(|_| options.delete_missing);
         let mut missing = Missing::new(missing_from);
         let mut beside = Beside::new();
-        let end_beside = |beside: &mut Beside, changes: &mut _, prices: &mut Comparison<'_>| {
-            let stay = !options.delete_missing || self.refused.prefixes.contains(beside.prefix());
-            let from = missing_from.unwrap_or_else(|| next_second(asked.now));
-            let fate = if stay { Fate::Stay } else { Fate::Go(from) };
-            beside.end_prefix(&self.of_prefix(beside.prefix()), fate, changes, prices);
+        let fate = match options.delete_missing {
+            true => Fate::Go(missing_from.unwrap_or_else(|| next_second(asked.now))),
+            false => Fate::Stay,
         };
         let prefixes = store::few(self.rates.iter().map(|at| self.lines.prefix(*at)));
         // What is not in the deck has to be known only to be deleted.
         let of_rates = prefixes.as_deref().filter(|_| !options.delete_missing);
         store::for_each_rate(tx, id, of_rates, |rate| {
             if !beside.prefix().is_empty() && rate.prefix != beside.prefix() {
-                end_beside(&mut beside, &mut changes, &mut prices);
+                self.end_beside(&mut beside, fate, &mut changes, &mut prices);
             }
             prices.add_stored(&rate);
             match self.find(rate.key()) {
@@ -365,16 +378,11 @@ impl Deck {
                     stored[index] = true;
                     let at = self.rates[index];
                     if *self.lines.rate(at) != rate.rate {
-                        changes.changed.push(at);
-                        changes.before.push_str(&text::image(&rate.rate));
-                        changes.before.push('\n');
+                        changes.change(at, &rate.rate);
                     }
                 }
                 None => match self.first_of(&rate.prefix).map(|first| self.lines.rate(first)) {
-                    Some(first)
-                        if first.effective_from < rate.rate.effective_from
-                            && !self.is_end_beside(&rate) =>
-                    {
+                    Some(first) if self.is_later(&rate, first) => {
                         later.add(&rate);
                         if options.replace_later && !self.refused.prefixes.contains(&rate.prefix) {
                             prices.add_later(&rate);
@@ -394,7 +402,7 @@ impl Deck {
         })
         .await?;
         missing.end_prefix(&mut changes, &mut prices);
-        end_beside(&mut beside, &mut changes, &mut prices);
+        self.end_beside(&mut beside, fate, &mut changes, &mut prices);
         changes.prices = pb::RateChanges {
             later: later.finish(),
             other_hours: beside.finish(),
@@ -530,6 +538,13 @@ pub(super) struct Changes {
 }
 
 impl Changes {
+    /// A line changes a rate that there is.
+    fn change(&mut self, at: usize, before: &DeckRate) {
+        self.changed.push(at);
+        self.before.push_str(&text::image(before));
+        self.before.push('\n');
+    }
+
     fn is_empty(&self) -> bool {
         self.leave_rates() && self.names.is_empty()
     }

@@ -187,9 +187,14 @@ pub(super) fn account(record: &CallRecord) -> String {
     }
 }
 
-/// An account without capitals, in which login names are alike; a point stays as it is written.
+/// An account without capitals, in which login names are alike. What is none stays as it is written, and
+/// so does a login name that would be taken for it without them.
 pub(super) fn folded(account: &str) -> String {
-    if account.starts_with("point ") { account.to_owned() } else { account.to_lowercase() }
+    let small = account.to_lowercase();
+    match MARKS.into_iter().any(|mark| small.starts_with(mark)) {
+        true => account.to_owned(),
+        false => small,
+    }
 }
 
 /// The spellings of an account that unrated calls have; itself, if none has it.
