@@ -361,10 +361,8 @@ impl Deck {
         let missing_from = self.missing_from(asked.now).filter(|_| options.delete_missing);
         let mut missing = Missing::new(missing_from);
         let mut beside = Beside::new();
-        let fate = match options.delete_missing {
-            true => Fate::Go(missing_from.unwrap_or_else(|| next_second(asked.now))),
-            false => Fate::Stay,
-        };
+        let gone_from = missing_from.unwrap_or_else(|| next_second(asked.now));
+        let fate = if options.delete_missing { Fate::Go(gone_from) } else { Fate::Stay };
         let prefixes = store::few(self.rates.iter().map(|at| self.lines.prefix(*at)));
         // What is not in the deck has to be known only to be deleted.
         let of_rates = prefixes.as_deref().filter(|_| !options.delete_missing);
@@ -389,12 +387,11 @@ impl Deck {
                             changes.deleted.push(rate);
                         }
                     }
-                    None if options.delete_missing
-                        && !self.refused.prefixes.contains(&rate.prefix) =>
-                    {
+                    Some(_) => beside.add(rate),
+                    None if self.refused.prefixes.contains(&rate.prefix) => {}
+                    None if options.delete_missing => {
                         missing.add(rate, &mut changes, &mut prices);
                     }
-                    Some(_) => beside.add(rate),
                     None => {}
                 },
             }
@@ -412,9 +409,8 @@ impl Deck {
         listing::name_destinations(tx, &mut changes.prices).await?;
         let new = self.rates.iter().zip(stored).filter(|(_, stored)| !stored);
         changes.added = new.map(|(at, _)| *at).collect();
-        let renames = options.use_destination_names;
-        self.compare_names(tx, prefixes.as_deref(), renames, &mut changes).await?;
-        Ok(changes)
+        let names = options.use_destination_names;
+        self.compare_names(tx, prefixes.as_deref(), names, &mut changes).await.map(|()| changes)
     }
 
     /// What the deck changes of the names of destinations: of those of some prefixes, or of all.
