@@ -62,7 +62,7 @@ impl Database {
                 Self::Sqlite(_) => format!("SELECT name FROM pragma_table_info('{table}')"),
                 Self::Postgres(_) => format!(
                     "SELECT column_name::text FROM information_schema.columns \
-                     WHERE table_name = '{table}' AND table_schema = current_schema()"
+                     WHERE is_generated = 'NEVER' AND table_name = '{table}' AND table_schema = current_schema()"
                 ),
             })
             .await;
