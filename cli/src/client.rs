@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 use tollbook_proto::{
     Bearer,
-    v1::{GetSettingsRequest, settings_service_client::SettingsServiceClient},
+    v1::{ListCallsRequest, ListCallsResponse, calls_service_client::CallsServiceClient},
 };
 use tonic::{
     Status,
@@ -12,7 +12,11 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::{config::Config, tls, values::time_zone};
+use crate::{
+    config::Config,
+    tls,
+    values::{time_zone, timestamp},
+};
 
 /// A core, called with the token of the configuration.
 pub(crate) type Core = InterceptedService<Channel, Bearer>;
@@ -57,16 +61,24 @@ pub(crate) fn said(status: Status) -> anyhow::Error {
     anyhow::anyhow!("the core says: {}", status.message())
 }
 
+/// The time zone and the currency of the settings, as a list of no calls has them: the settings
+/// themselves are shown to the admin alone.
+pub(crate) async fn settings(core: &Core) -> anyhow::Result<ListCallsResponse> {
+    let epoch = Some(timestamp(0));
+    let request = ListCallsRequest { from: epoch, till: epoch, page_size: 1, ..Default::default() };
+    let answer = CallsServiceClient::new(core.clone()).list_calls(request).await;
+    Ok(answer.map_err(said)?.into_inner())
+}
+
 /// The time zone that a command's times are in: the one that is said, else that of the settings.
 pub(crate) async fn zone(core: &Core, said: Option<&str>) -> anyhow::Result<TimeZone> {
     if let Some(name) = said {
         return time_zone(name);
     }
-    match SettingsServiceClient::new(core.clone()).get_settings(GetSettingsRequest {}).await {
-        Ok(answer) => time_zone(&answer.into_inner().settings.unwrap_or_default().time_zone),
-        Err(status) => {
-            let why = status.message();
-            eprintln!("Times are in UTC, since the settings' time zone is not to be had: {why}");
+    match settings(core).await {
+        Ok(settings) => time_zone(&settings.time_zone),
+        Err(why) => {
+            eprintln!("Times are in UTC, since the settings' time zone is not to be had: {why:#}");
             Ok(TimeZone::UTC)
         }
     }

@@ -16,8 +16,8 @@ use tollbook_import::calls::{
     Call, CallFile, CallItem, CallOptions, Dialogs, Disposition, Format, LeftOut, Legs,
 };
 use tollbook_proto::v1::{
-    self as pb, CallImportEnd, CallImportStart, CallRecord, IngestCallsRequest, ListCallsRequest,
-    ListCallsResponse, RateFile, calls_service_client::CallsServiceClient, import_profile,
+    self as pb, CallImportEnd, CallImportStart, CallRecord, IngestCallsRequest, RateFile,
+    calls_service_client::CallsServiceClient, import_profile,
 };
 
 use super::{
@@ -26,7 +26,7 @@ use super::{
     summary::{Summary, Zone},
 };
 use crate::{
-    client::{Core, connect, said},
+    client::{connect, said, settings},
     config::Config,
     profiles,
     rates::file::Digest,
@@ -121,15 +121,6 @@ fn start(name: String, flags: &Flags, zone: &Zone) -> anyhow::Result<CallImportS
     let options = flags.to_proto()?;
     let options = pb::CallFileProfile { time_zone: zone.name().to_owned(), ..options };
     Ok(CallImportStart { name, options: Some(options) })
-}
-
-/// The time zone and the currency of the settings, as a list of no calls has them: the settings
-/// themselves are shown to the admin alone.
-async fn settings(core: &Core) -> anyhow::Result<ListCallsResponse> {
-    let epoch = Some(timestamp(0));
-    let request = ListCallsRequest { from: epoch, till: epoch, page_size: 1, ..Default::default() };
-    let answer = CallsServiceClient::new(core.clone()).list_calls(request).await;
-    Ok(answer.map_err(said)?.into_inner())
 }
 
 /// What is known of the files and their records when they have been read.

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use futures_util::{StreamExt, stream};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tollbook_import::{
     Error, Profile, Source,
@@ -21,9 +21,9 @@ use tollbook_import::{
     values::{Days, Hours},
 };
 use tollbook_proto::v1::{
-    GetSettingsRequest, ImportRatesOptions, ImportRatesRequest, ImportRatesResponse, RateFile,
-    RateLine, RateLines, RefusedLine, import_profile, import_rates_request::Part,
-    settings_service_client::SettingsServiceClient, tariffs_service_client::TariffsServiceClient,
+    ImportRatesOptions, ImportRatesRequest, ImportRatesResponse, RateFile, RateLine, RateLines,
+    RefusedLine, import_profile, import_rates_request::Part,
+    tariffs_service_client::TariffsServiceClient,
 };
 
 use super::{
@@ -36,7 +36,7 @@ use super::{
     tariff::name_tariff,
 };
 use crate::{
-    client::{Core, connect, said},
+    client::{Core, connect, said, settings},
     config::Config,
     out::say,
     parties, profiles,
@@ -131,7 +131,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     let tariff = all.iter().find(|known| known.id == args.tariff).cloned();
     let tariff = tariff.with_context(|| format!("there is no tariff {}", args.tariff))?;
     let currency = tariff.currency.clone();
-    let zone = zone(&core).await?;
+    let zone = time_zone(&settings(&core).await?.time_zone)?;
     let deck_options = DeckOptions {
         currency: Some(currency.clone()),
         time_zone: zone.clone(),
@@ -199,13 +199,6 @@ async fn send(
         eprintln!();
     }
     Ok((read, imported))
-}
-
-/// The time zone of the settings.
-async fn zone(core: &Core) -> anyhow::Result<TimeZone> {
-    let mut core = SettingsServiceClient::new(core.clone());
-    let settings = core.get_settings(GetSettingsRequest {}).await.map_err(said)?.into_inner();
-    time_zone(&settings.settings.unwrap_or_default().time_zone)
 }
 
 /// Sends the lines of a deck, and shows on a terminal how far it is.
