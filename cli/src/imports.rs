@@ -4,6 +4,7 @@
 use std::{io, process::ExitCode};
 
 use anyhow::bail;
+use jiff::Timestamp;
 use tollbook_proto::v1::{
     CallImport, GetCallImportRequest, ListCallImportsRequest, ListRateImportsRequest, RateImport,
     call_imports_service_client::CallImportsServiceClient,
@@ -60,6 +61,33 @@ impl Import {
             Self::Calls(import) => import.id,
         }
     }
+}
+
+/// A time of an import.
+pub(crate) fn time(time: Option<&prost_types::Timestamp>) -> Timestamp {
+    Timestamp::from_second(time.map_or(0, |time| time.seconds)).unwrap_or_default()
+}
+
+/// Who did something with an import.
+pub(crate) fn who(user: Option<i64>) -> String {
+    user.map_or("nobody".to_owned(), |id| format!("user {id}"))
+}
+
+/// By whom and from where an import was made.
+pub(crate) fn by(user: Option<i64>, credential: &str, address: &str) -> String {
+    let from = if address.is_empty() { "this machine" } else { address };
+    format!("by {} ({credential}) from {from}", who(user))
+}
+
+/// The names of the files that were imported.
+pub(crate) fn shown(name: &str) -> &str {
+    if name.is_empty() { "standard input" } else { name }
+}
+
+/// The same with their size and digest.
+pub(crate) fn shown_with_digest(name: &str, size: Option<i64>, sha256: &str) -> String {
+    let size = size.map(|size| format!(", {size} bytes")).unwrap_or_default();
+    format!("{}{size}, SHA-256 {sha256}", shown(name))
 }
 
 /// What a list has; nothing of what the caller may not see, as long as there is something that they may.

@@ -5,15 +5,14 @@ use std::{
     process::ExitCode,
 };
 
-use jiff::Timestamp;
 use tollbook_proto::v1::{
-    CallImport, CallImportBalance, CallImportState, Decimal, UndoCallImportRequest,
+    CallFiles, CallImport, CallImportBalance, CallImportState, Decimal, UndoCallImportRequest,
     call_imports_service_client::CallImportsServiceClient,
 };
 
 use crate::{
     client::{Core, said},
-    imports::UndoArgs,
+    imports::{UndoArgs, by, shown, shown_with_digest, time, who},
     out::say,
     values::decimal,
 };
@@ -21,22 +20,10 @@ use crate::{
 /// How many balances are shown where all is done; a dry run shows all that the core names.
 const SHOWN: usize = 20;
 
-fn time(time: Option<&prost_types::Timestamp>) -> Timestamp {
-    Timestamp::from_second(time.map_or(0, |time| time.seconds)).unwrap_or_default()
-}
-
-/// The names of the files.
-fn files(import: &CallImport) -> &str {
-    let name = import.files.as_ref().map_or("", |files| &files.name);
-    if name.is_empty() { "standard input" } else { name }
-}
-
 pub(crate) fn print(out: &mut impl Write, import: &CallImport) -> io::Result<()> {
-    let user = |id: Option<i64>| id.map_or("nobody".to_owned(), |id| format!("user {id}"));
-    let CallImport { id, credential, address, .. } = import;
-    let (who, when) = (user(import.actor_id), time(import.created_at.as_ref()));
-    let from = if address.is_empty() { "this machine" } else { address };
-    writeln!(out, "{id} {when} calls by {who} ({credential}) from {from}")?;
+    let CallImport { id, actor_id, credential, address, .. } = import;
+    let (when, by) = (time(import.created_at.as_ref()), by(*actor_id, credential, address));
+    writeln!(out, "{id} {when} calls {by}")?;
     let CallImport { received, stored, merged, duplicates, rejected, conflicts, .. } = import;
     writeln!(
         out,
@@ -52,14 +39,13 @@ pub(crate) fn print(out: &mut impl Write, import: &CallImport) -> io::Result<()>
             _ => "",
         }
     )?;
-    let known = import.files.as_ref().filter(|files| !files.sha256.is_empty());
-    let digest = known.map(|files| {
-        let size = files.size.map(|size| format!(", {size} bytes")).unwrap_or_default();
-        format!("{size}, SHA-256 {}", files.sha256)
-    });
-    writeln!(out, "  {}{}", files(import), digest.unwrap_or_default())?;
+    let CallFiles { name, size, sha256 } = import.files.clone().unwrap_or_default();
+    match sha256.as_str() {
+        "" => writeln!(out, "  {}", shown(&name))?,
+        sha256 => writeln!(out, "  {}", shown_with_digest(&name, size, sha256))?,
+    }
     let Some(undo) = &import.undo else { return Ok(()) };
-    let (calls, unrated, who) = (undo.calls, undo.unrated_calls, user(undo.actor_id));
+    let (calls, unrated, who) = (undo.calls, undo.unrated_calls, who(undo.actor_id));
     match &undo.ended_at {
         Some(at) => writeln!(
             out,
@@ -88,7 +74,7 @@ pub(crate) async fn undo(
     say!(
         "import {} of calls, from {}: {} calls and {} unrated calls taken back; price {}, self-cost {}{}",
         args.id,
-        files(import),
+        shown(import.files.as_ref().map_or("", |files| &files.name)),
         answer.calls,
         answer.unrated_calls,
         decimal(answer.price.as_ref()),

@@ -14,7 +14,7 @@ use tollbook_proto::v1::{
 
 use crate::{
     client::{Core, said},
-    imports::UndoArgs,
+    imports::{UndoArgs, by, shown_with_digest, time},
     out::say,
 };
 
@@ -23,16 +23,10 @@ pub(super) fn on(import: &RateImport) -> Timestamp {
     time(import.created_at.as_ref())
 }
 
-fn time(time: Option<&prost_types::Timestamp>) -> Timestamp {
-    Timestamp::from_second(time.map_or(0, |time| time.seconds)).unwrap_or_default()
-}
-
 pub(crate) fn print(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
-    let user = |id: Option<i64>| id.map_or("nobody".to_owned(), |id| format!("user {id}"));
-    let RateImport { id, tariff_id, credential, address, .. } = import;
-    let (who, when) = (user(import.actor_id), on(import));
-    let from = if address.is_empty() { "this machine" } else { address };
-    writeln!(out, "{id} {when} tariff {tariff_id} by {who} ({credential}) from {from}")?;
+    let RateImport { id, tariff_id, actor_id, credential, address, .. } = import;
+    let (when, by) = (on(import), by(*actor_id, credential, address));
+    writeln!(out, "{id} {when} tariff {tariff_id} {by}")?;
     let RateImport { lines, added, changed, unchanged, deleted, rejected, kept, .. } = import;
     let Some(undoes) = import.undoes_id else {
         let outcome = if import.applied { "" } else { " - nothing was changed" };
@@ -41,7 +35,9 @@ pub(crate) fn print(out: &mut impl Write, import: &RateImport) -> io::Result<()>
             "  {lines} lines: {added} added, {changed} changed, {unchanged} unchanged, {deleted} deleted, \
              {rejected} rejected{outcome}"
         )?;
-        print_file(out, import)?;
+        if let Some(file) = import.file.as_ref().filter(|file| !file.sha256.is_empty()) {
+            writeln!(out, "  {}", shown_with_digest(&file.name, file.size, &file.sha256))?;
+        }
         return print_undone(out, import);
     };
     writeln!(
@@ -49,15 +45,6 @@ pub(crate) fn print(out: &mut impl Write, import: &RateImport) -> io::Result<()>
         "  import {undoes} taken back: {added} added, {changed} changed, {deleted} deleted, {kept} kept"
     )?;
     print_undone(out, import)
-}
-
-fn print_file(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
-    let Some(file) = import.file.as_ref().filter(|file| !file.sha256.is_empty()) else {
-        return Ok(());
-    };
-    let name = if file.name.is_empty() { "standard input" } else { &file.name };
-    let size = file.size.map(|size| format!(", {size} bytes")).unwrap_or_default();
-    writeln!(out, "  {name}{size}, SHA-256 {}", file.sha256)
 }
 
 fn print_undone(out: &mut impl Write, import: &RateImport) -> io::Result<()> {

@@ -362,7 +362,7 @@ impl Verifier<'_> {
             std::iter::once(judge).chain(other).find_map(|judge| self.by_key(inputs, judge));
         let lists = found.map(|(_, lists)| lists.first());
         measure::legacy_hash(self.claim.method.name, lists);
-        if found.is_none() {
+        if found.is_none() && tracing::enabled!(tracing::Level::DEBUG) {
             let orders = self.claim.orders().into_iter().map(|order| order.names);
             let orders: Vec<_> = orders.collect();
             tracing::debug!(method = self.claim.method.name, ?orders, "none of these was hashed");
