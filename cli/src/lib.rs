@@ -33,7 +33,11 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+    EnvFilter, Layer,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
 /// The open billing core for `VoIP` operators.
@@ -223,7 +227,10 @@ fn start_log(config: &config::Config, command: &Command) -> anyhow::Result<Optio
     let (traces, source) = collected.unzip();
     // What is logged and what is traced are two things.
     let spans = source.map(|source| {
-        tracing_opentelemetry::layer().with_tracer(source).with_filter(LevelFilter::INFO)
+        let collected = Targets::new()
+            .with_default(LevelFilter::INFO)
+            .with_target(tollbook_core::RPC_IN_PROCESS, LevelFilter::DEBUG);
+        tracing_opentelemetry::layer().with_tracer(source).with_filter(collected)
     });
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = match config.log_format {

@@ -59,6 +59,7 @@ use tokio::net::TcpListener;
 use tollbook_proto::v1 as pb;
 use tonic::transport::ServerTlsConfig;
 
+pub use access::RPC_IN_PROCESS;
 pub use base::{
     error::{Error, Result},
     vault::Vault,

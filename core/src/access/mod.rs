@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use tollbook_proto::v1::Permission;
 
+pub use layer::RPC_IN_PROCESS;
 pub(crate) use password::Password;
 pub(crate) use refusal::Refusal;
 pub(crate) use service::{LegacyService, TokenService};
