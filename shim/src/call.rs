@@ -42,26 +42,27 @@ use crate::{
     method::{Input, Method},
     request::Params,
     trace,
+    values::Values,
 };
 
 /// One legacy request.
 pub(crate) struct Call {
     method: &'static Method,
     /// What it sent.
-    pub(crate) params: Params,
+    pub(crate) params: Values,
     core: Signed,
 }
 
 impl Call {
     pub(crate) fn new(method: &'static Method, params: Params, core: Signed) -> Self {
-        Self { method, params, core }
+        Self { method, params: Values::new(method, params), core }
     }
 
     /// The value of a parameter, under whichever of its spellings it was sent; empty where it was
     /// not. What cannot be a value of it is refused by its name.
     pub(crate) fn read<T>(&self, input: &Input<T>) -> Result<T, Failure> {
         let name = input.param.name;
-        let value = (input.read)(self.params.spelled(self.method.declaration, name));
+        let value = (input.read)(self.params.text(input.param));
         value.ok_or_else(|| Failure::invalid(self.method.wrap, name))
     }
 

@@ -31,6 +31,7 @@ mod request;
 mod server;
 mod signature;
 mod trace;
+mod values;
 mod xml;
 
 use std::{pin::Pin, sync::Arc, time::Duration};

@@ -7,16 +7,16 @@ use std::str::FromStr;
 
 use prost_types::FieldMask;
 
-use crate::request::Params;
+use crate::{method::Param, values::Values};
 
 /// The fields that were sent so far.
 pub(crate) struct Mask<'a> {
-    params: &'a Params,
+    params: &'a Values,
     paths: Vec<String>,
 }
 
 impl<'a> Mask<'a> {
-    pub(crate) fn new(params: &'a Params) -> Self {
+    pub(crate) fn new(params: &'a Values) -> Self {
         Self { params, paths: Vec::new() }
     }
 
@@ -33,8 +33,8 @@ impl<'a> Mask<'a> {
     }
 
     /// Takes a text.
-    pub(crate) fn text(&mut self, name: &str, path: &str, field: &mut String) {
-        if let Some(value) = self.params.get(name) {
+    pub(crate) fn text(&mut self, param: Param, path: &str, field: &mut String) {
+        if let Some(value) = self.params.get(param) {
             value.clone_into(field);
             self.add(path);
         }
@@ -43,21 +43,22 @@ impl<'a> Mask<'a> {
     /// Takes a number.
     pub(crate) fn number<T: FromStr>(
         &mut self,
-        name: &str,
+        param: Param,
         path: &str,
         field: &mut T,
     ) -> Result<(), String> {
-        if let Some(value) = self.params.filled(name) {
-            *field = value.parse().map_err(|_| format!("{name} must be a number"))?;
+        if let Some(value) = self.params.filled(param) {
+            *field = value.parse().map_err(|_| format!("{} must be a number", param.name))?;
             self.add(path);
         }
         Ok(())
     }
 
     /// Takes an id, in its one spelling.
-    pub(crate) fn id(&mut self, name: &str, path: &str, field: &mut i64) -> Result<(), String> {
-        if self.params.filled(name).is_some() {
-            *field = self.params.id(name).ok_or_else(|| format!("{name} must be a number"))?;
+    pub(crate) fn id(&mut self, param: Param, path: &str, field: &mut i64) -> Result<(), String> {
+        if self.params.filled(param).is_some() {
+            *field =
+                self.params.id(param).ok_or_else(|| format!("{} must be a number", param.name))?;
             self.add(path);
         }
         Ok(())
@@ -66,12 +67,12 @@ impl<'a> Mask<'a> {
     /// Takes a switch that is 1 for on, and `off` for off.
     pub(crate) fn switch(
         &mut self,
-        name: &str,
+        param: Param,
         path: &str,
         off: &str,
         field: &mut bool,
     ) -> Result<(), String> {
-        if let Some(on) = self.params.toggled(name, off)? {
+        if let Some(on) = self.params.toggled(param, off)? {
             *field = on;
             self.add(path);
         }

@@ -67,7 +67,7 @@ pub(crate) struct Input<T> {
 }
 
 impl<T> Input<T> {
-    const fn new(param: Param, read: fn(&str) -> Option<T>) -> Self {
+    pub(crate) const fn new(param: Param, read: fn(&str) -> Option<T>) -> Self {
         Self { param, read }
     }
 }
@@ -91,6 +91,14 @@ pub(crate) const fn id(param: Param) -> Input<Option<i64>> {
 pub(crate) const fn optional_id(param: Param) -> Input<Option<i64>> {
     Input::new(param, |value| match value {
         "" => Some(None),
+        value => request::id(value).map(Some),
+    })
+}
+
+/// An id to choose by; none where all are meant, which is to send `all` or nothing.
+pub(crate) const fn choice(param: Param) -> Input<Option<i64>> {
+    Input::new(param, |value| match value {
+        "" | "all" => Some(None),
         value => request::id(value).map(Some),
     })
 }

@@ -28,20 +28,21 @@ pub(crate) fn switch(on: bool) -> &'static str {
     if on { "1" } else { "0" }
 }
 
-/// A time as the database holds it: `2026-11-24 21:34:51`, in the system's time zone.
-pub(crate) fn time(time: &prost_types::Timestamp, zone: &TimeZone) -> String {
-    let text = Timestamp::from_second(time.seconds).ok().and_then(|time| {
-        strtime::format("%Y-%m-%d %H:%M:%S", &time.to_zoned_datetime(zone.clone())).ok()
-    });
-    text.unwrap_or_default()
+/// A time as the database holds it: `2026-11-24 21:34:51`, in the system's time zone; empty where
+/// there is none.
+pub(crate) fn time(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
+    formatted(time, zone, "%Y-%m-%d %H:%M:%S")
 }
 
-/// What a time zone is ahead of Greenwich at a time: `GMT +02:00`.
-pub(crate) fn offset(time: &prost_types::Timestamp, zone: &TimeZone) -> String {
-    let text = Timestamp::from_second(time.seconds)
-        .ok()
-        .and_then(|time| strtime::format("GMT %:z", &time.to_zoned_datetime(zone.clone())).ok());
-    text.unwrap_or_default()
+/// What a time zone is ahead of Greenwich at a time: `GMT +02:00`; empty where there is none.
+pub(crate) fn offset(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
+    formatted(time, zone, "GMT %:z")
+}
+
+fn formatted(time: Option<&prost_types::Timestamp>, zone: &TimeZone, format: &str) -> String {
+    let time = time.and_then(|time| Timestamp::from_second(time.seconds).ok());
+    let text = time.map(|time| strtime::format(format, &time.to_zoned_datetime(zone.clone())));
+    text.and_then(Result::ok).unwrap_or_default()
 }
 
 /// The time zone of an IANA name.
@@ -62,7 +63,7 @@ mod tests {
             (1_768_471_200, "America/St_Johns", "GMT -03:30"),
         ] {
             let time = prost_types::Timestamp { seconds, nanos: 0 };
-            assert_eq!(offset(&time, &zone(name)), said);
+            assert_eq!(offset(Some(&time), &zone(name)), said);
         }
     }
 

@@ -5,18 +5,13 @@
 
 use std::fmt;
 
+use crate::charset::{Charset, Sent, without_bom};
 use axum::body::Bytes;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use percent_encoding::percent_decode;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde_json::{Value, value::RawValue};
-use tollbook_proto::{legacy::Declaration, v1::Decimal};
-
-use crate::{
-    charset::{Charset, Sent, without_bom},
-    error::{Failure, Wrap},
-};
 
 /// How many parameters a request may have: ten times as many as any method knows.
 pub(crate) const MAX_PARAMS: usize = 1_000;
@@ -110,71 +105,6 @@ impl Params {
     /// The value of a parameter, where it was sent and is not empty.
     pub(crate) fn filled(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
-    }
-
-    /// The value of a parameter that has several spellings, as the hash has it.
-    pub(crate) fn spelled(&self, method: &Declaration, name: &'static str) -> &str {
-        let sent_as = method.sent_as(name, |name| self.filled(name).is_some());
-        sent_as.map(|name| self.text(name)).unwrap_or_default()
-    }
-
-    /// Gives parameters that were sent by another of their names the method's own.
-    pub(crate) fn rename(&mut self, method: &Declaration) {
-        for (name, _) in method.spellings {
-            let sent_as = method.sent_as(name, |name| self.filled(name).is_some());
-            if let Some(other) = sent_as.filter(|other| other != name)
-                && let Some(value) = self.0.get(other).cloned()
-            {
-                self.0.insert((*name).to_owned(), value);
-            }
-        }
-    }
-
-    /// An id: digits only, so that it has one spelling; none where it is anything else.
-    pub(crate) fn id(&self, name: &str) -> Option<i64> {
-        id(self.get(name)?)
-    }
-
-    /// An id that may be left out; none where it is empty or was not sent. `wrap` is of the
-    /// method's errors.
-    pub(crate) fn optional_id(&self, name: &str, wrap: Wrap) -> Result<Option<i64>, Failure> {
-        match self.filled(name) {
-            None => Ok(None),
-            Some(_) => self.id(name).map(Some).ok_or_else(|| Failure::invalid(wrap, name)),
-        }
-    }
-
-    /// A decimal for the core to read; none where it is empty or was not sent.
-    pub(crate) fn decimal(&self, name: &str) -> Option<Decimal> {
-        self.filled(name).map(|value| Decimal { value: value.to_owned() })
-    }
-
-    /// A unix time; none where it is empty or was not sent. `wrap` is of the method's errors.
-    pub(crate) fn time(
-        &self,
-        name: &str,
-        wrap: Wrap,
-    ) -> Result<Option<prost_types::Timestamp>, Failure> {
-        let Some(text) = self.filled(name) else {
-            return Ok(None);
-        };
-        time(text).map(Some).ok_or_else(|| Failure::invalid(wrap, name))
-    }
-
-    /// A switch: "1" is on, everything else off.
-    pub(crate) fn switch(&self, name: &str) -> bool {
-        self.text(name) == "1"
-    }
-
-    /// A switch that is 1 for on, and `off` for off; none where it is empty or was not sent.
-    /// The error says what it must be.
-    pub(crate) fn toggled(&self, name: &str, off: &str) -> Result<Option<bool>, String> {
-        match self.filled(name) {
-            None => Ok(None),
-            Some("1") => Ok(Some(true)),
-            Some(value) if value == off => Ok(Some(false)),
-            Some(_) => Err(format!("{name} must be 1 or {off}")),
-        }
     }
 
     /// Names and values in the order of the request.
@@ -456,7 +386,7 @@ mod tests {
             "one name, many times",
             5_000,
             |count| "user_id=1&".repeat(count),
-            |form| assert_eq!(read("", "", form.as_bytes()).unwrap().id("user_id"), Some(1)),
+            |form| assert_eq!(read("", "", form.as_bytes()).unwrap().get("user_id"), Some("1")),
         );
     }
 
@@ -477,10 +407,8 @@ mod tests {
 
     #[test]
     fn ids_have_one_spelling() {
-        let params = read("a=5&b=05&c=-5&d=5x&e=&f=0&g=99999999999999999999", "", b"").unwrap();
-        let ids: Vec<_> =
-            ["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| params.id(name)).into();
-        assert_eq!(ids, [Some(5), None, None, None, None, Some(0), None, None]);
+        let ids = ["5", "05", "-5", "5x", "", "0", "99999999999999999999"].map(id);
+        assert_eq!(ids, [Some(5), None, None, None, None, Some(0), None]);
     }
 
     proptest! {

@@ -1,42 +1,72 @@
 //! Group "calls": `user_calls_get`.
 
 use jiff::tz::TimeZone;
+use prost_types::Timestamp;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
-    Call as PricedCall, ChargedLeg, Decimal, ErrorReason, GetUserRequest, ListCallsRequest,
-    ListCallsResponse, Role,
+    Call as PricedCall, CallOrder, ChargedLeg, Decimal, Disposition, ErrorReason, GetUserRequest,
+    ListCallsRequest, ListCallsResponse, Role,
 };
 
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, optional, required},
+    method::{Input, Method, choice, id, optional, required, switch, text, time},
     methods::calls::{self, Period},
     number,
-    request::Params,
+    values::Values,
     xml::Answer,
 };
+
+const PERIOD_START: Input<Option<Timestamp>> =
+    time(optional("period_start", "unix time; default: today 00:00"));
+const PERIOD_END: Input<Option<Timestamp>> =
+    time(optional("period_end", "unix time; default: today 23:59"));
+const S_USER: Input<Option<i64>> =
+    id(required("s_user", "whose calls; default for a simple user: his own"));
+const S_CALL_TYPE: Input<Disposition> = Input::new(
+    optional("s_call_type", "all (default), answered, no answer, failed or busy"),
+    calls::disposition,
+);
+const S_ORIGINATION_POINT: Input<Option<i64>> =
+    choice(optional("s_origination_point", "all (default), or an id"));
+const S_TERMINATION_POINT: Input<Option<i64>> =
+    choice(optional("s_termination_point", "all (default), or an id; not for simple users"));
+const S_HGC: Input<Option<i32>> = Input::new(
+    optional("s_hgc", "all (default), or a hangup cause; not for simple users"),
+    calls::hangup_cause,
+);
+const S_DESTINATION: Input<String> =
+    text(optional("s_destination", "the number called begins like this"));
+const ORDER_DESC: Input<bool> =
+    switch(optional("order_desc", "1: from the last to the first; default 0"));
+const ONLY_DID: Input<bool> =
+    switch(optional("only_did", "1: only calls through a DID, of which there are none; default 0"));
+const ORDER_BY: Input<CallOrder> = Input::new(
+    optional(
+        "order_by",
+        "time (default), src, dst, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
+    ),
+    calls::order,
+);
 
 pub(super) const USER_CALLS_GET: Method = Method {
     declaration: &legacy::m4::USER_CALLS_GET,
     group: "Calls",
     summary: "Calls of a user in a period; a simple user sees his own",
     params: &[
-        optional("period_start", "unix time; default: today 00:00"),
-        optional("period_end", "unix time; default: today 23:59"),
-        required("s_user", "whose calls; default for a simple user: his own"),
-        optional("s_call_type", "all (default), answered, no answer, failed or busy"),
-        optional("s_origination_point", "all (default), or an id"),
-        optional("s_termination_point", "all (default), or an id; not for simple users"),
-        optional("s_hgc", "all (default), or a hangup cause; not for simple users"),
-        optional("s_destination", "the number called begins like this"),
-        optional("order_desc", "1: from the last to the first; default 0"),
-        optional("only_did", "1: only calls through a DID, of which there are none; default 0"),
-        optional(
-            "order_by",
-            "time (default), src, dst, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
-        ),
+        PERIOD_START.param,
+        PERIOD_END.param,
+        S_USER.param,
+        S_CALL_TYPE.param,
+        S_ORIGINATION_POINT.param,
+        S_TERMINATION_POINT.param,
+        S_HGC.param,
+        S_DESTINATION.param,
+        ORDER_DESC.param,
+        ONLY_DID.param,
+        ORDER_BY.param,
     ],
     wrap: Wrap::Page,
     errors: &[(ErrorReason::BadLogin, "User was not found")],
@@ -101,25 +131,24 @@ struct ListedCall {
 }
 
 async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
-    let params = &call.params;
     let not_found = || Failure::Parameters(Wrap::Page.error("User was not found"));
-    let originator_id = match params.filled("s_user") {
-        Some(_) => params.id("s_user").ok_or_else(not_found)?,
+    let originator_id = match call.params.filled(S_USER.param) {
+        Some(_) => call.read(&S_USER)?.ok_or_else(not_found)?,
         None => own_id(&call).await?.ok_or_else(not_found)?,
     };
     // There are no DIDs: no call came through one.
-    let only_did = params.switch("only_did");
+    let only_did = call.read(&ONLY_DID)?;
     let request = ListCallsRequest {
-        from: params.time("period_start", Wrap::Page)?,
-        till: params.time("period_end", Wrap::Page)?,
+        from: call.read(&PERIOD_START)?,
+        till: call.read(&PERIOD_END)?,
         originator_id: Some(originator_id),
-        origination_point_id: calls::choice(params, "s_origination_point")?,
-        termination_point_id: calls::choice(params, "s_termination_point")?,
-        disposition: calls::disposition(params.text("s_call_type"))?.into(),
-        hangup_cause: calls::hangup_cause(params)?,
-        destination_prefix: params.text("s_destination").to_owned(),
-        order: calls::order(params.text("order_by")).into(),
-        descending: params.switch("order_desc"),
+        origination_point_id: call.read(&S_ORIGINATION_POINT)?,
+        termination_point_id: call.read(&S_TERMINATION_POINT)?,
+        disposition: call.read(&S_CALL_TYPE)?.into(),
+        hangup_cause: call.read(&S_HGC)?,
+        destination_prefix: call.read(&S_DESTINATION)?,
+        order: call.read(&ORDER_BY)?.into(),
+        descending: call.read(&ORDER_DESC)?,
         page_size: if only_did { 1 } else { 1000 },
         with_total: !only_did,
         default_today: true,
@@ -130,7 +159,7 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
         (first.calls, first.next_page_token) = (Vec::new(), String::new());
     }
     let zone = number::zone(&first.time_zone);
-    let empty = empty_page(params, &first, &zone);
+    let empty = empty_page(&call.params, &first, &zone);
     let listed = move |calls: Vec<PricedCall>| {
         let mut page = empty.clone();
         page.calls_stat.calls.call =
@@ -141,24 +170,24 @@ async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
 }
 
 /// The answer without its calls.
-fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Page {
+fn empty_page(params: &Values, first: &ListCallsResponse, zone: &TimeZone) -> Page {
     let shown = |name| params.filled(name).unwrap_or("all").to_owned();
     Page {
         pagename: "Calls",
         language: "en",
         error_msg: "",
         userid: first.caller_id,
-        username: params.text("u").to_owned(),
+        username: params.caller().to_owned(),
         total_calls: first.total,
         currency: first.currency.clone(),
         calls_stat: CallsStat {
             period: Period::of(first, zone),
-            show_user: shown("s_user"),
-            show_origination_point: shown("s_origination_point"),
-            show_termination_point: shown("s_termination_point"),
-            show_status: shown("s_call_type"),
-            show_hgc: shown("s_hgc"),
-            show_destination: params.text("s_destination").to_owned(),
+            show_user: shown(S_USER.param),
+            show_origination_point: shown(S_ORIGINATION_POINT.param),
+            show_termination_point: shown(S_TERMINATION_POINT.param),
+            show_status: shown(S_CALL_TYPE.param),
+            show_hgc: shown(S_HGC.param),
+            show_destination: params.text(S_DESTINATION.param).to_owned(),
             calls: Calls { call: Vec::new() },
         },
     }
@@ -166,7 +195,7 @@ fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Pa
 
 /// The id of the caller, if he is a simple user.
 async fn own_id(call: &Call) -> Result<Option<i64>, Failure> {
-    let username = call.params.text("u").to_owned();
+    let username = call.params.caller().to_owned();
     let request = GetUserRequest { username, ..Default::default() };
     let user = call.users().get_user(request).await?.into_inner().user.unwrap_or_default();
     Ok((user.role() == Role::User).then_some(user.id()))
@@ -182,8 +211,8 @@ fn listed_call(call: PricedCall, zone: &TimeZone) -> ListedCall {
     };
     let start = call.start_time.as_ref();
     ListedCall {
-        calldate2: start.map(|time| number::time(time, zone)).unwrap_or_default(),
-        timezone: start.map(|time| number::offset(time, zone)).unwrap_or_default(),
+        calldate2: number::time(start, zone),
+        timezone: number::offset(start, zone),
         clid: call.source,
         destination: call.destination_name,
         dispod,

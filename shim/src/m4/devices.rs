@@ -13,8 +13,8 @@ use crate::{
     call::Call,
     error::{Failure, Wrap},
     listing,
-    method::{Method, required},
-    methods::devices::{USER_NOT_FOUND, listed_user},
+    method::{Input, Method, id, required},
+    methods::devices::{LISTED_USER, USER_NOT_FOUND, listed_user},
     number,
     xml::Answer,
 };
@@ -53,7 +53,7 @@ pub(super) const DEVICES_GET: Method = Method {
     declaration: &legacy::m4::DEVICES_GET,
     group: "Devices",
     summary: "Lists a user's devices: his connection points",
-    params: &[required("user_id", "whose devices")],
+    params: &[LISTED_USER.param],
     wrap: Wrap::Page,
     errors: &[(ErrorReason::UserNotFound, USER_NOT_FOUND)],
     handle: |call| Box::pin(devices_get(call)),
@@ -115,11 +115,14 @@ fn port(point: &ConnectionPoint) -> i32 {
     if point.port == 0 { SIP_PORT } else { point.port }
 }
 
+const DEVICE_ID: Input<Option<i64>> =
+    id(required("device_id", "which device: the id of a connection point"));
+
 pub(super) const DEVICE_DETAILS_GET: Method = Method {
     declaration: &legacy::m4::DEVICE_DETAILS_GET,
     group: "Devices",
     summary: "All fields of a device",
-    params: &[required("device_id", "which device: the id of a connection point")],
+    params: &[DEVICE_ID.param],
     wrap: Wrap::PageStatus,
     errors: &[(ErrorReason::ConnectionPointNotFound, DEVICE_NOT_FOUND)],
     handle: |call| Box::pin(device_details_get(call)),
@@ -191,7 +194,7 @@ struct Device {
 
 async fn device_details_get(call: Call) -> Result<Answer, Failure> {
     let not_found = || Failure::Parameters(Wrap::PageStatus.error(DEVICE_NOT_FOUND));
-    let id = call.params.id("device_id").ok_or_else(not_found)?;
+    let id = call.read(&DEVICE_ID)?.ok_or_else(not_found)?;
     let request = GetConnectionPointRequest { id: Some(id) };
     let point = call.connection_points().get_connection_point(request).await?.into_inner();
     let device = details(point.connection_point.unwrap_or_default());

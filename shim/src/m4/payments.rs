@@ -1,6 +1,7 @@
 //! Group "payments": `payment_create`, `payments_get`.
 
 use jiff::tz::TimeZone;
+use prost_types::Timestamp;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
@@ -10,26 +11,41 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, optional, required},
+    method::{
+        Input, Method, Param, decimal, id, optional, optional_id, required, switch, text, time,
+    },
     methods::payments,
     number,
     xml::Answer,
 };
+
+const USER_ID: Input<Option<i64>> = id(required("user_id", "whose payment"));
+const AMOUNT: Input<String> = text(required("amount", "the amount, in currency"));
+const CURRENCY: Input<String> = text(required("currency", "currency code"));
+const P_CURRENCY: Param = optional("p_currency", "another name of currency, from MOR");
+const AMOUNT_IN_TAX: Input<bool> =
+    switch(optional("amount_in_tax", "1: amount includes tax; default 0"));
+const TAX_IN_AMOUNT: Param = optional("tax_in_amount", "another name of amount_in_tax, from MOR");
+const COMMENT: Input<String> = text(optional("comment", "free text"));
+const PAYMENT_TO_PROVIDER: Input<bool> =
+    switch(optional("payment_to_provider", "1: paid to a provider; default 0: from a client"));
+const EXCHANGE_RATE: Input<Option<Decimal>> =
+    decimal(optional("exchange_rate", "default: that of the currency"));
 
 pub(super) const PAYMENT_CREATE: Method = Method {
     declaration: &legacy::m4::PAYMENT_CREATE,
     group: "Payments",
     summary: "Records a payment and changes the user's balance",
     params: &[
-        required("user_id", "whose payment"),
-        required("amount", "the amount, in currency"),
-        required("currency", "currency code"),
-        optional("p_currency", "another name of currency, from MOR"),
-        optional("amount_in_tax", "1: amount includes tax; default 0"),
-        optional("tax_in_amount", "another name of amount_in_tax, from MOR"),
-        optional("comment", "free text"),
-        optional("payment_to_provider", "1: paid to a provider; default 0: from a client"),
-        optional("exchange_rate", "default: that of the currency"),
+        USER_ID.param,
+        AMOUNT.param,
+        CURRENCY.param,
+        P_CURRENCY,
+        AMOUNT_IN_TAX.param,
+        TAX_IN_AMOUNT,
+        COMMENT.param,
+        PAYMENT_TO_PROVIDER.param,
+        EXCHANGE_RATE.param,
     ],
     wrap: Wrap::Page,
     errors: &[
@@ -64,23 +80,21 @@ struct CreatedPayment {
 }
 
 async fn payment_create(call: Call) -> Result<Answer, Failure> {
-    let params = &call.params;
-    let Some(user_id) = params.id("user_id") else {
+    let Some(user_id) = call.read(&USER_ID)? else {
         return Err(Failure::Parameters(Wrap::Page.error("User was not found")));
     };
-    let direction = match params.switch("payment_to_provider") {
+    let direction = match call.read(&PAYMENT_TO_PROVIDER)? {
         true => PaymentDirection::ToProvider,
         false => PaymentDirection::FromClient,
     };
-    let spelled = |name| params.spelled(&legacy::m4::PAYMENT_CREATE, name);
     let request = RecordPaymentRequest {
         user_id: Some(user_id),
-        amount: Some(Decimal { value: params.text("amount").to_owned() }),
-        amount_includes_tax: spelled("amount_in_tax") == "1",
-        currency: spelled("currency").to_owned(),
-        exchange_rate: params.decimal("exchange_rate"),
+        amount: Some(Decimal { value: call.read(&AMOUNT)? }),
+        amount_includes_tax: call.read(&AMOUNT_IN_TAX)?,
+        currency: call.read(&CURRENCY)?,
+        exchange_rate: call.read(&EXCHANGE_RATE)?,
         direction: direction.into(),
-        comment: params.text("comment").to_owned(),
+        comment: call.read(&COMMENT)?,
         ..Default::default()
     };
     let payment = call.payments().record_payment(request).await?.into_inner().payment;
@@ -96,20 +110,34 @@ async fn payment_create(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::xml("page", &Created { response }))
 }
 
+const USER_ID_S: Input<Option<i64>> = optional_id(optional("user_id_s", "only of this user"));
+const FROM_S: Input<Option<Timestamp>> =
+    time(optional("from_s", "unix time; default: today 00:00"));
+const TILL_S: Input<Option<Timestamp>> =
+    time(optional("till_s", "unix time; default: today 23:59"));
+const USERNAME_S: Input<String> = text(optional("username_s", "only of this login name"));
+const FIRST_NAME_S: Input<String> = text(optional("first_name_s", "only of this first name"));
+const LAST_NAME_S: Input<String> = text(optional("last_name_s", "only of this last name"));
+const AMOUNT_MIN_S: Input<Option<Decimal>> =
+    decimal(optional("amount_min_s", "net amount at least"));
+const AMOUNT_MAX_S: Input<Option<Decimal>> =
+    decimal(optional("amount_max_s", "net amount at most"));
+const CURRENCY_S: Input<String> = text(optional("currency_s", "only in this currency, a code"));
+
 pub(super) const PAYMENTS_GET: Method = Method {
     declaration: &legacy::m4::PAYMENTS_GET,
     group: "Payments",
     summary: "Lists payments",
     params: &[
-        optional("user_id_s", "only of this user"),
-        optional("from_s", "unix time; default: today 00:00"),
-        optional("till_s", "unix time; default: today 23:59"),
-        optional("username_s", "only of this login name"),
-        optional("first_name_s", "only of this first name"),
-        optional("last_name_s", "only of this last name"),
-        optional("amount_min_s", "net amount at least"),
-        optional("amount_max_s", "net amount at most"),
-        optional("currency_s", "only in this currency, a code"),
+        USER_ID_S.param,
+        FROM_S.param,
+        TILL_S.param,
+        USERNAME_S.param,
+        FIRST_NAME_S.param,
+        LAST_NAME_S.param,
+        AMOUNT_MIN_S.param,
+        AMOUNT_MAX_S.param,
+        CURRENCY_S.param,
     ],
     wrap: Wrap::Page,
     errors: &[],
@@ -129,18 +157,17 @@ struct ListedPayment {
 }
 
 async fn payments_get(call: Call) -> Result<Answer, Failure> {
-    let params = &call.params;
     let request = ListPaymentsRequest {
-        user_id: params.optional_id("user_id_s", Wrap::Page)?,
-        from: params.time("from_s", Wrap::Page)?,
-        till: params.time("till_s", Wrap::Page)?,
+        user_id: call.read(&USER_ID_S)?,
+        from: call.read(&FROM_S)?,
+        till: call.read(&TILL_S)?,
         default_today: true,
-        username: params.text("username_s").to_owned(),
-        first_name: params.text("first_name_s").to_owned(),
-        last_name: params.text("last_name_s").to_owned(),
-        amount_min: params.decimal("amount_min_s"),
-        amount_max: params.decimal("amount_max_s"),
-        currency: params.text("currency_s").to_owned(),
+        username: call.read(&USERNAME_S)?,
+        first_name: call.read(&FIRST_NAME_S)?,
+        last_name: call.read(&LAST_NAME_S)?,
+        amount_min: call.read(&AMOUNT_MIN_S)?,
+        amount_max: call.read(&AMOUNT_MAX_S)?,
+        currency: call.read(&CURRENCY_S)?,
         ..Default::default()
     };
     payments::list(call, request, false, listed).await
@@ -149,7 +176,7 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
 fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
     ListedPayment {
         user: payment.username,
-        date: payment.created_at.as_ref().map(|time| number::time(time, zone)).unwrap_or_default(),
+        date: number::time(payment.created_at.as_ref(), zone),
         amount: number::plain(payment.amount.as_ref()),
         amount_with_tax: number::plain(payment.gross.as_ref()),
         comment: payment.comment,

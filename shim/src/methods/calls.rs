@@ -2,18 +2,13 @@
 
 use futures_util::TryStreamExt;
 use jiff::tz::TimeZone;
+use prost_types::Timestamp;
 use serde::Serialize;
 use tollbook_proto::v1::{
     Call as PricedCall, CallOrder, Disposition, ListCallsRequest, ListCallsResponse,
 };
 
-use crate::{
-    call::Call,
-    error::{Failure, Wrap},
-    listing, number,
-    request::Params,
-    xml::Answer,
-};
+use crate::{call::Call, listing, number, request, xml::Answer};
 
 /// The period in which calls were asked for, as an answer says it.
 #[derive(Clone, Serialize)]
@@ -25,9 +20,7 @@ pub(crate) struct Period {
 impl Period {
     /// The one that the core took.
     pub(crate) fn of(first: &ListCallsResponse, zone: &TimeZone) -> Self {
-        let shown = |time: &Option<_>| {
-            time.as_ref().map(|time| number::time(time, zone)).unwrap_or_default()
-        };
+        let shown = |time: &Option<Timestamp>| number::time(time.as_ref(), zone);
         Self { period_start: shown(&first.from), period_end: shown(&first.till) }
     }
 }
@@ -51,35 +44,29 @@ pub(crate) fn pages<P: Serialize + Send + 'static>(
     Answer::listing("page", "calls", &first_page, rest.map_ok(page))
 }
 
-/// An id to choose by; none: all.
-pub(crate) fn choice(params: &Params, name: &str) -> Result<Option<i64>, Failure> {
-    match params.text(name) {
-        "all" => Ok(None),
-        _ => params.optional_id(name, Wrap::Page),
+/// The hangup cause to choose by, likewise ([`choice`](crate::method::choice)).
+pub(crate) fn hangup_cause(code: &str) -> Option<Option<i32>> {
+    match code {
+        "" | "all" => Some(None),
+        code => i32::try_from(request::id(code)?).ok().map(Some),
     }
 }
 
-/// The hangup cause to choose by; none: all.
-pub(crate) fn hangup_cause(params: &Params) -> Result<Option<i32>, Failure> {
-    let code = choice(params, "s_hgc")?.map(i32::try_from).transpose();
-    code.map_err(|_| Failure::invalid(Wrap::Page, "s_hgc"))
-}
-
-/// The disposition of calls of a kind.
-pub(crate) fn disposition(call_type: &str) -> Result<Disposition, Failure> {
-    Ok(match call_type {
+/// The disposition of calls of a kind; none: there is no such kind.
+pub(crate) fn disposition(call_type: &str) -> Option<Disposition> {
+    Some(match call_type {
         "" | "all" => Disposition::Unspecified,
         "answered" => Disposition::Answered,
         "no answer" => Disposition::NoAnswer,
         "failed" => Disposition::Failed,
         "busy" => Disposition::Busy,
-        _ => return Err(Failure::invalid(Wrap::Page, "s_call_type")),
+        _ => return None,
     })
 }
 
 /// Columns that there are not leave the order of time.
-pub(crate) fn order(order_by: &str) -> CallOrder {
-    match order_by {
+pub(crate) fn order(order_by: &str) -> Option<CallOrder> {
+    Some(match order_by {
         "src" => CallOrder::Source,
         "dst" | "number" => CallOrder::Destination,
         "prefix" => CallOrder::Prefix,
@@ -92,7 +79,7 @@ pub(crate) fn order(order_by: &str) -> CallOrder {
         "u_rate" => CallOrder::Rate,
         "u_price" => CallOrder::Price,
         _ => CallOrder::Unspecified,
-    }
+    })
 }
 
 /// How a call ended, with its hangup cause: `ANSWERED(16)`.

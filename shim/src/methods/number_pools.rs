@@ -14,8 +14,7 @@ use crate::{
     call::{Call, Signed},
     error::{Failure, Wrap},
     listing,
-    method::{Method, Param, optional, required},
-    request::Params,
+    method::{Input, Method, Param, id, optional, optional_id, required, switch, text},
     xml::Answer,
 };
 
@@ -28,23 +27,30 @@ const ERRORS: &[(ErrorReason, &str)] = &[
     (ErrorReason::NumberPoolInUse, IN_USE),
     (ErrorReason::PermissionMissing, NOT_PERMITTED),
 ];
-const POOL: Param = required("number_pool_id", "which pool");
-const NUMBERS: &str = "comma separated: numbers, or beginnings followed by %; _ and # stand for \
+const POOL: Input<Option<i64>> = id(required("number_pool_id", "which pool"));
+const WHICH_NUMBERS: &str = "comma separated: numbers, or beginnings followed by %; _ and # stand for \
                        any character";
 
-fn pool_id(params: &Params) -> Result<i64, Failure> {
-    params.id("number_pool_id").ok_or_else(|| Failure::Parameters(WRAP.error(NOT_FOUND)))
+fn pool_id(call: &Call) -> Result<i64, Failure> {
+    call.read(&POOL)?.ok_or_else(|| Failure::Parameters(WRAP.error(NOT_FOUND)))
 }
+
+const ONLY_POOL: Input<Option<i64>> = id(optional("number_pool_id", "only this pool"));
+const SHOW_NUMBERS: Input<bool> = switch(optional("show_numbers", "1: the numbers, too"));
+const NUMBER_LIMIT_ROW_COUNT: Param =
+    optional("number_limit_row_count", "how many numbers of each pool, above 0; default: all");
+const NUMBER_LIMIT_OFFSET: Input<Option<i64>> =
+    optional_id(optional("number_limit_offset", "how many numbers to skip; default 0"));
 
 pub(crate) const NUMBER_POOLS_GET: Method = Method {
     declaration: &legacy::m4::NUMBER_POOLS_GET,
     group: "Number pools",
     summary: "Lists number pools, with their numbers if asked for",
     params: &[
-        optional("number_pool_id", "only this pool"),
-        optional("show_numbers", "1: the numbers, too"),
-        optional("number_limit_row_count", "how many numbers of each pool, above 0; default: all"),
-        optional("number_limit_offset", "how many numbers to skip; default 0"),
+        ONLY_POOL.param,
+        SHOW_NUMBERS.param,
+        NUMBER_LIMIT_ROW_COUNT,
+        NUMBER_LIMIT_OFFSET.param,
     ],
     wrap: WRAP,
     errors: ERRORS,
@@ -93,12 +99,11 @@ struct ListedNumber {
 const OWNER: i64 = 0;
 
 async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
-    let params = &call.params;
-    let id = match params.filled("number_pool_id") {
+    let id = match call.params.filled(ONLY_POOL.param) {
         None => None,
-        Some(_) => Some(pool_id(params)?),
+        Some(_) => Some(pool_id(&call)?),
     };
-    let count = match params.filled("number_limit_row_count") {
+    let count = match call.params.filled(NUMBER_LIMIT_ROW_COUNT) {
         None => usize::MAX,
         Some(text) => text
             .parse()
@@ -106,8 +111,8 @@ async fn number_pools_get(call: Call) -> Result<Answer, Failure> {
             .filter(|count| *count > 0)
             .ok_or_else(|| Failure::invalid(WRAP, "number_limit_row_count"))?,
     };
-    let offset = params.optional_id("number_limit_offset", WRAP)?.unwrap_or_default();
-    let shown = params.switch("show_numbers").then_some(Shown { offset, count });
+    let offset = call.read(&NUMBER_LIMIT_OFFSET)?.unwrap_or_default();
+    let shown = call.read(&SHOW_NUMBERS)?.then_some(Shown { offset, count });
     // Of those that are shown with their numbers, one is held at a time.
     let page_size = if shown.is_some() { 1 } else { POOLS_AT_ONCE };
     let request = ListNumberPoolsRequest { id, page_size, ..Default::default() };
@@ -185,11 +190,14 @@ async fn numbers(
     }
 }
 
+const NAME: Input<String> = text(required("name", "its name"));
+const COMMENT: Input<String> = text(optional("comment", "free text"));
+
 pub(crate) const NUMBER_POOL_CREATE: Method = Method {
     declaration: &legacy::m4::NUMBER_POOL_CREATE,
     group: "Number pools",
     summary: "Creates a number pool",
-    params: &[required("name", "its name"), optional("comment", "free text")],
+    params: &[NAME.param, COMMENT.param],
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_create(call)),
@@ -205,19 +213,20 @@ async fn number_pool_create(call: Call) -> Result<Answer, Failure> {
 
 /// Creates the pool that a request describes.
 pub(crate) async fn create(call: &Call) -> Result<NumberPool, Failure> {
-    let request = CreateNumberPoolRequest {
-        name: call.params.text("name").to_owned(),
-        comment: call.params.text("comment").to_owned(),
-    };
+    let request =
+        CreateNumberPoolRequest { name: call.read(&NAME)?, comment: call.read(&COMMENT)? };
     let created = call.number_pools().create_number_pool(request).await?.into_inner();
     Ok(created.number_pool.unwrap_or_default())
 }
+
+const NEW_NAME: Param = optional("name", "new name");
+const NEW_COMMENT: Param = optional("comment", "new comment");
 
 pub(crate) const NUMBER_POOL_UPDATE: Method = Method {
     declaration: &legacy::m4::NUMBER_POOL_UPDATE,
     group: "Number pools",
     summary: "Changes the name and the comment of a number pool",
-    params: &[POOL, optional("name", "new name"), optional("comment", "new comment")],
+    params: &[POOL.param, NEW_NAME, NEW_COMMENT],
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_update(call)),
@@ -226,9 +235,9 @@ pub(crate) const NUMBER_POOL_UPDATE: Method = Method {
 async fn number_pool_update(call: Call) -> Result<Answer, Failure> {
     let sent = |name| call.params.get(name).map(str::to_owned);
     let request = UpdateNumberPoolRequest {
-        id: Some(pool_id(&call.params)?),
-        name: sent("name"),
-        comment: sent("comment"),
+        id: Some(pool_id(&call)?),
+        name: sent(NEW_NAME),
+        comment: sent(NEW_COMMENT),
     };
     call.number_pools().update_number_pool(request).await?;
     Ok(Answer::success("Number Pool updated"))
@@ -238,31 +247,33 @@ pub(crate) const NUMBER_POOL_DELETE: Method = Method {
     declaration: &legacy::m4::NUMBER_POOL_DELETE,
     group: "Number pools",
     summary: "Deletes a number pool with its numbers, unless a user has it as a list",
-    params: &[POOL],
+    params: &[POOL.param],
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_delete(call)),
 };
 
 async fn number_pool_delete(call: Call) -> Result<Answer, Failure> {
-    let request = DeleteNumberPoolRequest { id: Some(pool_id(&call.params)?) };
+    let request = DeleteNumberPoolRequest { id: Some(pool_id(&call)?) };
     call.number_pools().delete_number_pool(request).await?;
     Ok(Answer::success("Number Pool deleted"))
 }
+
+const NUMBERS: Param = required("numbers", WHICH_NUMBERS);
 
 pub(crate) const NUMBER_POOL_NUMBERS_CREATE: Method = Method {
     declaration: &legacy::m4::NUMBER_POOL_NUMBERS_CREATE,
     group: "Number pools",
     summary: "Adds numbers to a pool, all or none",
-    params: &[POOL, required("numbers", NUMBERS)],
+    params: &[POOL.param, NUMBERS],
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_numbers_create(call)),
 };
 
 async fn number_pool_numbers_create(call: Call) -> Result<Answer, Failure> {
-    let number_pool_id = pool_id(&call.params)?;
-    let Some(numbers) = call.params.filled("numbers") else {
+    let number_pool_id = pool_id(&call)?;
+    let Some(numbers) = call.params.filled(NUMBERS) else {
         return Err(Failure::invalid(WRAP, "numbers"));
     };
     let request =
@@ -271,31 +282,30 @@ async fn number_pool_numbers_create(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::success("Number Pool's Numbers created"))
 }
 
+const DELETE_ALL: Input<bool> = switch(optional("delete_all", "1: all of them"));
+const NUMBER_IDS: Input<String> =
+    text(optional("number_ids", "ids, comma separated; may come together with numbers"));
+const DELETED_NUMBERS: Input<String> = text(optional("numbers", WHICH_NUMBERS));
+
 pub(crate) const NUMBER_POOL_NUMBERS_DELETE: Method = Method {
     declaration: &legacy::m4::NUMBER_POOL_NUMBERS_DELETE,
     group: "Number pools",
     summary: "Deletes numbers of a pool",
-    params: &[
-        POOL,
-        optional("delete_all", "1: all of them"),
-        optional("number_ids", "ids, comma separated; may come together with numbers"),
-        optional("numbers", NUMBERS),
-    ],
+    params: &[POOL.param, DELETE_ALL.param, NUMBER_IDS.param, DELETED_NUMBERS.param],
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(number_pool_numbers_delete(call)),
 };
 
 async fn number_pool_numbers_delete(call: Call) -> Result<Answer, Failure> {
-    let params = &call.params;
-    let number_pool_id = pool_id(params)?;
-    let ids = split(params.text("number_ids")).iter().map(|id| id.parse()).collect();
+    let number_pool_id = pool_id(&call)?;
+    let ids = split(&call.read(&NUMBER_IDS)?).iter().map(|id| id.parse()).collect();
     let ids: Vec<i64> = match ids {
         Ok(ids) => ids,
         Err(_) => return Err(Failure::invalid(WRAP, "number_ids")),
     };
-    let numbers = split(params.text("numbers"));
-    let all = params.switch("delete_all");
+    let numbers = split(&call.read(&DELETED_NUMBERS)?);
+    let all = call.read(&DELETE_ALL)?;
     if ids.is_empty() && numbers.is_empty() && !all {
         return Err(Failure::invalid(WRAP, "numbers"));
     }

@@ -12,19 +12,20 @@ use tonic::Status;
 use crate::{
     call::Call,
     error::{Failure, Wrap, reason},
-    method::{Method, optional},
+    method::{Input, Method, Param, id, optional},
     number,
     xml::Answer,
 };
+
+const TARIFF_ID: Param = optional("tariff_id", "which tariff");
+const DEVICE_ID: Param =
+    optional("device_id", "the tariff of a connection point, in place of tariff_id");
 
 pub(crate) const TARIFF_RATES_GET: Method = Method {
     declaration: &legacy::m4::TARIFF_RATES_GET,
     group: "Rates",
     summary: "A tariff with all its rates; a simple user sees his own",
-    params: &[
-        optional("tariff_id", "which tariff"),
-        optional("device_id", "the tariff of a connection point, in place of tariff_id"),
-    ],
+    params: &[TARIFF_ID, DEVICE_ID],
     wrap: Wrap::PageStatus,
     errors: &[
         (ErrorReason::TariffNotFound, NO_TARIFF),
@@ -81,8 +82,8 @@ async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
     };
     // Where both are sent, the device wins.
     let request = ExportRatesRequest {
-        tariff_id: id("tariff_id")?,
-        connection_point_id: id("device_id")?,
+        tariff_id: id(TARIFF_ID)?,
+        connection_point_id: id(DEVICE_ID)?,
         ..Default::default()
     };
     export(call, request, listed).await
@@ -147,15 +148,15 @@ fn listed(rate: Rate) -> ListedRate {
     }
 }
 
+const ID: Input<Option<i64>> = id(optional("id", "which tariff; without it a new one is made"));
+const NAME: Param = optional("name", "name");
+const CURRENCY: Param = optional("currency", "code of the currency that its rates are in");
+
 pub(crate) const TARIFF_WHOLESALE_UPDATE: Method = Method {
     declaration: &legacy::m4::TARIFF_WHOLESALE_UPDATE,
     group: "Rates",
     summary: "Changes the name and currency of a tariff, or creates one",
-    params: &[
-        optional("id", "which tariff; without it a new one is made"),
-        optional("name", "name"),
-        optional("currency", "code of the currency that its rates are in"),
-    ],
+    params: &[ID.param, NAME, CURRENCY],
     wrap: Wrap::Page,
     errors: &[(ErrorReason::TariffNotFound, "Tariff not found")],
     handle: |call| Box::pin(tariff_wholesale_update(call)),
@@ -170,9 +171,9 @@ struct Done {
 
 async fn tariff_wholesale_update(call: Call) -> Result<Answer, Failure> {
     let text = |name| call.params.filled(name).map(str::to_owned);
-    let (name, currency) = (text("name"), text("currency"));
-    let result = if call.params.filled("id").is_some() {
-        let Some(id) = call.params.id("id") else {
+    let (name, currency) = (text(NAME), text(CURRENCY));
+    let result = if call.params.filled(ID.param).is_some() {
+        let Some(id) = call.read(&ID)? else {
             return Err(Failure::Parameters(Wrap::Page.error("Tariff not found")));
         };
         let request = UpdateTariffRequest { id: Some(id), name, currency };

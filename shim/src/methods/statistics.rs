@@ -1,6 +1,7 @@
 //! Group "statistics": `quickstats_get`, and `aggregates_get`, which MOR calls `aggregate_get`.
 
 use futures_util::TryStreamExt;
+use prost_types::Timestamp;
 use serde::Serialize;
 use tollbook_proto::legacy;
 use tollbook_proto::v1::{
@@ -11,7 +12,7 @@ use tollbook_proto::v1::{
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, optional},
+    method::{Input, Method, Param, optional, optional_id, switch, text, time},
     number,
     xml::Answer,
 };
@@ -97,36 +98,71 @@ async fn quickstats_get(call: Call) -> Result<Answer, Failure> {
     Ok(Answer::xml("page", &QuickStatsPage { quickstats }))
 }
 
+pub(crate) const FROM: Input<Option<Timestamp>> =
+    time(optional("from", "unix time; default: today 00:00:00"));
+pub(crate) const TILL: Input<Option<Timestamp>> =
+    time(optional("till", "unix time; default: today 23:59:59"));
+pub(crate) const A_CURRENCY: Input<String> =
+    text(optional("a_currency", "currency code, in any case; default: the default currency"));
+const GROUP_BY_ORIGINATOR: Input<bool> =
+    switch(optional("group_by_originator", "1: group by originator"));
+const GROUP_BY_OP: Input<bool> = switch(optional("group_by_op", "1: group by origination point"));
+pub(crate) const GROUP_BY_TERMINATOR: Input<bool> =
+    switch(optional("group_by_terminator", "1: group by terminator"));
+const GROUP_BY_TP: Input<bool> = switch(optional("group_by_tp", "1: group by termination point"));
+pub(crate) const GROUP_BY_DST_GROUP: Input<bool> =
+    switch(optional("group_by_dst_group", "1: group by destination group"));
+const GROUP_BY_DST: Input<bool> = switch(optional(
+    "group_by_dst",
+    "1: group by destination; without any of these: by originator, terminator and destination group",
+));
+const S_ORIGINATOR_ID: Input<Option<i64>> =
+    optional_id(optional("s_originator_id", "only of this originator"));
+pub(crate) const S_TERMINATOR_ID: Input<Option<i64>> =
+    optional_id(optional("s_terminator_id", "only of this terminator"));
+const S_OP_DEVICE: Input<Option<i64>> =
+    optional_id(optional("s_op_device", "only of this origination point"));
+const S_TP_DEVICE: Input<Option<i64>> =
+    optional_id(optional("s_tp_device", "only of this termination point"));
+pub(crate) const A_SRC: Input<String> =
+    text(optional("a_src", "only from this caller id; % stands for anything"));
+pub(crate) const A_DST: Input<String> =
+    text(optional("a_dst", "only to this number; % stands for anything"));
+pub(crate) const DST_GROUP: Input<String> =
+    text(optional("dst_group", "only to destinations of this name; % stands for anything"));
+pub(crate) const USE_REAL_BILLSEC: Input<bool> =
+    switch(optional("use_real_billsec", "1: duration is from answer to end, not from INVITE"));
+pub(crate) const FROM_USER_PERSPECTIVE: Param = optional(
+    "from_user_perspective",
+    "without effect: attempts at other terminators are not counted as calls",
+);
+pub(crate) const ANSWERED_CALLS: Input<Option<i64>> =
+    optional_id(optional("answered_calls", "only groups with at least this many answered calls"));
+
 pub(crate) const AGGREGATES_GET: Method = Method {
     declaration: &legacy::m4::AGGREGATES_GET,
     group: "Statistics",
     summary: "Calls and money of a period, in groups",
     params: &[
-        optional("from", "unix time; default: today 00:00:00"),
-        optional("till", "unix time; default: today 23:59:59"),
-        optional("a_currency", "currency code, in any case; default: the default currency"),
-        optional("group_by_originator", "1: group by originator"),
-        optional("group_by_op", "1: group by origination point"),
-        optional("group_by_terminator", "1: group by terminator"),
-        optional("group_by_tp", "1: group by termination point"),
-        optional("group_by_dst_group", "1: group by destination group"),
-        optional(
-            "group_by_dst",
-            "1: group by destination; without any of these: by originator, terminator and destination group",
-        ),
-        optional("s_originator_id", "only of this originator"),
-        optional("s_terminator_id", "only of this terminator"),
-        optional("s_op_device", "only of this origination point"),
-        optional("s_tp_device", "only of this termination point"),
-        optional("a_src", "only from this caller id; % stands for anything"),
-        optional("a_dst", "only to this number; % stands for anything"),
-        optional("dst_group", "only to destinations of this name; % stands for anything"),
-        optional("use_real_billsec", "1: duration is from answer to end, not from INVITE"),
-        optional(
-            "from_user_perspective",
-            "without effect: attempts at other terminators are not counted as calls",
-        ),
-        optional("answered_calls", "only groups with at least this many answered calls"),
+        FROM.param,
+        TILL.param,
+        A_CURRENCY.param,
+        GROUP_BY_ORIGINATOR.param,
+        GROUP_BY_OP.param,
+        GROUP_BY_TERMINATOR.param,
+        GROUP_BY_TP.param,
+        GROUP_BY_DST_GROUP.param,
+        GROUP_BY_DST.param,
+        S_ORIGINATOR_ID.param,
+        S_TERMINATOR_ID.param,
+        S_OP_DEVICE.param,
+        S_TP_DEVICE.param,
+        A_SRC.param,
+        A_DST.param,
+        DST_GROUP.param,
+        USE_REAL_BILLSEC.param,
+        FROM_USER_PERSPECTIVE,
+        ANSWERED_CALLS.param,
     ],
     wrap: Wrap::Page,
     errors: &[
@@ -199,52 +235,51 @@ struct Figures {
 /// What the dialects call otherwise: the switches of groupings, with what they mean, and the filters
 /// by points.
 pub(crate) struct Names {
-    pub(crate) groupings: [(&'static str, AggregateGrouping); 6],
-    pub(crate) origination_point: &'static str,
-    pub(crate) termination_point: &'static str,
+    pub(crate) groupings: [(Input<bool>, AggregateGrouping); 6],
+    pub(crate) origination_point: Input<Option<i64>>,
+    pub(crate) termination_point: Input<Option<i64>>,
 }
 
 const NAMES: Names = Names {
     groupings: [
-        ("group_by_originator", AggregateGrouping::Originator),
-        ("group_by_op", AggregateGrouping::OriginationPoint),
-        ("group_by_terminator", AggregateGrouping::Terminator),
-        ("group_by_tp", AggregateGrouping::TerminationPoint),
-        ("group_by_dst_group", AggregateGrouping::DestinationGroup),
-        ("group_by_dst", AggregateGrouping::Destination),
+        (GROUP_BY_ORIGINATOR, AggregateGrouping::Originator),
+        (GROUP_BY_OP, AggregateGrouping::OriginationPoint),
+        (GROUP_BY_TERMINATOR, AggregateGrouping::Terminator),
+        (GROUP_BY_TP, AggregateGrouping::TerminationPoint),
+        (GROUP_BY_DST_GROUP, AggregateGrouping::DestinationGroup),
+        (GROUP_BY_DST, AggregateGrouping::Destination),
     ],
-    origination_point: "s_op_device",
-    termination_point: "s_tp_device",
+    origination_point: S_OP_DEVICE,
+    termination_point: S_TP_DEVICE,
 };
 
 pub(crate) async fn aggregates_get(call: Call, names: &'static Names) -> Result<Answer, Failure> {
-    let params = &call.params;
-    let group_by: Vec<AggregateGrouping> = names
-        .groupings
-        .into_iter()
-        .filter(|(name, _)| params.switch(name))
-        .map(|(_, grouping)| grouping)
-        .collect();
+    let mut group_by = Vec::new();
+    for (switch, grouping) in &names.groupings {
+        if call.read(switch)? {
+            group_by.push(*grouping);
+        }
+    }
     let request = AggregateCallsRequest {
-        from: params.time("from", Wrap::Page)?,
-        till: params.time("till", Wrap::Page)?,
+        from: call.read(&FROM)?,
+        till: call.read(&TILL)?,
         group_by: group_by.iter().map(|grouping| i32::from(*grouping)).collect(),
-        originator_id: params.optional_id("s_originator_id", Wrap::Page)?,
-        terminator_id: params.optional_id("s_terminator_id", Wrap::Page)?,
-        origination_point_id: params.optional_id(names.origination_point, Wrap::Page)?,
-        termination_point_id: params.optional_id(names.termination_point, Wrap::Page)?,
-        source: params.text("a_src").to_owned(),
-        called_number: params.text("a_dst").to_owned(),
-        destination_group: params.text("dst_group").to_owned(),
-        answered_calls: params.optional_id("answered_calls", Wrap::Page)?.unwrap_or_default(),
-        currency: params.text("a_currency").to_owned(),
+        originator_id: call.read(&S_ORIGINATOR_ID)?,
+        terminator_id: call.read(&S_TERMINATOR_ID)?,
+        origination_point_id: call.read(&names.origination_point)?,
+        termination_point_id: call.read(&names.termination_point)?,
+        source: call.read(&A_SRC)?,
+        called_number: call.read(&A_DST)?,
+        destination_group: call.read(&DST_GROUP)?,
+        answered_calls: call.read(&ANSWERED_CALLS)?.unwrap_or_default(),
+        currency: call.read(&A_CURRENCY)?,
         destination: String::new(),
     };
     let by_group = group_by.is_empty()
         || group_by.contains(&AggregateGrouping::DestinationGroup)
         || group_by.contains(&AggregateGrouping::Destination);
     let by_prefix = group_by.contains(&AggregateGrouping::Destination);
-    let real_billsec = params.switch("use_real_billsec");
+    let real_billsec = call.read(&USE_REAL_BILLSEC)?;
     let mut parts = call.statistics().aggregate_calls(request).await?.into_inner();
     let first = parts.message().await?.unwrap_or_default();
     let (currency, totals) = (first.currency, first.totals.unwrap_or_default());

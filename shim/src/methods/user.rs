@@ -11,16 +11,18 @@ use crate::{
     call::Call,
     error::{Failure, Wrap},
     listing,
-    method::{Method, optional, required},
+    method::{Input, Method, id, optional, required, text},
     number,
     xml::Answer,
 };
+
+const USER_ID: Input<Option<i64>> = id(required("user_id", "\"all\", or an id"));
 
 pub(crate) const USERS_GET: Method = Method {
     declaration: &legacy::m4::USERS_GET,
     group: "User",
     summary: "Lists the users that the caller may see, or one of them",
-    params: &[required("user_id", "\"all\", or an id")],
+    params: &[USER_ID.param],
     wrap: Wrap::PageStatus,
     errors: &[(ErrorReason::BadLogin, "Access Denied")],
     handle: |call| Box::pin(users_get(call)),
@@ -60,11 +62,11 @@ struct ListedUser {
 const USERS_AT_ONCE: i32 = 200;
 
 async fn users_get(call: Call) -> Result<Answer, Failure> {
-    match call.params.filled("user_id") {
+    match call.params.filled(USER_ID.param) {
         // Clients of the older rule (u+p) send none, and mean all.
         None | Some("all") => all_users(call, listed).await,
         Some(_) => {
-            let Some(id) = call.params.id("user_id") else {
+            let Some(id) = call.read(&USER_ID)? else {
                 return Err(not_found(Wrap::PageStatus));
             };
             let request = GetUserRequest { id: Some(id), ..Default::default() };
@@ -131,14 +133,14 @@ pub(crate) fn not_found(wrap: Wrap) -> Failure {
     Failure::Parameters(wrap.error("User was not found"))
 }
 
+const WHOSE_ID: Input<Option<i64>> = id(optional("user_id", "whose details: this or username"));
+const USERNAME: Input<String> = text(optional("username", "whose details: this or user_id"));
+
 pub(crate) const USER_DETAILS_GET: Method = Method {
     declaration: &legacy::m4::USER_DETAILS_GET,
     group: "User",
     summary: "A user's details; a simple user sees his own",
-    params: &[
-        optional("user_id", "whose details: this or username"),
-        optional("username", "whose details: this or user_id"),
-    ],
+    params: &[WHOSE_ID.param, USERNAME.param],
     wrap: Wrap::Page,
     errors: &[(ErrorReason::InvalidField, "User was not found")],
     handle: |call| Box::pin(user_details_get(call)),
@@ -198,12 +200,11 @@ struct Registration {
 }
 
 async fn user_details_get(call: Call) -> Result<Answer, Failure> {
-    let params = &call.params;
-    let id = match params.filled("user_id") {
+    let id = match call.params.filled(WHOSE_ID.param) {
         None => None,
-        Some(_) => Some(params.id("user_id").ok_or_else(|| not_found(Wrap::Page))?),
+        Some(_) => Some(call.read(&WHOSE_ID)?.ok_or_else(|| not_found(Wrap::Page))?),
     };
-    let username = params.text("username").to_owned();
+    let username = call.read(&USERNAME)?;
     let request = GetUserRequest { id, username, exclude_self: false };
     let response = call.users().get_user(request).await?.into_inner();
     let user = response.user.unwrap_or_default();
@@ -265,11 +266,13 @@ pub(crate) fn vat_percent(user: &User) -> String {
     number::plain(first.and_then(|tax| tax.percent.as_ref()))
 }
 
+const DELETED_ID: Input<Option<i64>> = id(required("user_id", "who"));
+
 pub(crate) const USER_DELETE: Method = Method {
     declaration: &legacy::m4::USER_DELETE,
     group: "User",
     summary: "Deletes a user",
-    params: &[required("user_id", "who")],
+    params: &[DELETED_ID.param],
     wrap: Wrap::Page,
     errors: &[
         (ErrorReason::UserInUse, "Cannot delete user"),
@@ -284,7 +287,7 @@ struct Deleted {
 }
 
 async fn user_delete(call: Call) -> Result<Answer, Failure> {
-    let id = call.params.id("user_id").ok_or_else(|| not_found(Wrap::Page))?;
+    let id = call.read(&DELETED_ID)?.ok_or_else(|| not_found(Wrap::Page))?;
     call.users().delete_user(DeleteUserRequest { id: Some(id) }).await?;
     Ok(Answer::xml("page", &Deleted { status: "User deleted" }))
 }

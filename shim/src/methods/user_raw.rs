@@ -10,16 +10,18 @@ use super::user::{not_found, usertype, vat_percent};
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Method, required},
+    method::{Input, Method, id, required},
     number,
     xml::Answer,
 };
+
+const USER_ID: Input<Option<i64>> = id(required("user_id", "whose row"));
 
 pub(crate) const USER_DETAILS_RAW_GET: Method = Method {
     declaration: &legacy::m4::USER_DETAILS_RAW_GET,
     group: "User",
     summary: "A user's row of the legacy database; not the caller's own",
-    params: &[required("user_id", "whose row")],
+    params: &[USER_ID.param],
     wrap: Wrap::PageStatus,
     errors: &[(ErrorReason::BadLogin, "Access Denied")],
     handle: |call| Box::pin(user_details_raw_get(call, usertype)),
@@ -40,7 +42,7 @@ pub(crate) async fn user_details_raw_get(
     call: Call,
     usertype: fn(Role) -> &'static str,
 ) -> Result<Answer, Failure> {
-    let id = call.params.id("user_id").ok_or_else(|| not_found(Wrap::PageStatus))?;
+    let id = call.read(&USER_ID)?.ok_or_else(|| not_found(Wrap::PageStatus))?;
     let request = GetUserRequest { id: Some(id), exclude_self: true, ..Default::default() };
     let response = call.users().get_user(request).await?.into_inner();
     Ok(Answer::xml("page", &Page { status: Status { user: RawUser::new(response, usertype) } }))
@@ -223,11 +225,7 @@ impl RawUser {
     }
 
     fn password_changed_at(&self) -> String {
-        self.user
-            .password_changed_at
-            .as_ref()
-            .map(|time| number::time(time, &number::zone(&self.time_zone)))
-            .unwrap_or_default()
+        number::time(self.user.password_changed_at.as_ref(), &number::zone(&self.time_zone))
     }
 }
 

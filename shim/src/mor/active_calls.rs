@@ -195,7 +195,7 @@ fn listed(call: ActiveCall, zone: &TimeZone) -> ListedCall {
         id: call.id,
         uniqueid: call.call_id,
         status: if answered.is_some() { "Answered" } else { "Ringing" },
-        answer_time: answered.map(|time| number::time(time, zone)).unwrap_or_default(),
+        answer_time: number::time(answered, zone),
         duration: duration.map(|seconds| seconds.max(0).to_string()).unwrap_or_default(),
         src: call.source,
         user_id: call.originator_id,

@@ -6,54 +6,97 @@ use serde::Serialize;
 use tollbook_proto::{
     legacy::mor,
     v1::{
-        Call as PricedCall, ChargedLeg, Decimal, ErrorReason, ListCallsRequest, ListCallsResponse,
+        Call as PricedCall, CallOrder, ChargedLeg, Decimal, Disposition, ErrorReason,
+        ListCallsRequest, ListCallsResponse,
     },
 };
 
 use crate::{
     call::Call,
     error::{Failure, Wrap},
-    method::{Input, Method, id, optional, required, time},
+    method::{Input, Method, Param, choice, id, optional, required, switch, text, time},
     methods::{
-        calls::{self, Period, choice},
+        calls::{self, Period},
         user::not_found,
     },
     number,
-    request::Params,
+    values::Values,
     xml::Answer,
 };
 
 const WRAP: Wrap = Wrap::Page;
 const ERRORS: &[(ErrorReason, &str)] = &[(ErrorReason::BadLogin, "Access Denied")];
 
+const PERIOD_START: Input<Option<Timestamp>> =
+    time(optional("period_start", "unix time; default: today 00:00"));
+const PERIOD_END: Input<Option<Timestamp>> =
+    time(optional("period_end", "unix time; default: today 23:59"));
+const S_USER: Param =
+    required("s_user", "whose calls, unless s_reseller is sent; in MOR 8 user_id");
+const S_CALL_TYPE: Input<Disposition> = Input::new(
+    optional(
+        "s_call_type",
+        "all (default), answered, no answer, failed or busy; in MOR 8 calltype",
+    ),
+    calls::disposition,
+);
+const S_DEVICE: Input<Option<i64>> = choice(optional(
+    "s_device",
+    "all (default), or the id of an origination point; in MOR 8 device",
+));
+const S_PROVIDER: Input<Option<i64>> =
+    choice(optional("s_provider", "all (default), or the id of a termination point; admin only"));
+const S_HGC: Input<Option<i32>> = Input::new(
+    optional("s_hgc", "all (default), or a hangup cause; admin only"),
+    calls::hangup_cause,
+);
+const S_DID: Param = optional("s_did", "all (default); of any other there are no calls");
+const S_DESTINATION: Input<String> =
+    text(optional("s_destination", "the number called begins like this"));
+const ORDER_DESC: Input<bool> =
+    switch(optional("order_desc", "1: from the last to the first; default 0"));
+const ONLY_DID: Input<bool> =
+    switch(optional("only_did", "1: only calls to a DID, of which there are none; default 0"));
+const ORDER_BY: Input<CallOrder> = Input::new(
+    optional(
+        "order_by",
+        "time (default), src, dst, number, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
+    ),
+    calls::order,
+);
+const S_RESELLER: Param =
+    optional("s_reseller", "all, or a reseller's id: calls of his and of his users");
+const S_UNIQUEID: Input<String> =
+    text(optional("s_uniqueid", "only the call with this unique id, whenever it was"));
+const S_CALLBACK_UNIQUEID: Param =
+    optional("s_callback_uniqueid", "all (default); of any other there are no calls");
+const ORIGINATOR_CODEC_NAME: Param =
+    optional("originator_codec_name", "all (default); of any other there are no calls");
+const TERMINATOR_CODEC_NAME: Param =
+    optional("terminator_codec_name", "all (default); of any other there are no calls");
+
 pub(super) const USER_CALLS_GET: Method = Method {
     declaration: &mor::USER_CALLS_GET,
     group: "Calls",
     summary: "Calls of a user in a period",
     params: &[
-        optional("period_start", "unix time; default: today 00:00"),
-        optional("period_end", "unix time; default: today 23:59"),
-        required("s_user", "whose calls, unless s_reseller is sent; in MOR 8 user_id"),
-        optional(
-            "s_call_type",
-            "all (default), answered, no answer, failed or busy; in MOR 8 calltype",
-        ),
-        optional("s_device", "all (default), or the id of an origination point; in MOR 8 device"),
-        optional("s_provider", "all (default), or the id of a termination point; admin only"),
-        optional("s_hgc", "all (default), or a hangup cause; admin only"),
-        optional("s_did", "all (default); of any other there are no calls"),
-        optional("s_destination", "the number called begins like this"),
-        optional("order_desc", "1: from the last to the first; default 0"),
-        optional("only_did", "1: only calls to a DID, of which there are none; default 0"),
-        optional(
-            "order_by",
-            "time (default), src, dst, number, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
-        ),
-        optional("s_reseller", "all, or a reseller's id: calls of his and of his users"),
-        optional("s_uniqueid", "only the call with this unique id, whenever it was"),
-        optional("s_callback_uniqueid", "all (default); of any other there are no calls"),
-        optional("originator_codec_name", "all (default); of any other there are no calls"),
-        optional("terminator_codec_name", "all (default); of any other there are no calls"),
+        PERIOD_START.param,
+        PERIOD_END.param,
+        S_USER,
+        S_CALL_TYPE.param,
+        S_DEVICE.param,
+        S_PROVIDER.param,
+        S_HGC.param,
+        S_DID,
+        S_DESTINATION.param,
+        ORDER_DESC.param,
+        ONLY_DID.param,
+        ORDER_BY.param,
+        S_RESELLER,
+        S_UNIQUEID.param,
+        S_CALLBACK_UNIQUEID,
+        ORIGINATOR_CODEC_NAME,
+        TERMINATOR_CODEC_NAME,
     ],
     wrap: WRAP,
     errors: ERRORS,
@@ -135,38 +178,35 @@ struct ListedCall {
 }
 
 /// What no call has: asked for by any of these, none is there.
-const OF_NO_CALL: [&str; 4] =
-    ["s_did", "s_callback_uniqueid", "originator_codec_name", "terminator_codec_name"];
+const OF_NO_CALL: [Param; 4] =
+    [S_DID, S_CALLBACK_UNIQUEID, ORIGINATOR_CODEC_NAME, TERMINATOR_CODEC_NAME];
 
-async fn user_calls_get(mut call: Call) -> Result<Answer, Failure> {
-    call.params.rename(&mor::USER_CALLS_GET);
+async fn user_calls_get(call: Call) -> Result<Answer, Failure> {
     let params = &call.params;
     let user = |name| match params.text(name) {
         "" | "all" => Ok(None),
         _ => params.id(name).map(Some).ok_or_else(|| not_found(WRAP)),
     };
-    let (originator_id, owner_id) = (user("s_user")?, user("s_reseller")?);
-    if originator_id.is_none() && params.filled("s_reseller").is_none() {
+    let (originator_id, owner_id) = (user(S_USER)?, user(S_RESELLER)?);
+    if originator_id.is_none() && params.filled(S_RESELLER).is_none() {
         return Err(not_found(WRAP));
     }
     let all_of = |name| matches!(params.text(name), "" | "all");
-    let is_none = params.switch("only_did") || !OF_NO_CALL.into_iter().all(all_of);
+    let is_none = call.read(&ONLY_DID)? || !OF_NO_CALL.into_iter().all(all_of);
+    let call_id = Some(call.read(&S_UNIQUEID)?).filter(|id| id != "all").unwrap_or_default();
     let request = ListCallsRequest {
-        from: params.time("period_start", WRAP)?,
-        till: params.time("period_end", WRAP)?,
+        from: call.read(&PERIOD_START)?,
+        till: call.read(&PERIOD_END)?,
         originator_id,
         owner_id,
-        origination_point_id: choice(params, "s_device")?,
-        termination_point_id: choice(params, "s_provider")?,
-        disposition: calls::disposition(params.text("s_call_type"))?.into(),
-        hangup_cause: calls::hangup_cause(params)?,
-        destination_prefix: params.text("s_destination").to_owned(),
-        call_id: Some(params.text("s_uniqueid"))
-            .filter(|id| *id != "all")
-            .unwrap_or_default()
-            .to_owned(),
-        order: calls::order(params.text("order_by")).into(),
-        descending: params.switch("order_desc"),
+        origination_point_id: call.read(&S_DEVICE)?,
+        termination_point_id: call.read(&S_PROVIDER)?,
+        disposition: call.read(&S_CALL_TYPE)?.into(),
+        hangup_cause: call.read(&S_HGC)?,
+        destination_prefix: call.read(&S_DESTINATION)?,
+        call_id,
+        order: call.read(&ORDER_BY)?.into(),
+        descending: call.read(&ORDER_DESC)?,
         page_size: if is_none { 1 } else { 1000 },
         with_total: !is_none,
         default_today: true,
@@ -177,7 +217,7 @@ async fn user_calls_get(mut call: Call) -> Result<Answer, Failure> {
         (first.calls, first.next_page_token) = (Vec::new(), String::new());
     }
     let zone = number::zone(&first.time_zone);
-    let empty = empty_page(params, &first, &zone);
+    let empty = empty_page(&call.params, &first, &zone);
     let listed = move |calls: Vec<PricedCall>| {
         let mut page = empty.clone();
         let calls = calls.into_iter().map(|call| listed_call(call, &page.currency, &zone));
@@ -188,26 +228,26 @@ async fn user_calls_get(mut call: Call) -> Result<Answer, Failure> {
 }
 
 /// The answer without its calls.
-fn empty_page(params: &Params, first: &ListCallsResponse, zone: &TimeZone) -> Page {
+fn empty_page(params: &Values, first: &ListCallsResponse, zone: &TimeZone) -> Page {
     let shown = |name| params.filled(name).unwrap_or("all").to_owned();
     Page {
         pagename: "Calls",
         language: "en",
         error_msg: "",
         userid: first.caller_id,
-        username: params.text("u").to_owned(),
+        username: params.caller().to_owned(),
         total_calls: first.total,
         currency: first.currency.clone(),
         calls_stat: CallsStat {
             period: Period::of(first, zone),
-            show_user: shown("s_user"),
-            show_device: shown("s_device"),
-            show_status: shown("s_call_type"),
-            show_provider: shown("s_provider"),
-            show_hgc: shown("s_hgc"),
-            show_reseller: shown("s_reseller"),
-            show_did: shown("s_did"),
-            show_destination: params.text("s_destination").to_owned(),
+            show_user: shown(S_USER),
+            show_device: shown(S_DEVICE.param),
+            show_status: shown(S_CALL_TYPE.param),
+            show_provider: shown(S_PROVIDER.param),
+            show_hgc: shown(S_HGC.param),
+            show_reseller: shown(S_RESELLER),
+            show_did: shown(S_DID),
+            show_destination: params.text(S_DESTINATION.param).to_owned(),
             calls: Calls { call: Vec::new() },
         },
     }
@@ -232,8 +272,8 @@ fn listed_call(call: PricedCall, currency: &str, zone: &TimeZone) -> ListedCall 
     };
     let start = call.start_time.as_ref();
     ListedCall {
-        calldate2: start.map(|time| number::time(time, zone)).unwrap_or_default(),
-        timezone: start.map(|time| number::offset(time, zone)).unwrap_or_default(),
+        calldate2: number::time(start, zone),
+        timezone: number::offset(start, zone),
         clid: call.source.clone(),
         destination: call.destination_name,
         did: "",
@@ -268,13 +308,13 @@ fn listed_call(call: PricedCall, currency: &str, zone: &TimeZone) -> ListedCall 
 
 const FROM: Input<Option<Timestamp>> = time(optional("from", "unix time; default: today 00:00"));
 const TILL: Input<Option<Timestamp>> = time(optional("till", "unix time; default: today 23:59"));
-const S_USER: Input<Option<i64>> = id(required("s_user", "whose calls"));
+const LOCAL_USER: Input<Option<i64>> = id(required("s_user", "whose calls"));
 
 pub(super) const LOCAL_CALLS_GET: Method = Method {
     declaration: &mor::LOCAL_CALLS_GET,
     group: "Calls",
     summary: "Calls of a user that stayed between devices: none is there, for all go out",
-    params: &[FROM.param, TILL.param, S_USER.param],
+    params: &[FROM.param, TILL.param, LOCAL_USER.param],
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(local_calls_get(call)),
@@ -287,7 +327,7 @@ struct LocalCallsPage {
 }
 
 async fn local_calls_get(call: Call) -> Result<Answer, Failure> {
-    let user = call.read(&S_USER)?.ok_or_else(|| not_found(WRAP))?;
+    let user = call.read(&LOCAL_USER)?.ok_or_else(|| not_found(WRAP))?;
     // The core judges who may ask, and for whom.
     let request = ListCallsRequest {
         from: call.read(&FROM)?,

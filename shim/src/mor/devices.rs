@@ -14,8 +14,8 @@ use crate::{
     call::Call,
     error::{self, Failure, Wrap},
     listing,
-    method::{Input, Method, id, optional, required, text},
-    methods::devices::{USER_NOT_FOUND, listed_user},
+    method::{Input, Method, Param, id, optional, required, text},
+    methods::devices::{LISTED_USER, USER_NOT_FOUND, listed_user},
     xml::Answer,
 };
 
@@ -53,7 +53,6 @@ fn name<T: PartialEq + Copy>(names: &[(&'static str, T)], value: T) -> &'static 
     known.or(names.first()).map_or("", |(name, _)| name)
 }
 
-const LISTED_USER: Input<String> = text(required("user_id", "whose devices"));
 const SHOW_HIDDEN: Input<String> =
     text(optional("show_hidden_devices", "0: without those that are blocked"));
 
@@ -141,7 +140,7 @@ fn callerid(device: &Device) -> String {
     }
 }
 
-const DEVICE_ID: Input<String> = text(required("device_id", "which device: its id; wins"));
+const DEVICE_ID: Input<Option<i64>> = id(required("device_id", "which device: its id; wins"));
 const DEVICE_U: Input<String> = text(optional("device_u", "or its user name"));
 
 pub(super) const DEVICE_DETAILS_GET: Method = Method {
@@ -161,11 +160,10 @@ pub(super) const DEVICE_DETAILS_GET: Method = Method {
 const DEVICE_NOT_FOUND: &str = "Device was not found";
 
 async fn device_details_get(call: Call) -> Result<Answer, Failure> {
-    let id = match call.params.filled("device_id") {
+    let id = match call.params.filled(DEVICE_ID.param) {
         None => None,
         Some(_) => Some(
-            call.params
-                .id("device_id")
+            call.read(&DEVICE_ID)?
                 .ok_or_else(|| Failure::Parameters(Wrap::PageStatus.error(DEVICE_NOT_FOUND)))?,
         ),
     };
@@ -320,7 +318,7 @@ const COLUMNS: &[(&str, &str)] = &[
 
 const USER_ID: Input<Option<i64>> = id(required("user_id", "user that gets the device"));
 const DESCRIPTION: Input<String> = text(optional("description", "free text"));
-const PIN: Input<String> = text(optional("pin", "digits; not sent: random ones; sent empty: none"));
+const PIN: Param = optional("pin", "digits; not sent: random ones; sent empty: none");
 const TYPE: Input<String> = text(optional(
     "type",
     "SIP, IAX2, FAX, Virtual, H323, ZAP or Skype; empty: the default type, else SIP",
@@ -334,14 +332,7 @@ pub(super) const DEVICE_CREATE: Method = Method {
     declaration: &mor::DEVICE_CREATE,
     group: "Devices",
     summary: "Creates a device for a user, with a user name and a password that are made up",
-    params: &[
-        USER_ID.param,
-        DESCRIPTION.param,
-        PIN.param,
-        TYPE.param,
-        GROUP.param,
-        CALLER_ID.param,
-    ],
+    params: &[USER_ID.param, DESCRIPTION.param, PIN, TYPE.param, GROUP.param, CALLER_ID.param],
     wrap: Wrap::Page,
     errors: &[
         (ErrorReason::BadLogin, "Dont be so smart"),
@@ -369,7 +360,7 @@ async fn device_create(call: Call) -> Result<Answer, Failure> {
     if !call.read(&GROUP)?.is_empty() {
         return refused("Device_group_invalid");
     }
-    let pin = call.params.get("pin").map(str::to_owned);
+    let pin = call.params.get(PIN).map(str::to_owned);
     if pin.iter().flat_map(|pin| pin.bytes()).any(|byte| !byte.is_ascii_digit()) {
         return refused("Pin_must_be_numeric");
     }

@@ -196,7 +196,7 @@ async fn payments_get(call: Call) -> Result<Answer, Failure> {
 }
 
 fn listed(payment: Payment, zone: &TimeZone) -> ListedPayment {
-    let date = payment.created_at.as_ref().map(|time| number::time(time, zone)).unwrap_or_default();
+    let date = number::time(payment.created_at.as_ref(), zone);
     ListedPayment {
         user: payment.username,
         payer: payment.payer_email,

@@ -14,7 +14,7 @@ use crate::{
     call::Call,
     error::{Failure, Wrap},
     listing,
-    method::{Input, Method, optional, required, switch, text},
+    method::{Input, Method, Param, optional, required, switch, text},
     methods::rates,
     number, request,
     xml::Answer,
@@ -86,13 +86,13 @@ fn tariffs_page(tariffs: Vec<Tariff>) -> TariffsPage {
     TariffsPage { tariffs: Tariffs { tariff: tariffs.into_iter().map(listed).collect() } }
 }
 
+const TARIFF_ID: Param = optional("tariff_id", "which tariff; default for a reseller: his own");
+const USER_ID: Param = optional("user_id", "the tariff of this user, in place of tariff_id");
+
 pub(super) const TARIFF_RATES_GET: Method = Method {
     declaration: &mor::TARIFF_RATES_GET,
     summary: "A tariff with all its rates; a simple user sees his own",
-    params: &[
-        optional("tariff_id", "which tariff; default for a reseller: his own"),
-        optional("user_id", "the tariff of this user, in place of tariff_id"),
-    ],
+    params: &[TARIFF_ID, USER_ID],
     wrap: WRAP,
     errors: &[
         (ErrorReason::TariffNotFound, NO_TARIFF),
@@ -111,8 +111,8 @@ async fn tariff_rates_get(call: Call) -> Result<Answer, Failure> {
         }
     };
     let request = ExportRatesRequest {
-        tariff_id: id("tariff_id")?,
-        user_id: id("user_id")?,
+        tariff_id: id(TARIFF_ID)?,
+        user_id: id(USER_ID)?,
         default_own: true,
         ..Default::default()
     };

@@ -9,7 +9,7 @@ use tollbook_proto::{
 use crate::{
     call::Call,
     error::{Failure, Wrap, reason},
-    method::{Method, Param, optional},
+    method::{Input, Method, Param, optional, optional_id, switch},
     methods::statistics::{self, ActiveCalls, Names},
     number,
     xml::Answer,
@@ -77,40 +77,47 @@ const DURATION: Param = optional("s_duration", "not there yet: only 0");
 /// What is not there yet: better an error than other figures than asked for.
 const REFUSED: [Param; 5] = [BY_DAY, BY_HOUR, BY_USER_RATE, BY_PROVIDER_RATE, DURATION];
 
+const GROUP_BY_USER: Input<bool> = switch(optional("group_by_user", "1: group by user"));
+const GROUP_BY_DEVICE: Input<bool> = switch(optional("group_by_device", "1: group by device"));
+const GROUP_BY_PROVIDER: Input<bool> =
+    switch(optional("group_by_provider", "1: group by provider, which is a termination point"));
+const GROUP_BY_DST: Input<bool> = switch(optional(
+    "group_by_dst",
+    "1: group by destination; without any of these: by user, terminator and destination group",
+));
+const S_ORIGINATOR_ID: Input<Option<i64>> =
+    optional_id(optional("s_originator_id", "only of this user"));
+const S_DEVICE: Input<Option<i64>> = optional_id(optional("s_device", "only of this device"));
+const S_PROVIDER: Input<Option<i64>> = optional_id(optional("s_provider", "only of this provider"));
+
 pub(super) const AGGREGATE_GET: Method = Method {
     declaration: &mor::AGGREGATE_GET,
     group: "Aggregate",
     params: &[
-        optional("from", "unix time; default: today 00:00:00"),
-        optional("till", "unix time; default: today 23:59:59"),
-        optional("a_currency", "currency code, in any case; default: the default currency"),
-        optional("group_by_user", "1: group by user"),
-        optional("group_by_device", "1: group by device"),
-        optional("group_by_terminator", "1: group by terminator"),
-        optional("group_by_provider", "1: group by provider, which is a termination point"),
-        optional("group_by_dst_group", "1: group by destination group"),
-        optional(
-            "group_by_dst",
-            "1: group by destination; without any of these: by user, terminator and destination group",
-        ),
+        statistics::FROM.param,
+        statistics::TILL.param,
+        statistics::A_CURRENCY.param,
+        GROUP_BY_USER.param,
+        GROUP_BY_DEVICE.param,
+        statistics::GROUP_BY_TERMINATOR.param,
+        GROUP_BY_PROVIDER.param,
+        statistics::GROUP_BY_DST_GROUP.param,
+        GROUP_BY_DST.param,
         BY_DAY,
         BY_HOUR,
         BY_USER_RATE,
         BY_PROVIDER_RATE,
-        optional("s_originator_id", "only of this user"),
-        optional("s_terminator_id", "only of this terminator"),
-        optional("s_device", "only of this device"),
-        optional("s_provider", "only of this provider"),
-        optional("a_src", "only from this caller id; % stands for anything"),
-        optional("a_dst", "only to this number; % stands for anything"),
+        S_ORIGINATOR_ID.param,
+        statistics::S_TERMINATOR_ID.param,
+        S_DEVICE.param,
+        S_PROVIDER.param,
+        statistics::A_SRC.param,
+        statistics::A_DST.param,
         DURATION,
-        optional("dst_group", "only to destinations of this name; % stands for anything"),
-        optional("use_real_billsec", "1: duration is from answer to end, not from INVITE"),
-        optional(
-            "from_user_perspective",
-            "without effect: attempts at other terminators are not counted as calls",
-        ),
-        optional("answered_calls", "only groups with at least this many answered calls"),
+        statistics::DST_GROUP.param,
+        statistics::USE_REAL_BILLSEC.param,
+        statistics::FROM_USER_PERSPECTIVE,
+        statistics::ANSWERED_CALLS.param,
     ],
     errors: &[
         (ErrorReason::CurrencyNotFound, "Currency was not found"),
@@ -126,27 +133,27 @@ pub(super) const AGGREGATE_GET: Method = Method {
 
 const NAMES: Names = Names {
     groupings: [
-        ("group_by_user", AggregateGrouping::Originator),
-        ("group_by_device", AggregateGrouping::OriginationPoint),
-        ("group_by_terminator", AggregateGrouping::Terminator),
-        ("group_by_provider", AggregateGrouping::TerminationPoint),
-        ("group_by_dst_group", AggregateGrouping::DestinationGroup),
-        ("group_by_dst", AggregateGrouping::Destination),
+        (GROUP_BY_USER, AggregateGrouping::Originator),
+        (GROUP_BY_DEVICE, AggregateGrouping::OriginationPoint),
+        (statistics::GROUP_BY_TERMINATOR, AggregateGrouping::Terminator),
+        (GROUP_BY_PROVIDER, AggregateGrouping::TerminationPoint),
+        (statistics::GROUP_BY_DST_GROUP, AggregateGrouping::DestinationGroup),
+        (GROUP_BY_DST, AggregateGrouping::Destination),
     ],
-    origination_point: "s_device",
-    termination_point: "s_provider",
+    origination_point: S_DEVICE,
+    termination_point: S_PROVIDER,
 };
 
 async fn aggregate_get(call: Call) -> Result<Answer, Failure> {
     for param in REFUSED {
         // Clients send switches that are off, too.
-        if call.params.filled(param.name).is_some_and(|value| value != "0") {
+        if call.params.filled(param).is_some_and(|value| value != "0") {
             let text = format!("{} is not supported", param.name);
             return Err(Failure::Parameters(Wrap::Page.error(&text)));
         }
     }
     // The core does not say which of two points there is not: the first of them, then.
-    let is_device = call.params.filled("s_device").is_some();
+    let is_device = call.params.filled(S_DEVICE.param).is_some();
     match statistics::aggregates_get(call, &NAMES).await {
         Err(Failure::Core(status))
             if reason(&status) == ErrorReason::ConnectionPointNotFound && !is_device =>

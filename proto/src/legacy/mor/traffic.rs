@@ -55,55 +55,41 @@ pub static RATE_GET: Declaration = Declaration {
     ..METHOD
 };
 
-/// The hash of `user_calls_get`: as listed; with the order, which other lists have; and with what a
-/// client program in the field adds.
-const CALLS_HASH: &[&[&str]] = &[
-    &[
-        "period_start",
-        "period_end",
-        "s_user",
-        "s_call_type",
-        "s_device",
-        "s_provider",
-        "s_hgc",
-        "s_did",
-        "s_destination",
-        "order_desc",
-        "only_did",
-    ],
-    &[
-        "period_start",
-        "period_end",
-        "s_user",
-        "s_call_type",
-        "s_device",
-        "s_provider",
-        "s_hgc",
-        "s_did",
-        "s_destination",
-        "order_by",
-        "order_desc",
-        "only_did",
-    ],
-    &[
-        "period_start",
-        "period_end",
-        "s_user",
-        "s_call_type",
-        "s_device",
-        "s_provider",
-        "s_hgc",
-        "s_did",
-        "s_destination",
-        "order_by",
-        "order_desc",
-        "only_did",
-        "s_uniqueid",
-        "s_callback_uniqueid",
-        "originator_codec_name",
-        "terminator_codec_name",
-    ],
+/// All that the hash of `user_calls_get` may be made of.
+const CALLS_HASHED: &[&str] = &[
+    "period_start",
+    "period_end",
+    "s_user",
+    "s_call_type",
+    "s_device",
+    "s_provider",
+    "s_hgc",
+    "s_did",
+    "s_destination",
+    "order_by",
+    "order_desc",
+    "only_did",
+    "s_uniqueid",
+    "s_callback_uniqueid",
+    "originator_codec_name",
+    "terminator_codec_name",
 ];
+
+/// Without what only a client program in the field adds, at the end.
+const CALLS_ORDERED: &[&str] = CALLS_HASHED.split_at(12).0;
+
+/// As its page lists them: without the order, which other lists have.
+const CALLS_LISTED: [&str; 11] = {
+    let (before, rest) = CALLS_ORDERED.split_at(9);
+    let mut listed = [""; 11];
+    let (first, last) = listed.split_at_mut(before.len());
+    first.copy_from_slice(before);
+    last.copy_from_slice(rest.split_at(1).1);
+    listed
+};
+
+/// The hash of `user_calls_get`; the documented list comes first.
+const CALLS_HASH: &[&[&str]] = &[&CALLS_LISTED, CALLS_ORDERED, CALLS_HASHED];
 
 /// A field that holds a parameter as it is, and nothing where it is `all`.
 const fn chosen(param: &'static str, field: &'static str) -> Binding {
