@@ -144,22 +144,35 @@ pub(crate) async fn list(config: &Config, args: &ListArgs) -> anyhow::Result<()>
 
 pub(crate) async fn undo(config: &Config, args: &UndoArgs) -> anyhow::Result<ExitCode> {
     let core = connect(config).await?;
-    match of_calls(&core, args.id).await? {
-        Some(_) if args.keep_later_changes => {
+    let of_calls = of_calls(&core, args.id).await?;
+    match of_calls {
+        OfCalls::Is(_) if args.keep_later_changes => {
             bail!("import {} is one of calls: --keep-later-changes is for rates", args.id)
         }
-        Some(import) => calls::imports::undo(&core, &import, args).await,
-        None if args.stop => bail!("import {} is none of calls: --stop is for those", args.id),
-        None => rates::imports::undo(&core, args).await,
+        OfCalls::Is(import) => calls::imports::undo(&core, &import, args).await,
+        _ if args.stop => bail!("import {} is none of calls: --stop is for those", args.id),
+        OfCalls::IsNot => rates::imports::undo(&core, args, true).await,
+        OfCalls::NotToBeSeen => rates::imports::undo(&core, args, false).await,
     }
 }
 
-/// The import of calls of an id; none: it is not one of calls, or not for the caller to see.
-async fn of_calls(core: &Core, id: i64) -> anyhow::Result<Option<CallImport>> {
+/// What an id is among the imports of calls.
+enum OfCalls {
+    Is(Box<CallImport>),
+    IsNot,
+    /// The caller may see none.
+    NotToBeSeen,
+}
+
+async fn of_calls(core: &Core, id: i64) -> anyhow::Result<OfCalls> {
     let request = GetCallImportRequest { id: Some(id) };
     match CallImportsServiceClient::new(core.clone()).get_call_import(request).await {
-        Ok(answer) => Ok(answer.into_inner().call_import),
-        Err(status) if matches!(status.code(), Code::NotFound | Code::PermissionDenied) => Ok(None),
+        Ok(answer) => {
+            let import = answer.into_inner().call_import.unwrap_or_default();
+            Ok(OfCalls::Is(Box::new(import)))
+        }
+        Err(status) if status.code() == Code::NotFound => Ok(OfCalls::IsNot),
+        Err(status) if status.code() == Code::PermissionDenied => Ok(OfCalls::NotToBeSeen),
         Err(status) => Err(said(status)),
     }
 }

@@ -74,7 +74,7 @@ enum Command {
     /// List tariffs, or create one
     #[command(subcommand)]
     Tariffs(parties::tariffs::Command),
-    /// List users, create, change, block or delete one: a customer, a carrier
+    /// List users, show, create, change, block or delete one: a customer, a carrier
     #[command(subcommand)]
     Users(parties::users::Command),
     /// List payments, or record one
@@ -107,7 +107,7 @@ enum Command {
     Generate(Generate),
     /// Rate a call, and explain its price
     Rate(rate::Args),
-    /// Show what calls brought and cost, and those that could not be billed
+    /// List calls, show what they brought and cost, and those that could not be billed
     #[command(subcommand)]
     Calls(calls::Command),
     /// Price calls again, by the tariffs of today: stored ones, or those that could not be billed

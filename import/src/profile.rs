@@ -43,6 +43,10 @@ pub struct Profile {
     /// What empty cells and words such as `n/a` for a rate mean; else they are refused. Words
     /// that say so (`blocked`, `not offered`) always block.
     pub not_offered: Option<NotOffered>,
+    /// The billing step of lines that say none, in seconds, from 1.
+    pub increment: Option<u32>,
+    /// The shortest time that is billed of lines that say none, in seconds.
+    pub minimum: Option<u32>,
     /// From when rates are valid that do not say it themselves; a date.
     pub effective_from: Option<String>,
 }

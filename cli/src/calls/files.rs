@@ -167,7 +167,8 @@ fn parts_of(source: &Source, digest: &Digest) -> anyhow::Result<Parts> {
 fn open(part: Part, options: &CallOptions) -> anyhow::Result<(String, CallFile)> {
     let name = part.name().to_owned();
     let file = if part.is_workbook() {
-        let table = Table::open(part, &TableOptions::default(), &|_| false)?;
+        let sheet = TableOptions { sheet: options.sheet.clone(), ..TableOptions::default() };
+        let table = Table::open(part, &sheet, &|_| false)?;
         CallFile::rows(Box::new(table.into_rows()), options)
     } else {
         CallFile::read(part.into_reader(), options)

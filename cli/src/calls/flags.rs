@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use encoding_rs::Encoding;
 use jiff::tz::TimeZone;
-use tollbook_import::calls::{At, CallOptions, Column, Format, Internal, National, Numbers, Whose};
+use tollbook_import::{
+    calls::{At, CallOptions, Column, Format, Internal, National, Numbers, Whose},
+    table::SheetRef,
+};
 use tollbook_proto::v1::{
     CallAccount, CallColumn, CallColumnPlace, CallFileFormat, CallFileProfile, CallPrefix,
-    DurationUnit, FileColumn, file_column,
+    DurationUnit, FileColumn, call_file_profile::Sheet, file_column,
 };
 
 use super::choices::{DurationIn, NamedBy};
 use crate::{
     profiles::{
-        contract::{character, letter, number, of_later_version, position, said},
-        words::Words,
+        contract::{character, letter, number, of_later_version, position, said, sheet},
+        words::{Words, sheet_word},
     },
     values::time_zone,
 };
@@ -48,6 +51,9 @@ struct TableArgs {
     /// The column separator [default: detected]
     #[arg(long)]
     delimiter: Option<char>,
+    /// The sheet of a workbook, by its name or its number
+    #[arg(long, value_name = "SHEET", value_parser = sheet)]
+    sheet: Option<SheetRef>,
     /// So many lines at the beginning of each file are not read [default: 0]
     #[arg(long, value_name = "LINES")]
     skip_lines: Option<u64>,
@@ -240,6 +246,22 @@ impl Flags {
         self
     }
 
+    /// Whether lone legs are taken for calls.
+    pub(crate) fn takes_lone_legs(&self) -> bool {
+        self.table.take_lone_legs.unwrap_or_default()
+    }
+
+    /// These, as a profile keeps them: without what is said with each import.
+    pub(crate) fn to_keep(mut self) -> Self {
+        self.table.take_lone_legs = None;
+        self
+    }
+
+    /// Whether it is said from how many digits on numbers are no internal ones.
+    pub(crate) fn says_shortest(&self) -> bool {
+        self.internal.internal_shorter_than.is_some()
+    }
+
     /// The name of the time zone of times that say none, if it is said.
     pub(crate) fn zone(&self) -> Option<&str> {
         self.table.time_zone.as_deref()
@@ -265,6 +287,7 @@ impl Flags {
             template: table.template.clone(),
             columns: table.columns.clone(),
             separator: table.delimiter,
+            sheet: table.sheet.clone(),
             skip_lines: table.skip_lines.unwrap_or_default(),
             ignore_columns: table.ignored_columns.clone(),
             ignore_unknown_columns: table.ignore_unknown_columns.unwrap_or_default(),
@@ -294,6 +317,11 @@ impl Flags {
             Some(format) => CallFileFormat::from_str_name(&format_constant(format))
                 .with_context(|| format!("the contract has no format {format}"))?,
         };
+        let sheet = match &table.sheet {
+            None => None,
+            Some(SheetRef::Number(number)) => Some(Sheet::SheetNumber(position(*number)?)),
+            Some(SheetRef::Name(name)) => Some(Sheet::SheetName(name.clone())),
+        };
         let unit = table.duration_unit.map_or(DurationUnit::Unspecified, DurationIn::to_proto);
         Ok(CallFileProfile {
             format: format.into(),
@@ -301,6 +329,7 @@ impl Flags {
             columns: table.columns.iter().map(written).collect::<Result<_, _>>()?,
             ignored_columns: table.ignored_columns.clone(),
             ignore_unknown_columns: table.ignore_unknown_columns.unwrap_or_default(),
+            sheet,
             skip_lines: number(table.skip_lines.unwrap_or_default())?,
             separator: letter(table.delimiter),
             encoding: table.encoding.map_or("", Encoding::name).to_owned(),
@@ -338,12 +367,18 @@ impl Flags {
             "" => None,
             label => Some(encoding(label).map_err(anyhow::Error::msg)?),
         };
+        let sheet = match profile.sheet {
+            None => None,
+            Some(Sheet::SheetNumber(number)) => Some(SheetRef::Number(number.try_into()?)),
+            Some(Sheet::SheetName(name)) => Some(SheetRef::Name(name)),
+        };
         Ok(Self {
             table: TableArgs {
                 format: format_of(profile.format)?,
                 template: said(profile.template),
                 columns: profile.columns.into_iter().map(read).collect::<Result<_, _>>()?,
                 delimiter: character(&profile.separator)?,
+                sheet,
                 skip_lines: Some(profile.skip_lines.try_into()?).filter(|lines| *lines > 0),
                 ignored_columns: profile.ignored_columns,
                 ignore_unknown_columns: profile.ignore_unknown_columns.then_some(true),
@@ -392,6 +427,7 @@ impl Flags {
             words.flag("--column", Some(format!("{}={at}", what.name())));
         }
         words.flag("--delimiter", table.delimiter);
+        words.flag("--sheet", table.sheet.as_ref().map(sheet_word));
         words.flag("--skip-lines", table.skip_lines);
         words.flags("--ignore-column", &table.ignored_columns);
         words.switch("--ignore-unknown-columns", table.ignore_unknown_columns);
@@ -434,6 +470,7 @@ impl TableArgs {
             format: self.format.or(format),
             template: self.template.or(template),
             delimiter: self.delimiter.or(base.delimiter),
+            sheet: self.sheet.or(base.sheet),
             skip_lines: self.skip_lines.or(base.skip_lines),
             ignore_unknown_columns: self.ignore_unknown_columns.or(base.ignore_unknown_columns),
             date_format: self.date_format.or(base.date_format),

@@ -28,6 +28,7 @@ use super::{
 use crate::{
     client::{connect, said, settings},
     config::Config,
+    out::say,
     profiles,
     rates::file::Digest,
     values::{time_zone, timestamp},
@@ -51,6 +52,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     flags: Flags,
 }
+
+/// Up to so many digits have extensions and services, and no number of a country with its code.
+pub(super) const SHORT: usize = 5;
 
 /// Calls per message.
 const CHUNK: usize = 500;
@@ -99,12 +103,16 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         eprintln!();
     }
     let currency = settings.map(|settings| settings.currency).unwrap_or_default();
+    let (dry_run, says_shortest) = (args.dry_run, flags.says_shortest());
     let summary =
-        Summary { read: &reader.read, report: &report, zone, currency, dry_run: args.dry_run };
+        Summary { read: &reader.read, report: &report, zone, currency, dry_run, says_shortest };
     let rejected = summary.print()?;
     let understood = broken.is_none() && report.stored + report.duplicates + report.merged > 0;
     if let Some(name) = args.profile.save_profile.as_ref().filter(|_| understood) {
-        let flags = flags.with_format(reader.format());
+        if flags.takes_lone_legs() {
+            say!("--take-lone-legs is not kept in the profile: it is given with each import")?;
+        }
+        let flags = flags.to_keep().with_format(reader.format());
         let contents = import_profile::Contents::Calls(flags.to_proto()?);
         profiles::save(&core, name, contents).await?;
     }
@@ -144,6 +152,9 @@ pub(super) struct Read {
     pub(super) left_out: LeftOut,
     /// How many calls to each internal number were left out.
     pub(super) internal: BTreeMap<String, usize>,
+    /// Answered calls to numbers that are as short as those within a switch: which of the calls that were
+    /// sent, from 1, and the number.
+    pub(super) to_short: Vec<(usize, String)>,
     /// How many calls have one party on both sides.
     pub(super) to_themselves: usize,
 }
@@ -305,6 +316,13 @@ impl Reader {
                 read.from = Some(read.from.map_or(start, |from| from.min(start)));
                 read.till = Some(read.till.map_or(start, |till| till.max(start)));
                 read.needed_zone |= !call.zone_said;
+                let number = &call.destination;
+                let is_answered = call.billsec_ms.map_or(call.answer_time.is_some(), |ms| ms > 0);
+                let is_short =
+                    number.len() <= SHORT && number.bytes().all(|byte| byte.is_ascii_digit());
+                if is_short && is_answered {
+                    read.to_short.push((read.sent.len(), number.clone()));
+                }
                 let (from, to) = (&call.originator.name, &call.terminator.name);
                 if !from.is_empty() && from.eq_ignore_ascii_case(to) {
                     read.to_themselves += 1;

@@ -6,7 +6,8 @@ use std::{
 };
 
 use tollbook_proto::v1::{
-    CallFiles, CallImport, CallImportBalance, CallImportState, Decimal, UndoCallImportRequest,
+    CallFiles, CallImport, CallImportBalance, CallImportState, CallImportUndo, Decimal,
+    UndoCallImportRequest, UndoCallImportResponse,
     call_imports_service_client::CallImportsServiceClient,
 };
 
@@ -71,16 +72,25 @@ pub(crate) async fn undo(
         UndoCallImportRequest { id: Some(args.id), dry_run: args.dry_run, stop: args.stop };
     let answer = CallImportsServiceClient::new(core.clone()).undo_call_import(request).await;
     let answer = answer.map_err(said)?.into_inner();
+    let all = whole(&answer, args.dry_run);
     say!(
         "import {} of calls, from {}: {} calls and {} unrated calls taken back; price {}, self-cost {}{}",
         args.id,
         shown(import.files.as_ref().map_or("", |files| &files.name)),
-        answer.calls,
-        answer.unrated_calls,
-        decimal(answer.price.as_ref()),
-        decimal(answer.self_cost.as_ref()),
+        all.calls,
+        all.unrated_calls,
+        decimal(all.price.as_ref()),
+        decimal(all.self_cost.as_ref()),
         if args.dry_run { " - nothing was changed" } else { "" }
     )?;
+    if (all.calls, all.unrated_calls) != (answer.calls, answer.unrated_calls) {
+        say!(
+            "  {} calls and {} unrated calls of these by this command, which the balances are of; the others \
+             by one at the same time, or one that was cut short",
+            answer.calls,
+            answer.unrated_calls
+        )?;
+    }
     let shown = if args.dry_run { answer.balances.len() } else { SHOWN };
     for balance in answer.balances.iter().take(shown) {
         say!("  {}", told(balance))?;
@@ -93,6 +103,18 @@ pub(crate) async fn undo(
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// What was taken back of an import by all who were at it.
+fn whole(answer: &UndoCallImportResponse, dry_run: bool) -> CallImportUndo {
+    let recorded = answer.call_import.as_ref().and_then(|import| import.undo.clone());
+    recorded.filter(|_| !dry_run).unwrap_or_else(|| CallImportUndo {
+        calls: answer.calls,
+        unrated_calls: answer.unrated_calls,
+        price: answer.price.clone(),
+        self_cost: answer.self_cost.clone(),
+        ..Default::default()
+    })
 }
 
 /// What becomes of a balance.

@@ -7,6 +7,7 @@ pub(crate) mod flags;
 pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod imports;
+mod list;
 pub(crate) mod rerate;
 mod summary;
 mod totals;
@@ -21,6 +22,8 @@ use crate::config::Config;
 /// `tollbook calls …`.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// List calls that are in the books
+    List(list::Args),
     /// Calls that could not be billed: list them, count them, delete some
     Unrated(unrated::Args),
     /// What calls brought and cost, by customer, carrier or destination, as CSV
@@ -29,6 +32,7 @@ pub(crate) enum Command {
 
 pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::List(args) => list::run(config, args).await.map(|()| ExitCode::SUCCESS),
         Command::Totals(args) => totals::run(config, args).await.map(|()| ExitCode::SUCCESS),
         Command::Unrated(args) => unrated::run(config, args).await,
     }

@@ -1,11 +1,17 @@
 //! What an import of calls says at its end.
 
-use std::cmp::Reverse;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashSet},
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use tollbook_proto::v1::{CallRejection, Decimal, IngestCallsResponse};
 
-use super::{import::Read, unrated};
+use super::{
+    import::{Read, SHORT},
+    unrated,
+};
 use crate::{
     out::say,
     values::{decimal, time_zone},
@@ -45,6 +51,8 @@ pub(super) struct Summary<'a> {
     /// That of prices; empty: not known.
     pub(super) currency: String,
     pub(super) dry_run: bool,
+    /// It was said from how many digits on numbers are no internal ones.
+    pub(super) says_shortest: bool,
 }
 
 impl Summary<'_> {
@@ -76,7 +84,7 @@ impl Summary<'_> {
             say!("note: {note}")?;
         }
         if report.unrated > 0 {
-            unrated::advice(report.unrated)?;
+            self.advice()?;
         }
         if let id @ 1.. = report.import_id {
             say!("import {id}: `tollbook import undo {id}` takes it back")?;
@@ -115,6 +123,40 @@ impl Summary<'_> {
         }
     }
 
+    /// What to do about calls that are kept as unrated.
+    fn advice(&self) -> anyhow::Result<()> {
+        let report = self.report;
+        let conflict = i32::from(CallRejection::Conflict);
+        let reasons: Vec<i32> = report.rejections.iter().map(|one| one.reason).collect();
+        if reasons == [conflict] {
+            return unrated::advice_on_conflicts(report.unrated, report.import_id);
+        }
+        unrated::advice(report.unrated)
+    }
+
+    /// Calls to numbers that may be within a switch, and are billed as if they began with a country code.
+    fn print_short(&self) -> anyhow::Result<()> {
+        let Self { read, report, .. } = self;
+        let refused: HashSet<i64> =
+            report.rejected_calls.iter().map(|call| call.position).collect();
+        let is_refused = |at: usize| i64::try_from(at).is_ok_and(|at| refused.contains(&at));
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, number) in read.to_short.iter().filter(|(at, _)| !is_refused(*at)) {
+            *numbers.entry(number).or_default() += 1;
+        }
+        let count: usize = numbers.values().sum();
+        if count == 0 || self.says_shortest {
+            return Ok(());
+        }
+        say!(
+            "warning: {count} answered calls are to numbers of at most {SHORT} digits, and are billed by what \
+             these begin with, as 101 is by the rate of 1: {}; if they are within the switch, \
+             --internal-shorter-than {} leaves them out (0: they are not)",
+            named(&numbers),
+            SHORT + 1
+        )
+    }
+
     /// The internal numbers that calls were left out of, the most frequent first.
     fn print_internal(&self) -> anyhow::Result<()> {
         let internal = &self.read.internal;
@@ -122,18 +164,7 @@ impl Summary<'_> {
         if count == 0 {
             return Ok(());
         }
-        let mut numbers: Vec<_> = internal.iter().collect();
-        numbers.sort_by_key(|(_, calls)| Reverse(**calls));
-        let named =
-            numbers.iter().take(MOST_NAMED).map(|(number, calls)| format!("{number} ({calls})"));
-        let more = match numbers.len().saturating_sub(MOST_NAMED) {
-            0 => String::new(),
-            more => format!(", and to {more} other numbers"),
-        };
-        say!(
-            "{count} calls to internal numbers left out: {}{more}",
-            named.collect::<Vec<_>>().join(", ")
-        )
+        say!("{count} calls to internal numbers left out: {}", named(internal))
     }
 
     fn print_files(&self) -> anyhow::Result<()> {
@@ -165,6 +196,7 @@ impl Summary<'_> {
             )?;
         }
         self.print_internal()?;
+        self.print_short()?;
         if read.left_out.lone_local_ends > 0 {
             say!(
                 "warning: {} calls began on the second end of a Local channel whose first end is in none of these \
@@ -196,5 +228,18 @@ impl Summary<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Numbers with how many calls are to each, the most frequent first.
+fn named(numbers: &BTreeMap<impl AsRef<str>, usize>) -> String {
+    let mut numbers: Vec<_> = numbers.iter().collect();
+    numbers.sort_by_key(|(_, calls)| Reverse(**calls));
+    let shown = numbers.iter().take(MOST_NAMED);
+    let shown: Vec<_> =
+        shown.map(|(number, calls)| format!("{} ({calls})", number.as_ref())).collect();
+    match numbers.len().saturating_sub(MOST_NAMED) {
+        0 => shown.join(", "),
+        more => format!("{}, and to {more} other numbers", shown.join(", ")),
     }
 }

@@ -79,7 +79,11 @@ pub(crate) async fn all(core: &Core) -> anyhow::Result<Vec<Tariff>> {
 /// The tariff that a text means: its name, or its id, which may be written `#7`. Where several fit, it is
 /// refused.
 pub(crate) async fn meant(core: &Core, text: &str) -> anyhow::Result<Tariff> {
-    let all = all(core).await?;
+    among(&all(core).await?, text)
+}
+
+/// The same among tariffs that are known.
+pub(crate) fn among(all: &[Tariff], text: &str) -> anyhow::Result<Tariff> {
     let (is_id, digits) = text.strip_prefix('#').map_or((false, text), |digits| (true, digits));
     let id: Option<i64> = digits.parse().ok();
     let fits = |tariff: &&Tariff| Some(tariff.id) == id || (!is_id && tariff.name == text);

@@ -4,8 +4,9 @@ use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 use rand::distr::{Alphanumeric, SampleString};
 use tollbook_proto::v1::{
-    CreateUserRequest, Decimal, ListCurrenciesRequest, ListUsersRequest, Role, User,
-    currencies_service_client::CurrenciesServiceClient, users_service_client::UsersServiceClient,
+    CreateUserRequest, Decimal, GetUserRequest, ListCurrenciesRequest, ListUsersRequest, Role,
+    User, currencies_service_client::CurrenciesServiceClient,
+    users_service_client::UsersServiceClient,
 };
 
 use super::{
@@ -47,6 +48,11 @@ pub(crate) enum Command {
     },
     /// Give a user a uniquehash, or take it away: what stands in the place of a hash in the XML API
     Uniquehash(super::uniquehash::Args),
+    /// Show a user
+    Show {
+        /// His login name, or his id
+        user: String,
+    },
     /// List the users
     List {
         /// Only users of this role
@@ -111,6 +117,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
         Command::Unblock { user } => user_changes::block(core, &user, false).await,
         Command::Delete { user, yes } => user_changes::delete(core, &user, yes).await,
         Command::Uniquehash(args) => super::uniquehash::run(core, args).await,
+        Command::Show { user } => show(core, &user).await,
         Command::List { role } => list(core, role).await,
     }
 }
@@ -172,6 +179,42 @@ pub(super) async fn currency_id(core: &Core, wanted: &str) -> anyhow::Result<i64
         let codes: Vec<_> = all.iter().map(|currency| currency.code.as_str()).collect();
         format!("there is no currency {wanted:?}, only {}", codes.join(", "))
     })
+}
+
+/// All that operators set of a user, a line for each; what is as usual is left out.
+async fn show(core: Core, user: &str) -> anyhow::Result<()> {
+    let id = Some(super::user_meant(&core, user).await?);
+    let request = GetUserRequest { id, ..Default::default() };
+    let user = UsersServiceClient::new(core).get_user(request).await.map_err(said)?.into_inner();
+    let user = user.user.context("the core knows no such user")?;
+    print(&user)?;
+    let amount = |value: &Option<Decimal>| {
+        value.as_ref().map(|value| value.value.clone()).unwrap_or_default()
+    };
+    let reserved = Some(amount(&user.frozen_balance)).filter(|value| value != "0");
+    let credit = match amount(&user.credit).as_str() {
+        "-1" => "without limit".to_owned(),
+        credit => credit.to_owned(),
+    };
+    let id = |id: i64| if id == 0 { String::new() } else { id.to_string() };
+    for (what, value) in [
+        ("pays", if user.postpaid { "later" } else { "in advance" }.to_owned()),
+        ("credit", if user.postpaid { credit } else { String::new() }),
+        ("reserved for calls under way", reserved.unwrap_or_default()),
+        ("currency", id(user.currency_id)),
+        ("calls at once, at most", id(user.call_limit.into())),
+        ("time zone", user.time_zone.clone()),
+        ("language", user.language.clone()),
+        ("agreement", user.agreement_number.clone()),
+        ("VAT number", user.vat_number.clone()),
+        ("e-mail for invoices", user.emails.clone().unwrap_or_default().billing),
+        ("comment", user.comment.clone()),
+    ] {
+        if !value.is_empty() {
+            say!("  {what}: {value}")?;
+        }
+    }
+    Ok(())
 }
 
 async fn list(core: Core, role: Option<RoleName>) -> anyhow::Result<()> {

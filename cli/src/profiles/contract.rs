@@ -1,6 +1,7 @@
 //! Between flags and the profiles of the contract.
 
 use anyhow::{Context, bail};
+use tollbook_import::table::SheetRef;
 
 /// What is said of a profile that this program does not understand in full.
 pub(crate) fn of_later_version() -> &'static str {
@@ -34,4 +35,13 @@ pub(crate) fn character(text: &str) -> anyhow::Result<Option<char>> {
         (first, None) => Ok(first),
         _ => bail!(of_later_version()),
     }
+}
+
+/// The sheet of a workbook that a flag names: by its number from 1, or by its name.
+#[allow(clippy::unnecessary_wraps, reason = "the form that clap calls")]
+pub(crate) fn sheet(text: &str) -> Result<SheetRef, String> {
+    Ok(match text.parse() {
+        Ok(number) => SheetRef::Number(number),
+        Err(_) => SheetRef::Name(text.to_owned()),
+    })
 }

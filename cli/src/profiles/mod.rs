@@ -7,9 +7,10 @@ use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 use tollbook_import::calls::Format;
 use tollbook_proto::v1::{
-    CreateImportProfileRequest, DeleteImportProfileRequest, GetImportProfileRequest, ImportProfile,
-    ListImportProfilesRequest, UpdateImportProfileRequest, import_profile::Contents,
-    import_profiles_service_client::ImportProfilesServiceClient, update_import_profile_request,
+    CallFileProfile, CreateImportProfileRequest, DeleteImportProfileRequest,
+    GetImportProfileRequest, ImportProfile, ListImportProfilesRequest, UpdateImportProfileRequest,
+    import_profile::Contents, import_profiles_service_client::ImportProfilesServiceClient,
+    update_import_profile_request,
 };
 use tonic::Code;
 
@@ -87,6 +88,12 @@ pub(crate) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
         Command::Save(SaveCommand::Calls { name, flags }) => {
             // What does not go together is said before it is saved.
             flags.options(TimeZone::UTC)?;
+            if flags.takes_lone_legs() {
+                bail!(
+                    "--take-lone-legs is not kept in a profile: it bills calls twice whose two legs come in \
+                     two files, and is given with each import that needs it"
+                );
+            }
             save(&core, &name, Contents::Calls(flags.to_proto()?)).await
         }
         Command::Delete { name } => {
@@ -157,7 +164,9 @@ async fn existing(core: &Core, name: &str) -> anyhow::Result<ImportProfile> {
 fn words(profile: ImportProfile) -> anyhow::Result<Vec<String>> {
     match profile.contents.with_context(contract::of_later_version)? {
         Contents::Rates(rates) => Ok(rates::flags::Flags::from_proto(rates)?.words()),
-        Contents::Calls(calls) => Ok(calls::flags::Flags::from_proto(calls)?.words()),
+        Contents::Calls(calls) => {
+            Ok(calls::flags::Flags::from_proto(kept(&profile.name, calls))?.words())
+        }
     }
 }
 
@@ -178,9 +187,20 @@ pub(crate) async fn of_calls(core: &Core, name: &str) -> anyhow::Result<calls::f
         return Ok(calls::flags::Flags::of_format(format));
     }
     match existing(core, name).await?.contents.with_context(contract::of_later_version)? {
-        Contents::Calls(profile) => calls::flags::Flags::from_proto(profile),
+        Contents::Calls(profile) => calls::flags::Flags::from_proto(kept(name, profile)),
         Contents::Rates(_) => bail!("the profile {name:?} is of rate decks, and not of calls"),
     }
+}
+
+/// A profile of calls without what is not kept any more.
+fn kept(name: &str, profile: CallFileProfile) -> CallFileProfile {
+    if profile.take_lone_legs {
+        eprintln!(
+            "the profile {name:?} has --take-lone-legs, which bills calls twice whose two legs come in two \
+             files, and counts no more from a profile: give it with the imports that need it"
+        );
+    }
+    CallFileProfile { take_lone_legs: false, ..profile }
 }
 
 /// Saves a profile, in the place of one that has the name.

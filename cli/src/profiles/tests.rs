@@ -92,6 +92,8 @@ fn words_of_rates() -> impl Strategy<Value = Vec<String>> {
         flag("--effective-from", one_of(&["2026-12-31", "31.12.2026 12:00"])),
         flag("--factor", one_of(&["0.01", "100"])),
         flag("--steps", one_of(&["zero", "minimum"])),
+        flag("--increment", (1_u16..).prop_map(|seconds| seconds.to_string())),
+        flag("--minimum-time", any::<u16>().prop_map(|seconds| seconds.to_string())),
         switch("--block-not-offered"),
     ];
     table.into_iter().chain(values).collect::<Vec<_>>().prop_map(|words| words.concat())
@@ -105,6 +107,7 @@ fn words_of_calls() -> impl Strategy<Value = Vec<String>> {
         flag("--template", one_of(&[r#""${caller_id_name}","${uuid}""#])),
         flags("--column", column(names)),
         flag("--delimiter", one_of(&[";", ",", "\t", "|"])),
+        flag("--sheet", prop_oneof![(1_u16..).prop_map(|at| at.to_string()), text()]),
         flag("--skip-lines", (1_u32..).prop_map(|lines| lines.to_string())),
         flags("--ignore-column", text()),
         switch("--ignore-unknown-columns"),

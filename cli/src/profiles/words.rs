@@ -1,5 +1,7 @@
 //! Flags as one would type them.
 
+use tollbook_import::table::SheetRef;
+
 /// The words of a command line.
 #[derive(Default)]
 pub(crate) struct Words(Vec<String>);
@@ -34,6 +36,14 @@ impl Words {
 
     pub(crate) fn into_vec(self) -> Vec<String> {
         self.0
+    }
+}
+
+/// A sheet of a workbook, as its flag has it.
+pub(crate) fn sheet_word(sheet: &SheetRef) -> String {
+    match sheet {
+        SheetRef::Number(number) => number.to_string(),
+        SheetRef::Name(name) => name.clone(),
     }
 }
 

@@ -10,14 +10,15 @@ use crate::{
     client::{connect, said},
     config::Config,
     out::{recorded, written},
+    parties::tariffs,
     values::{decimal, time_zone},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The tariff's id
-    #[arg(long)]
-    tariff: i64,
+    /// The tariff: its name or id (`#7` where a name reads like that, too)
+    #[arg(long, value_name = "TARIFF")]
+    tariff: String,
     /// The time zone that times are shown in, with its offset
     #[arg(long, default_value = "UTC")]
     time_zone: String,
@@ -25,8 +26,10 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let zone = time_zone(&args.time_zone)?;
-    let mut core = TariffsServiceClient::new(connect(config).await?);
-    let request = ExportRatesRequest { tariff_id: Some(args.tariff), ..Default::default() };
+    let core = connect(config).await?;
+    let tariff_id = Some(tariffs::meant(&core, &args.tariff).await?.id);
+    let mut core = TariffsServiceClient::new(core);
+    let request = ExportRatesRequest { tariff_id, ..Default::default() };
     let mut parts = core.export_rates(request).await.map_err(said)?.into_inner();
     let mut out = csv::Writer::from_writer(std::io::stdout().lock());
     recorded(out.write_record(COLUMNS))?;

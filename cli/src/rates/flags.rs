@@ -15,8 +15,8 @@ use tollbook_proto::v1::{
 };
 
 use crate::profiles::{
-    contract::{character, letter, number, of_later_version, position, said},
-    words::Words,
+    contract::{character, letter, number, of_later_version, position, said, sheet},
+    words::{Words, sheet_word},
 };
 
 /// How a rate deck is read.
@@ -89,10 +89,19 @@ struct ValueArgs {
     /// [default: as the columns' names say]; a column `steps` goes first
     #[arg(long, value_enum)]
     steps: Option<StepsFrom>,
+    /// The billing step of lines that say none, in seconds [default: 1]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=LONGEST))]
+    increment: Option<u32>,
+    /// The shortest time that is billed of lines that say none, in seconds [default: 0]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=LONGEST))]
+    minimum_time: Option<u32>,
     /// Block prefixes whose rate is empty or n/a; else such lines are refused
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     block_not_offered: Option<bool>,
 }
+
+/// The longest interval that the contract has.
+const LONGEST: i64 = 0x7fff_ffff;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum StepsFrom {
@@ -152,6 +161,8 @@ impl Flags {
                 effective_from: values.effective_from.or(base.values.effective_from),
                 factor: values.factor.or(base.values.factor),
                 steps: values.steps.or(base.values.steps),
+                increment: values.increment.or(base.values.increment),
+                minimum_time: values.minimum_time.or(base.values.minimum_time),
                 block_not_offered: values.block_not_offered.or(base.values.block_not_offered),
             },
         }
@@ -192,6 +203,8 @@ impl Flags {
             time_zone: values.time_zone.clone(),
             factor: values.factor.clone(),
             steps: values.steps.map(StepsFrom::steps),
+            increment: values.increment,
+            minimum: values.minimum_time,
             not_offered: (values.block_not_offered == Some(true)).then_some(NotOffered::Block),
             effective_from: values.effective_from.clone(),
             ..Profile::default()
@@ -233,6 +246,8 @@ impl Flags {
             effective_from: values.effective_from.clone().unwrap_or_default(),
             factor: values.factor.clone().map(|value| pb::Decimal { value }),
             steps: steps.into(),
+            increment: values.increment.map(i32::try_from).transpose()?,
+            min_time: values.minimum_time.map(i32::try_from).transpose()?,
             block_not_offered: values.block_not_offered.unwrap_or_default(),
         })
     }
@@ -279,6 +294,8 @@ impl Flags {
                 effective_from: said(profile.effective_from),
                 factor: profile.factor.map(|factor| factor.value),
                 steps,
+                increment: profile.increment.map(u32::try_from).transpose()?,
+                minimum_time: profile.min_time.map(u32::try_from).transpose()?,
                 block_not_offered: profile.block_not_offered.then_some(true),
             },
         })
@@ -298,13 +315,7 @@ impl Flags {
         words.flag("--skip-lines", table.skip_lines);
         words.flag("--delimiter", table.delimiter);
         words.flag("--encoding", table.encoding.as_ref());
-        words.flag(
-            "--sheet",
-            table.sheet.as_ref().map(|sheet| match sheet {
-                SheetRef::Number(number) => number.to_string(),
-                SheetRef::Name(name) => name.clone(),
-            }),
-        );
+        words.flag("--sheet", table.sheet.as_ref().map(sheet_word));
         words.switch("--take-unfinished-line", table.take_unfinished_line);
         words.flag("--decimal", values.decimal);
         words.flag("--thousands", values.thousands);
@@ -313,6 +324,8 @@ impl Flags {
         words.flag("--effective-from", values.effective_from.as_ref());
         words.flag("--factor", values.factor.as_ref());
         words.flag("--steps", values.steps.map(StepsFrom::name));
+        words.flag("--increment", values.increment);
+        words.flag("--minimum-time", values.minimum_time);
         words.switch("--block-not-offered", values.block_not_offered);
         words.into_vec()
     }
@@ -360,12 +373,4 @@ fn name(column: RateColumn) -> String {
 #[allow(clippy::unnecessary_wraps, reason = "the form that clap calls")]
 fn ignored(text: &str) -> Result<ColumnRef, String> {
     Ok(ColumnRef::parse(text))
-}
-
-#[allow(clippy::unnecessary_wraps, reason = "the form that clap calls")]
-fn sheet(text: &str) -> Result<SheetRef, String> {
-    Ok(match text.parse() {
-        Ok(number) => SheetRef::Number(number),
-        Err(_) => SheetRef::Name(text.to_owned()),
-    })
 }

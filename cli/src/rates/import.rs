@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -30,7 +30,7 @@ use super::{
     answers::Answers,
     file::{Digest, names_of},
     flags::Flags,
-    imports::on,
+    imports::{hint_of_past, on},
     listing,
     report::{Report, ReportFile},
     tariff::name_tariff,
@@ -49,9 +49,9 @@ pub(crate) struct Args {
     /// files in them; - for standard input. All of them together are one deck
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The tariff's id
-    #[arg(long)]
-    tariff: i64,
+    /// The tariff: its name or id (`#7` where a name reads like that, too)
+    #[arg(long, value_name = "TARIFF")]
+    tariff: String,
     #[command(flatten)]
     what: WhatArgs,
     #[command(flatten)]
@@ -93,7 +93,7 @@ struct WhatArgs {
 
 impl Args {
     /// What the core is told.
-    fn options(&self) -> ImportRatesOptions {
+    fn options(&self, tariff: i64) -> ImportRatesOptions {
         let what = &self.what;
         let listed_changes = match (&what.changes, &what.report) {
             (Some(_), _) => listing::ALL,
@@ -103,7 +103,7 @@ impl Args {
         };
         let shows_changes = what.dry_run || what.report.is_some();
         ImportRatesOptions {
-            tariff_id: Some(self.tariff),
+            tariff_id: Some(tariff),
             dry_run: what.dry_run,
             delete_missing: what.delete_missing,
             skip_bad_lines: what.skip_bad_lines,
@@ -128,8 +128,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         None => args.flags.clone(),
     };
     let all = parties::tariffs::all(&core).await?;
-    let tariff = all.iter().find(|known| known.id == args.tariff).cloned();
-    let tariff = tariff.with_context(|| format!("there is no tariff {}", args.tariff))?;
+    let tariff = parties::tariffs::among(&all, &args.tariff)?;
     let currency = tariff.currency.clone();
     let zone = time_zone(&settings(&core).await?.time_zone)?;
     let deck_options = DeckOptions {
@@ -149,9 +148,9 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
     // All changes of a large deck are a long answer.
     let mut tariffs = TariffsServiceClient::new(core.clone()).max_decoding_message_size(usize::MAX);
     let (read, imported) =
-        send(&mut tariffs, sources, flags.profile(), deck_options, args.options()).await?;
+        send(&mut tariffs, sources, flags.profile(), deck_options, args.options(tariff.id)).await?;
     let report = Report {
-        tariff: args.tariff,
+        tariff: tariff.id,
         currency,
         zone,
         files: &read.files,
@@ -495,7 +494,7 @@ fn print(report: &Report<'_>, read: &Read, args: &Args) -> anyhow::Result<ExitCo
     for note in report.notes() {
         say!("{note}")?;
     }
-    let report = report.imported;
+    let (tariff, report) = (report.tariff, report.imported);
     if report.destination_names_kept > 0 {
         say!(
             "{} destinations keep the names they have, of which the file has others: \
@@ -517,6 +516,9 @@ fn print(report: &Report<'_>, read: &Read, args: &Args) -> anyhow::Result<ExitCo
         if report.applied { "" } else { " - nothing was changed" },
         report.import_id.map(|id| format!("; import {id}")).unwrap_or_default()
     )?;
+    if report.applied {
+        hint_of_past(report, tariff)?;
+    }
     if report.rejected > 0 && !args.what.skip_bad_lines && !args.what.dry_run {
         bail!("the file has bad lines: mend them, or import the rest with --skip-bad-lines");
     }

@@ -8,14 +8,16 @@ use std::{
 use anyhow::bail;
 use jiff::{Timestamp, ToSpan};
 use tollbook_proto::v1::{
-    GetRateImportRequest, RateImport, UndoRateImportRequest, UndoRateImportResponse,
-    tariffs_service_client::TariffsServiceClient,
+    GetRateImportRequest, ImportRatesResponse, RateImport, UndoRateImportRequest,
+    UndoRateImportResponse, tariffs_service_client::TariffsServiceClient,
 };
+use tonic::Code;
 
 use crate::{
     client::{Core, said},
     imports::{UndoArgs, by, shown_with_digest, time},
     out::say,
+    values::timestamp,
 };
 
 /// When an import was made.
@@ -53,11 +55,24 @@ fn print_undone(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
     writeln!(out, "  taken back on {when} by import {}", undone.import_id)
 }
 
-pub(crate) async fn undo(core: &Core, args: &UndoArgs) -> anyhow::Result<ExitCode> {
+/// `sees_calls`: imports of calls were looked through before, and none has the id.
+pub(crate) async fn undo(
+    core: &Core,
+    args: &UndoArgs,
+    sees_calls: bool,
+) -> anyhow::Result<ExitCode> {
     let mut core = TariffsServiceClient::new(core.clone());
     let request = GetRateImportRequest { id: Some(args.id) };
-    let import = core.get_rate_import(request).await.map_err(said)?.into_inner();
-    let import = import.rate_import.unwrap_or_default();
+    let import = match core.get_rate_import(request).await {
+        Ok(import) => import.into_inner().rate_import.unwrap_or_default(),
+        // Who may not see imports of calls is not told that there is none.
+        Err(status) if status.code() == Code::NotFound && sees_calls => bail!(
+            "no such import: neither one of rates nor one of calls has the id {}; `tollbook import list` \
+             lists them",
+            args.id
+        ),
+        Err(status) => return Err(said(status)),
+    };
     let request = UndoRateImportRequest {
         id: Some(args.id),
         dry_run: args.dry_run,
@@ -83,7 +98,7 @@ pub(crate) async fn undo(core: &Core, args: &UndoArgs) -> anyhow::Result<ExitCod
         if answer.applied { "" } else { " - nothing was changed" },
         answer.rate_import.as_ref().map(|new| format!("; import {}", new.id)).unwrap_or_default()
     )?;
-    hint(&answer)?;
+    hint(&answer, import.tariff_id)?;
     if answer.later_changes > 0 && !args.keep_later_changes {
         bail!("rates have been changed since: take back the rest with --keep-later-changes");
     }
@@ -92,7 +107,7 @@ pub(crate) async fn undo(core: &Core, args: &UndoArgs) -> anyhow::Result<ExitCod
 
 /// Says what becomes of calls that were rated while the import was in effect: of those that began
 /// when the first rate counted that it had changed, or later, whenever they were delivered.
-fn hint(answer: &UndoRateImportResponse) -> anyhow::Result<()> {
+fn hint(answer: &UndoRateImportResponse, tariff: i64) -> anyhow::Result<()> {
     if !answer.applied || answer.added + answer.changed + answer.deleted == 0 {
         return Ok(());
     }
@@ -109,6 +124,30 @@ fn hint(answer: &UndoRateImportResponse) -> anyhow::Result<()> {
     }
     say!(
         "calls that were rated meanwhile keep their prices; this says what would change, and \
-         without --dry-run changes it:\n  tollbook rerate --from {from} --till {till} --dry-run"
+         without --dry-run changes it:\n  {}",
+        rerate(&from, till, tariff)
+    )
+}
+
+/// The command that prices the calls of a time again that a tariff has a say in.
+fn rerate(from: &str, till: Timestamp, tariff: i64) -> String {
+    // A name might be written `7`.
+    format!("tollbook rerate --from {from} --till {till} --tariff '#{tariff}' --dry-run")
+}
+
+/// Says what becomes of calls that were rated before an import whose rates count since earlier.
+pub(super) fn hint_of_past(report: &ImportRatesResponse, tariff: i64) -> anyhow::Result<()> {
+    let Some(first) = &report.first_from else { return Ok(()) };
+    let (from, now) = (time(Some(first)), Timestamp::now());
+    if from >= now {
+        return Ok(());
+    }
+    // Calls of this second, too.
+    let till = time(Some(&timestamp(now.as_microsecond())));
+    let till = till.checked_add(1.second()).unwrap_or(till);
+    say!(
+        "rates of the deck count since {from}: calls since then that were rated before it was imported keep \
+         their prices; this says what would change, and without --dry-run changes it:\n  {}",
+        rerate(&from.to_string(), till, tariff)
     )
 }

@@ -9,7 +9,7 @@ use tollbook_proto::v1 as pb;
 
 use super::{Entry, Kind, posting, store};
 use crate::{
-    calls::{self, Side},
+    calls::{self, Side, imports},
     error::Result,
     ids::{EntryId, PaymentId, UserId},
     money::Money,
@@ -28,7 +28,7 @@ const MAX_FINDINGS: usize = 1_000;
 /// a balance that is not the sum of its entries, an entry whose balance does not follow
 /// from the one before, a payment without its entry or with another amount, something that was
 /// done twice under one idempotency key, calls that were not charged as they say, statistics
-/// that are not those of the calls.
+/// that are not those of the calls, an import of calls that was taken back and is still charged.
 pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
     let mut tx = db.snapshot().await?;
     let mut report = pb::AuditAccountsResponse::default();
@@ -36,6 +36,7 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
     let mut paid: HashMap<PaymentId, Money> = HashMap::new();
     let mut charged = Charged::new();
     let mut keyed = Keyed::default();
+    let mut given_back = GivenBack::new();
 
     let mut position = (UserId(i64::MIN), EntryId(i64::MIN));
     loop {
@@ -48,6 +49,11 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
             keyed.add(entry);
             if let Some(side) = side_of(entry.kind) {
                 *charged.entry((entry.user, side)).or_default() += entry.amount.into();
+                if entry.kind == side.reversed()
+                    && let Some(import) = imports::import_of(&entry.note)
+                {
+                    *given_back.entry((import, side)).or_default() += entry.amount.into();
+                }
             }
         }
     }
@@ -89,7 +95,8 @@ pub(crate) async fn audit(db: &Db) -> Result<pb::AuditAccountsResponse> {
         finding(&mut report, format!("payment {id}: an entry, but no payment"));
     }
     keyed.check(&mut tx, &mut report).await?;
-    check_calls(&mut tx, &charged, &mut report).await?;
+    let left = check_calls(&mut tx, &charged, &mut report).await?;
+    check_taken_back(&mut tx, &given_back, &left, &mut report).await?;
     Ok(report)
 }
 
@@ -133,13 +140,53 @@ impl Keyed {
 /// What the entries of calls add up to, by user and side.
 type Charged = HashMap<(UserId, Side), Total>;
 
+/// What the entries add up to that take imports of calls back, by import and side.
+type GivenBack = HashMap<(i64, Side), Total>;
+
+/// How many calls are in the books of each import.
+type Left = HashMap<i64, i64>;
+
+/// Checks that of an import that was taken back no call is left, and that as much was given back as its
+/// calls were charged when they were taken out.
+async fn check_taken_back(
+    tx: &mut Tx,
+    given_back: &GivenBack,
+    left: &Left,
+    report: &mut pb::AuditAccountsResponse,
+) -> Result<()> {
+    for import in imports::taken_back(tx).await? {
+        let id = import.id;
+        if let Some(calls) = left.get(&id).filter(|_| import.is_done) {
+            finding(report, format!("import {id}: taken back, but {calls} of its calls are left"));
+        }
+        for (side, owed) in
+            [(Side::Originator, import.price), (Side::Terminator, -import.self_cost)]
+        {
+            let entries = given_back.get(&(id, side)).copied().unwrap_or_default().value()?;
+            if entries != owed {
+                finding(
+                    report,
+                    format!(
+                        "import {id} as {side}: entries that take it back sum to {} where its calls \
+                         were {}",
+                        entries,
+                        owed.normalize()
+                    ),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks that users were charged for calls, and earned with them, what the calls say, and
-/// that the statistics are those of the calls.
+/// that the statistics are those of the calls. Returns how many calls are of which import.
 async fn check_calls(
     tx: &mut Tx,
     charged: &Charged,
     report: &mut pb::AuditAccountsResponse,
-) -> Result<()> {
+) -> Result<Left> {
+    let mut left = Left::new();
     let zone = settings::store::system_time_zone(tx).await?;
     let mut counted = Rollup::new(zone);
     let mut position = (i64::MIN, i64::MIN);
@@ -150,6 +197,9 @@ async fn check_calls(
         for call in &calls {
             report.calls += 1;
             counted.add_users(call);
+            if let Some(import) = call.import {
+                *left.entry(import).or_default() += 1;
+            }
         }
     }
 
@@ -191,7 +241,7 @@ async fn check_calls(
         .filter_map(|((party, day), sums)| (party == Party::All).then_some((day, sums)));
     let destinations = stats::store::destinations_by_day(tx).await?;
     compare(&all_calls.collect(), &destinations, "the destinations of a day", report);
-    Ok(())
+    Ok(left)
 }
 
 fn compare<K: Ord + std::fmt::Debug>(

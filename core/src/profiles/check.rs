@@ -12,7 +12,7 @@ use jiff::{
 use rust_decimal::Decimal;
 use tollbook_proto::v1::{
     self as pb, CallColumn, CallFileFormat, DurationUnit, FileBillingSteps, PartySource,
-    RateColumn, file_column::Column, rate_file_profile::Sheet,
+    RateColumn, call_file_profile, file_column::Column, rate_file_profile::Sheet,
 };
 
 use super::Contents;
@@ -71,11 +71,9 @@ fn rates(profile: &pb::RateFileProfile) -> Result<()> {
     character("rates.separator", &profile.separator, is_separator)?;
     encoding("rates.encoding", &profile.encoding)?;
     match &profile.sheet {
-        Some(Sheet::SheetNumber(..1)) => {
-            return Err(Error::invalid("rates.sheet_number", "counts from 1"));
-        }
-        None | Some(Sheet::SheetNumber(_)) => {}
+        Some(Sheet::SheetNumber(number)) => sheet_number("rates.sheet_number", *number)?,
         Some(Sheet::SheetName(name)) => required_text("rates.sheet_name", name)?,
+        None => {}
     }
     let decimal = character("rates.decimal_separator", &profile.decimal_separator, |char| {
         matches!(char, '.' | ',')
@@ -98,6 +96,12 @@ fn rates(profile: &pb::RateFileProfile) -> Result<()> {
             .ok_or_else(|| Error::invalid("rates.factor", "is not a decimal number above zero"))?;
     }
     enums::known::<FileBillingSteps>("rates.steps", profile.steps)?;
+    if profile.increment.is_some_and(|seconds| seconds < 1) {
+        return Err(Error::invalid("rates.increment", "must be at least 1"));
+    }
+    if profile.min_time.is_some_and(|seconds| seconds < 0) {
+        return Err(Error::invalid("rates.min_time", "must not be negative"));
+    }
     Ok(())
 }
 
@@ -110,6 +114,15 @@ fn calls(profile: &pb::CallFileProfile) -> Result<()> {
     skipped("calls.skip_lines", profile.skip_lines)?;
     character("calls.separator", &profile.separator, |char| !"\"\r\n".contains(char))?;
     encoding("calls.encoding", &profile.encoding)?;
+    match &profile.sheet {
+        Some(call_file_profile::Sheet::SheetNumber(number)) => {
+            sheet_number("calls.sheet_number", *number)?;
+        }
+        Some(call_file_profile::Sheet::SheetName(name)) => {
+            required_text("calls.sheet_name", name)?;
+        }
+        None => {}
+    }
     check_text("calls.date_format", &profile.date_format)?;
     if !profile.date_format.is_empty() && !is_time_format(&profile.date_format) {
         return Err(Error::invalid("calls.date_format", "is no form of times as strptime has it"));
@@ -123,6 +136,12 @@ fn calls(profile: &pb::CallFileProfile) -> Result<()> {
     accounts(&profile.accounts)?;
     prefixes("calls.originators_by_prefix", &profile.originators_by_prefix)?;
     prefixes("calls.terminators_by_prefix", &profile.terminators_by_prefix)?;
+    if profile.take_lone_legs {
+        return Err(Error::invalid(
+            "calls.take_lone_legs",
+            "is not kept: it is said with each import that needs it",
+        ));
+    }
     internal(profile)?;
     texts("calls.tech_prefixes", &profile.tech_prefixes, LONGEST_PREFIX)?;
     texts("calls.international_prefixes", &profile.international_prefixes, LONGEST_PREFIX)?;
@@ -266,6 +285,13 @@ fn texts(field: &str, texts: &[String], longest: usize) -> Result<()> {
     Ok(())
 }
 
+fn sheet_number(field: &str, number: i32) -> Result<()> {
+    match number {
+        1.. => Ok(()),
+        _ => Err(Error::invalid(field, "counts from 1")),
+    }
+}
+
 fn skipped(field: &str, lines: i64) -> Result<()> {
     match lines {
         0.. => Ok(()),
@@ -386,7 +412,7 @@ mod tests {
         };
         contents(&Contents::Rates(good.clone())).unwrap();
         contents(&Contents::Rates(pb::RateFileProfile::default())).unwrap();
-        let cases: [(Change, &str); 22] = [
+        let cases: [(Change, &str); 24] = [
             (|p| p.columns[0].meaning = 99, "rates.columns is unknown"),
             (|p| p.columns[0].meaning = 0, "rates.columns have each a meaning"),
             (|p| p.columns[0].column = None, "rates.columns have each a position or a name"),
@@ -415,6 +441,8 @@ mod tests {
                 "rates.factor is not a decimal",
             ),
             (|p| p.steps = 9, "rates.steps is unknown"),
+            (|p| p.increment = Some(0), "rates.increment must be at least 1"),
+            (|p| p.min_time = Some(-1), "rates.min_time must not be negative"),
         ];
         for (change, said) in cases {
             let mut bad = good.clone();
@@ -451,7 +479,7 @@ mod tests {
             ..Default::default()
         };
         contents(&Contents::Calls(good.clone())).unwrap();
-        let cases: [(Change, &str); 16] = [
+        let cases: [(Change, &str); 19] = [
             (|p| p.format = 99, "calls.format is unknown"),
             (|p| p.format = CallFileFormat::FreeswitchCustom.into(), "calls.template is required"),
             (
@@ -488,6 +516,15 @@ mod tests {
                 "calls.terminators_by_prefix must not be empty",
             ),
             (|p| p.internal_numbers[0] = "1-9".to_owned(), "calls.internal_numbers are of letters"),
+            (|p| p.take_lone_legs = true, "calls.take_lone_legs is not kept"),
+            (
+                |p| p.sheet = Some(call_file_profile::Sheet::SheetNumber(0)),
+                "calls.sheet_number counts from 1",
+            ),
+            (
+                |p| p.sheet = Some(call_file_profile::Sheet::SheetName(String::new())),
+                "calls.sheet_name must not be empty",
+            ),
             (|p| p.internal_shorter_than = -1, "calls.internal_shorter_than must be 0 to 32"),
         ];
         for (change, said) in cases {

@@ -180,6 +180,7 @@ impl Import {
             report.deleted = count(changes.deleted.len() + changes.ended.len());
             report.destinations_named = count(changes.names.len());
             report.destination_names_kept = changes.names_kept;
+            report.first_from = deck.first_changed(&changes).map(clock::to_proto);
             if options.dry_run {
                 return Ok(report);
             }
@@ -483,6 +484,15 @@ impl Deck {
             context.decks.renew(&context.db, &tariff);
         }
         Ok(Some(import))
+    }
+
+    /// From when the first of the rates with a date counts that change.
+    fn first_changed(&self, changes: &Changes) -> Option<i64> {
+        let lines = changes.added.iter().chain(&changes.changed);
+        let lines = lines.map(|at| self.lines.rate(*at).effective_from);
+        let deleted = changes.deleted.iter().map(|deleted| deleted.rate.effective_from);
+        let ended = changes.ended.iter().map(|ended| ended.end.effective_from);
+        lines.chain(deleted).chain(ended).filter(|from| *from != i64::MIN).min()
     }
 
     /// Writes down what is changed, so that it can be taken back.

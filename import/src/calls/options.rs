@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{Party, columns::Column, internal::Internal, number::Numbers};
+use crate::table::SheetRef;
 
 /// Who wrote a file, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -273,6 +274,8 @@ pub struct CallOptions {
     pub separator: Option<char>,
     /// Whether the file has a header: `None`: detected.
     pub header: Option<bool>,
+    /// The sheet of a workbook; `None`: the only one that has rows and is not hidden.
+    pub sheet: Option<SheetRef>,
     /// Lines at the beginning of each file that are not read.
     pub skip_lines: u64,
     /// Columns that may stay unused, by their names in the header.
@@ -345,6 +348,7 @@ impl Default for CallOptions {
             columns: Vec::new(),
             separator: None,
             header: None,
+            sheet: None,
             skip_lines: 0,
             ignore_columns: Vec::new(),
             ignore_unknown_columns: false,

@@ -21,7 +21,7 @@ impl Reader {
                 ..
             } => {
                 let Problem::Value { column, .. } = problem else { return None };
-                self.passing_over(column, "the deck says nothing of intervals then")
+                self.passing_over(column, "--increment and --minimum-time say it for all lines")
             }
             Problem::Status(_) => self
                 .passing_over("status", "what it says of closed and blocked prefixes is lost then"),

@@ -36,6 +36,8 @@ pub(super) struct Reader {
     zone: TimeZone,
     factor: Option<Decimal>,
     steps: Option<Steps>,
+    increment: Option<u32>,
+    minimum: Option<u32>,
     not_offered: Option<NotOffered>,
     effective_from: Option<Timestamp>,
     unfinished_line: bool,
@@ -122,7 +124,8 @@ impl Reader {
             currency: options.currency.clone(),
             has_factor: factor.is_some(),
             has_dates: at.effective_from.is_some() || effective_from.is_some(),
-            has_increments: at.increment.or(at.first_interval).or(at.next_interval).is_some(),
+            has_increments: profile.increment.is_some()
+                || at.increment.or(at.first_interval).or(at.next_interval).is_some(),
             order,
             passed_over: profile.columns.ignore_columns.clone(),
         };
@@ -138,6 +141,8 @@ impl Reader {
             zone,
             factor,
             steps: profile.steps,
+            increment: profile.increment,
+            minimum: profile.minimum,
             not_offered: profile.not_offered,
             effective_from,
             unfinished_line: profile.unfinished_line,
@@ -426,8 +431,8 @@ impl Reader {
         let pair = written.and_then(|interval| interval.minimum);
         let minimums = [pair, first, minimum];
         let increments = [written.map(|interval| interval.increment), next];
-        let minimum = agreed("minimum", &minimums)?;
-        let increment = agreed("increment", &increments)?;
+        let minimum = agreed("minimum", &minimums)?.or(self.minimum);
+        let increment = agreed("increment", &increments)?.or(self.increment);
         if increment == Some(0) {
             let error = ValueError::NoInterval("0".to_owned());
             return Err(Problem::Value { column: "next_interval", error });

@@ -331,6 +331,18 @@ impl Deck {
         &self.remarks
     }
 
+    /// What a person should know of a workbook whose currencies cannot be seen.
+    fn hidden_currencies(&self) -> Option<String> {
+        let currency = self.reader.titles.currency.as_deref()?;
+        let is_said = self.columns().position("currency").is_some();
+        (self.table.hides_formats() && !is_said).then(|| {
+            format!(
+                "a currency that numbers are shown with cannot be seen in workbooks of this kind: they are \
+                 taken as {currency}; saved as XLSX, the workbook tells it"
+            )
+        })
+    }
+
     /// The table that it is read from: name, separator, encoding.
     #[must_use]
     pub fn table(&self) -> &Table {
@@ -350,6 +362,7 @@ impl Deck {
                 Ok(false) => {
                     self.ended = true;
                     self.remarks = self.reader.settle_dates();
+                    self.remarks.extend(self.hidden_currencies());
                     for row in std::mem::take(&mut self.waiting) {
                         self.reader.read(&row, &mut self.ready);
                     }

@@ -76,7 +76,8 @@ impl Titles {
         }
         if !self.has_increments && speaks_of_increments(&words) {
             says.push(
-                "it speaks of billing increments, which are read from a column increment alone"
+                "it speaks of billing increments: --increment SECONDS and --minimum-time SECONDS say \
+                 them for all lines"
                     .to_owned(),
             );
         }

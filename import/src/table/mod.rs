@@ -248,6 +248,16 @@ impl Table {
         }
     }
 
+    /// Whether it is of a workbook that does not tell what its numbers are shown as, and so in which
+    /// currency: XLS and XLSB.
+    #[must_use]
+    pub fn hides_formats(&self) -> bool {
+        match &self.rows {
+            Rows::Text(_) => false,
+            Rows::Sheet(sheet) => sheet.hides_formats,
+        }
+    }
+
     /// Reads the next row into `row`; false at the end of the table.
     pub fn read_row(&mut self, row: &mut Row) -> Result<bool, Error> {
         if let Some(next) = self.ahead.pop_front() {

@@ -41,6 +41,8 @@ pub(super) struct SheetRows {
     currencies: Vec<String>,
     next: usize,
     width: u32,
+    /// What its numbers are shown as is not known.
+    pub(super) hides_formats: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -132,6 +134,7 @@ impl SheetRows {
         if let Sheets::Xlsx(book) = &mut open.book {
             rows.see_formats(book, title).map_err(|e| workbook_error(open.name, &e.to_string()))?;
         }
+        rows.hides_formats = matches!(open.book, Sheets::Xls(_) | Sheets::Xlsb(_));
         let columns = rows.cells.iter().map(|cell| cell.column.saturating_add(1));
         rows.width = columns.max().unwrap_or_default().min(WIDEST);
         Ok(rows)

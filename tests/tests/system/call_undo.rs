@@ -1,12 +1,15 @@
 //! Imports of calls that are taken back: as if they had never been.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::mpsc;
 use tollbook_proto::v1::{
-    AggregateCallsRequest, AggregateGrouping, CallImport, CallImportEnd, CallImportStart,
-    CallImportState, CallRecord, DeleteUserRequest, GetCallImportRequest, IngestCallsRequest,
-    IngestCallsResponse, LedgerEntry, LedgerEntryKind, ListCallImportsRequest,
+    AggregateCallsRequest, AggregateGrouping, AuditAccountsRequest, CallImport, CallImportEnd,
+    CallImportStart, CallImportState, CallRecord, DeleteUserRequest, GetCallImportRequest,
+    IngestCallsRequest, IngestCallsResponse, LedgerEntry, LedgerEntryKind, ListCallImportsRequest,
     ListLedgerEntriesRequest, ListUnratedCallsRequest, RerateCallsRequest, UndoCallImportRequest,
     UndoCallImportResponse, accounts_service_client::AccountsServiceClient,
     call_imports_service_client::CallImportsServiceClient,
@@ -16,7 +19,9 @@ use tollbook_proto::v1::{
 };
 use tollbook_tests::{
     books::{Books, call},
-    server::{Authorized, Data, bearer},
+    fill::Database,
+    process,
+    server::{Authorized, Backend, Data, bearer},
 };
 use tonic::{Code, Status, codegen::tokio_stream};
 use tonic_types::StatusExt;
@@ -422,4 +427,118 @@ async fn the_admin_alone_takes_imports_back() {
         books.check(FIXTURE).await;
     })
     .await;
+}
+
+/// Whoever takes back what another is taking back is told of all that is gone, and of their own part.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_take_an_import_back_are_both_told_of_all_of_it() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let id = send(&books, (0..4_000).map(call).collect()).await.import_id.to_string();
+        let undo = || books.command(&data, &["import", "undo", &id]);
+        let said = std::thread::scope(|scope| {
+            let both = [scope.spawn(undo), scope.spawn(undo)];
+            both.map(|one| one.join().unwrap())
+        });
+        // One of the two may have come when all was done.
+        assert!(said.iter().any(|(ok, _)| *ok), "{said:?}");
+        for (ok, said) in said {
+            let all = said.contains("4000 calls and 0 unrated calls taken back");
+            let late = !ok && said.contains("has been taken back already");
+            assert!(ok && all || late, "{said}");
+        }
+        books.check(FIXTURE).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_what_is_still_charged_of_an_import_that_was_taken_back() {
+    on_both(|data| async move {
+        let books = Books::open(&data).await;
+        let gone = send(&books, (0..20).map(call).collect()).await.import_id;
+        let kept = send(&books, (20..30).map(call).collect()).await.import_id;
+        undo(&books, gone).await;
+        books.check(FIXTURE + 10).await;
+        let findings = async || {
+            let mut accounts = AccountsServiceClient::new(books.admin.clone());
+            let report = accounts.audit_accounts(AuditAccountsRequest::default()).await;
+            report.unwrap().into_inner().findings
+        };
+        let mut database = Database::open(&data).await;
+        let undone = format!("UPDATE call_imports SET state = 'undone' WHERE id = {kept}");
+        database.run(undone).await;
+        let left = format!("import {kept}: taken back, but 10 of its calls are left");
+        assert_eq!(findings().await, [left]);
+        let price = format!("UPDATE call_imports SET undone_price = '0.01' WHERE id = {gone}");
+        database.run(price).await;
+        let all = findings().await.join("\n");
+        assert!(
+            all.contains(&format!("import {gone} as originator: entries that take it")),
+            "{all}"
+        );
+    })
+    .await;
+}
+
+/// Many calls, with a kill in the middle: `TOLLBOOK_UNDO_CALLS` says how many, a million if it does not.
+/// What is held in memory, and what a transaction writes, does not grow with them.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: cargo test -p tollbook-tests --test system many_calls -- --ignored --nocapture"]
+async fn an_import_of_many_calls_is_taken_back_within_bounds() {
+    let count: i64 =
+        std::env::var("TOLLBOOK_UNDO_CALLS").map_or(1_000_000, |text| text.parse().unwrap());
+    let Some(data) = Data::new(Backend::Sqlite) else { return };
+    let mut books = Books::open(&data).await;
+    let begun = Instant::now();
+    let messages = (0..count).step_by(500).enumerate().map(move |(number, first)| {
+        let calls = (first..(first + 500).min(count)).map(call).collect();
+        let import_start = (number == 0).then(|| start("calls.csv")).flatten();
+        IngestCallsRequest { calls, import_start, ..Default::default() }
+    });
+    let end =
+        IngestCallsRequest { import_end: Some(CallImportEnd::default()), ..Default::default() };
+    let mut client = CallsServiceClient::new(books.admin.clone());
+    let messages = tokio_stream::iter(messages.chain([end]));
+    let brought = client.ingest_calls(messages).await.unwrap().into_inner();
+    assert_eq!(brought.stored, count);
+    println!("{count} calls in {:?}", begun.elapsed());
+
+    let (mut most, mut log) = (0, 0);
+    for part in 0..2 {
+        let pid = books.server.pid();
+        let before = process::resident(pid);
+        process::forget_peak(pid);
+        let (core, begun) = (books.admin.clone(), Instant::now());
+        let undoing = tokio::spawn(async move { undo_as(&core, of(brought.import_id)).await });
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let wal = std::fs::metadata(data.directory().join("tollbook.db-wal"));
+            log = log.max(wal.map_or(0, |wal| wal.len() >> 20));
+            let done = get(&books, brought.import_id).await.undo.unwrap().calls;
+            most = most.max(process::peak(pid).saturating_sub(before));
+            if undoing.is_finished() || part == 0 && done > count / 2 {
+                println!(
+                    "{done} taken back after {:?}, {most} MB more, log {log} MB",
+                    begun.elapsed()
+                );
+                break;
+            }
+        }
+        if part == 0 {
+            books.server.kill();
+            assert!(undoing.await.unwrap().is_err());
+            books = books.reopen(&data).await;
+            let left = count - get(&books, brought.import_id).await.undo.unwrap().calls;
+            books.check(FIXTURE + left).await;
+        } else {
+            undoing.await.unwrap().unwrap();
+        }
+    }
+    let import = get(&books, brought.import_id).await;
+    let undone = import.undo.clone().unwrap();
+    assert_eq!((undone.calls, undone.price), (count, brought.price));
+    assert_eq!(import.state(), CallImportState::Undone);
+    books.check(FIXTURE).await;
+    assert!(most < 100 && log < 128, "{most} MB more, log {log} MB");
 }

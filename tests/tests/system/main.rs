@@ -24,6 +24,7 @@ mod example;
 mod faults;
 mod first_customer;
 mod grpc;
+mod import_hints;
 mod lessons;
 mod listings;
 mod live_calls;

@@ -1,7 +1,7 @@
 //! `tollbook calls unrated`: what was brought and could not be billed.
 
 mod delete;
-mod table;
+pub(super) mod table;
 
 use std::{
     collections::BTreeMap,
@@ -200,7 +200,7 @@ async fn list(
 }
 
 /// A time as a list shows it.
-fn moment(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
+pub(super) fn moment(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
     let time = time.and_then(|time| Timestamp::from_second(time.seconds).ok());
     time.map_or_else(
         || "?".to_owned(),
@@ -243,7 +243,7 @@ fn print(out: &mut impl Write, call: &UnratedCall, zone: &TimeZone) -> io::Resul
 }
 
 /// A text of a record, which a terminal may be shown.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(255).collect()
 }
 
@@ -292,5 +292,21 @@ pub(super) fn advice(count: i64) -> anyhow::Result<()> {
         "{kept} kept as unrated: `tollbook calls unrated --summary` says what is missing, `tollbook \
          rerate --unrated` bills them once it is there; conflicts are decided by a person, and come in \
          by importing their file again once what they differ from is gone"
+    )
+}
+
+/// The same where all of them are conflicts; `import` is the one that brought them, 0: none is recorded.
+pub(super) fn advice_on_conflicts(count: i64, import: i64) -> anyhow::Result<()> {
+    let kept = if count == 1 { "1 is".to_owned() } else { format!("{count} are") };
+    say!(
+        "{kept} kept as unrated, and all are conflicts: under their call ids are others, in the books or among \
+         the unrated. `tollbook calls unrated --reason CONFLICT` lists them with what they differ from."
+    )?;
+    if import > 0 {
+        say!("  what was there is right: `tollbook import undo {import}` drops these")?;
+    }
+    say!(
+        "  these are right: `tollbook import list --calls` and `tollbook import undo ID` take the import back \
+         that brought the others; then import this file again"
     )
 }

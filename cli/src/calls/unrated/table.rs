@@ -43,7 +43,7 @@ pub(super) const COLUMNS: [&str; 31] = [
 ];
 
 /// A writer of such a table.
-pub(super) fn writer<W: Write>(out: W) -> csv::Writer<W> {
+pub(in crate::calls) fn writer<W: Write>(out: W) -> csv::Writer<W> {
     csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out)
 }
 
@@ -51,7 +51,7 @@ pub(super) fn writer<W: Write>(out: W) -> csv::Writer<W> {
 pub(super) fn row(call: &UnratedCall, zone: &TimeZone, zone_name: &str) -> [String; 31] {
     let time = |time: Option<&prost_types::Timestamp>| time_of(time, zone);
     let record = call.record.clone().unwrap_or_default();
-    let disposition = disposition(&record);
+    let disposition = disposition_name(record.disposition());
     let CallRecord { start_time, answer_time, end_time, .. } = &record;
     [
         call.id.to_string(),
@@ -93,7 +93,7 @@ fn optional(id: Option<i64>) -> String {
 }
 
 /// A time as an import reads it, to the microsecond if it is no whole second.
-fn time_of(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
+pub(in crate::calls) fn time_of(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
     let time = time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());
     time.map_or_else(String::new, |time| {
         time.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string()
@@ -101,7 +101,7 @@ fn time_of(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
 }
 
 /// Milliseconds in seconds.
-fn seconds(milliseconds: i64) -> String {
+pub(in crate::calls) fn seconds(milliseconds: i64) -> String {
     let sign = if milliseconds < 0 { "-" } else { "" };
     let (whole, rest) = (milliseconds.unsigned_abs() / 1_000, milliseconds.unsigned_abs() % 1_000);
     match rest {
@@ -110,8 +110,9 @@ fn seconds(milliseconds: i64) -> String {
     }
 }
 
-fn disposition(record: &CallRecord) -> &'static str {
-    match record.disposition() {
+/// The name of how a call ended, as an import knows it; empty: it is not said.
+pub(in crate::calls) fn disposition_name(disposition: Disposition) -> &'static str {
+    match disposition {
         Disposition::Unspecified => "",
         Disposition::Answered => "ANSWERED",
         Disposition::Busy => "BUSY",

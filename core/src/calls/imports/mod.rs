@@ -17,6 +17,8 @@ use rust_decimal::Decimal;
 use tollbook_proto::v1::{self as pb, CallImportState, CallRejection};
 
 pub(crate) use service::Service;
+pub(crate) use store::taken_back;
+pub(crate) use undo::import_of;
 
 use super::{ingest::Delivery, intake::Taken};
 use crate::{
@@ -125,6 +127,17 @@ struct Locked {
     self_cost: Decimal,
     undone_price: Decimal,
     undone_self_cost: Decimal,
+}
+
+/// An import that was taken back, or is being.
+pub(crate) struct TakenBack {
+    pub(crate) id: i64,
+    /// None of its calls is left.
+    pub(crate) is_done: bool,
+    /// What was given back for its calls.
+    pub(crate) price: Decimal,
+    /// What was taken again of what they had earned.
+    pub(crate) self_cost: Decimal,
 }
 
 /// A sum to which some more is added.

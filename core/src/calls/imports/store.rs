@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use tollbook_proto::v1 as pb;
 
-use super::{Locked, Progress, State, added, undo::Done};
+use super::{Locked, Progress, State, TakenBack, added, undo::Done};
 use crate::{
     changes::Origin,
     clock,
@@ -180,6 +180,23 @@ pub(super) async fn end_undo(tx: &mut Tx, id: i64) -> Result<()> {
         .and(" WHERE id = ")
         .value(id);
     tx.execute(query).await.map(drop)
+}
+
+/// The imports that were taken back, or are being.
+pub(crate) async fn taken_back(tx: &mut Tx) -> Result<Vec<TakenBack>> {
+    let query = Query::new(
+        "SELECT id, state, undone_price, undone_self_cost FROM call_imports WHERE state IN ",
+    )
+    .list([State::Undoing.name(), State::Undone.name()]);
+    let read = |row: &Row| {
+        Ok(TakenBack {
+            id: row.get(0)?,
+            is_done: State::from_name(&row.get::<String>(1)?)? == State::Undone,
+            price: row.get(2)?,
+            self_cost: row.get(3)?,
+        })
+    };
+    tx.fetch_all(query).await?.iter().map(read).collect()
 }
 
 /// Imports, as [`read`] reads them.

@@ -116,6 +116,16 @@ pub(super) async fn undo(
     done.into_response(context, id).await
 }
 
+/// The note of ledger entries that take back what the calls of an import are charged.
+fn note(import: i64) -> String {
+    format!("import {import} taken back")
+}
+
+/// The import whose calls an entry with this note takes back.
+pub(crate) fn import_of(note: &str) -> Option<i64> {
+    note.strip_prefix("import ")?.strip_suffix(" taken back")?.parse().ok()
+}
+
 const UNDONE: Error = Error::CallImportUndone("has been taken back already");
 
 struct Undoing<'a> {
@@ -300,7 +310,7 @@ impl Undoing<'_> {
                 *sum = sum.plus(amount)?;
             }
         }
-        let note = format!("import {} taken back", self.id);
+        let note = note(self.id);
         let posting = |((user, side), amount): ((UserId, Side), Money)| -> Posting {
             intake::posting(user, side.reversed(), amount, note.clone())
         };
