@@ -252,7 +252,7 @@ impl Flags {
     }
 
     /// These, as a profile keeps them: without what is said with each import.
-    pub(crate) fn to_keep(mut self) -> Self {
+    pub(crate) fn kept(mut self) -> Self {
         self.table.take_lone_legs = None;
         self
     }

@@ -112,7 +112,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         if flags.takes_lone_legs() {
             say!("--take-lone-legs is not kept in the profile: it is given with each import")?;
         }
-        let flags = flags.to_keep().with_format(reader.format());
+        let flags = flags.kept().with_format(reader.format());
         let contents = import_profile::Contents::Calls(flags.to_proto()?);
         profiles::save(&core, name, contents).await?;
     }

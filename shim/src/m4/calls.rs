@@ -25,31 +25,28 @@ const PERIOD_END: Input<Option<Timestamp>> =
     time(optional("period_end", "unix time; default: today 23:59"));
 const S_USER: Input<Option<i64>> =
     id(required("s_user", "whose calls; default for a simple user: his own"));
-const S_CALL_TYPE: Input<Disposition> = Input::new(
-    optional("s_call_type", "all (default), answered, no answer, failed or busy"),
-    calls::disposition,
-);
+const S_CALL_TYPE: Input<Disposition> = calls::disposition(optional(
+    "s_call_type",
+    "all (default), answered, no answer, failed or busy",
+));
 const S_ORIGINATION_POINT: Input<Option<i64>> =
     choice(optional("s_origination_point", "all (default), or an id"));
 const S_TERMINATION_POINT: Input<Option<i64>> =
     choice(optional("s_termination_point", "all (default), or an id; not for simple users"));
-const S_HGC: Input<Option<i32>> = Input::new(
-    optional("s_hgc", "all (default), or a hangup cause; not for simple users"),
-    calls::hangup_cause,
-);
+const S_HGC: Input<Option<i32>> = calls::hangup_cause(optional(
+    "s_hgc",
+    "all (default), or a hangup cause; not for simple users",
+));
 const S_DESTINATION: Input<String> =
     text(optional("s_destination", "the number called begins like this"));
 const ORDER_DESC: Input<bool> =
     switch(optional("order_desc", "1: from the last to the first; default 0"));
 const ONLY_DID: Input<bool> =
     switch(optional("only_did", "1: only calls through a DID, of which there are none; default 0"));
-const ORDER_BY: Input<CallOrder> = Input::new(
-    optional(
-        "order_by",
-        "time (default), src, dst, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
-    ),
-    calls::order,
-);
+const ORDER_BY: Input<CallOrder> = calls::order(optional(
+    "order_by",
+    "time (default), src, dst, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
+));
 
 pub(super) const USER_CALLS_GET: Method = Method {
     declaration: &legacy::m4::USER_CALLS_GET,

@@ -8,7 +8,13 @@ use tollbook_proto::v1::{
     Call as PricedCall, CallOrder, Disposition, ListCallsRequest, ListCallsResponse,
 };
 
-use crate::{call::Call, listing, number, request, xml::Answer};
+use crate::{
+    call::Call,
+    listing,
+    method::{Input, Param},
+    number, request,
+    xml::Answer,
+};
 
 /// The period in which calls were asked for, as an answer says it.
 #[derive(Clone, Serialize)]
@@ -44,41 +50,45 @@ pub(crate) fn pages<P: Serialize + Send + 'static>(
     Answer::listing("page", "calls", &first_page, rest.map_ok(page))
 }
 
-/// The hangup cause to choose by, likewise ([`choice`](crate::method::choice)).
-pub(crate) fn hangup_cause(code: &str) -> Option<Option<i32>> {
-    match code {
+/// A hangup cause to choose by, likewise ([`choice`](crate::method::choice)).
+pub(crate) const fn hangup_cause(param: Param) -> Input<Option<i32>> {
+    Input::new(param, |code| match code {
         "" | "all" => Some(None),
         code => i32::try_from(request::id(code)?).ok().map(Some),
-    }
-}
-
-/// The disposition of calls of a kind; none: there is no such kind.
-pub(crate) fn disposition(call_type: &str) -> Option<Disposition> {
-    Some(match call_type {
-        "" | "all" => Disposition::Unspecified,
-        "answered" => Disposition::Answered,
-        "no answer" => Disposition::NoAnswer,
-        "failed" => Disposition::Failed,
-        "busy" => Disposition::Busy,
-        _ => return None,
     })
 }
 
-/// Columns that there are not leave the order of time.
-pub(crate) fn order(order_by: &str) -> Option<CallOrder> {
-    Some(match order_by {
-        "src" => CallOrder::Source,
-        "dst" | "number" => CallOrder::Destination,
-        "prefix" => CallOrder::Prefix,
-        "nice_billsec" => CallOrder::Billsec,
-        "hgc" => CallOrder::HangupCause,
-        "p_name" => CallOrder::Terminator,
-        "p_rate" => CallOrder::SelfCostRate,
-        "p_price" => CallOrder::SelfCost,
-        "user" => CallOrder::Originator,
-        "u_rate" => CallOrder::Rate,
-        "u_price" => CallOrder::Price,
-        _ => CallOrder::Unspecified,
+/// The disposition of calls of a kind, which must be one of these.
+pub(crate) const fn disposition(param: Param) -> Input<Disposition> {
+    Input::new(param, |call_type| {
+        Some(match call_type {
+            "" | "all" => Disposition::Unspecified,
+            "answered" => Disposition::Answered,
+            "no answer" => Disposition::NoAnswer,
+            "failed" => Disposition::Failed,
+            "busy" => Disposition::Busy,
+            _ => return None,
+        })
+    })
+}
+
+/// A column to order calls by. Columns that there are not leave the order of time.
+pub(crate) const fn order(param: Param) -> Input<CallOrder> {
+    Input::new(param, |order_by| {
+        Some(match order_by {
+            "src" => CallOrder::Source,
+            "dst" | "number" => CallOrder::Destination,
+            "prefix" => CallOrder::Prefix,
+            "nice_billsec" => CallOrder::Billsec,
+            "hgc" => CallOrder::HangupCause,
+            "p_name" => CallOrder::Terminator,
+            "p_rate" => CallOrder::SelfCostRate,
+            "p_price" => CallOrder::SelfCost,
+            "user" => CallOrder::Originator,
+            "u_rate" => CallOrder::Rate,
+            "u_price" => CallOrder::Price,
+            _ => CallOrder::Unspecified,
+        })
     })
 }
 

@@ -33,23 +33,18 @@ const PERIOD_END: Input<Option<Timestamp>> =
     time(optional("period_end", "unix time; default: today 23:59"));
 const S_USER: Param =
     required("s_user", "whose calls, unless s_reseller is sent; in MOR 8 user_id");
-const S_CALL_TYPE: Input<Disposition> = Input::new(
-    optional(
-        "s_call_type",
-        "all (default), answered, no answer, failed or busy; in MOR 8 calltype",
-    ),
-    calls::disposition,
-);
+const S_CALL_TYPE: Input<Disposition> = calls::disposition(optional(
+    "s_call_type",
+    "all (default), answered, no answer, failed or busy; in MOR 8 calltype",
+));
 const S_DEVICE: Input<Option<i64>> = choice(optional(
     "s_device",
     "all (default), or the id of an origination point; in MOR 8 device",
 ));
 const S_PROVIDER: Input<Option<i64>> =
     choice(optional("s_provider", "all (default), or the id of a termination point; admin only"));
-const S_HGC: Input<Option<i32>> = Input::new(
-    optional("s_hgc", "all (default), or a hangup cause; admin only"),
-    calls::hangup_cause,
-);
+const S_HGC: Input<Option<i32>> =
+    calls::hangup_cause(optional("s_hgc", "all (default), or a hangup cause; admin only"));
 const S_DID: Param = optional("s_did", "all (default); of any other there are no calls");
 const S_DESTINATION: Input<String> =
     text(optional("s_destination", "the number called begins like this"));
@@ -57,13 +52,10 @@ const ORDER_DESC: Input<bool> =
     switch(optional("order_desc", "1: from the last to the first; default 0"));
 const ONLY_DID: Input<bool> =
     switch(optional("only_did", "1: only calls to a DID, of which there are none; default 0"));
-const ORDER_BY: Input<CallOrder> = Input::new(
-    optional(
-        "order_by",
-        "time (default), src, dst, number, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
-    ),
-    calls::order,
-);
+const ORDER_BY: Input<CallOrder> = calls::order(optional(
+    "order_by",
+    "time (default), src, dst, number, prefix, nice_billsec, hgc, p_name, p_rate, p_price, user, u_rate or u_price",
+));
 const S_RESELLER: Param =
     optional("s_reseller", "all, or a reseller's id: calls of his and of his users");
 const S_UNIQUEID: Input<String> =

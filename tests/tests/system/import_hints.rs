@@ -228,12 +228,13 @@ async fn calls_to_extensions_that_would_be_billed_are_warned_about() {
     let books = Books::open(&data).await;
     let (ok, said) = rates(&books, &data, "prefix,rate\n1,0.01\n", &["--tariff", "1"]);
     assert!(ok, "{said}");
-    let file: String = ["101", "101", "10234", "102345", "999"]
-        .iter()
-        .zip(1..)
-        .map(|(number, id)| format!("s{id},2026-01-20 12:0{id}:00,30,{number},alice,\n"))
-        .collect();
-    let file = format!("{HEAD}{file}s9,2026-01-20 12:00:00,0,101,alice,\n");
+    let line = |id: u8, number: &str, billsec: u8| {
+        format!("s{id},2026-01-20 12:0{id}:00,{billsec},{number},alice,\n")
+    };
+    let numbers = ["101", "101", "10234", "102345", "999"];
+    let answered: Vec<String> =
+        numbers.iter().zip(1..).map(|(number, id)| line(id, number, 30)).collect();
+    let file = [HEAD, &answered.concat(), &line(9, "101", 0)].concat();
     let (_, said) = calls(&books, &data, &file, &["--dry-run"]);
     let warning = "warning: 3 answered calls are to numbers of at most 5 digits, and are billed by what these \
                    begin with, as 101 is by the rate of 1: 101 (2), 10234 (1);";
