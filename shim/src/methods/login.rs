@@ -13,7 +13,6 @@ use crate::{
     xml::Answer,
 };
 
-const LOGIN: Input<String> = text(required("u", "his login name"));
 const PASSWORD: Input<String> = text(required("p", "his password"));
 
 pub(crate) const USER_LOGIN: Method = Method {
@@ -37,8 +36,8 @@ struct Action {
 }
 
 async fn user_login(call: Call) -> Result<Answer, Failure> {
-    let request =
-        CreateSessionRequest { username: call.read(&LOGIN)?, password: call.read(&PASSWORD)? };
+    let username = call.params.caller().to_owned();
+    let request = CreateSessionRequest { username, password: call.read(&PASSWORD)? };
     let session = match call.sessions().create_session(request).await {
         Ok(response) => response.into_inner(),
         Err(status) => return login_failed(status),
