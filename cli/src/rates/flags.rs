@@ -246,8 +246,8 @@ impl Flags {
             effective_from: values.effective_from.clone().unwrap_or_default(),
             factor: values.factor.clone().map(|value| pb::Decimal { value }),
             steps: steps.into(),
-            increment: values.increment.map(i32::try_from).transpose()?,
-            min_time: values.minimum_time.map(i32::try_from).transpose()?,
+            increment_seconds: values.increment.map(i32::try_from).transpose()?,
+            min_time_seconds: values.minimum_time.map(i32::try_from).transpose()?,
             block_not_offered: values.block_not_offered.unwrap_or_default(),
         })
     }
@@ -294,8 +294,8 @@ impl Flags {
                 effective_from: said(profile.effective_from),
                 factor: profile.factor.map(|factor| factor.value),
                 steps,
-                increment: profile.increment.map(u32::try_from).transpose()?,
-                minimum_time: profile.min_time.map(u32::try_from).transpose()?,
+                increment: profile.increment_seconds.map(u32::try_from).transpose()?,
+                minimum_time: profile.min_time_seconds.map(u32::try_from).transpose()?,
                 block_not_offered: profile.block_not_offered.then_some(true),
             },
         })

@@ -96,11 +96,11 @@ fn rates(profile: &pb::RateFileProfile) -> Result<()> {
             .ok_or_else(|| Error::invalid("rates.factor", "is not a decimal number above zero"))?;
     }
     enums::known::<FileBillingSteps>("rates.steps", profile.steps)?;
-    if profile.increment.is_some_and(|seconds| seconds < 1) {
-        return Err(Error::invalid("rates.increment", "must be at least 1"));
+    if profile.increment_seconds.is_some_and(|seconds| seconds < 1) {
+        return Err(Error::invalid("rates.increment_seconds", "must be at least 1"));
     }
-    if profile.min_time.is_some_and(|seconds| seconds < 0) {
-        return Err(Error::invalid("rates.min_time", "must not be negative"));
+    if profile.min_time_seconds.is_some_and(|seconds| seconds < 0) {
+        return Err(Error::invalid("rates.min_time_seconds", "must not be negative"));
     }
     Ok(())
 }
@@ -441,8 +441,8 @@ mod tests {
                 "rates.factor is not a decimal",
             ),
             (|p| p.steps = 9, "rates.steps is unknown"),
-            (|p| p.increment = Some(0), "rates.increment must be at least 1"),
-            (|p| p.min_time = Some(-1), "rates.min_time must not be negative"),
+            (|p| p.increment_seconds = Some(0), "rates.increment_seconds must be at least 1"),
+            (|p| p.min_time_seconds = Some(-1), "rates.min_time_seconds must not be negative"),
         ];
         for (change, said) in cases {
             let mut bad = good.clone();
