@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -18,7 +19,7 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 use ipnet::IpNet;
-use metrics::{counter, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tollbook_net::{Budget, Held, Refusal};
@@ -59,21 +60,53 @@ pub(crate) struct Server {
     shim: Shim,
     /// Methods by name and by alias.
     methods: HashMap<&'static str, &'static Method>,
+    /// What is measured of each method, by its name.
+    measured: HashMap<&'static str, Measured>,
     turns: Semaphore,
     bodies: Budget,
 }
 
 impl Server {
     pub(crate) fn new(shim: Shim) -> Self {
-        let mut methods = HashMap::new();
+        let (mut methods, mut measured) = (HashMap::new(), HashMap::new());
         for method in shim.dialect.methods() {
             let declaration = method.declaration;
+            measured.insert(declaration.name, Measured::default());
             for name in std::iter::once(&declaration.name).chain(declaration.aliases) {
                 methods.insert(*name, method);
             }
         }
         let bodies = Budget::new(BODIES);
-        Self { shim, methods, turns: Semaphore::new(MAX_IN_FLIGHT), bodies }
+        Self { shim, methods, measured, turns: Semaphore::new(MAX_IN_FLIGHT), bodies }
+    }
+
+    /// A method was answered, after this long.
+    fn answered(&self, method: &'static str, status: StatusCode, begun: Instant) {
+        if let Some(measured) = self.measured.get(method) {
+            measured.answered(method, status, begun);
+        }
+    }
+}
+
+/// A method as it is measured. What every request of it needs is looked up once.
+#[derive(Default)]
+struct Measured {
+    succeeded: OnceLock<Counter>,
+    seconds: OnceLock<Histogram>,
+}
+
+impl Measured {
+    fn answered(&self, method: &'static str, status: StatusCode, begun: Instant) {
+        let seconds = || histogram!("tollbook_xml_seconds", "method" => method);
+        self.seconds.get_or_init(seconds).record(begun.elapsed());
+        let answered = || {
+            let status = status.as_str().to_owned();
+            counter!("tollbook_xml_total", "method" => method, "status" => status)
+        };
+        match status {
+            StatusCode::OK => self.succeeded.get_or_init(answered).increment(1),
+            _ => answered().increment(1),
+        }
     }
 }
 
@@ -208,9 +241,7 @@ async fn respond_by(
     trace::continue_from(&span, headers);
     let answered = answer(server, method, params, claim, &id).instrument(span);
     let (status, answer, html_wrap) = answered.await;
-    histogram!("tollbook_xml_seconds", "method" => method.declaration.name).record(begun.elapsed());
-    counter!("tollbook_xml_total", "method" => method.declaration.name, "status" => status.as_str().to_owned())
-        .increment(1);
+    server.answered(method.declaration.name, status, begun);
     let mut response = respond(status, answer, html_wrap, gzip);
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID_HEADER, id);
