@@ -164,7 +164,7 @@ async fn a_deck_of_the_past_says_how_its_calls_are_rated_again() {
         // The same again changes nothing, and one of the future nothing yet.
         let (_, said) = rates(&books, &data, deck, &["--tariff", "1"]);
         assert!(said.contains("1 unchanged") && !said.contains("tollbook rerate"), "{said}");
-        let next = "prefix,rate,effective date\n37061,0.9,2999-01-01\n";
+        let next = "prefix,rate,effective date\n37061,0.9,2035-01-01\n";
         let (ok, said) = rates(&books, &data, next, &["--tariff", "1"]);
         assert!(ok && !said.contains("tollbook rerate"), "{said}");
         books.check(8 + 1).await;
