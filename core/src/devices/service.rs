@@ -188,6 +188,28 @@ impl Service {
     }
 }
 
+/// Checks that a caller may see a device.
+pub(crate) async fn seen(context: &Context, caller: &Principal, id: PointId) -> Result<()> {
+    let mut tx = context.db.snapshot().await?;
+    let user = store::user_of(&mut tx, id).await?.ok_or(Error::DeviceNotFound)?;
+    let user = context.directory.by_id(user).await?;
+    caller.see(user).map(drop).map_err(|_| Error::DeviceNotFound)
+}
+
+/// Checks that a caller may change what belongs to a device, which stays until the end of the
+/// transaction.
+pub(crate) async fn lock_managed(
+    context: &Context,
+    tx: &mut Tx,
+    caller: &Principal,
+    id: PointId,
+) -> Result<()> {
+    let user = store::lock(tx, id).await?.ok_or(Error::DeviceNotFound)?;
+    let user = context.directory.by_id(user).await?;
+    let user = caller.see(user).map_err(|_| Error::DeviceNotFound)?;
+    caller.manage(Some(user)).map(drop)
+}
+
 /// Checks that a caller may see credentials, where they are asked for.
 fn check_credentials(caller: &Principal, asked: bool) -> Result<()> {
     match asked && !caller.has(Permission::ConnectionPointsManage) {

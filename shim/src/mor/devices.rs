@@ -48,7 +48,7 @@ pub(super) const REINVITES: [(&str, DeviceReinvite); 5] = [
 ];
 
 /// The name of one of some values; of what is not said the first.
-fn name<T: PartialEq + Copy>(names: &[(&'static str, T)], value: T) -> &'static str {
+pub(super) fn name<T: PartialEq + Copy>(names: &[(&'static str, T)], value: T) -> &'static str {
     let known = names.iter().find(|(_, known)| *known == value);
     known.or(names.first()).map_or("", |(name, _)| name)
 }
@@ -157,7 +157,7 @@ pub(super) const DEVICE_DETAILS_GET: Method = Method {
     handle: |call| Box::pin(device_details_get(call)),
 };
 
-const DEVICE_NOT_FOUND: &str = "Device was not found";
+pub(super) const DEVICE_NOT_FOUND: &str = "Device was not found";
 
 async fn device_details_get(call: Call) -> Result<Answer, Failure> {
     let id = match call.params.filled(DEVICE_ID.param) {

@@ -5,8 +5,10 @@
 mod active_calls;
 mod balance;
 mod calls;
+mod clis;
 mod conflines;
 mod currencies;
+mod device_rules;
 mod devices;
 mod email;
 mod login;
@@ -37,6 +39,13 @@ pub(crate) const METHODS: &[Method] = &[
     devices::DEVICE_DETAILS_GET,
     devices::DEVICE_CREATE,
     devices::DEVICE_DELETE,
+    clis::CLI_ADD,
+    clis::CLI_DELETE,
+    clis::CLI_INFO_GET,
+    clis::DEVICE_CLIS_GET,
+    device_rules::DEVICE_RULES_GET,
+    device_rules::DEVICE_RULE_CREATE,
+    device_rules::DEVICE_RULE_DELETE,
     number_pools::NUMBER_POOLS_GET,
     number_pools::NUMBER_POOL_CREATE,
     number_pools::NUMBER_POOL_UPDATE,

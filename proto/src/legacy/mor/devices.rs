@@ -134,6 +134,93 @@ pub static DEVICE_DELETE: Declaration = Declaration {
     ..METHOD
 };
 
+/// `cli_add`
+pub static CLI_ADD: Declaration = Declaration {
+    name: "cli_add",
+    hash: &[&["device_id", "cli_number"]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.ClisService/CreateCli",
+        &[value("device_id", "cli.device_id"), value("cli_number", "cli.number")],
+    )],
+    ..METHOD
+};
+
+/// `cli_delete`
+pub static CLI_DELETE: Declaration = Declaration {
+    name: "cli_delete",
+    hash: &[&["cli_number"]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.ClisService/DeleteCli",
+        &[value("cli_number", "number"), never("cli_number", "id")],
+    )],
+    ..METHOD
+};
+
+/// `cli_info_get`
+pub static CLI_INFO_GET: Declaration = Declaration {
+    name: "cli_info_get",
+    aliases: &["cli_get_info"],
+    hash: &[&[]],
+    roles: OWNERS,
+    rpcs: &[rpc("/tollbook.v1.ClisService/GetCli", &[])],
+    ..METHOD
+};
+
+/// `device_clis_get`
+pub static DEVICE_CLIS_GET: Declaration = Declaration {
+    name: "device_clis_get",
+    hash: &[&[]],
+    roles: SELLERS,
+    rpcs: &[rpc("/tollbook.v1.ClisService/ListClis", &[])],
+    ..METHOD
+};
+
+/// `device_rules_get`
+pub static DEVICE_RULES_GET: Declaration = Declaration {
+    name: "device_rules_get",
+    hash: &[&["device_id"]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.DeviceRulesService/ListDeviceRules",
+        &[value("device_id", "device_id")],
+    )],
+    ..METHOD
+};
+
+/// `device_rule_create`
+pub static DEVICE_RULE_CREATE: Declaration = Declaration {
+    name: "device_rule_create",
+    // As of today, and as of 2019.
+    hash: &[&["device_id"], &["device_id", "name", "cut", "add"]],
+    // So in the sample of 2019.
+    spellings: &[("device_id", &["device"])],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.DeviceRulesService/CreateDeviceRule",
+        &[
+            value("device_id", "device_rule.device_id"),
+            value("name", "device_rule.rule.name"),
+            value("cut", "device_rule.rule.cut"),
+            value("add", "device_rule.rule.add"),
+        ],
+    )],
+    ..METHOD
+};
+
+/// `device_rule_delete`
+pub static DEVICE_RULE_DELETE: Declaration = Declaration {
+    name: "device_rule_delete",
+    hash: &[&["device_rule_id"]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.DeviceRulesService/DeleteDeviceRule",
+        &[value("device_rule_id", "id")],
+    )],
+    ..METHOD
+};
+
 /// The types of devices that users register with, by their names in requests.
 pub const REGISTERED_TYPES: [(&str, i32); 3] = [
     ("SIP", DeviceType::Sip as i32),
