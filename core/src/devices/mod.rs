@@ -5,6 +5,7 @@
 
 pub(crate) mod clis;
 mod credentials;
+mod legacy_columns;
 mod record;
 pub(crate) mod rules;
 mod service;

@@ -85,6 +85,9 @@ impl Service {
         if user.role != Role::User {
             return Err(Error::UserNotFound);
         }
+        if record::is_for_operators(device) && !caller.scope().is_staff() {
+            return Err(Error::RoleDenied);
+        }
         let snapshot = self.0.catalog.load_full();
         let settings = snapshot.owner_settings.get(&user.owner).cloned().unwrap_or_default();
         let defaults = Defaults {
@@ -109,6 +112,9 @@ impl Service {
     ) -> Result<pb::Device> {
         let id = request.device.as_ref().and_then(|device| device.id);
         let id = ids::required::<PointId>("device.id", id)?;
+        if record::changes_what_is_operators(request) && !caller.scope().is_staff() {
+            return Err(Error::RoleDenied);
+        }
         self.count_choice(caller, &record::named(request)).await?;
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (before, point) = self.managed(&mut tx, caller, id).await?;

@@ -234,6 +234,7 @@ async fn written(tx: &mut Tx, id: PointId, device: &pb::Device) -> Result<String
         r#type: device.r#type,
         description: device.description.clone(),
         signaling: device.signaling.clone(),
+        legacy_columns: device.legacy_columns.clone(),
         ..Default::default()
     };
     let query = Query::new("SELECT settings FROM devices WHERE point_id = ").value(id);

@@ -16,6 +16,7 @@ use crate::{
     listing,
     method::{Input, Method, Param, id, optional, required, text},
     methods::devices::{LISTED_USER, USER_NOT_FOUND, listed_user},
+    number,
     xml::Answer,
 };
 
@@ -205,6 +206,9 @@ impl Details {
         let signaling = device.signaling.clone().unwrap_or_default();
         Some(match column {
             "id" | "accountcode" => device.id().to_string(),
+            "extension" if device.legacy_columns.contains_key(column) => {
+                return device.legacy_columns.get(column).cloned();
+            }
             "name" | "username" | "extension" => device.username.clone(),
             "host" | "ipaddr" if !device.address.is_empty() => device.address.clone(),
             "secret" => device.password.clone(),
@@ -223,7 +227,9 @@ impl Details {
             "timeout" => device.ringing_timeout_seconds().to_string(),
             "call_limit" => device.call_limit().to_string(),
             "grace_time" => device.grace_time_seconds().to_string(),
-            _ => return None,
+            "max_timeout" => device.call_timeout_seconds().to_string(),
+            "ani" => number::switch(device.callers_by_cli).to_owned(),
+            kept => return device.legacy_columns.get(kept).cloned(),
         })
     }
 }

@@ -9,6 +9,7 @@ mod clis;
 mod conflines;
 mod currencies;
 mod device_rules;
+mod device_update;
 mod devices;
 mod email;
 mod login;
@@ -38,6 +39,7 @@ pub(crate) const METHODS: &[Method] = &[
     devices::DEVICES_GET,
     devices::DEVICE_DETAILS_GET,
     devices::DEVICE_CREATE,
+    device_update::DEVICE_UPDATE,
     devices::DEVICE_DELETE,
     clis::CLI_ADD,
     clis::CLI_DELETE,

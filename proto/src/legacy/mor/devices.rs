@@ -124,6 +124,47 @@ pub static DEVICE_CREATE: Declaration = Declaration {
     ..METHOD
 };
 
+/// A hashed parameter that is empty where an rpc is called.
+const fn not_sent(param: &'static str) -> Binding {
+    Binding { param, field: "", holds: Holds::Only(&[""]) }
+}
+
+/// `device_update`
+pub static DEVICE_UPDATE: Declaration = Declaration {
+    name: "device_update",
+    hash: &[&["device", "authentication", "username", "host", "port"]],
+    roles: SELLERS,
+    rpcs: &[
+        rpc(
+            "/tollbook.v1.DevicesService/UpdateDevice",
+            &[
+                value("device", "device.id"),
+                // By credentials, or by an address: which of those is set says it.
+                Binding {
+                    param: "authentication",
+                    field: "device.address",
+                    holds: Holds::Only(&["", "0", "1"]),
+                },
+                value("username", "device.username"),
+                value("host", "device.address"),
+                value("port", "device.port"),
+            ],
+        ),
+        // Where nothing else is sent.
+        rpc(
+            "/tollbook.v1.DevicesService/GetDevice",
+            &[
+                value("device", "id"),
+                not_sent("authentication"),
+                not_sent("username"),
+                not_sent("host"),
+                not_sent("port"),
+            ],
+        ),
+    ],
+    ..METHOD
+};
+
 /// `device_delete`
 pub static DEVICE_DELETE: Declaration = Declaration {
     name: "device_delete",
