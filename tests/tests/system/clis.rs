@@ -63,7 +63,7 @@ async fn device(books: &Books, number: &str, domain: &str) -> (i64, i64) {
 }
 
 /// A call of somebody whom nothing but a number names.
-fn from(call_id: &str, source: &str) -> AuthorizeCallRequest {
+pub(crate) fn from(call_id: &str, source: &str) -> AuthorizeCallRequest {
     AuthorizeCallRequest {
         call_id: call_id.to_owned(),
         source: source.to_owned(),
