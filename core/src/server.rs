@@ -12,8 +12,10 @@ use tollbook_proto::v1::{
     balance_warnings_service_server::BalanceWarningsServiceServer,
     call_imports_service_server::CallImportsServiceServer,
     calls_service_server::CallsServiceServer, changes_service_server::ChangesServiceServer,
+    clis_service_server::ClisServiceServer,
     connection_points_service_server::ConnectionPointsServiceServer,
     currencies_service_server::CurrenciesServiceServer,
+    device_rules_service_server::DeviceRulesServiceServer,
     devices_service_server::DevicesServiceServer,
     directions_service_server::DirectionsServiceServer,
     email_templates_service_server::EmailTemplatesServiceServer,
@@ -157,6 +159,8 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(RatingServiceServer::new(rating::Service(context.clone())))
         .add_service(ConnectionPointsServiceServer::new(points::Service(context.clone())))
         .add_service(DevicesServiceServer::new(devices::Service(context.clone())))
+        .add_service(ClisServiceServer::new(devices::clis::Service(context.clone())))
+        .add_service(DeviceRulesServiceServer::new(devices::rules::Service(context.clone())))
         .add_service(ResellerGroupsServiceServer::new(reseller_groups::Service(context.clone())))
         .add_service(WhitelistedAddressesServiceServer::new(whitelist::Service(context.clone())))
         .add_service(EmailTemplatesServiceServer::new(emails::Service(context.clone())))

@@ -13,9 +13,10 @@ use tollbook_proto::{
     HTML_WRAP_HEADER, LEGACY_SIGNATURE_METADATA, REQUEST_ID_HEADER,
     v1::{
         CheckAccessRequest, accounts_service_client::AccountsServiceClient,
-        calls_service_client::CallsServiceClient,
+        calls_service_client::CallsServiceClient, clis_service_client::ClisServiceClient,
         connection_points_service_client::ConnectionPointsServiceClient,
         currencies_service_client::CurrenciesServiceClient,
+        device_rules_service_client::DeviceRulesServiceClient,
         devices_service_client::DevicesServiceClient,
         email_templates_service_client::EmailTemplatesServiceClient,
         legacy_service_client::LegacyServiceClient,
@@ -74,12 +75,20 @@ impl Call {
         CallsServiceClient::new(self.core.clone())
     }
 
+    pub(crate) fn clis(&self) -> ClisServiceClient<Signed> {
+        ClisServiceClient::new(self.core.clone())
+    }
+
     pub(crate) fn connection_points(&self) -> ConnectionPointsServiceClient<Signed> {
         ConnectionPointsServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn currencies(&self) -> CurrenciesServiceClient<Signed> {
         CurrenciesServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn device_rules(&self) -> DeviceRulesServiceClient<Signed> {
+        DeviceRulesServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn devices(&self) -> DevicesServiceClient<Signed> {

@@ -34,6 +34,11 @@ pub(crate) fn time(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> St
     formatted(time, zone, "%Y-%m-%d %H:%M:%S")
 }
 
+/// The same with what the zone is ahead of Greenwich: `2026-11-24 21:34:51 +0200`.
+pub(crate) fn time_and_offset(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
+    formatted(time, zone, "%Y-%m-%d %H:%M:%S %z")
+}
+
 /// What a time zone is ahead of Greenwich at a time: `GMT +02:00`; empty where there is none.
 pub(crate) fn offset(time: Option<&prost_types::Timestamp>, zone: &TimeZone) -> String {
     formatted(time, zone, "GMT %:z")

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use tollbook_proto::v1::{
-    Address, AdjustBalanceRequest, ApiAccess, ApiPermissionGroup, CallRecord, ConnectionPoint,
-    CreateApiPermissionGroupRequest, CreateConnectionPointRequest, CreateCurrencyRequest,
-    CreateDeviceRequest, CreateEmailTemplateRequest, CreateManagerGroupRequest,
-    CreateTariffRequest, CreateUserRequest, Currency, Decimal, Device, Disposition, EmailTemplate,
-    ImportRatesOptions, ImportRatesRequest, IngestCallsRequest, ManagerGroup, OriginationPoint,
+    Address, AdjustBalanceRequest, ApiAccess, ApiPermissionGroup, CallRecord, Cli, ConnectionPoint,
+    CreateApiPermissionGroupRequest, CreateCliRequest, CreateConnectionPointRequest,
+    CreateCurrencyRequest, CreateDeviceRequest, CreateDeviceRuleRequest,
+    CreateEmailTemplateRequest, CreateManagerGroupRequest, CreateTariffRequest, CreateUserRequest,
+    Currency, Decimal, Device, DeviceRule, Disposition, EmailTemplate, ImportRatesOptions,
+    ImportRatesRequest, IngestCallsRequest, ManagerGroup, NumberRule, OriginationPoint,
     OwnerSettings, Permission, RateLine, RateLines, Role, RotateUniquehashRequest, Settings,
     Tariff, TariffPurpose, Tax, TaxSettings, TerminationPoint, UpdateOwnerSettingsRequest,
     UpdateSettingsRequest, UpdateUserRequest, User, accounts_service_client::AccountsServiceClient,
     api_permission_groups_service_client::ApiPermissionGroupsServiceClient,
-    calls_service_client::CallsServiceClient,
+    calls_service_client::CallsServiceClient, clis_service_client::ClisServiceClient,
     connection_points_service_client::ConnectionPointsServiceClient,
     currencies_service_client::CurrenciesServiceClient,
+    device_rules_service_client::DeviceRulesServiceClient,
     devices_service_client::DevicesServiceClient,
     email_templates_service_client::EmailTemplatesServiceClient, import_rates_request::Part,
     manager_groups_service_client::ManagerGroupsServiceClient,
@@ -277,9 +279,11 @@ impl Fixture {
     }
 
     /// Adds devices of `alice` (1001 and 1002), `rob` (2001) and `sue` (2002); the last two have one
-    /// password. With calls, one came from the first.
+    /// password. All but the second have a CLI, of which rob's has a domain, too, and the first has a
+    /// rule. With calls, one came from the first.
     pub async fn fill_devices(&self, with_calls: bool) {
         let mut devices = DevicesServiceClient::new(self.admin.clone());
+        let mut clis = ClisServiceClient::new(self.admin.clone());
         let mut first = None;
         for (user_id, username, password) in [
             (4, "1001", "alicesPhone99"),
@@ -299,8 +303,31 @@ impl Fixture {
             };
             let request = CreateDeviceRequest { device: Some(device) };
             let created = devices.create_device(request).await.unwrap().into_inner();
-            first = first.or(created.device.unwrap().id);
+            let device_id = created.device.unwrap().id;
+            first = first.or(device_id);
+            if username == "1002" {
+                continue;
+            }
+            let cli = Cli {
+                device_id,
+                number: format!("3706000{username}"),
+                domain: if user_id == 126 { "rob.example".to_owned() } else { String::new() },
+                description: format!("Phone of {username}"),
+                ..Default::default()
+            };
+            clis.create_cli(CreateCliRequest { cli: Some(cli) }).await.unwrap();
         }
+        let rule = NumberRule {
+            name: "International".to_owned(),
+            add: "00".to_owned(),
+            ..Default::default()
+        };
+        let device_rule =
+            Some(DeviceRule { device_id: first, rule: Some(rule), ..Default::default() });
+        DeviceRulesServiceClient::new(self.admin.clone())
+            .create_device_rule(CreateDeviceRuleRequest { device_rule })
+            .await
+            .unwrap();
         if with_calls {
             let call = CallRecord {
                 call_id: "from a device".to_owned(),

@@ -1,13 +1,10 @@
 //! What can go wrong, and what the caller hears of it.
 //!
 //! A variant maps to one gRPC status code and one `ErrorReason` of the contract, in
-//! [`Error::code`] and [`Error::reason`]; nothing else makes a status.
+//! [`Error::code`] and [`Error::reason`]; `status.rs` makes the status of them, and nothing else does.
 
-use std::collections::HashMap;
-
-use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tollbook_proto::v1::ErrorReason;
+use tonic::Code;
 
 use crate::store::{DatabaseError, MigrationError};
 
@@ -218,6 +215,18 @@ pub enum Error {
     /// The user has as many devices as he may have.
     #[error("the user has as many devices as the setting devices_per_user allows")]
     TooManyDevices,
+    /// No such CLI, or not for this caller to see.
+    #[error("no such CLI")]
+    CliNotFound,
+    /// A device has the CLI.
+    #[error("a device has this CLI")]
+    CliTaken {
+        /// Whose device that is; empty: the caller may not know.
+        username: String,
+    },
+    /// No such rule of a device, or not for this caller to see.
+    #[error("no such device rule")]
+    DeviceRuleNotFound,
     /// Calls came from the device.
     #[error("calls came from the device: it can only be blocked")]
     DeviceHasCalls,
@@ -359,7 +368,7 @@ impl Error {
         Self::Internal(what.into())
     }
 
-    fn reason(&self) -> ErrorReason {
+    pub(super) fn reason(&self) -> ErrorReason {
         match self {
             Self::CredentialsMissing => ErrorReason::CredentialsMissing,
             Self::LoginFailed { .. } => ErrorReason::LoginFailed,
@@ -414,6 +423,9 @@ impl Error {
             Self::DeviceNotFound => ErrorReason::DeviceNotFound,
             Self::DeviceUsernameTaken => ErrorReason::DeviceUsernameTaken,
             Self::PinTaken => ErrorReason::PinTaken,
+            Self::CliNotFound => ErrorReason::CliNotFound,
+            Self::CliTaken { .. } => ErrorReason::CliTaken,
+            Self::DeviceRuleNotFound => ErrorReason::DeviceRuleNotFound,
             Self::TooManyDevices => ErrorReason::TooManyDevices,
             Self::WhitelistEmpty => ErrorReason::WhitelistEmpty,
             Self::TooManyEmails => ErrorReason::TooManyEmails,
@@ -451,7 +463,7 @@ impl Error {
         }
     }
 
-    fn code(&self) -> Code {
+    pub(super) fn code(&self) -> Code {
         match self {
             Self::CredentialsMissing
             | Self::CredentialRefused { .. }
@@ -515,6 +527,8 @@ impl Error {
             | Self::ResellerGroupNotFound
             | Self::ConnectionPointNotFound
             | Self::DeviceNotFound
+            | Self::CliNotFound
+            | Self::DeviceRuleNotFound
             | Self::RateImportNotFound
             | Self::CallImportNotFound
             | Self::ImportProfileNotFound
@@ -525,6 +539,7 @@ impl Error {
             | Self::UsernameTaken
             | Self::DeviceUsernameTaken
             | Self::PinTaken
+            | Self::CliTaken { .. }
             | Self::CurrencyTaken
             | Self::ImportProfileTaken
             | Self::EmailTemplateTaken
@@ -554,60 +569,5 @@ impl From<rusqlite::Error> for Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error.into())
-    }
-}
-
-impl From<Error> for Status {
-    fn from(error: Error) -> Self {
-        // What the caller cannot mend goes to the log, with its cause; he hears no details.
-        if error.code() == Code::Internal || matches!(error, Error::Database(_)) {
-            tracing::error!(error = ?error, "request failed");
-        }
-        let mut metadata = HashMap::new();
-        match &error {
-            Error::InvalidField { field, .. } => {
-                metadata.insert("field".to_owned(), field.clone());
-            }
-            Error::InvalidAmount { field, .. } => {
-                metadata.insert("field".to_owned(), (*field).to_owned());
-            }
-            Error::PasswordTooShort { least } => {
-                metadata.insert("least".to_owned(), least.to_string());
-            }
-            Error::RateImportUndone { by } => {
-                metadata.insert("import_id".to_owned(), by.to_string());
-            }
-            Error::InvalidExchangeRate => {
-                metadata.insert("field".to_owned(), "exchange_rate".to_owned());
-            }
-            Error::CallRejected { rejection, field, .. } => {
-                if let Some(field) = field {
-                    metadata.insert("field".to_owned(), field.clone());
-                }
-                metadata.insert("rejection".to_owned(), (*rejection).to_owned());
-            }
-            Error::CredentialRefused { credential, problem, .. } => {
-                metadata.insert("credential".to_owned(), (*credential).to_owned());
-                metadata.insert("problem".to_owned(), (*problem).to_owned());
-            }
-            Error::ShimToken => {
-                metadata.insert("credential".to_owned(), "token".to_owned());
-                metadata.insert("problem".to_owned(), "shim".to_owned());
-            }
-            Error::MailRefused(problem) => {
-                metadata.insert("problem".to_owned(), problem.clone());
-            }
-            Error::LoginFailed { redirect: true } => {
-                metadata.insert("redirect".to_owned(), "1".to_owned());
-            }
-            _ => {}
-        }
-        let details =
-            ErrorDetails::with_error_info(error.reason().reason(), ERROR_DOMAIN, metadata);
-        let message = match error {
-            Error::Internal(_) => "internal error".to_owned(),
-            _ => error.to_string(),
-        };
-        Status::with_error_details(error.code(), message, details)
     }
 }

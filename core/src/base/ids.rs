@@ -64,6 +64,10 @@ ids! {
     EmailTemplateId;
     /// Of an import profile.
     ImportProfileId;
+    /// Of a CLI.
+    CliId;
+    /// Of a rule of a device.
+    DeviceRuleId;
     /// Of an origination or termination point; 0: not said.
     PointId;
 }

@@ -11,6 +11,7 @@ pub(crate) mod network;
 pub(crate) mod paging;
 pub(crate) mod resource;
 pub(crate) mod shares;
+mod status;
 pub(crate) mod stored;
 pub(crate) mod tasks;
 pub(crate) mod text;

@@ -4,8 +4,9 @@
 use std::fmt;
 
 use crate::ids::{
-    ApiPermissionGroupId, CurrencyId, EmailTemplateId, ImportProfileId, ManagerGroupId, PointId,
-    PoolId, ResellerGroupId, RoutingGroupId, TariffId, UserId, WhitelistedAddressId,
+    ApiPermissionGroupId, CliId, CurrencyId, DeviceRuleId, EmailTemplateId, ImportProfileId,
+    ManagerGroupId, PointId, PoolId, ResellerGroupId, RoutingGroupId, TariffId, UserId,
+    WhitelistedAddressId,
 };
 
 /// Something whose changes the audit log has, by these names: of them clients ask for the changes of
@@ -21,9 +22,11 @@ pub(crate) enum Resource {
     CallImport(i64),
     /// The calls together: the log does not name single ones.
     Calls,
+    Cli(CliId),
     ConnectionPoint(PointId),
     Currency(CurrencyId),
     Device(PointId),
+    DeviceRule(DeviceRuleId),
     EmailTemplate(EmailTemplateId),
     ImportProfile(ImportProfileId),
     ManagerGroup(ManagerGroupId),
@@ -52,9 +55,11 @@ impl fmt::Display for Resource {
             Self::ApiPermissionGroup(id) => write!(f, "apiPermissionGroups/{id}"),
             Self::CallImport(id) => write!(f, "callImports/{id}"),
             Self::Calls => f.write_str("calls"),
+            Self::Cli(id) => write!(f, "clis/{id}"),
             Self::ConnectionPoint(id) => write!(f, "connectionPoints/{id}"),
             Self::Currency(id) => write!(f, "currencies/{id}"),
             Self::Device(id) => write!(f, "devices/{id}"),
+            Self::DeviceRule(id) => write!(f, "deviceRules/{id}"),
             Self::EmailTemplate(id) => write!(f, "emailTemplates/{id}"),
             Self::ImportProfile(id) => write!(f, "importProfiles/{id}"),
             Self::ManagerGroup(id) => write!(f, "managerGroups/{id}"),

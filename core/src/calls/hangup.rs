@@ -36,6 +36,7 @@ pub(super) const CAUSES: &[(i64, &str)] = &[
     (102, "Recovery on timer expiry"),
     (111, "Protocol error"),
     (127, "Interworking, unspecified"),
+    (225, "CallerID is banned"),
     (300, "Not authenticated"),
     (301, "Originator not found by IP address"),
     (302, "Global Call Limit reached"),
@@ -96,7 +97,7 @@ mod tests {
     fn every_reject_code_has_a_description() {
         assert!(CAUSES.is_sorted());
         let codes: Vec<i32> = (1..400).filter(|code| RejectCode::try_from(*code).is_ok()).collect();
-        assert_eq!(codes.len(), 34);
+        assert_eq!(codes.len(), 35);
         for code in codes {
             assert!(description(i64::from(code)).is_some(), "{code}");
         }

@@ -238,8 +238,11 @@ impl<'a> Parties<'a> {
     /// The originator of a call.
     fn originator(&self, record: &Record) -> Result<Party, Rejection> {
         let point = record.reported.origination_point;
-        self.party(Side::Originator, record.originator.as_ref(), point)?
-            .ok_or_else(|| Rejection::UnknownOriginator(": the record names none".to_owned()))
+        self.party(Side::Originator, record.originator.as_ref(), point)?.ok_or_else(|| {
+            Rejection::UnknownOriginator(
+                ": the record names none, and its source is no CLI".to_owned(),
+            )
+        })
     }
 
     /// The terminator of a call; `None` if it has none.

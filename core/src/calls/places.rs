@@ -7,9 +7,12 @@ use tollbook_proto::v1::CallRecord;
 
 use super::{Call, Rejection, Reported, Side, record::Record};
 use crate::{
+    devices::clis::{self, store::Caller},
+    error::Result,
     ids::PointId,
     live::ActiveCall,
     points::{self, Name, Origination, Point, Points, Source},
+    store::Db,
     text::check_text,
 };
 
@@ -21,11 +24,56 @@ pub(super) struct Places<'a> {
     /// The points that were taken for others that have their address, port and technical prefix too,
     /// with the address that was said and all of them.
     twins: BTreeMap<PointId, (String, Vec<PointId>)>,
+    /// The devices that have calling numbers as their CLIs.
+    callers: HashMap<String, Caller>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn new(points: &'a Points) -> Self {
-        Self { points, named: HashMap::new(), twins: BTreeMap::new() }
+        Self { points, named: HashMap::new(), twins: BTreeMap::new(), callers: HashMap::new() }
+    }
+
+    /// Reads whose the calling numbers are of those records whose callers are known by that.
+    pub(super) async fn find_callers(
+        &mut self,
+        db: &Db,
+        records: impl Iterator<Item = &CallRecord>,
+    ) -> Result<()> {
+        let records: Vec<_> = records.filter(|record| self.has_caller_by_cli(record)).collect();
+        if !records.is_empty() {
+            let numbers = records.iter().map(|record| clis::number_of(&record.source));
+            self.callers = clis::store::callers(db, numbers).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the caller of a record is known by a CLI: nothing else names them, or a trunk of other
+    /// callers.
+    fn has_caller_by_cli(&mut self, record: &CallRecord) -> bool {
+        if record.originator_id.is_some()
+            || !record.originator.is_empty()
+            || record.source.is_empty()
+            || check_text("", &record.source).is_err()
+        {
+            return false;
+        }
+        let names_point = record.origination_point_id != 0 || !record.origination_point.is_empty();
+        let point = self.origination_point(record);
+        !names_point || self.is_trunk(point)
+    }
+
+    /// Whether calls from a point are those of whose CLIs their calling numbers are.
+    fn is_trunk(&self, point: PointId) -> bool {
+        self.points.origination(point).is_some_and(|(_, origination)| origination.callers_by_cli)
+    }
+
+    /// The device of a caller who is known by the calling number. Calls that took place are billed,
+    /// whether it is banned or not.
+    fn caller(&self, record: &Record) -> Option<PointId> {
+        let point = record.reported.origination_point;
+        let by_cli = record.originator.is_none() && (point == PointId(0) || self.is_trunk(point));
+        let caller = self.callers.get(clis::number_of(&record.reported.source));
+        caller.filter(|_| by_cli).map(|caller| caller.device)
     }
 
     /// What whoever brought the calls should know of where they came from.
@@ -59,6 +107,12 @@ impl<'a> Places<'a> {
                 .or_else(|| self.origination(name, &reported.destination));
             reported.origination_point = found.ok_or(Rejection::UnknownPoint(Side::Originator))?;
         }
+        if authorized.is_none()
+            && let Some(device) = self.caller(record)
+        {
+            record.reported.origination_point = device;
+        }
+        let reported = &mut record.reported;
         if reported.termination_point == PointId(0) && !record.termination_name.is_empty() {
             let found = self.termination(&record.termination_name);
             reported.termination_point = found.ok_or(Rejection::UnknownPoint(Side::Terminator))?;

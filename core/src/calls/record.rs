@@ -137,7 +137,8 @@ pub(crate) fn read(record: &CallRecord) -> Result<Record, Rejection> {
     text("origination_point", &record.origination_point)?;
     text("termination_point", &record.termination_point)?;
     let has_point = record.origination_point_id != 0 || !record.origination_point.is_empty();
-    if originator.is_none() && !has_point {
+    // Who calls may be known by the calling number, which is for others to say.
+    if originator.is_none() && !has_point && record.source.is_empty() {
         return Err(invalid("originator_id", "is required"));
     }
     Ok(Record {

@@ -3,15 +3,18 @@
 //! What calls are known, priced and limited by is the point's, which the catalog keeps in memory. The
 //! credentials are a table of their own, which nothing reads but what asks for them.
 
+pub(crate) mod clis;
 mod credentials;
+mod legacy_columns;
 mod record;
+pub(crate) mod rules;
 mod service;
 pub(crate) mod store;
 
 use std::sync::Arc;
 
 pub(crate) use record::check_signaling;
-pub(crate) use service::{Defaults, Service, insert};
+pub(crate) use service::{Defaults, Service, insert, lock_managed, seen};
 
 use crate::{
     error::Result,

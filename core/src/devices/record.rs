@@ -3,7 +3,7 @@
 
 use tollbook_proto::v1 as pb;
 
-use super::credentials;
+use super::{credentials, legacy_columns};
 use crate::{
     contract, enums,
     error::{Error, Result},
@@ -20,7 +20,10 @@ const AUDIO_CODECS: [&str; 11] =
 const VIDEO_CODECS: [&str; 6] = ["h261", "h263", "h263p", "h264", "jpeg", "png"];
 
 /// Fields that no request changes.
-const FIXED_FIELDS: [&str; 5] = ["id", "user_id", "primary", "address", "port"];
+const FIXED_FIELDS: [&str; 3] = ["id", "user_id", "primary"];
+/// Fields by which its calls are known: whoever set them could have the calls of others taken for those of
+/// the device.
+const OPERATORS_FIELDS: [&str; 3] = ["address", "port", "callers_by_cli"];
 
 /// A device with what of it is its connection point's.
 pub(super) fn complete(device: pb::Device, point: &pb::ConnectionPoint) -> pb::Device {
@@ -35,6 +38,8 @@ pub(super) fn complete(device: pb::Device, point: &pb::ConnectionPoint) -> pb::D
         blocked: !origination.active || origination.disabled,
         address: point.address.clone(),
         port: point.port,
+        call_timeout_seconds: Some(point.timeouts.unwrap_or_default().call),
+        callers_by_cli: origination.callers_by_cli,
         ..device
     }
 }
@@ -56,8 +61,13 @@ pub(super) fn point_of(
         point.caller_id = None;
     }
     point.grace_time = device.grace_time_seconds();
-    point.timeouts.get_or_insert_default().ringing = device.ringing_timeout_seconds();
+    let timeouts = point.timeouts.get_or_insert_default();
+    timeouts.ringing = device.ringing_timeout_seconds();
+    timeouts.call = device.call_timeout_seconds();
+    point.address.clone_from(&device.address);
+    point.port = device.port;
     let origination = point.origination.get_or_insert_default();
+    origination.callers_by_cli = device.callers_by_cli;
     origination.capacity = device.call_limit();
     // What was switched off in another way stays so, unless the device is to call again.
     let was_blocked = before.is_some() && (!origination.active || origination.disabled);
@@ -87,6 +97,7 @@ pub(super) fn with_defaults(device: pb::Device, defaults: &pb::DefaultDevice) ->
         grace_time_seconds: Some(device.grace_time_seconds.unwrap_or(defaults.grace_time_seconds)),
         ringing_timeout_seconds: Some(device.ringing_timeout_seconds.unwrap_or(RINGING)),
         signaling: device.signaling.or_else(|| defaults.signaling.clone()),
+        call_timeout_seconds: Some(device.call_timeout_seconds.unwrap_or_default()),
         ..device
     }
 }
@@ -114,12 +125,24 @@ pub(super) fn check(device: &pb::Device, is_new: bool) -> Result<()> {
         ("device.call_limit", device.call_limit()),
         ("device.grace_time_seconds", device.grace_time_seconds()),
         ("device.ringing_timeout_seconds", device.ringing_timeout_seconds()),
+        ("device.call_timeout_seconds", device.call_timeout_seconds()),
     ] {
         if number < 0 {
             return Err(Error::invalid(field, "must not be negative"));
         }
     }
+    legacy_columns::check(&device.legacy_columns)?;
     device.signaling.as_ref().map_or(Ok(()), |signaling| check_signaling("device", signaling))
+}
+
+/// Whether a new device says by what its calls are known, which is the operator's to say.
+pub(super) fn is_for_operators(device: &pb::Device) -> bool {
+    !device.address.is_empty() || device.port != 0 || device.callers_by_cli
+}
+
+/// Whether a request changes that.
+pub(super) fn changes_what_is_operators(request: &pb::UpdateDeviceRequest) -> bool {
+    contract::paths(request.update_mask.as_ref()).any(|path| OPERATORS_FIELDS.contains(&path))
 }
 
 /// Checks what the switch is told; `of` is the field that it is in.

@@ -85,6 +85,9 @@ impl Service {
         if user.role != Role::User {
             return Err(Error::UserNotFound);
         }
+        if record::is_for_operators(device) && !caller.scope().is_staff() {
+            return Err(Error::RoleDenied);
+        }
         let snapshot = self.0.catalog.load_full();
         let settings = snapshot.owner_settings.get(&user.owner).cloned().unwrap_or_default();
         let defaults = Defaults {
@@ -109,6 +112,9 @@ impl Service {
     ) -> Result<pb::Device> {
         let id = request.device.as_ref().and_then(|device| device.id);
         let id = ids::required::<PointId>("device.id", id)?;
+        if record::changes_what_is_operators(request) && !caller.scope().is_staff() {
+            return Err(Error::RoleDenied);
+        }
         self.count_choice(caller, &record::named(request)).await?;
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (before, point) = self.managed(&mut tx, caller, id).await?;
@@ -186,6 +192,28 @@ impl Service {
         caller.manage(Some(user))?;
         Ok((device, point))
     }
+}
+
+/// Checks that a caller may see a device.
+pub(crate) async fn seen(context: &Context, caller: &Principal, id: PointId) -> Result<()> {
+    let mut tx = context.db.snapshot().await?;
+    let user = store::user_of(&mut tx, id).await?.ok_or(Error::DeviceNotFound)?;
+    let user = context.directory.by_id(user).await?;
+    caller.see(user).map(drop).map_err(|_| Error::DeviceNotFound)
+}
+
+/// Checks that a caller may change what belongs to a device, which stays until the end of the
+/// transaction.
+pub(crate) async fn lock_managed(
+    context: &Context,
+    tx: &mut Tx,
+    caller: &Principal,
+    id: PointId,
+) -> Result<()> {
+    let user = store::lock(tx, id).await?.ok_or(Error::DeviceNotFound)?;
+    let user = context.directory.by_id(user).await?;
+    let user = caller.see(user).map_err(|_| Error::DeviceNotFound)?;
+    caller.manage(Some(user)).map(drop)
 }
 
 /// Checks that a caller may see credentials, where they are asked for.

@@ -82,6 +82,25 @@ pub(super) async fn get(
     row.as_ref().map(|row| read(tx, row, with_credentials)).transpose()
 }
 
+/// Whose a device is; `None` if there is no such device.
+pub(super) async fn user_of(tx: &mut Tx, id: PointId) -> Result<Option<UserId>> {
+    let query = Query::new(
+        "SELECT p.user_id FROM devices d JOIN connection_points p ON p.id = d.point_id \
+         WHERE d.point_id = ",
+    );
+    tx.fetch_optional(query.value(id)).await?.map(|row| row.get(0).map(UserId)).transpose()
+}
+
+/// The same, and the device stays until the end of the transaction.
+pub(super) async fn lock(tx: &mut Tx, id: PointId) -> Result<Option<UserId>> {
+    let lock = tx.lock_clause();
+    let query = Query::new("SELECT 1 FROM devices WHERE point_id = ").value(id).and(lock);
+    match tx.fetch_optional(query).await? {
+        Some(_) => user_of(tx, id).await,
+        None => Ok(None),
+    }
+}
+
 /// The device of a user name.
 pub(super) async fn id_of(tx: &mut Tx, username: &str) -> Result<Option<PointId>> {
     let query = Query::new("SELECT point_id FROM devices WHERE username = ").value(username);
@@ -215,6 +234,7 @@ async fn written(tx: &mut Tx, id: PointId, device: &pb::Device) -> Result<String
         r#type: device.r#type,
         description: device.description.clone(),
         signaling: device.signaling.clone(),
+        legacy_columns: device.legacy_columns.clone(),
         ..Default::default()
     };
     let query = Query::new("SELECT settings FROM devices WHERE point_id = ").value(id);

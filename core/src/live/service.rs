@@ -25,6 +25,7 @@ use crate::{
     },
     clock,
     context::Context,
+    devices::clis,
     error::{Error, Result},
     ids::{PointId, UserId},
     measure,
@@ -49,6 +50,7 @@ impl Service {
         record::check_call_id(&request.call_id)?;
         check_text("source", &request.source)?;
         check_text("destination", &request.destination)?;
+        check_text("source_domain", &request.source_domain)?;
         if request.max_duration < 0 {
             return Err(Error::invalid("max_duration", "must not be negative"));
         }
@@ -56,7 +58,7 @@ impl Service {
             return Ok(refusal(RejectCode::DestinationEmpty));
         }
         let snapshot = self.0.catalog.load_full();
-        let point = match origination_point(&snapshot.points, &request)? {
+        let point = match self.origination(&snapshot.points, &request).await? {
             Ok(point) => point,
             Err(code) => return Ok(refusal(code)),
         };
@@ -90,6 +92,39 @@ impl Service {
                 Outcome::Going(_) => return Err(Error::internal("a question has another answer")),
             }
         }
+    }
+
+    /// The origination point of a call: that which the request names; or, where nothing else names the
+    /// caller, the device that has the calling number or the domain as its CLI. `None`: there is none.
+    async fn origination<'a>(
+        &self,
+        points: &'a Points,
+        request: &pb::AuthorizeCallRequest,
+    ) -> Result<Result<Option<&'a Point>, RejectCode>> {
+        let named = match origination_point(points, request)? {
+            Ok(named) => named,
+            Err(code) => return Ok(Err(code)),
+        };
+        let is_trunk =
+            |point: &Point| point.origination.as_ref().is_some_and(|origin| origin.callers_by_cli);
+        let number = clis::number_of(&request.source);
+        let domain = request.source_domain.to_lowercase();
+        let says_who = request.originator_id.is_some()
+            || !request.originator.is_empty()
+            || named.is_some_and(|point| !is_trunk(point));
+        if says_who || (number.is_empty() && domain.is_empty()) {
+            return Ok(Ok(named));
+        }
+        Ok(match clis::store::caller(&self.0.db, number, &domain).await? {
+            Some(caller) if caller.banned => Err(RejectCode::CliBanned),
+            Some(caller) => {
+                let device = points.origination(caller.device);
+                device.map(|(point, _)| Some(point)).ok_or(RejectCode::OriginatorNotFound)
+            }
+            // What a trunk calls with a number of nobody's is its own.
+            None if named.is_some() => Ok(named),
+            None => Err(RejectCode::OriginatorNotFound),
+        })
     }
 
     async fn start(

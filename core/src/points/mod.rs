@@ -50,6 +50,8 @@ pub(crate) struct Origination {
     destination: Rewriting,
     /// Of calling numbers.
     source: Rewriting,
+    /// Calls whose calling number is the CLI of a device are that device's.
+    pub(crate) callers_by_cli: bool,
 }
 
 impl Origination {

@@ -21,6 +21,7 @@ fn operators(point: Option<&Point>) -> impl PartialEq {
     let pool = message.caller_id.map_or(0, |caller_id| caller_id.number_pool_id);
     let routing = (op.routing_algorithm, op.quality_routing_id, op.routing_group_id);
     let known_by = (message.address, message.port, message.any_port, message.description);
+    let known_by = (known_by, op.callers_by_cli);
     let told_apart = (op.tech_prefix, op.source_transformation, op.destination_transformation);
     (message.termination, routing, pool, known_by, told_apart)
 }

@@ -80,6 +80,7 @@ impl Point {
                             &op.destination_transformation,
                         )?,
                         source: rules("source_transformation", &op.source_transformation)?,
+                        callers_by_cli: op.callers_by_cli,
                     };
                     (!op.disabled).then_some(origination)
                 }

@@ -78,6 +78,8 @@ const ALL: &[Listed] = migrations!(
     each "0035" "exchange_rates_of_calls",
     both "0036" "limits",
     each "0037" "users_by_email",
+    both "0041" "device_rules",
+    both "0042" "clis",
 );
 
 /// Those of SQLite, ascending.

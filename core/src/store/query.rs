@@ -25,6 +25,10 @@ pub(crate) enum Sequence {
     Tariffs,
     /// Of `connection_points`.
     ConnectionPoints,
+    /// Of `clis`.
+    Clis,
+    /// Of `device_rules`.
+    DeviceRules,
     /// Of `reseller_groups`.
     ResellerGroups,
     /// Of `whitelisted_addresses`.
@@ -68,6 +72,8 @@ impl Sequence {
             Self::AccessTokens => "access_tokens",
             Self::Tariffs => "tariffs",
             Self::ConnectionPoints => "connection_points",
+            Self::Clis => "clis",
+            Self::DeviceRules => "device_rules",
             Self::ResellerGroups => "reseller_groups",
             Self::WhitelistedAddresses => "whitelisted_addresses",
             Self::EmailTemplates => "email_templates",

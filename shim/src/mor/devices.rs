@@ -16,6 +16,7 @@ use crate::{
     listing,
     method::{Input, Method, Param, id, optional, required, text},
     methods::devices::{LISTED_USER, USER_NOT_FOUND, listed_user},
+    number,
     xml::Answer,
 };
 
@@ -48,7 +49,7 @@ pub(super) const REINVITES: [(&str, DeviceReinvite); 5] = [
 ];
 
 /// The name of one of some values; of what is not said the first.
-fn name<T: PartialEq + Copy>(names: &[(&'static str, T)], value: T) -> &'static str {
+pub(super) fn name<T: PartialEq + Copy>(names: &[(&'static str, T)], value: T) -> &'static str {
     let known = names.iter().find(|(_, known)| *known == value);
     known.or(names.first()).map_or("", |(name, _)| name)
 }
@@ -157,7 +158,7 @@ pub(super) const DEVICE_DETAILS_GET: Method = Method {
     handle: |call| Box::pin(device_details_get(call)),
 };
 
-const DEVICE_NOT_FOUND: &str = "Device was not found";
+pub(super) const DEVICE_NOT_FOUND: &str = "Device was not found";
 
 async fn device_details_get(call: Call) -> Result<Answer, Failure> {
     let id = match call.params.filled(DEVICE_ID.param) {
@@ -205,6 +206,9 @@ impl Details {
         let signaling = device.signaling.clone().unwrap_or_default();
         Some(match column {
             "id" | "accountcode" => device.id().to_string(),
+            "extension" if device.legacy_columns.contains_key(column) => {
+                return device.legacy_columns.get(column).cloned();
+            }
             "name" | "username" | "extension" => device.username.clone(),
             "host" | "ipaddr" if !device.address.is_empty() => device.address.clone(),
             "secret" => device.password.clone(),
@@ -223,7 +227,9 @@ impl Details {
             "timeout" => device.ringing_timeout_seconds().to_string(),
             "call_limit" => device.call_limit().to_string(),
             "grace_time" => device.grace_time_seconds().to_string(),
-            _ => return None,
+            "max_timeout" => device.call_timeout_seconds().to_string(),
+            "ani" => number::switch(device.callers_by_cli).to_owned(),
+            kept => return device.legacy_columns.get(kept).cloned(),
         })
     }
 }

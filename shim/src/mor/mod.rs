@@ -5,8 +5,11 @@
 mod active_calls;
 mod balance;
 mod calls;
+mod clis;
 mod conflines;
 mod currencies;
+mod device_rules;
+mod device_update;
 mod devices;
 mod email;
 mod login;
@@ -36,7 +39,15 @@ pub(crate) const METHODS: &[Method] = &[
     devices::DEVICES_GET,
     devices::DEVICE_DETAILS_GET,
     devices::DEVICE_CREATE,
+    device_update::DEVICE_UPDATE,
     devices::DEVICE_DELETE,
+    clis::CLI_ADD,
+    clis::CLI_DELETE,
+    clis::CLI_INFO_GET,
+    clis::DEVICE_CLIS_GET,
+    device_rules::DEVICE_RULES_GET,
+    device_rules::DEVICE_RULE_CREATE,
+    device_rules::DEVICE_RULE_DELETE,
     number_pools::NUMBER_POOLS_GET,
     number_pools::NUMBER_POOL_CREATE,
     number_pools::NUMBER_POOL_UPDATE,

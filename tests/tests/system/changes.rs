@@ -54,7 +54,7 @@ use tollbook_tests::{
 };
 use tonic::codegen::tokio_stream;
 
-use crate::on_both;
+use crate::{clis, on_both};
 
 /// Traffic, which leaves no entry: calls under way.
 const TRAFFIC: [&str; 3] =
@@ -207,6 +207,7 @@ async fn change_everything(books: &Books) {
     let device = Some(Device { id, blocked: true, ..Default::default() });
     let request = UpdateDeviceRequest { device, update_mask: mask("blocked") };
     devices.update_device(request).await.unwrap();
+    clis::change_all(admin, id).await;
     devices.delete_device(DeleteDeviceRequest { id }).await.unwrap();
     let address = Address { email: "n@x.org".to_owned(), direction_id: 1, ..Default::default() };
     let mut request = RegisterUserRequest {

@@ -136,7 +136,9 @@ fn an_update_says_what_it_changes() {
     assert_eq!(by_mask, set(&many));
     // Few fields, each optional: what is set changes.
     let few = [
+        "UpdateCli",
         "UpdateCurrency",
+        "UpdateDeviceRule",
         "UpdateEmailTemplate",
         "UpdateImportProfile",
         "UpdateNumberPool",

@@ -353,6 +353,8 @@ async fn among_200_000_devices() {
         ];
         let condition = format!("point_id = {first}");
         database.multiply("devices", &condition, DEVICES, &device).await;
+        let cli = [("id", "100000 + i"), ("point_id", "100000 + i"), ("number", "'37069' || i")];
+        database.multiply("clis", &condition, DEVICES, &cli).await;
         database.close();
         let begun = Instant::now();
         let server = Server::start_for(&data, Dialect::Mor);
@@ -379,19 +381,24 @@ async fn among_200_000_devices() {
             println!("{backend:?}: {what} in {:?}", begun.elapsed() / 1_000);
         }
         let mut live = LiveCallsServiceClient::new(admin.clone());
-        let begun = Instant::now();
-        for number in 0..1_000 {
-            let request = AuthorizeCallRequest {
-                call_id: format!("call {number}"),
-                source_address: "10.1.134.159".to_owned(),
-                destination: "37060000000".to_owned(),
-                ..Default::default()
-            };
-            let answer = live.authorize_call(request).await.unwrap().into_inner();
-            // It is known: what is wrong is wrong with its user's tariff, not with where it comes from.
-            assert_ne!(answer.reject_code(), RejectCode::OriginatorNotFound, "{answer:?}");
+        for (what, source_address, source) in
+            [("by address", "10.1.134.159", ""), ("by CLI", "", "3706999999")]
+        {
+            let begun = Instant::now();
+            for number in 0..1_000 {
+                let request = AuthorizeCallRequest {
+                    call_id: format!("call {number}"),
+                    source_address: source_address.to_owned(),
+                    source: source.to_owned(),
+                    destination: "37060000000".to_owned(),
+                    ..Default::default()
+                };
+                let answer = live.authorize_call(request).await.unwrap().into_inner();
+                // It is known: what is wrong is wrong with its user's tariff, not with where it comes from.
+                assert_ne!(answer.reject_code(), RejectCode::OriginatorNotFound, "{answer:?}");
+            }
+            println!("{backend:?}: {what} in {:?}", begun.elapsed() / 1_000);
         }
-        println!("{backend:?}: by address in {:?}", begun.elapsed() / 1_000);
         let begun = Instant::now();
         create(&admin, Device { user_id: Some(5), ..Default::default() }).await.unwrap();
         println!("{backend:?}: one more made in {:?}", begun.elapsed());

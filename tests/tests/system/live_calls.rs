@@ -605,7 +605,7 @@ async fn a_daily_limit_ends_calls_and_bad_requests_change_nothing() {
         }
         for bad in [
             AuthorizeCallRequest { call_id: String::new(), ..request("x") },
-            AuthorizeCallRequest { originator: String::new(), ..request("x") },
+            crate::clis::from("x", ""),
             AuthorizeCallRequest { max_duration: -1, ..request("x") },
             // The id of a call that somebody else has under way.
             AuthorizeCallRequest { originator: "alice".to_owned(), ..request("one") },

@@ -13,6 +13,7 @@ mod call_imports;
 mod call_undo;
 mod calls;
 mod changes;
+mod clis;
 mod contract;
 mod conventions;
 mod crash;

@@ -124,6 +124,47 @@ pub static DEVICE_CREATE: Declaration = Declaration {
     ..METHOD
 };
 
+/// A hashed parameter that is empty where an rpc is called.
+const fn not_sent(param: &'static str) -> Binding {
+    Binding { param, field: "", holds: Holds::Only(&[""]) }
+}
+
+/// `device_update`
+pub static DEVICE_UPDATE: Declaration = Declaration {
+    name: "device_update",
+    hash: &[&["device", "authentication", "username", "host", "port"]],
+    roles: SELLERS,
+    rpcs: &[
+        rpc(
+            "/tollbook.v1.DevicesService/UpdateDevice",
+            &[
+                value("device", "device.id"),
+                // By credentials, or by an address: which of those is set says it.
+                Binding {
+                    param: "authentication",
+                    field: "device.address",
+                    holds: Holds::Only(&["", "0", "1"]),
+                },
+                value("username", "device.username"),
+                value("host", "device.address"),
+                value("port", "device.port"),
+            ],
+        ),
+        // Where nothing else is sent.
+        rpc(
+            "/tollbook.v1.DevicesService/GetDevice",
+            &[
+                value("device", "id"),
+                not_sent("authentication"),
+                not_sent("username"),
+                not_sent("host"),
+                not_sent("port"),
+            ],
+        ),
+    ],
+    ..METHOD
+};
+
 /// `device_delete`
 pub static DEVICE_DELETE: Declaration = Declaration {
     name: "device_delete",
@@ -131,6 +172,93 @@ pub static DEVICE_DELETE: Declaration = Declaration {
     hash: &[&["device"]],
     roles: SELLERS,
     rpcs: &[rpc("/tollbook.v1.DevicesService/DeleteDevice", &[value("device", "id")])],
+    ..METHOD
+};
+
+/// `cli_add`
+pub static CLI_ADD: Declaration = Declaration {
+    name: "cli_add",
+    hash: &[&["device_id", "cli_number"]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.ClisService/CreateCli",
+        &[value("device_id", "cli.device_id"), value("cli_number", "cli.number")],
+    )],
+    ..METHOD
+};
+
+/// `cli_delete`
+pub static CLI_DELETE: Declaration = Declaration {
+    name: "cli_delete",
+    hash: &[&["cli_number"]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.ClisService/DeleteCli",
+        &[value("cli_number", "number"), never("cli_number", "id")],
+    )],
+    ..METHOD
+};
+
+/// `cli_info_get`
+pub static CLI_INFO_GET: Declaration = Declaration {
+    name: "cli_info_get",
+    aliases: &["cli_get_info"],
+    hash: &[&[]],
+    roles: OWNERS,
+    rpcs: &[rpc("/tollbook.v1.ClisService/GetCli", &[])],
+    ..METHOD
+};
+
+/// `device_clis_get`
+pub static DEVICE_CLIS_GET: Declaration = Declaration {
+    name: "device_clis_get",
+    hash: &[&[]],
+    roles: SELLERS,
+    rpcs: &[rpc("/tollbook.v1.ClisService/ListClis", &[])],
+    ..METHOD
+};
+
+/// `device_rules_get`
+pub static DEVICE_RULES_GET: Declaration = Declaration {
+    name: "device_rules_get",
+    hash: &[&["device_id"]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.DeviceRulesService/ListDeviceRules",
+        &[value("device_id", "device_id")],
+    )],
+    ..METHOD
+};
+
+/// `device_rule_create`
+pub static DEVICE_RULE_CREATE: Declaration = Declaration {
+    name: "device_rule_create",
+    // As of today, and as of 2019.
+    hash: &[&["device_id"], &["device_id", "name", "cut", "add"]],
+    // So in the sample of 2019.
+    spellings: &[("device_id", &["device"])],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.DeviceRulesService/CreateDeviceRule",
+        &[
+            value("device_id", "device_rule.device_id"),
+            value("name", "device_rule.rule.name"),
+            value("cut", "device_rule.rule.cut"),
+            value("add", "device_rule.rule.add"),
+        ],
+    )],
+    ..METHOD
+};
+
+/// `device_rule_delete`
+pub static DEVICE_RULE_DELETE: Declaration = Declaration {
+    name: "device_rule_delete",
+    hash: &[&["device_rule_id"]],
+    roles: SELLERS,
+    rpcs: &[rpc(
+        "/tollbook.v1.DeviceRulesService/DeleteDeviceRule",
+        &[value("device_rule_id", "id")],
+    )],
     ..METHOD
 };
 

@@ -199,6 +199,28 @@ const TABLE: &[(&str, Row)] = &[
     ("CallsService/RerateCalls", ADMIN),
     ("ChangesService/ListChanges", ADMIN),
     (
+        "ClisService/CreateCli",
+        Acts {
+            ask: r#"{"cli": {"deviceId": "$device", "number": "$device"}}"#,
+            of: CALLERS,
+            on: CHANGED,
+            but: &["CLI_TAKEN"],
+        },
+    ),
+    ("ClisService/DeleteCli", acts(r#"{"id": "$new-cli"}"#, CALLERS, CHANGED)),
+    ("ClisService/GetCli", acts(r#"{"id": "$cli"}"#, CALLERS, SEEN_BY_OTHERS)),
+    (
+        "ClisService/ListClis",
+        Lists {
+            ask: r#"{"pageSize": 1000}"#,
+            items: "clis",
+            by: ("userId", "user"),
+            of: CALLERS,
+            shows: SEEN_BY_OTHERS,
+        },
+    ),
+    ("ClisService/UpdateCli", acts(r#"{"id": "$cli", "comment": "x"}"#, CALLERS, CHANGED)),
+    (
         "ConnectionPointsService/CreateConnectionPoint",
         acts(r#"{"connectionPoint": {"userId": "$user"}}"#, CALLERS, CHANGED),
     ),
@@ -229,6 +251,24 @@ const TABLE: &[(&str, Row)] = &[
     ("CurrenciesService/ListCurrencies", ALL),
     ("CurrenciesService/SetExchangeRate", STAFF),
     ("CurrenciesService/UpdateCurrency", STAFF),
+    (
+        "DeviceRulesService/CheckDeviceRules",
+        acts(r#"{"deviceId": "$device", "destination": "370"}"#, CALLERS, SEEN_BY_OTHERS),
+    ),
+    (
+        "DeviceRulesService/CreateDeviceRule",
+        acts(
+            r#"{"deviceRule": {"deviceId": "$device", "rule": {"name": "x", "cut": "0"}}}"#,
+            CALLERS,
+            CHANGED,
+        ),
+    ),
+    ("DeviceRulesService/DeleteDeviceRule", acts(r#"{"id": "$new-rule"}"#, CALLERS, CHANGED)),
+    (
+        "DeviceRulesService/ListDeviceRules",
+        acts(r#"{"deviceId": "$device"}"#, CALLERS, SEEN_BY_OTHERS),
+    ),
+    ("DeviceRulesService/UpdateDeviceRule", acts(r#"{"id": "$rule"}"#, CALLERS, CHANGED)),
     ("DevicesService/CreateDevice", acts(r#"{"device": {"userId": "$user"}}"#, CALLERS, CHANGED)),
     ("DevicesService/DeleteDevice", acts(r#"{"id": "$new-device"}"#, CALLERS, CHANGED)),
     (
@@ -419,7 +459,7 @@ const TABLE: &[(&str, Row)] = &[
 const ALL_USERS: &str = "admin manager assigned carrier direct partner pu reseller ru rival su";
 
 /// What whoever may not is told.
-const REFUSALS: [&str; 12] = [
+const REFUSALS: [&str; 14] = [
     "CREDENTIALS_MISSING",
     "ROLE_DENIED",
     "SIGNATURE_REFUSED",
@@ -427,6 +467,8 @@ const REFUSALS: [&str; 12] = [
     "PAYMENT_NOT_FOUND",
     "CONNECTION_POINT_NOT_FOUND",
     "DEVICE_NOT_FOUND",
+    "CLI_NOT_FOUND",
+    "DEVICE_RULE_NOT_FOUND",
     "TARIFF_NOT_FOUND",
     "RATE_IMPORT_NOT_FOUND",
     "OWNER_INVALID",

@@ -236,6 +236,10 @@ impl World {
             self.learn("point", name, &point);
             let device = self.device(name).await;
             self.learn("device", name, &device);
+            let cli = self.cli(name).await;
+            self.learn("cli", name, &cli);
+            let rule = self.rule(name).await;
+            self.learn("rule", name, &rule);
             for state in ["ended", "live"] {
                 let call = json!({
                     "callId": format!("{state}-{name}"),
@@ -275,7 +279,7 @@ impl World {
     /// A request of the table about what is somebody's.
     pub(super) async fn filled(&self, template: &str, name: &str) -> Vec<Value> {
         let mut text = template.to_owned();
-        for kind in ["user", "point", "device", "payment", "tariff", "import"] {
+        for kind in ["user", "point", "device", "cli", "rule", "payment", "tariff", "import"] {
             if text.contains(&format!("${kind}")) {
                 text = text.replace(&format!("${kind}"), &self.id(kind, name));
             }
@@ -296,6 +300,12 @@ impl World {
         if text.contains("$new-device") {
             text = text.replace("$new-device", self.device(name).await.as_str().unwrap());
         }
+        if text.contains("$new-cli") {
+            text = text.replace("$new-cli", self.cli(name).await.as_str().unwrap());
+        }
+        if text.contains("$new-rule") {
+            text = text.replace("$new-rule", self.rule(name).await.as_str().unwrap());
+        }
         if text.contains("$new-point") {
             text = text.replace("$new-point", self.point(name).await.as_str().unwrap());
         }
@@ -310,6 +320,23 @@ impl World {
         let device = json!({"userId": self.id("user", name)});
         let created = self.admin("DevicesService/CreateDevice", json!({"device": device})).await;
         created["device"]["id"].clone()
+    }
+
+    /// Gives a device of somebody a CLI.
+    async fn cli(&self, name: &str) -> Value {
+        let device = self.device(name).await;
+        let number = format!("3700{}", device.as_str().unwrap());
+        let cli = json!({"deviceId": device, "number": number});
+        self.admin("ClisService/CreateCli", json!({"cli": cli})).await["cli"]["id"].clone()
+    }
+
+    /// Adds a rule to a device of somebody.
+    async fn rule(&self, name: &str) -> Value {
+        let rule = json!({"name": "international", "add": "00"});
+        let rule = json!({"deviceId": self.id("device", name), "rule": rule});
+        let request = json!({"deviceRule": rule});
+        let created = self.admin("DeviceRulesService/CreateDeviceRule", request).await;
+        created["deviceRule"]["id"].clone()
     }
 
     /// The rpcs whose answers come in pages, with the fields of their requests.
