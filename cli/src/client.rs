@@ -33,8 +33,9 @@ pub(crate) async fn connect(config: &Config) -> anyhow::Result<Core> {
 
 /// The core of the configuration.
 pub(crate) fn endpoint(config: &Config) -> anyhow::Result<Endpoint> {
-    let endpoint = at(&config.core_url)?;
-    match config.core_url.starts_with("https:") {
+    let url = config.core_url();
+    let endpoint = at(&url)?;
+    match url.starts_with("https:") {
         true => endpoint.tls_config(tls::to_core(config)?).context("TLS to the core"),
         false => Ok(endpoint),
     }

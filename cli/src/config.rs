@@ -1,6 +1,9 @@
 //! Configuration: flags win, then `TOLLBOOK_*` variables, then one TOML file.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -110,7 +113,7 @@ pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     encryption_key_file: Option<PathBuf>,
-    /// URL of the core, for the shim and for commands that call one [default: <http://127.0.0.1:50051>]
+    /// URL of the core, for the shim and for commands that call one [default: at --grpc-addr]
     #[arg(long = "core", global = true, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
     core_url: Option<String>,
@@ -189,7 +192,7 @@ pub(crate) struct Config {
     encryption_key: Option<String>,
     /// The key before it, until everything is sealed anew. Not a flag for the same reason.
     old_encryption_key: Option<String>,
-    pub(crate) core_url: String,
+    core_url: Option<String>,
     mail_from: Option<String>,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
@@ -238,7 +241,7 @@ impl Default for Config {
             otlp_url: None,
             encryption_key: None,
             old_encryption_key: None,
-            core_url: "http://127.0.0.1:50051".to_owned(),
+            core_url: None,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             api_secret: None,
@@ -293,7 +296,22 @@ pub(crate) fn load(flags: &Flags) -> anyhow::Result<Config> {
 }
 
 impl Config {
-    /// The mail server; none: no mails are sent.
+    /// The URL of the core: the one that is said, else that of a core beside this command which has its
+    /// address and certificate from the same configuration.
+    pub(crate) fn core_url(&self) -> String {
+        if let Some(url) = &self.core_url {
+            return url.clone();
+        }
+        let ip = match self.grpc_addr.ip() {
+            // It listens on all of them.
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", SocketAddr::new(ip, self.grpc_addr.port()))
+    }
+
     /// Where the XML API is to be found, in which dialect.
     pub(crate) fn http_addrs(
         &self,
@@ -303,6 +321,7 @@ impl Config {
         [first].into_iter().chain(other).map(|(dialect, address)| (dialect.of_shim(), address))
     }
 
+    /// The mail server; none: no mails are sent.
     pub(crate) fn mail(&self) -> anyhow::Result<Option<Mail>> {
         let (url, from) = match (&self.smtp_url, &self.mail_from) {
             (None, _) => return Ok(None),
@@ -332,5 +351,26 @@ impl Config {
             format!("cannot make the data directory {}", self.data_dir.display())
         })?;
         Ok(DatabaseUrl::Sqlite(self.data_dir.join("tollbook.db")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn commands_look_for_the_core_where_it_is_said_to_be_or_to_listen() {
+        let url = |config: Config| config.core_url();
+        let listening =
+            |addr: &str| Config { grpc_addr: addr.parse().unwrap(), ..Config::default() };
+        assert_eq!(url(Config::default()), "http://127.0.0.1:50051");
+        assert_eq!(url(listening("10.0.0.1:6000")), "http://10.0.0.1:6000");
+        assert_eq!(url(listening("0.0.0.0:6000")), "http://127.0.0.1:6000");
+        assert_eq!(url(listening("[::]:6000")), "http://[::1]:6000");
+        let tls_cert = Some(PathBuf::from("cert.pem"));
+        assert_eq!(url(Config { tls_cert, ..listening("10.0.0.1:6000") }), "https://10.0.0.1:6000");
+        let core_url = Some("http://core:1".to_owned());
+        assert_eq!(url(Config { core_url, ..listening("10.0.0.1:6000") }), "http://core:1");
     }
 }

@@ -1,10 +1,10 @@
 //! `tollbook import list` and `undo`: the imports of rates and of calls, which have one row of ids, and how
 //! one is taken back.
 
-use std::{io, process::ExitCode};
+use std::{fmt::Display, io, process::ExitCode};
 
 use anyhow::bail;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tollbook_proto::v1::{
     CallImport, GetCallImportRequest, ListCallImportsRequest, ListRateImportsRequest, RateImport,
     call_imports_service_client::CallImportsServiceClient,
@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 
 use crate::{
     calls,
-    client::{Core, connect, said},
+    client::{Core, connect, said, zone},
     config::Config,
     out::written,
     rates,
@@ -68,6 +68,11 @@ pub(crate) fn time(time: Option<&prost_types::Timestamp>) -> Timestamp {
     Timestamp::from_second(time.map_or(0, |time| time.seconds)).unwrap_or_default()
 }
 
+/// The same on the clock of a zone.
+pub(crate) fn local(at: Option<&prost_types::Timestamp>, zone: &TimeZone) -> impl Display {
+    zone.to_datetime(time(at)).strftime("%Y-%m-%d %H:%M:%S")
+}
+
 /// Who did something with an import.
 pub(crate) fn who(user: Option<i64>) -> String {
     user.map_or("nobody".to_owned(), |id| format!("user {id}"))
@@ -106,6 +111,7 @@ fn permitted<T>(
 
 pub(crate) async fn list(config: &Config, args: &ListArgs) -> anyhow::Result<()> {
     let core = connect(config).await?;
+    let zone = zone(&core, None).await?;
     let mut refused = None;
     let mut imports = Vec::new();
     if !args.calls {
@@ -135,8 +141,8 @@ pub(crate) async fn list(config: &Config, args: &ListArgs) -> anyhow::Result<()>
     let mut out = io::stdout().lock();
     for import in &imports {
         written(match import {
-            Import::Rates(import) => rates::imports::print(&mut out, import),
-            Import::Calls(import) => calls::imports::print(&mut out, import),
+            Import::Rates(import) => rates::imports::print(&mut out, import, &zone),
+            Import::Calls(import) => calls::imports::print(&mut out, import, &zone),
         })?;
     }
     Ok(())

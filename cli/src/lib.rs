@@ -31,7 +31,7 @@ mod values;
 
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{LevelFilter, Targets},
@@ -144,13 +144,41 @@ enum Export {
     Rates(rates::export::Args),
 }
 
+/// The commands that use the flags of all commands: servers, and what reads the database itself.
+const WITH_ALL_FLAGS: [&str; 9] =
+    ["serve", "core", "shim", "token", "audit", "backup", "restore", "methods", "hash"];
+/// Flags of all commands that those have a use for, too, which call a core.
+const OF_CALLERS: [&str; 3] = ["config", "core_url", "log"];
+
+/// The commands. The help of those that call a core names no flags of servers, which they take all the
+/// same: a file of flags, or a script, may have them for all.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    let of_servers: Vec<Arg> = command
+        .get_arguments()
+        .filter(|flag| flag.is_global_set() && !OF_CALLERS.contains(&flag.get_id().as_str()))
+        .map(|flag| flag.clone().hide(true))
+        .collect();
+    command.mut_subcommands(|one| match WITH_ALL_FLAGS.contains(&one.get_name()) {
+        true => one,
+        false => one
+            .args(of_servers.clone())
+            .after_help("The flags of servers are listed by `tollbook --help`."),
+    })
+}
+
+fn parse() -> Cli {
+    let found = Cli::from_arg_matches_mut(&mut command().get_matches());
+    found.unwrap_or_else(|error| error.format(&mut command()).exit())
+}
+
 /// How long the process waits, at its end, for threads that compute.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
 /// Runs the command that the arguments name, and says what came of it.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse();
     let done = tokio::runtime::Runtime::new().map_err(anyhow::Error::from).and_then(|runtime| {
         let done = runtime.block_on(run(cli));
         // Whoever has not ended by now was given up: a thread that computes holds up nobody.
@@ -239,4 +267,36 @@ fn start_log(config: &config::Config, command: &Command) -> anyhow::Result<Optio
     };
     tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).init();
     Ok(traces)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn help(of: &[&str]) -> String {
+        let words = ["tollbook"].iter().chain(of).chain(&["--help"]);
+        command().try_get_matches_from(words).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_help_of_commands_that_call_a_core_names_no_flags_of_servers() {
+        command().debug_assert();
+        for of in [&["import", "calls"][..], &["payments", "add"], &["changes"]] {
+            let help = help(of);
+            assert!(help.contains("--core") && !help.contains("--smtp"), "{help}");
+            assert!(!help.contains("--tls-cert") && !help.contains("--http-addr"), "{help}");
+        }
+        for of in [&[][..], &["serve"], &["audit"]] {
+            assert!(help(of).contains("--database-url"), "{of:?}");
+        }
+        // They are taken all the same, before and behind the command.
+        for words in [
+            ["tollbook", "--dialect", "mor", "changes"],
+            ["tollbook", "changes", "--dialect", "mor"],
+        ] {
+            let mut found = command().try_get_matches_from(words).unwrap();
+            Cli::from_arg_matches_mut(&mut found).unwrap();
+        }
+    }
 }

@@ -8,10 +8,11 @@ use tollbook_proto::v1::{
 
 use crate::{
     calls::rerate::time,
-    client::{connect, said},
+    client::{Core, connect, said, zone},
     config::Config,
     out::say,
-    values::{decimal, time_zone},
+    parties::{tariffs, user_meant},
+    values::decimal,
 };
 
 #[derive(clap::Args)]
@@ -20,44 +21,51 @@ pub(crate) struct Args {
     number: String,
     /// How long the call lasted after it was answered, in seconds
     seconds: String,
-    /// The tariff of the price
+    /// The tariff of the price: its name or id (`#7` where a name reads like that, too)
     #[arg(long, required_unless_present = "user")]
-    tariff: Option<i64>,
-    /// The id of the user whose tariff is that of the price
+    tariff: Option<String>,
+    /// Whose tariff is that of the price: a login name or an id
     #[arg(long, conflicts_with = "tariff")]
-    user: Option<i64>,
-    /// A tariff that wins where its prefix is as long or longer
-    #[arg(long)]
-    custom: Option<i64>,
-    /// The tariff of the self-cost
-    #[arg(long)]
-    self_cost: Option<i64>,
+    user: Option<String>,
+    /// A tariff that wins where its prefix is as long or longer, likewise
+    #[arg(long, value_name = "TARIFF")]
+    custom: Option<String>,
+    /// The tariff of the self-cost, likewise
+    #[arg(long, value_name = "TARIFF")]
+    self_cost: Option<String>,
     /// When the call begins, for example 2026-12-01 or 2026-12-01T08:00:00 [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// The time zone of that
-    #[arg(long, default_value = "UTC", requires = "at")]
-    time_zone: String,
+    /// The time zone of that [default: that of the settings]
+    #[arg(long, requires = "at")]
+    time_zone: Option<String>,
     /// A call that is not longer costs nothing, in seconds
     #[arg(long, default_value_t = 0)]
     grace: i32,
 }
 
 pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode> {
-    let zone = time_zone(&args.time_zone)?;
-    let start_time = args.at.as_deref().map(|text| time(text, &zone, false)).transpose()?;
+    let core = connect(config).await?;
+    let start_time = match args.at.as_deref() {
+        Some(at) => Some(time(at, &zone(&core, args.time_zone.as_deref()).await?, false)?),
+        None => None,
+    };
+    let user_id = match &args.user {
+        Some(user) => Some(user_meant(&core, user).await?),
+        None => None,
+    };
     let request = RateCallRequest {
         number: args.number,
         duration: Some(Decimal { value: args.seconds }),
         start_time,
-        tariff_id: args.tariff,
-        custom_tariff_id: args.custom,
-        self_cost_tariff_id: args.self_cost,
-        user_id: args.user,
+        tariff_id: tariff(&core, args.tariff.as_deref()).await?,
+        custom_tariff_id: tariff(&core, args.custom.as_deref()).await?,
+        self_cost_tariff_id: tariff(&core, args.self_cost.as_deref()).await?,
+        user_id,
         grace_time: args.grace,
         ..Default::default()
     };
-    let mut core = RatingServiceClient::new(connect(config).await?);
+    let mut core = RatingServiceClient::new(core);
     let response = core.rate_call(request).await.map_err(said)?.into_inner();
     let mut has_all = print_leg("Price", &response.price.unwrap_or_default())?;
     if let Some(self_cost) = response.self_cost {
@@ -68,6 +76,14 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<ExitCode>
     }
     // A script asks for the price to go on with it.
     Ok(if has_all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The id of the tariff that a text means.
+async fn tariff(core: &Core, text: Option<&str>) -> anyhow::Result<Option<i64>> {
+    Ok(match text {
+        Some(text) => Some(tariffs::id_meant(core, text).await?),
+        None => None,
+    })
 }
 
 /// Returns whether there is a price.

@@ -123,6 +123,7 @@ fn options(text: &str) -> CallOptions {
             "separator" => options.separator = value.chars().next(),
             "skip-lines" => options.skip_lines = value.parse().unwrap(),
             "decimal-mark" => options.decimal_mark = value.chars().next().unwrap(),
+            "make-ids" => options.make_ids = value == "yes",
             "id-prefix" => value.clone_into(&mut options.id_prefix),
             "tech-prefix" => options.numbers.tech_prefixes.push(value.to_owned()),
             "terminator-by-prefix" => {

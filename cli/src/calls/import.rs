@@ -13,7 +13,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tollbook_import::calls::{
-    Call, CallFile, CallItem, CallOptions, Dialogs, Disposition, Format, LeftOut, Legs,
+    Call, CallFile, CallItem, CallOptions, Dialogs, Disposition, Format, LeftOut, Legs, Problem,
 };
 use tollbook_proto::v1::{
     self as pb, CallImportEnd, CallImportStart, CallRecord, IngestCallsRequest, RateFile,
@@ -47,6 +47,10 @@ pub(crate) struct Args {
     /// example '*.log'; may be repeated
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+    /// Give calls of Asterisk's without a uniqueid an id that is made of when they began, of their channel and
+    /// of the number called: two calls that have all of these in common are then taken for one
+    #[arg(long)]
+    make_call_ids: bool,
     #[command(flatten)]
     profile: profiles::UseArgs,
     #[command(flatten)]
@@ -83,7 +87,10 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
             )
         }
     };
-    let options = flags.options(of_settings.unwrap_or(TimeZone::UTC))?;
+    let options = CallOptions {
+        make_ids: args.make_call_ids,
+        ..flags.options(of_settings.unwrap_or(TimeZone::UTC))?
+    };
     let excluded = Excluded::new(&args.exclude);
     let (inputs, name) = look_at(&args.files, &excluded, &options)?;
     let start = (!args.dry_run).then(|| start(name, &flags, &zone)).transpose()?;
@@ -144,6 +151,8 @@ pub(super) struct Read {
     /// Those of records that are refused, and why.
     pub(super) bad: Vec<((u32, u32), String)>,
     pub(super) bad_count: usize,
+    /// How many of them have no id of Asterisk's, of which only the first is among these.
+    pub(super) without_id: usize,
     /// When the first and the last of the calls that were sent began.
     pub(super) from: Option<Timestamp>,
     pub(super) till: Option<Timestamp>,
@@ -334,7 +343,10 @@ impl Reader {
                     self.legs.no_outer(&local, true);
                 }
                 read.bad_count += 1;
-                if read.bad.len() < MAX_BAD_LINES {
+                // What is wrong with the switch's configuration is said once, of its first line.
+                read.without_id += usize::from(problem == Problem::NoUniqueId);
+                let again = problem == Problem::NoUniqueId && read.without_id > 1;
+                if !again && read.bad.len() < MAX_BAD_LINES {
                     read.bad.push((place(span.first), problem.to_string()));
                 }
             }

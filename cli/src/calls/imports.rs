@@ -5,6 +5,7 @@ use std::{
     process::ExitCode,
 };
 
+use jiff::tz::TimeZone;
 use tollbook_proto::v1::{
     CallFiles, CallImport, CallImportBalance, CallImportState, CallImportUndo, Decimal,
     UndoCallImportRequest, UndoCallImportResponse,
@@ -13,7 +14,7 @@ use tollbook_proto::v1::{
 
 use crate::{
     client::{Core, said},
-    imports::{UndoArgs, by, shown, shown_with_digest, time, who},
+    imports::{UndoArgs, by, local, shown, shown_with_digest, who},
     out::say,
     values::decimal,
 };
@@ -21,9 +22,9 @@ use crate::{
 /// How many balances are shown where all is done; a dry run shows all that the core names.
 const SHOWN: usize = 20;
 
-pub(crate) fn print(out: &mut impl Write, import: &CallImport) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, import: &CallImport, zone: &TimeZone) -> io::Result<()> {
     let CallImport { id, actor_id, credential, address, .. } = import;
-    let (when, by) = (time(import.created_at.as_ref()), by(*actor_id, credential, address));
+    let (when, by) = (local(import.created_at.as_ref(), zone), by(*actor_id, credential, address));
     writeln!(out, "{id} {when} calls {by}")?;
     let CallImport { received, stored, merged, duplicates, rejected, conflicts, .. } = import;
     writeln!(
@@ -51,13 +52,13 @@ pub(crate) fn print(out: &mut impl Write, import: &CallImport) -> io::Result<()>
         Some(at) => writeln!(
             out,
             "  taken back on {} by {who}: {calls} calls, {unrated} unrated calls",
-            time(Some(at))
+            local(Some(at), zone)
         ),
         None => writeln!(
             out,
             "  being taken back since {} by {who}: {calls} calls, {unrated} unrated calls so far; if that \
              was cut short, `tollbook import undo {}` goes on",
-            time(undo.created_at.as_ref()),
+            local(undo.created_at.as_ref(), zone),
             import.id
         ),
     }

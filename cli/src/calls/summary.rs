@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::{Timestamp, tz::TimeZone};
-use tollbook_proto::v1::{CallRejection, Decimal, IngestCallsResponse};
+use tollbook_proto::v1::{CallRejection, Decimal, IngestCallsResponse, OddPricing, RejectionCount};
 
 use super::{
     import::{Read, SHORT},
@@ -53,6 +53,16 @@ pub(super) struct Summary<'a> {
     pub(super) dry_run: bool,
     /// It was said from how many digits on numbers are no internal ones.
     pub(super) says_shortest: bool,
+}
+
+/// Names, the first of many.
+fn listed(named: impl ExactSizeIterator<Item = String>) -> String {
+    let more = named.len().saturating_sub(MOST_NAMED);
+    let mut all: Vec<String> = named.take(MOST_NAMED).collect();
+    if more > 0 {
+        all.push(format!("and {more} more"));
+    }
+    all.join(", ")
 }
 
 impl Summary<'_> {
@@ -107,8 +117,12 @@ impl Summary<'_> {
                 files => say!("{} line {line}: {problem}", files[usize::try_from(*file)?])?,
             }
         }
-        if rejected.len() < count {
-            say!("… and {} more", count - rejected.len())?;
+        let alike = read.without_id.saturating_sub(1);
+        if alike > 0 {
+            say!("{alike} more lines have no uniqueid either")?;
+        }
+        if rejected.len() + alike < count {
+            say!("… and {} more", count - rejected.len() - alike)?;
         }
         let of_core = report.rejections.iter().map(|one| {
             let reason = CallRejection::try_from(one.reason).unwrap_or_default();
@@ -117,9 +131,18 @@ impl Summary<'_> {
         });
         let of_reader = (read.bad_count > 0).then(|| format!("{} not read", read.bad_count));
         let reasons: Vec<_> = of_core.chain(of_reader).collect();
-        match reasons.is_empty() {
-            true => Ok(()),
-            false => say!("rejected: {}", reasons.join(", ")),
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        say!("rejected: {}", reasons.join(", "))?;
+        let of_points = |one: &RejectionCount| one.reason() == CallRejection::UnknownPoint;
+        match report.rejections.iter().any(of_points) {
+            true => say!(
+                "where connection points are not known: `tollbook points create USER --address …` makes one; \
+                 --originator-from account and --terminator-from account go by account codes alone, whatever \
+                 address a file names"
+            ),
+            false => Ok(()),
         }
     }
 
@@ -181,18 +204,60 @@ impl Summary<'_> {
         }
     }
 
+    /// Who earns by what customers pay, pays what carriers are paid, or is blocked.
+    fn print_parties(&self) -> anyhow::Result<()> {
+        let report = self.report;
+        let would = if self.dry_run { "would be" } else { "were" };
+        for (parties, done, advice) in [
+            (
+                &report.terminators_at_user_tariffs,
+                "credited as carriers by tariffs that say what users pay",
+                "are these calls from one customer to another? --terminator-from account (or point) does not \
+                 take their phones for carriers, --terminator names the carrier of the others",
+            ),
+            (
+                &report.originators_at_provider_tariffs,
+                "charged by tariffs that say what providers are paid",
+                "`tollbook users change USER --tariff TARIFF` gives them one of selling prices",
+            ),
+        ] {
+            if parties.is_empty() {
+                continue;
+            }
+            let calls: i64 = parties.iter().map(|party| party.calls).sum();
+            let named = parties.iter().map(|party| {
+                let OddPricing { username, tariff_id, tariff_name, calls, .. } = party;
+                format!("{username} ({calls}, tariff {tariff_id} {tariff_name:?})")
+            });
+            let undo = match report.import_id {
+                0 => String::new(),
+                id => format!("; `tollbook import undo {id}` takes the calls back"),
+            };
+            say!("warning: {calls} calls {would} {done}, to {}: {advice}{undo}", listed(named))?;
+        }
+        let blocked = &report.blocked_originators;
+        if !blocked.is_empty() {
+            let calls: i64 = blocked.iter().map(|one| one.calls).sum();
+            let named = blocked.iter().map(|one| format!("{} ({})", one.username, one.calls));
+            say!("{calls} calls of blocked users {would} charged all the same: {}", listed(named))?;
+        }
+        Ok(())
+    }
+
     fn print_notes(&self) -> anyhow::Result<()> {
         let Self { read, report, zone, .. } = self;
-        if read.left_out.b_legs > 0 {
+        let without = read.left_out.without_a_leg;
+        let with = read.left_out.b_legs.saturating_sub(without);
+        if with > 0 {
             say!(
-                "{} B legs left out, since their A leg is read: --take-b-legs takes all legs for calls of their own",
-                read.left_out.b_legs
+                "{with} B legs left out, since their A leg is read: --take-b-legs takes all legs for calls of \
+                 their own"
             )?;
         }
-        if read.left_out.without_a_leg > 0 {
+        if without > 0 {
             say!(
-                "warning: of {} of them the A leg is in none of these files: is it imported from others?",
-                read.left_out.without_a_leg
+                "warning: {without} B legs left out whose A leg is in none of these files: is it imported from \
+                 others? (--take-b-legs takes all legs for calls of their own)"
             )?;
         }
         self.print_internal()?;
@@ -220,6 +285,7 @@ impl Summary<'_> {
                 read.to_themselves
             )?;
         }
+        self.print_parties()?;
         if report.without_terminator > 0 {
             say!(
                 "warning: {} calls have no terminator and no termination point: their self-cost is 0 \

@@ -13,6 +13,7 @@ use crate::{
     client::{connect, said, zone},
     config::Config,
     out::{recorded, written},
+    parties::user_meant,
     values::decimal,
 };
 
@@ -27,6 +28,12 @@ pub(crate) struct Args {
     /// The time zone of both [default: that of the settings]
     #[arg(long)]
     time_zone: Option<String>,
+    /// Only calls that this user made: a login name or an id (`#42` where a login name reads like that, too)
+    #[arg(long)]
+    user: Option<String>,
+    /// Only calls that this user terminated, likewise
+    #[arg(long, value_name = "USER")]
+    terminator: Option<String>,
     /// A line for each of these; several are separated by commas
     #[arg(long, value_enum, value_delimiter = ',', default_value = "originator")]
     by: Vec<By>,
@@ -117,9 +124,19 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let zone = zone(&core, args.time_zone.as_deref()).await?;
     let at =
         |text: &Option<String>, end| text.as_deref().map(|text| time(text, &zone, end)).transpose();
+    let originator_id = match &args.user {
+        Some(user) => Some(user_meant(&core, user).await?),
+        None => None,
+    };
+    let terminator_id = match &args.terminator {
+        Some(user) => Some(user_meant(&core, user).await?),
+        None => None,
+    };
     let request = AggregateCallsRequest {
         from: at(&args.from, false)?,
         till: at(&args.till, true)?,
+        originator_id,
+        terminator_id,
         group_by: args.by.iter().map(|by| by.to_proto().into()).collect(),
         currency: args.currency,
         ..Default::default()

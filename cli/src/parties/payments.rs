@@ -1,6 +1,6 @@
 //! `tollbook payments`.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use jiff::{Timestamp, tz::TimeZone};
 use tollbook_proto::v1::{
@@ -8,6 +8,8 @@ use tollbook_proto::v1::{
     RecordPaymentRequest, currencies_service_client::CurrenciesServiceClient,
     payments_service_client::PaymentsServiceClient,
 };
+
+use tonic::Code;
 
 use super::{PAGE, user_meant};
 use crate::{
@@ -30,7 +32,8 @@ pub(crate) enum Command {
 pub(crate) struct AddArgs {
     /// Whose: a login name or an id (`#42` where a login name reads like that, too)
     user: String,
-    /// The amount, zero or more
+    /// The amount; below zero it is one that is paid back, as by --to-provider: it is taken from the balance
+    #[arg(allow_negative_numbers = true)]
     amount: String,
     /// Code of the currency of the amount [default: the default currency]
     #[arg(long, value_name = "CODE")]
@@ -41,7 +44,7 @@ pub(crate) struct AddArgs {
     /// The amount includes the user's taxes, which do not reach the balance
     #[arg(long)]
     including_tax: bool,
-    /// The operator paid a carrier: it is taken from the balance
+    /// The operator paid, a carrier or a customer back: it is taken from the balance
     #[arg(long)]
     to_provider: bool,
     /// Free text
@@ -97,13 +100,16 @@ async fn add(core: Core, args: AddArgs) -> anyhow::Result<()> {
         None if args.transaction_id.is_empty() => String::new(),
         None => format!("transaction {:?} of {:?}", args.transaction_id, args.gateway),
     };
-    let direction = match args.to_provider {
-        true => PaymentDirection::ToProvider,
-        false => PaymentDirection::FromClient,
+    let (amount, direction) = match (args.amount.strip_prefix('-'), args.to_provider) {
+        (Some(_), true) => bail!("say --to-provider, or an amount below zero, not both"),
+        (Some(amount), false) => (amount.to_owned(), PaymentDirection::ToProvider),
+        (None, true) => (args.amount, PaymentDirection::ToProvider),
+        (None, false) => (args.amount, PaymentDirection::FromClient),
     };
+    let zone = zone(&core, None).await?;
     let request = RecordPaymentRequest {
         user_id,
-        amount: Some(Decimal { value: args.amount }),
+        amount: Some(Decimal { value: amount }),
         amount_includes_tax: args.including_tax,
         currency,
         exchange_rate: args.exchange_rate.map(|value| Decimal { value }),
@@ -114,8 +120,50 @@ async fn add(core: Core, args: AddArgs) -> anyhow::Result<()> {
         transaction_id: args.transaction_id,
         payer_email: String::new(),
     };
-    let recorded = PaymentsServiceClient::new(core).record_payment(request).await.map_err(said)?;
-    print(&recorded.into_inner().payment.unwrap_or_default(), &TimeZone::UTC)
+    let recorded = PaymentsServiceClient::new(core.clone()).record_payment(request.clone()).await;
+    match recorded {
+        Ok(recorded) => print(&recorded.into_inner().payment.unwrap_or_default(), &zone),
+        Err(status) if status.code() == Code::AlreadyExists => {
+            let earlier = earlier(core, &request, &zone).await;
+            bail!("{}", earlier.unwrap_or_else(|_| said(status).to_string()))
+        }
+        Err(status) => Err(said(status)),
+    }
+}
+
+/// Why a payment is not recorded that goes by the same name as another one.
+async fn earlier(
+    core: Core,
+    request: &RecordPaymentRequest,
+    zone: &TimeZone,
+) -> anyhow::Result<String> {
+    let RecordPaymentRequest { transaction_id, gateway, .. } = request;
+    if transaction_id.is_empty() {
+        return Ok("nothing is recorded: this --request-id was used with another payment, which \
+                   `tollbook payments list` shows"
+            .to_owned());
+    }
+    let list = ListPaymentsRequest {
+        transaction_id: transaction_id.clone(),
+        gateway: gateway.clone(),
+        page_size: PAGE,
+        ..Default::default()
+    };
+    let page = PaymentsServiceClient::new(core).list_payments(list).await.map_err(said)?;
+    let payments = page.into_inner().payments;
+    let same = payments
+        .iter()
+        .filter(|payment| payment.transaction_id == *transaction_id && payment.gateway == *gateway);
+    let same: Vec<String> =
+        same.map(|payment| line(payment, zone)).collect::<anyhow::Result<_>>()?;
+    if same.is_empty() {
+        bail!("it is not among the payments");
+    }
+    Ok(format!(
+        "nothing is recorded: the transaction {transaction_id:?} is there already, otherwise:\n  {}\n\
+         where that one is wrong, take it back by an amount below zero, under another transaction id",
+        same.join("\n  ")
+    ))
 }
 
 async fn default_currency(core: &Core) -> anyhow::Result<String> {
@@ -157,6 +205,10 @@ async fn list(core: Core, args: ListArgs) -> anyhow::Result<()> {
 }
 
 fn print(payment: &Payment, zone: &TimeZone) -> anyhow::Result<()> {
+    say!("{}", line(payment, zone)?)
+}
+
+fn line(payment: &Payment, zone: &TimeZone) -> anyhow::Result<String> {
     let Payment { id, username, currency, comment, gateway, transaction_id, .. } = payment;
     let created = payment.created_at.unwrap_or_default();
     let created = Timestamp::new(created.seconds, created.nanos)?;
@@ -176,10 +228,10 @@ fn print(payment: &Payment, zone: &TimeZone) -> anyhow::Result<()> {
         "" => String::new(),
         text => format!(" {what}{text:?}"),
     };
-    say!(
+    Ok(format!(
         "{id} {created} {amount} {currency}{tax} {direction} {username:?} balance {before} -> {after}{}{}{}",
         quoted("gateway ", gateway),
         quoted("transaction ", transaction_id),
         quoted("", comment)
-    )
+    ))
 }

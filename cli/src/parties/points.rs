@@ -91,17 +91,21 @@ async fn list(core: Core, user: Option<String>) -> anyhow::Result<()> {
         Some(username) => user_named(&core, username).await?.id,
         None => None,
     };
-    let mut points = ConnectionPointsServiceClient::new(core);
+    all(&core, user_id).await?.iter().try_for_each(print)
+}
+
+/// The points that there are, or those of a user.
+pub(super) async fn all(core: &Core, user_id: Option<i64>) -> anyhow::Result<Vec<ConnectionPoint>> {
+    let mut points = ConnectionPointsServiceClient::new(core.clone());
     let mut request =
         ListConnectionPointsRequest { user_id, page_size: PAGE, page_token: String::new() };
+    let mut all = Vec::new();
     loop {
         let page = points.list_connection_points(request.clone()).await.map_err(said)?.into_inner();
-        for point in &page.connection_points {
-            print(point)?;
-        }
+        all.extend(page.connection_points);
         request.page_token = page.next_page_token;
         if request.page_token.is_empty() {
-            return Ok(());
+            return Ok(all);
         }
     }
 }

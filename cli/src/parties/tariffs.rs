@@ -97,6 +97,14 @@ pub(crate) fn among(all: &[Tariff], text: &str) -> anyhow::Result<Tariff> {
     }
 }
 
+/// The id of the tariff that a text means, likewise. Who may not list tariffs can name them by their ids.
+pub(crate) async fn id_meant(core: &Core, text: &str) -> anyhow::Result<i64> {
+    match meant(core, text).await {
+        Ok(tariff) => Ok(tariff.id),
+        Err(why) => text.trim_start_matches('#').parse().map_err(|_| why),
+    }
+}
+
 fn print(tariff: &Tariff) -> anyhow::Result<()> {
     let Tariff { id, name, currency, owner_id, .. } = tariff;
     let purpose = match tariff.purpose() {

@@ -4,12 +4,12 @@ use anyhow::bail;
 use prost_types::FieldMask;
 use rand::distr::{Alphanumeric, SampleString};
 use tollbook_proto::v1::{
-    Decimal, DeleteUserRequest, GetUserRequest, UpdateUserRequest, User,
+    Decimal, DeleteUserRequest, GetUserRequest, Tariff, TariffPurpose, UpdateUserRequest, User,
     users_service_client::UsersServiceClient,
 };
 
 use super::{
-    tariffs, user_meant,
+    points, tariffs, user_meant,
     users::{PASSWORD_LENGTH, currency_id, print, warn_of_similar},
 };
 use crate::{
@@ -62,7 +62,11 @@ pub(super) async fn change(core: Core, args: ChangeArgs) -> anyhow::Result<()> {
     if let Some(tariff) = args.tariff {
         user.tariff_id = match tariff.as_str() {
             "none" => 0,
-            name => tariffs::meant(&core, name).await?.id,
+            name => {
+                let tariff = tariffs::meant(&core, name).await?;
+                warn_of_purpose(&core, &args.user, user.id(), &tariff).await?;
+                tariff.id
+            }
         };
         paths.push("tariff_id");
     }
@@ -87,6 +91,35 @@ pub(super) async fn change(core: Core, args: ChangeArgs) -> anyhow::Result<()> {
         bail!("say what is to change: --tariff, --credit, … (--help lists all)");
     }
     update(core, user, paths, password).await
+}
+
+/// Warns where a user gets a tariff of another purpose than that which he has: customers do not pay what
+/// carriers are paid, nor the other way round.
+async fn warn_of_purpose(core: &Core, user: &str, id: i64, new: &Tariff) -> anyhow::Result<()> {
+    let request = GetUserRequest { id: Some(id), ..Default::default() };
+    let found = UsersServiceClient::new(core.clone()).get_user(request).await.map_err(said)?;
+    let before = found.into_inner().user.unwrap_or_default().tariff_id;
+    let all = tariffs::all(core).await?;
+    // Who may not look at points is warned by the tariff alone.
+    let points = points::all(core, Some(id)).await.unwrap_or_default();
+    let has = |purpose| all.iter().any(|known| known.id == before && known.purpose() == purpose);
+    let calls = points.iter().any(|point| point.origination.is_some());
+    let terminates = points.iter().any(|point| point.termination.is_some());
+    let problem = match new.purpose() {
+        // Whose points say what he is knows what he gets; whoever is both has one for each side.
+        TariffPurpose::Provider if !terminates && (calls || has(TariffPurpose::UserWholesale)) => {
+            "says what providers are paid: his calls are charged at that"
+        }
+        TariffPurpose::UserWholesale if !calls && (terminates || has(TariffPurpose::Provider)) => {
+            "says what users pay: it is what he earns as a carrier"
+        }
+        _ => return Ok(()),
+    };
+    eprintln!(
+        "warning: tariff {} {:?} {problem}; is it {user:?} who is to have it?",
+        new.id, new.name
+    );
+    Ok(())
 }
 
 /// Blocks or unblocks a user.

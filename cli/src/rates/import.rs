@@ -32,7 +32,8 @@ use super::{
     flags::Flags,
     imports::{hint_of_past, on},
     listing,
-    report::{Report, ReportFile},
+    report::Report,
+    report_file::ReportFile,
     tariff::name_tariff,
 };
 use crate::{
@@ -108,7 +109,8 @@ impl Args {
             delete_missing: what.delete_missing,
             skip_bad_lines: what.skip_bad_lines,
             use_destination_names: what.rename_destinations,
-            largest_changes: Some(if shows_changes { what.largest } else { 0 }),
+            // A real import names the largest raise and drop, too.
+            largest_changes: Some(if shows_changes { what.largest } else { 1 }),
             replace_later: what.replace_later,
             listed_changes,
         }
@@ -487,6 +489,8 @@ fn print(report: &Report<'_>, read: &Read, args: &Args) -> anyhow::Result<ExitCo
     }
     if args.what.dry_run {
         say!("{}", report.text())?;
+    } else if let Some(line) = report.line() {
+        say!("{line}")?;
     }
     for note in &read.notes {
         say!("{note}")?;

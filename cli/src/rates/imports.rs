@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::bail;
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use tollbook_proto::v1::{
     GetRateImportRequest, ImportRatesResponse, RateImport, UndoRateImportRequest,
     UndoRateImportResponse, tariffs_service_client::TariffsServiceClient,
@@ -15,7 +15,7 @@ use tonic::Code;
 
 use crate::{
     client::{Core, said},
-    imports::{UndoArgs, by, shown_with_digest, time},
+    imports::{UndoArgs, by, local, shown_with_digest, time},
     out::say,
     values::timestamp,
 };
@@ -25,9 +25,10 @@ pub(super) fn on(import: &RateImport) -> Timestamp {
     time(import.created_at.as_ref())
 }
 
-pub(crate) fn print(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
+pub(crate) fn print(out: &mut impl Write, import: &RateImport, zone: &TimeZone) -> io::Result<()> {
     let RateImport { id, tariff_id, actor_id, credential, address, .. } = import;
-    let (when, by) = (on(import), by(*actor_id, credential, address));
+    let when = local(import.created_at.as_ref(), zone);
+    let by = by(*actor_id, credential, address);
     writeln!(out, "{id} {when} tariff {tariff_id} {by}")?;
     let RateImport { lines, added, changed, unchanged, deleted, rejected, kept, .. } = import;
     let Some(undoes) = import.undoes_id else {
@@ -40,18 +41,18 @@ pub(crate) fn print(out: &mut impl Write, import: &RateImport) -> io::Result<()>
         if let Some(file) = import.file.as_ref().filter(|file| !file.sha256.is_empty()) {
             writeln!(out, "  {}", shown_with_digest(&file.name, file.size, &file.sha256))?;
         }
-        return print_undone(out, import);
+        return print_undone(out, import, zone);
     };
     writeln!(
         out,
         "  import {undoes} taken back: {added} added, {changed} changed, {deleted} deleted, {kept} kept"
     )?;
-    print_undone(out, import)
+    print_undone(out, import, zone)
 }
 
-fn print_undone(out: &mut impl Write, import: &RateImport) -> io::Result<()> {
+fn print_undone(out: &mut impl Write, import: &RateImport, zone: &TimeZone) -> io::Result<()> {
     let Some(undone) = &import.undone else { return Ok(()) };
-    let when = time(undone.created_at.as_ref());
+    let when = local(undone.created_at.as_ref(), zone);
     writeln!(out, "  taken back on {when} by import {}", undone.import_id)
 }
 

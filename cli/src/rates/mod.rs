@@ -8,6 +8,7 @@ pub(crate) mod import;
 pub(crate) mod imports;
 mod listing;
 mod report;
+mod report_file;
 mod tariff;
 
 /// The columns of a deck, by the names that a header has for them.

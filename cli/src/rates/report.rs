@@ -1,13 +1,7 @@
 //! What a deck makes of prices, for a person who checks it: as text, and as a page.
 
-use std::{
-    fmt::{self, Display, Write as _},
-    fs::{self, File},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+use std::fmt::{self, Display, Write as _};
 
-use anyhow::{Context, bail};
 use jiff::{Timestamp, tz::TimeZone};
 use tollbook_proto::v1::{ImportRatesResponse, RateChange, RateChangeBand, RateChanges};
 
@@ -113,11 +107,35 @@ impl Report<'_> {
         out
     }
 
+    /// What becomes of prices, in a line; `None`: nothing.
+    pub(super) fn line(&self) -> Option<String> {
+        let changes = self.changes();
+        let largest = |changes: &[RateChange]| {
+            changes
+                .first()
+                .map(|largest| format!(", largest {}", size(largest)))
+                .unwrap_or_default()
+        };
+        let said: Vec<String> = kinds(&changes)
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(kind, count)| match kind {
+                "raised" => format!("{kind} {count}{}", largest(&changes.raises)),
+                "lowered" => format!("{kind} {count}{}", largest(&changes.drops)),
+                _ => format!("{kind} {count}"),
+            })
+            .collect();
+        (!said.is_empty()).then(|| format!("prices: {}", said.join("; ")))
+    }
+
     fn write_text(&self, out: &mut String) -> fmt::Result {
         let changes = self.changes();
         writeln!(out, "Prices per minute in {}:", self.currency)?;
         for (kind, count) in kinds(&changes) {
             writeln!(out, "  {kind:<16} {count:>10}")?;
+        }
+        if changes.superseded > 0 {
+            writeln!(out, "  {:<16} {:>10}", "without effect", changes.superseded)?;
         }
         let most = changes.bands.iter().map(|band| band.rates).max().unwrap_or_default();
         if most > 0 {
@@ -173,6 +191,15 @@ impl Report<'_> {
                 plural(missing, "prefix is", "prefixes are"),
                 self.day(from)
             )),
+        }
+        if changes.superseded > 0 {
+            let more = if changes.first_superseded_prefixes.len() < 20 { "" } else { ", …" };
+            notes.push(format!(
+                "{} without effect, since a newer rate of the prefix counts already: {}{more}; \
+                 --effective-from DATE says from when the deck counts, --replace-later removes newer rates",
+                plural(changes.superseded, "line is", "lines are"),
+                changes.first_superseded_prefixes.join(", ")
+            ));
         }
         notes.extend(self.notes_of_hours(&changes));
         let Some(later) = changes.later else { return notes };
@@ -395,43 +422,6 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
-/// A file for a report: there from the beginning, so that no import is made whose report has no place,
-/// and gone again if there is nothing to report.
-pub(super) struct ReportFile {
-    path: PathBuf,
-    file: File,
-    is_written: bool,
-}
-
-impl ReportFile {
-    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
-        match File::create_new(path) {
-            Ok(file) => Ok(Self { path: path.to_owned(), file, is_written: false }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                bail!("{} is there already", path.display())
-            }
-            Err(error) => {
-                Err(error).with_context(|| format!("{} cannot be written", path.display()))
-            }
-        }
-    }
-
-    pub(super) fn finish(mut self, text: &str) -> anyhow::Result<()> {
-        let written = self.file.write_all(text.as_bytes());
-        written.with_context(|| format!("{} cannot be written", self.path.display()))?;
-        self.is_written = true;
-        Ok(())
-    }
-}
-
-impl Drop for ReportFile {
-    fn drop(&mut self) {
-        if !self.is_written {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -549,6 +539,29 @@ Largest drops:
     }
 
     #[test]
+    fn a_real_import_says_in_a_line_what_becomes_of_prices() {
+        let (imported, files) = (answer(), ["a.csv".to_owned()]);
+        assert_eq!(
+            report(&imported, &files).line().unwrap(),
+            "prices: new 12; raised 1400, largest from 0; lowered 30, largest -5 %; other terms 1; unchanged 700"
+        );
+        let changes = RateChanges {
+            superseded: 2,
+            first_superseded_prefixes: vec!["370".to_owned(), "44".to_owned()],
+            ..Default::default()
+        };
+        let imported = ImportRatesResponse { changes: Some(changes), ..Default::default() };
+        let report = report(&imported, &files);
+        assert_eq!(report.line(), None);
+        assert!(
+            report.notes()[0].starts_with("2 lines are without effect"),
+            "{:?}",
+            report.notes()
+        );
+        assert!(report.text().contains("  without effect            2\n"), "{}", report.text());
+    }
+
+    #[test]
     fn a_page_needs_nothing_else_and_holds_texts_as_they_are() {
         let (imported, files) = (answer(), ["a.csv", "b.csv"].map(str::to_owned));
         let html = report(&imported, &files).html();
@@ -566,20 +579,5 @@ Largest drops:
         for outside in ["http:", "https:", "src=", "href=", "<script", "url(", "<b>"] {
             assert!(!without_names.contains(outside), "{outside}: {html}");
         }
-    }
-
-    #[test]
-    fn a_report_has_a_file_of_its_own_or_none() {
-        let directory =
-            std::env::temp_dir().join(format!("tollbook-report-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let path = directory.join("report.html");
-        drop(ReportFile::create(&path).unwrap());
-        assert!(!path.exists(), "nothing was reported");
-        ReportFile::create(&path).unwrap().finish("all").unwrap();
-        let refused = ReportFile::create(&path).err().unwrap().to_string();
-        assert!(refused.ends_with("report.html is there already"), "{refused}");
-        assert_eq!(fs::read_to_string(&path).unwrap(), "all");
-        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod known;
 mod parties;
 mod places;
 pub(crate) mod record;
+mod remarks;
 mod rerate;
 mod service;
 pub(crate) mod sorted;
@@ -338,8 +339,14 @@ pub(crate) enum Rejection {
     #[error("no such terminator{0}")]
     UnknownTerminator(String),
     /// No such point, or not one of this user.
-    #[error("the {0} has no such connection point, or several by that name")]
-    UnknownPoint(Side),
+    #[error("{}", unknown_point(*side, place))]
+    UnknownPoint {
+        /// Which side.
+        side: Side,
+        /// The point as the record names it, by an address or a description, and whose it should be;
+        /// empty: by its id.
+        place: String,
+    },
     /// No tariff.
     #[error("{0}")]
     NoTariff(Box<Unpriced>),
@@ -374,7 +381,7 @@ impl Rejection {
             Self::EndsBeforeStart { .. } => CallRejection::EndsBeforeStart,
             Self::UnknownOriginator(_) => CallRejection::UnknownOriginator,
             Self::UnknownTerminator(_) => CallRejection::UnknownTerminator,
-            Self::UnknownPoint(_) => CallRejection::UnknownPoint,
+            Self::UnknownPoint { .. } => CallRejection::UnknownPoint,
             Self::NoTariff(_) => CallRejection::NoTariff,
             Self::NoRate(_) => CallRejection::NoRate,
             Self::Blocked(_) => CallRejection::Blocked,
@@ -394,7 +401,7 @@ impl Rejection {
         match self {
             Self::UnknownOriginator(_) => Some(Side::Originator),
             Self::UnknownTerminator(_) => Some(Side::Terminator),
-            Self::UnknownPoint(side) => Some(*side),
+            Self::UnknownPoint { side, .. } => Some(*side),
             Self::NoTariff(unpriced) | Self::NoRate(unpriced) | Self::Blocked(unpriced) => {
                 Some(unpriced.side)
             }
@@ -405,6 +412,16 @@ impl Rejection {
             | Self::Conflict(_)
             | Self::Contested(_)
             | Self::AmountOutOfRange => None,
+        }
+    }
+}
+
+/// What is wrong with a point that a record names.
+fn unknown_point(side: Side, place: &str) -> String {
+    match place {
+        "" => format!("the {side} has no such connection point"),
+        place => {
+            format!("the {side} has no such connection point as {place}, or several by that name")
         }
     }
 }

@@ -174,7 +174,7 @@ impl<'a> Parties<'a> {
         } else if reported.origination_point != authorized.origination_point
             && of_point.is_none_or(|(owner, _)| owner != authorized.originator)
         {
-            return Err(Rejection::UnknownPoint(Side::Originator));
+            return Err(unknown_point(Side::Originator));
         }
         record.originator = Some(UserRef::Id(authorized.originator));
         match authorized.price {
@@ -277,7 +277,7 @@ impl<'a> Parties<'a> {
         };
         let terms = match point {
             PointId(0) => None,
-            id => Some(terms(self.points, id, side).ok_or(Rejection::UnknownPoint(side))?),
+            id => Some(terms(self.points, id, side).ok_or_else(|| unknown_point(side))?),
         };
         let id = match (user, terms) {
             (Some(user), _) => self.id_of(user).ok_or_else(unknown)?,
@@ -290,7 +290,7 @@ impl<'a> Parties<'a> {
         let found = found.filter(|user| user.role == Role::User && in_scope(user));
         let found = found.ok_or_else(unknown)?;
         let tariffs = match terms {
-            Some((owner, _)) if owner != found.id => return Err(Rejection::UnknownPoint(side)),
+            Some((owner, _)) if owner != found.id => return Err(unknown_point(side)),
             Some((_, tariffs)) => tariffs,
             None => SideTariffs::NONE,
         };
@@ -314,6 +314,11 @@ pub(super) fn tariffs_today(
         .filter(|(owner, _)| *owner == user.id)
         .map_or(SideTariffs::NONE, |(_, tariffs)| tariffs)
         .or(user.tariff)
+}
+
+/// What is said of a point by its id, which is not there or another's.
+fn unknown_point(side: Side) -> Rejection {
+    Rejection::UnknownPoint { side, place: String::new() }
 }
 
 /// Some names, of which one is meant.

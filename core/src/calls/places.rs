@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use tollbook_proto::v1::CallRecord;
 
-use super::{Call, Rejection, Reported, Side, record::Record};
+use super::{
+    Call, Rejection, Reported, Side,
+    record::{Record, UserRef},
+};
 use crate::{
     devices::clis::{self, store::Caller},
     error::Result,
@@ -13,7 +16,7 @@ use crate::{
     live::ActiveCall,
     points::{self, Name, Origination, Point, Points, Source},
     store::Db,
-    text::check_text,
+    text::{check_text, clip},
 };
 
 /// Finds the points of a batch.
@@ -105,7 +108,8 @@ impl<'a> Places<'a> {
             let found = authorized
                 .and_then(|call| self.authorized_point(name, &reported.destination, call))
                 .or_else(|| self.origination(name, &reported.destination));
-            reported.origination_point = found.ok_or(Rejection::UnknownPoint(Side::Originator))?;
+            reported.origination_point =
+                found.ok_or_else(|| unknown(Side::Originator, name, record.originator.as_ref()))?;
         }
         if authorized.is_none()
             && let Some(device) = self.caller(record)
@@ -115,7 +119,9 @@ impl<'a> Places<'a> {
         let reported = &mut record.reported;
         if reported.termination_point == PointId(0) && !record.termination_name.is_empty() {
             let found = self.termination(&record.termination_name);
-            reported.termination_point = found.ok_or(Rejection::UnknownPoint(Side::Terminator))?;
+            reported.termination_point = found.ok_or_else(|| {
+                unknown(Side::Terminator, &record.termination_name, record.terminator.as_ref())
+            })?;
         }
         let point = match reported.origination_point {
             PointId(0) => authorized.map_or(PointId(0), |call| call.origination_point),
@@ -185,6 +191,16 @@ impl<'a> Places<'a> {
         }
         &self.named[text]
     }
+}
+
+/// What is said of a record whose point is not found, with whom it names beside it.
+fn unknown(side: Side, name: &str, user: Option<&UserRef>) -> Rejection {
+    let whose = match user {
+        None => String::new(),
+        Some(UserRef::Username(user)) => format!(" (the call names {:?}, too)", clip(user)),
+        Some(UserRef::Id(id)) => format!(" (the call names the user of id {id}, too)"),
+    };
+    Rejection::UnknownPoint { side, place: format!("{:?}{whose}", clip(name)) }
 }
 
 /// The one point that there is; none: there is no one, or are several.
@@ -280,9 +296,10 @@ mod tests {
         assert_eq!(from("Riga", "061"), (2, 0, "37161".to_owned()));
         // Of two that fit as well the older one is asked, as AuthorizeCall does it.
         assert_eq!(from("192.0.2.8", "370"), (3, 0, "370".to_owned()));
-        let unknown = Rejection::UnknownPoint(Side::Originator);
         for name in ["198.51.100.1", "riga", "Twins"] {
-            assert_eq!(settled(name, "", "370"), Err(unknown.clone()), "{name}");
+            let place = format!("{name:?}");
+            let unknown = Rejection::UnknownPoint { side: Side::Originator, place };
+            assert_eq!(settled(name, "", "370"), Err(unknown), "{name}");
         }
     }
 
@@ -292,9 +309,10 @@ mod tests {
         assert_eq!(to("192.0.2.7"), Ok(2));
         assert_eq!(to("192.0.2.9"), Ok(1));
         assert_eq!(to("Vilnius"), Ok(1));
-        let unknown = Rejection::UnknownPoint(Side::Terminator);
         for name in ["192.0.2.8", "198.51.100.1", "Twins"] {
-            assert_eq!(to(name), Err(unknown.clone()), "{name}");
+            let place = format!("{name:?}");
+            let unknown = Rejection::UnknownPoint { side: Side::Terminator, place };
+            assert_eq!(to(name), Err(unknown), "{name}");
         }
     }
 

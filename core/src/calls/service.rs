@@ -18,6 +18,7 @@ use super::{
     hangup, imports,
     ingest::{self, Delivery, Numbered, Rated},
     intake::Taken,
+    remarks::Remarks,
     rerate,
     sorted::Position,
     store::{self, Filter, Order},
@@ -76,10 +77,12 @@ struct Summary {
     notes: BTreeSet<String>,
     /// How many were rejected, by the reasons of the contract.
     rejections: BTreeMap<i32, i64>,
+    remarks: Remarks,
 }
 
 impl Summary {
     fn add(&mut self, taken: Taken) {
+        self.remarks.add(&taken);
         self.response.stored += i64::try_from(taken.stored.len()).unwrap_or_default();
         self.response.duplicates += taken.duplicates;
         self.response.merged += taken.merged;
@@ -104,15 +107,16 @@ impl Summary {
         }
     }
 
-    fn into_response(self) -> Result<pb::IngestCallsResponse> {
+    fn into_response(self) -> Result<(pb::IngestCallsResponse, Remarks)> {
         let count = |(reason, calls)| pb::RejectionCount { reason, calls };
-        Ok(pb::IngestCallsResponse {
+        let response = pb::IngestCallsResponse {
             rejections: self.rejections.into_iter().map(count).collect(),
             price: Some(money::to_proto(self.price.value()?)),
             self_cost: Some(money::to_proto(self.self_cost.value()?)),
             notes: self.notes.into_iter().take(MAX_NOTES).collect(),
             ..self.response
-        })
+        };
+        Ok((response, self.remarks))
     }
 }
 
@@ -132,7 +136,11 @@ impl Ingestion<'_> {
             }
         }
         let (received, summary) = taken?;
-        let mut response = summary.into_response()?;
+        let (mut response, remarks) = summary.into_response()?;
+        // A switch that sends call by call is told nothing that a person should read.
+        if self.dry_run || self.import.is_some() {
+            remarks.report(self.context, self.caller.scope(), &mut response).await?;
+        }
         response.received = received.calls;
         response.import_id = self.import.unwrap_or_default();
         if response.rejected > 0 && !self.dry_run {

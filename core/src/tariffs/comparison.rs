@@ -2,25 +2,20 @@
 //! which most. Deck and tariff are read past one another in the order of prefixes, so that no more
 //! is kept than the stored rates of one prefix and the largest changes.
 
-use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
-};
+use std::cmp::Ordering;
 
 use rust_decimal::Decimal;
-use tollbook_proto::v1::{
-    ImportRatesOptions, RateChange, RateChangeBand, RateChangeKind, RateChanges,
-};
+use tollbook_proto::v1::{ImportRatesOptions, RateChangeBand, RateChangeKind, RateChanges};
 
 use super::{
     Rate,
+    largest::{Largest, Sized},
     lines::Lines,
-    listing::{self, Listing, Subject, percent},
+    listing::{Listing, Subject},
 };
 use crate::{
-    clock,
     error::{Error, Result},
-    money::{self, SCALE},
+    money::SCALE,
     rating::DeckRate,
 };
 
@@ -43,6 +38,8 @@ const BANDS: [(Option<i32>, Option<i32>); 12] = [
     (Some(50), Some(100)),
     (Some(100), None),
 ];
+/// How many prefixes are named that a newer rate decides about.
+const NAMED: usize = 20;
 /// The band of prices that stay.
 const SAME: usize = 5;
 
@@ -62,8 +59,9 @@ pub(super) struct Comparison<'a> {
     rates: &'a [usize],
     /// How many of them are compared.
     compared: usize,
-    /// When the deck is imported.
+    /// When the deck is imported, and whether later rates than the deck's are removed then.
     now: i64,
+    replaces_later: bool,
     /// The prefix whose stored rates are being read, and these, the later first.
     prefix: String,
     stored: Vec<DeckRate>,
@@ -84,17 +82,20 @@ pub(super) struct Asked {
     pub(super) listed: usize,
     /// When the deck is imported.
     pub(super) now: i64,
+    /// Whether later rates than the deck's are removed.
+    pub(super) replaces_later: bool,
 }
 
 impl<'a> Comparison<'a> {
     /// Compares the lines that count, which are sorted by their keys.
     pub(super) fn new(lines: &'a Lines, rates: &'a [usize], asked: Asked) -> Self {
-        let Asked { largest, listed, now } = asked;
+        let Asked { largest, listed, now, replaces_later } = asked;
         Self {
             lines,
             rates,
             compared: 0,
             now,
+            replaces_later,
             prefix: String::new(),
             stored: Vec::new(),
             hidden: Vec::new(),
@@ -153,11 +154,32 @@ impl<'a> Comparison<'a> {
                 Ordering::Equal => in_effect(&self.stored, self.lines.rate(at), self.now).cloned(),
                 Ordering::Greater => break,
             };
-            self.compare(at, before.as_ref());
+            match self.lines.prefix(at) == self.prefix && self.is_superseded(at, before.as_ref()) {
+                true => self.supersede(at),
+                false => self.compare(at, before.as_ref()),
+            }
             self.compared += 1;
         }
         self.stored.clear();
         self.hidden.clear();
+    }
+
+    /// Whether a line of the prefix whose stored rates are being read would change something, were there
+    /// not a rate from a later date that counts already, and stays.
+    fn is_superseded(&self, at: usize, before: Option<&DeckRate>) -> bool {
+        let line = self.lines.rate(at);
+        let newer = counting(&self.stored, line, self.now)
+            .is_some_and(|newer| newer.effective_from > line.effective_from);
+        newer && !self.replaces_later && !self.hidden.contains(&at) && kind(before, line).is_some()
+    }
+
+    fn supersede(&mut self, at: usize) {
+        self.report.superseded += 1;
+        let first = &mut self.report.first_superseded_prefixes;
+        let prefix = self.lines.prefix(at);
+        if first.len() < NAMED && first.last().is_none_or(|last| last != prefix) {
+            first.push(prefix.to_owned());
+        }
     }
 
     fn compare(&mut self, at: usize, before: Option<&DeckRate>) {
@@ -277,73 +299,14 @@ fn band(old: Decimal, new: Decimal) -> usize {
     first + bands.iter().position(is_up_to).unwrap_or(bands.len() - 1)
 }
 
-/// A change by its size: in percent, by the amount, and by its place in the deck.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Sized {
-    percent: Decimal,
-    amount: Decimal,
-    place: Reverse<usize>,
-    old: Decimal,
-    at: usize,
-}
-
-impl Sized {
-    fn new(old: Decimal, new: Decimal, place: usize, at: usize) -> Self {
-        // What was free has risen by more than any percentage.
-        let percent = percent(old, new).map_or(Decimal::MAX, |percent| percent.abs());
-        Self { percent, amount: (new - old).abs(), place: Reverse(place), old, at }
-    }
-
-    fn change(&self, lines: &Lines) -> RateChange {
-        let rate = lines.rate(self.at);
-        let new = rate.terms.rate;
-        let kind = match new > self.old {
-            true => RateChangeKind::Raised,
-            false => RateChangeKind::Lowered,
-        };
-        let change = RateChange {
-            kind: kind.into(),
-            old_rate: Some(money::to_proto(self.old)),
-            new_rate: Some(money::to_proto(new)),
-            change_percent: listing::percent_to_proto(self.old, new),
-            effective_from: (rate.effective_from != i64::MIN)
-                .then(|| clock::to_proto(rate.effective_from)),
-            ..Default::default()
-        };
-        listing::of_line(change, lines, self.at)
-    }
-}
-
-/// The largest of many changes.
-struct Largest {
-    most: usize,
-    kept: BinaryHeap<Reverse<Sized>>,
-}
-
-impl Largest {
-    fn new(most: usize) -> Self {
-        Self { most, kept: BinaryHeap::new() }
-    }
-
-    fn add(&mut self, sized: Sized) {
-        self.kept.push(Reverse(sized));
-        if self.kept.len() > self.most {
-            self.kept.pop();
-        }
-    }
-
-    /// The largest first.
-    fn sorted(self) -> impl Iterator<Item = Sized> {
-        self.kept.into_sorted_vec().into_iter().map(|Reverse(sized)| sized)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::cmp::Reverse;
+
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
-    use tollbook_proto::v1::RateLine;
+    use tollbook_proto::v1::{RateChange, RateLine};
 
     use super::*;
     use crate::tariffs::{RateKey, line, rate_key};
@@ -373,6 +336,17 @@ mod tests {
 
     /// The same at some time.
     fn compared_at(now: &str, stored: &[String], deck: &[String], largest: usize) -> RateChanges {
+        compared_with(now, false, stored, deck, largest)
+    }
+
+    /// The same, where later rates may be removed.
+    fn compared_with(
+        now: &str,
+        replaces_later: bool,
+        stored: &[String],
+        deck: &[String],
+        largest: usize,
+    ) -> RateChanges {
         let now = now.parse::<jiff::Timestamp>().unwrap().as_microsecond();
         let mut stored: Vec<Rate> = stored.iter().map(|text| read(text)).collect();
         stored.sort_by(|one, other| {
@@ -385,7 +359,8 @@ mod tests {
         }
         let mut rates: Vec<usize> = (0..lines.len()).collect();
         rates.sort_by(|one, other| lines.key(*one).cmp(&lines.key(*other)));
-        let mut comparison = Comparison::new(&lines, &rates, Asked { largest, listed: 3, now });
+        let mut comparison =
+            Comparison::new(&lines, &rates, Asked { largest, listed: 3, now, replaces_later });
         for rate in &stored {
             comparison.add_stored(rate);
         }
@@ -450,17 +425,32 @@ mod tests {
         let stored = stored.map(str::to_owned);
         for (line, now, expected) in [
             ("6 2", "2025-12-31T00:00:00Z", [1, 0, 0, 0, 0, 0]),
-            ("6 2", "2026-01-01T00:00:00Z", [0, 1, 0, 0, 0, 0]),
-            ("6 2", "2026-06-01T00:00:00Z", [0, 0, 1, 0, 0, 0]),
             ("6 3", "2026-06-01T00:00:00Z", [0, 0, 0, 0, 1, 0]),
-            ("6 blocked", "2026-06-01T00:00:00Z", [0, 0, 0, 0, 0, 1]),
-            ("6 3 - - WD", "2026-06-01T00:00:00Z", [0, 0, 1, 0, 0, 0]),
             // Whose place it takes comes first: the same deck again changes nothing.
             ("7 2", "2026-06-01T00:00:00Z", [0, 0, 0, 0, 1, 0]),
-            ("7 2.5", "2026-06-01T00:00:00Z", [0, 1, 0, 0, 0, 0]),
+            ("7 2.5", "2025-12-31T00:00:00Z", [0, 1, 0, 0, 0, 0]),
         ] {
             let changes = compared_at(now, &stored, &[line.to_owned()], 20);
             assert_eq!(counts(&changes), expected, "{line} {now}");
+            assert_eq!(changes.superseded, 0, "{line} {now}");
+        }
+        // A rate from a later date counts already: the line changes no price, unless that is removed.
+        for (line, replaced) in [
+            ("6 2", [0, 0, 1, 0, 0, 0]),
+            ("6 2 2026-05-31", [0, 1, 0, 0, 0, 0]),
+            ("6 blocked", [0, 0, 0, 0, 0, 1]),
+            ("6 3 - - WD", [0, 0, 1, 0, 0, 0]),
+            ("7 2.5", [0, 1, 0, 0, 0, 0]),
+        ] {
+            let compared = |replaces| {
+                let now = "2026-06-01T00:00:00Z";
+                compared_with(now, replaces, &stored, &[line.to_owned()], 20)
+            };
+            let changes = compared(false);
+            assert_eq!((counts(&changes), changes.superseded), ([0; 6], 1), "{line}");
+            assert_eq!(changes.first_superseded_prefixes, [&line[..1]], "{line}");
+            assert!(changes.raises.is_empty() && changes.drops.is_empty(), "{line}");
+            assert_eq!(counts(&compared(true)), replaced, "{line}");
         }
     }
 

@@ -356,6 +356,7 @@ impl Deck {
             largest: comparison::largest_changes(options)?,
             listed: listing::listed_changes(options)?,
             now: clock::now(),
+            replaces_later: options.replace_later,
         };
         let mut prices = Comparison::new(&self.lines, &self.rates, asked);
         let mut later = Later::new(asked.now);

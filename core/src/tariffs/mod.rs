@@ -5,6 +5,7 @@ mod comparison;
 mod hours;
 mod import;
 mod imports;
+mod largest;
 mod later;
 mod line;
 mod lines;

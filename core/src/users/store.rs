@@ -158,6 +158,20 @@ pub(super) async fn in_any_case(
     Ok(users)
 }
 
+/// Those of some users who are blocked.
+pub(crate) async fn blocked(db: &Db, ids: impl Iterator<Item = UserId>) -> Result<HashSet<UserId>> {
+    let mut blocked = HashSet::new();
+    let ids: Vec<i64> = ids.map(|id| id.0).collect();
+    for ids in ids.chunks(1000) {
+        let query = Query::new("SELECT id FROM users WHERE blocked = ");
+        let query = query.value(true).and(" AND id IN ").list(ids.iter().copied());
+        for row in db.fetch_all(query).await? {
+            blocked.insert(UserId(row.get(0)?));
+        }
+    }
+    Ok(blocked)
+}
+
 /// The login names of some ids, also of deleted users.
 pub(crate) async fn usernames(db: &Db, ids: HashSet<UserId>) -> Result<HashMap<UserId, String>> {
     let users = identities(db, ids).await?;

@@ -38,9 +38,37 @@ pub(crate) fn detect(lines: &[&Line], options: &CallOptions) -> Result<Detected,
         return Ok(Detected::Template(Format::FreeswitchCustom, template));
     }
     match options.format {
+        // A template of FreeSWITCH's writes statements, too.
+        Some(format) if Template::shipped(format).is_none() && is_sql_dump(lines) => {
+            Err(OpenError::SqlDump)
+        }
         Some(format) => said(format, lines, options),
         None => unsaid(lines, options),
     }
+}
+
+/// Whether the first lines are statements: what a database writes to be read by another.
+fn is_sql_dump(lines: &[&Line]) -> bool {
+    let begins = |text: &str, what: &str| {
+        text.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what))
+    };
+    let statements = ["INSERT INTO ", "CREATE TABLE ", "DROP TABLE ", "LOCK TABLES "];
+    let marks = ["-- MySQL dump", "-- MariaDB dump", "-- PostgreSQL database dump", "/*!", "/*M!"];
+    lines.iter().take(LOOK).any(|line| {
+        let text = line.text.trim_start();
+        is_copy(text) || statements.iter().chain(&marks).any(|what| begins(text, what))
+    })
+}
+
+/// Whether statements are those that a template of FreeSWITCH's writes.
+fn is_of_freeswitch(lines: &[&Line]) -> bool {
+    let template = Template::shipped(Format::FreeswitchSql);
+    template.is_some_and(|template| lines.iter().any(|line| template.fits(&line.text)))
+}
+
+/// `COPY public.cdr (calldate, …) FROM stdin;`
+fn is_copy(text: &str) -> bool {
+    text.starts_with("COPY ") && text.trim_end().ends_with("FROM stdin;")
 }
 
 fn said(format: Format, lines: &[&Line], options: &CallOptions) -> Result<Detected, OpenError> {
@@ -63,6 +91,9 @@ fn said(format: Format, lines: &[&Line], options: &CallOptions) -> Result<Detect
             if format == Format::ThreeCx {
                 return Ok(Detected::Cells(format, comma));
             }
+            if options.columns.is_empty() {
+                return Err(OpenError::NoHeader(format));
+            }
             let missing = Layout::by_names(names::of(format), &[]).missing();
             let missing = missing.into_iter().map(|meaning| Unused::Missing { meaning });
             Err(OpenError::Columns(missing.collect()))
@@ -76,6 +107,9 @@ fn unsaid(lines: &[&Line], options: &CallOptions) -> Result<Detected, OpenError>
         Some('{' | '[') if options.columns.is_empty() => return Ok(Detected::Json),
         Some('<') if options.columns.is_empty() => return Ok(Detected::Xml),
         _ => {}
+    }
+    if options.columns.is_empty() && is_sql_dump(lines) && !is_of_freeswitch(lines) {
+        return Err(OpenError::SqlDump);
     }
     if let Some(header) = header(lines, options, None) {
         return Ok(header);

@@ -38,6 +38,14 @@ impl CallIds {
         }
     }
 
+    /// An id that is made of what a record says beside ids: when the call began, on which channel, to which
+    /// number. `None` if it does not say the time or the channel.
+    #[must_use]
+    pub fn made_of(start: &str, channel: &str, destination: &str) -> Option<String> {
+        let whole = !start.is_empty() && !channel.is_empty();
+        whole.then(|| joined(&["made", start, channel, destination]))
+    }
+
     /// The id of this record among those of [`Self::key`], under which it is a call of its own
     /// where another call has that: with the sequence; `None` if the file gives none.
     #[must_use]

@@ -293,6 +293,9 @@ pub struct CallOptions {
     pub decimal_mark: char,
     /// What is put before the ids of the file, where switches would give the same ones.
     pub id_prefix: String,
+    /// Whether calls of Asterisk's without an id get one of when they began, of their channel and of the
+    /// number called. Two calls that have all of these in common are then one.
+    pub make_ids: bool,
     /// How numbers are made into what rates are looked up by.
     pub numbers: Numbers,
     /// The same for the calls of one customer: by the originator's name, peer or connection
@@ -357,6 +360,7 @@ impl Default for CallOptions {
             duration_unit: Unit::default(),
             decimal_mark: '.',
             id_prefix: String::new(),
+            make_ids: false,
             numbers: Numbers::default(),
             numbers_of: BTreeMap::new(),
             originator: Whose::default(),

@@ -12,7 +12,8 @@ pub enum Problem {
     /// Asterisk was told to write no ids.
     #[error(
         "no uniqueid, without which a call cannot be told from a second copy of it: set `loguniqueid = yes` \
-         in Asterisk's cdr.conf, and reload it"
+         in Asterisk's cdr.conf, and reload it; for what is written already, --make-call-ids makes ids of \
+         beginning, channel and number called"
     )]
     NoUniqueId,
     /// No id.
@@ -326,6 +327,20 @@ pub enum OpenError {
     /// Nobody knows who wrote it.
     #[error("who wrote this file? --format says so ({list}), or --column which column is what", list = names())]
     UnknownFormat,
+    /// A dump of a database, as statements.
+    #[error(
+        "it is an SQL dump, of which no calls are read: have the rows written with their column names, for \
+         example by mysql -B -e 'select * from cdr' asteriskcdrdb > cdr.tsv (MySQL, MariaDB) or \
+         psql -c '\\copy (select * from cdr) to cdr.csv csv header' (PostgreSQL)"
+    )]
+    SqlDump,
+    /// Rows of a table without the names of its columns.
+    #[error(
+        "no line of it names the columns, as files of the format {0} do: export it with a header, for example \
+         by mysql -B -e 'select * from cdr' asteriskcdrdb > cdr.tsv, or say which column is what \
+         (--format columns --column start_time=1 …)"
+    )]
+    NoHeader(Format),
     /// Its first lines may have been written by more than one.
     #[error("who wrote this file? It may be {list}: --format says which", list = join(.0))]
     AmbiguousFormat(Vec<Format>),

@@ -218,12 +218,19 @@ impl Reading<'_> {
             "" => String::new(),
             id => format!("{}{id}", self.options.id_prefix),
         };
-        let ids = CallIds {
+        let mut ids = CallIds {
             unique: own(Column::CallId),
             linked: own(Column::LinkedId),
             sequence: text(Column::Sequence),
             channel: text(Column::Channel),
         };
+        if self.options.make_ids && self.format.is_asterisk() && ids.key().is_none() {
+            let [start, channel, called] =
+                [Column::StartTime, Column::Channel, Column::Destination].map(|it| values.get(it));
+            if let Some(made) = CallIds::made_of(start, channel, called) {
+                ids.unique = format!("{}{made}", self.options.id_prefix);
+            }
+        }
         let none = if self.format.is_asterisk() { Problem::NoUniqueId } else { Problem::NoCallId };
         let key = ids.key().ok_or(none)?;
         for key in std::iter::once(key).chain(ids.record_key()) {

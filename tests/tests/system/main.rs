@@ -26,6 +26,7 @@ mod faults;
 mod first_customer;
 mod grpc;
 mod import_hints;
+mod import_remarks;
 mod lessons;
 mod listings;
 mod live_calls;

@@ -141,7 +141,7 @@ async fn as_many_changes_are_named_as_are_asked_for() {
     on_both(|data| async move {
         let decks = Decks::start(data).await;
         assert!(decks.import(BEFORE, &["--tariff", "1"]).0);
-        let raised = [("370", "1", "2026-05-31"), ("3706", "1", ""), ("44", "0.011", "")];
+        let raised = [("370", "1", "2026-06-01"), ("3706", "1", ""), ("44", "0.011", "")];
         let asked = async |most| {
             let options = ImportRatesOptions { largest_changes: most, ..Default::default() };
             decks.changes(&raised, options).await
@@ -155,9 +155,9 @@ async fn as_many_changes_are_named_as_are_asked_for() {
                 (raise.destination.as_str(), percent)
             })
             .collect();
-        // On the last of May 0.02 counts, and the names are those that are known.
+        // From June on 0.03 counts, and the names are those that are known.
         let expected =
-            [("Lithuania", "4900"), ("Lithuania mobile", "2400"), ("United Kingdom", "10")];
+            [("Lithuania", "3233.33"), ("Lithuania mobile", "2400"), ("United Kingdom", "10")];
         assert_eq!(named, expected);
         let one = asked(Some(1)).await.unwrap();
         assert_eq!((one.raised, &one.raises[..]), (3, &all.raises[..1]));

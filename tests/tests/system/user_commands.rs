@@ -47,7 +47,8 @@ async fn a_payment_that_is_recorded_again_counts_once() {
         assert_eq!(operator.runs(&add), said, "its answer may have been lost");
         let other =
             ["payments", "add", "acme", "7", "--gateway", "stripe", "--transaction-id", "t1"];
-        operator.refused(&other, "idempotency key");
+        operator.refused(&other, "the transaction \"t1\" is there already, otherwise:\n  1 2");
+        operator.refused(&other, "100 USD paid by \"acme\" balance 0 -> 100");
         let request = ["payments", "add", "acme", "50", "--currency", "GBP", "--request-id", "r1"];
         let said = operator.runs(&request);
         assert!(said.contains("50 GBP paid by \"acme\" balance 100 -> 200"), "{said}");
@@ -61,7 +62,9 @@ async fn a_payment_that_is_recorded_again_counts_once() {
         let list = operator.runs(&["payments", "list", "--transaction-id", "t1"]);
         assert!(list.ends_with("balance 0 -> 100 gateway \"stripe\" transaction \"t1\""), "{list}");
         assert_eq!(operator.runs(&["payments", "list", "--till", "2020-01-01"]), "");
-        operator.refused(&["payments", "add", "acme", "-5"], "");
+        operator.refused(&["payments", "add", "acme", "-5", "--to-provider"], "not both");
+        let said = operator.runs(&["payments", "add", "acme", "-5"]);
+        assert!(said.contains("5 USD paid to \"acme\" balance 170 -> 165"), "{said}");
         operator.refused(&["payments", "add", "ghost", "5"], "no user with the login name");
     })
     .await;
