@@ -254,13 +254,16 @@ impl Reader {
             }
             self.sources.push(digest.finish(String::new()));
         }
-        for (number, item) in dialogs.refused() {
-            self.put(with_dialogs.get(number).copied().unwrap_or_default(), item, sender);
+        for (number, item) in dialogs.finish(&options) {
+            let file = with_dialogs.get(number).copied().unwrap_or_default();
+            if !self.put(file, item, sender) {
+                break;
+            }
         }
         Ok(())
     }
 
-    /// Returns the dialogs that are left open; `None` where the core does not listen any more.
+    /// Returns the dialogs so far; `None` where the core does not listen any more.
     fn read_file(
         &mut self,
         name: &str,
