@@ -316,3 +316,41 @@ fn options_can_be_kept() {
         assert_eq!(name.parse::<Format>().unwrap(), format);
     }
 }
+
+/// 2026-10-25 in Vilnius has the hour from 03:00 to 04:00 twice.
+#[test]
+fn an_hour_that_comes_twice_is_told_by_what_the_record_has() {
+    const SECOND: &str = "2026-10-25T01:30:00Z";
+    const FIRST: &str = "2026-10-25T00:30:00Z";
+    let ids =
+        [("pbx-1792891800.12", SECOND, false), ("1792888201.7", FIRST, false), ("a7", FIRST, true)];
+    let of_asterisk = ids.map(|(id, start, guessed)| {
+        let text = format!(
+            "calldate,dst,billsec,accountcode,uniqueid\n2026-10-25 03:30:00,37061,60,globex,{id}\n"
+        );
+        (text, start, guessed)
+    });
+    let head = "call_id,start_time,end_time,duration,destination,billsec,originator\n";
+    let of_table = [
+        ("2026-10-25 03:30:00,2026-10-25 04:30:00,3600", SECOND, false),
+        ("2026-10-25 03:30:00,2026-10-25 04:30:00,7200", FIRST, false),
+        ("2026-10-25 03:30:00,2026-10-25 03:31:00,60", FIRST, true),
+        ("2026-10-25T03:30:00+02:00,,60", SECOND, false),
+        ("2026-10-25 03:30:00,,60", FIRST, true),
+        ("2026-10-26 03:30:00,,60", "2026-10-26T01:30:00Z", false),
+    ]
+    .map(|(times, start, guessed)| (format!("{head}a,{times},37061,60,globex\n"), start, guessed));
+    let options =
+        CallOptions { zone: TimeZone::get("Europe/Vilnius").unwrap(), ..CallOptions::default() };
+    for (text, start, guessed) in of_asterisk.into_iter().chain(of_table) {
+        let reader = Box::new(std::io::Cursor::new(text.clone()));
+        let mut file = CallFile::read(reader, &options).unwrap();
+        let item = file.next_item().unwrap();
+        let Some(CallItem::Call(call)) = item else { panic!("{text}{item:?}") };
+        assert_eq!(
+            (call.start_time.to_string().as_str(), call.guessed_hour),
+            (start, guessed),
+            "{text}"
+        );
+    }
+}

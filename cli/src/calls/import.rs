@@ -149,6 +149,8 @@ pub(super) struct Read {
     pub(super) till: Option<Timestamp>,
     /// Whether times did not say in which zone they are.
     pub(super) needed_zone: bool,
+    /// How many calls began in an hour that comes twice, and may have begun in the other.
+    pub(super) guessed_hours: usize,
     pub(super) left_out: LeftOut,
     /// How many calls to each internal number were left out.
     pub(super) internal: BTreeMap<String, usize>,
@@ -319,6 +321,7 @@ impl Reader {
                 read.from = Some(read.from.map_or(start, |from| from.min(start)));
                 read.till = Some(read.till.map_or(start, |till| till.max(start)));
                 read.needed_zone |= !call.zone_said;
+                read.guessed_hours += usize::from(call.guessed_hour);
                 let number = &call.destination;
                 let is_answered = call.billsec_ms.map_or(call.answer_time.is_some(), |ms| ms > 0);
                 let is_short =

@@ -92,10 +92,12 @@ async fn add(core: Core, args: AddArgs) -> anyhow::Result<()> {
         Some(currency) => currency,
         None => default_currency(&core).await?,
     };
+    // However it is typed, it is one transaction.
+    let (gateway, transaction_id) = (args.gateway.trim(), args.transaction_id.trim());
     let idempotency_key = match args.request_id {
         Some(key) => key,
-        None if args.transaction_id.is_empty() => String::new(),
-        None => format!("transaction {:?} of {:?}", args.transaction_id, args.gateway),
+        None if transaction_id.is_empty() => String::new(),
+        None => format!("transaction {transaction_id:?} of {:?}", gateway.to_lowercase()),
     };
     let direction = match args.to_provider {
         true => PaymentDirection::ToProvider,
@@ -110,8 +112,8 @@ async fn add(core: Core, args: AddArgs) -> anyhow::Result<()> {
         direction: direction.into(),
         comment: args.comment,
         idempotency_key,
-        gateway: args.gateway,
-        transaction_id: args.transaction_id,
+        gateway: gateway.to_owned(),
+        transaction_id: transaction_id.to_owned(),
         payer_email: String::new(),
     };
     let recorded = PaymentsServiceClient::new(core).record_payment(request).await.map_err(said)?;

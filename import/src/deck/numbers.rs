@@ -34,7 +34,8 @@ impl Numbers {
             // How a workbook's numbers are written says nothing of its texts.
             let texts = positions.into_iter().filter(|at| kind(row, *at) == CellKind::Text);
             for text in texts.map(|position| cell(row, position)) {
-                let Some(sign) = decimal_separator(text) else { continue };
+                let is_amount = values::money(text, NumberFormat::default()).is_ok();
+                let Some(sign) = decimal_separator(text).filter(|_| is_amount) else { continue };
                 found[usize::from(sign == ',')].get_or_insert((row.line(), text));
             }
         }
