@@ -65,8 +65,9 @@ impl Numbers {
                 let other = if sign == ',' { '.' } else { ',' };
                 // `1.234` among commas: a thousand, or what somebody wrote with a point.
                 let is_single = text.matches(other).count() == 1 && !text.contains(sign);
+                let is_amount = || values::money(text, NumberFormat::default()).is_ok();
                 match decimal_separator(text) {
-                    Some(shown) if shown != sign => return ambiguous(),
+                    Some(shown) if shown != sign && is_amount() => return ambiguous(),
                     None if is_single => return ambiguous(),
                     _ => NumberFormat { decimal: Some(sign), thousands: None },
                 }
