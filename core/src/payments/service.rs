@@ -75,6 +75,7 @@ impl Service {
         let exchange_rate = match &request.exchange_rate {
             // The legacy API ignores it there.
             Some(_) if currency.is_default() && caller.is_legacy() => ExchangeRate::ONE,
+            None if currency.is_default() => ExchangeRate::ONE,
             None => currency.exchange_rate,
             given => ExchangeRate::from_proto(given.as_ref())?,
         };
