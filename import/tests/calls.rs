@@ -176,17 +176,87 @@ fn a_call_may_begin_in_one_file_and_end_in_the_next() {
         }
         dialogs = file.into_dialogs();
     }
-    let [CallItem::Call(call)] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((call.span.first, call.billsec_ms), (3, Some(40_000)));
+    assert_eq!(found, []);
     let left: Vec<_> = dialogs
-        .refused()
+        .finish(&options)
         .into_iter()
         .map(|(file, item)| match item {
-            CallItem::Refused { span, problem, .. } => (file, span.first, problem),
+            CallItem::Refused { span, problem, .. } => (file, span.first, Err(problem)),
+            CallItem::Call(call) => (file, call.span.first, Ok(call.billsec_ms)),
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(left, [(0, 3, Problem::NoBye), (1, 2, Problem::NoInvite)]);
+    let call = (0, 2, Ok(Some(40_000)));
+    assert_eq!(left, [call, (0, 3, Err(Problem::NoBye)), (1, 2, Err(Problem::NoInvite))]);
+}
+
+/// Rows of one dialog, each a method, a status and a time, and how long the call is: the same in any order.
+#[test]
+fn a_dialog_is_as_long_as_its_rows_say_in_whatever_order_they_come() {
+    type Rows = &'static [(&'static str, u16, &'static str)];
+    const INVITE: (&str, u16, &str) = ("INVITE", 200, "10:00:00");
+    let cases: &[(Rows, Result<i64, &str>)] = &[
+        // Who hangs up is asked who they are.
+        (&[INVITE, ("BYE", 407, "10:00:01"), ("BYE", 200, "11:00:00")], Ok(3_600)),
+        (&[INVITE, ("BYE", 401, "10:59:59"), ("BYE", 200, "11:00:00")], Ok(3_600)),
+        (&[INVITE, ("BYE", 407, "10:00:01")], Err("its BYE is not in this file")),
+        // One that was answered counts, whatever failed before or after it.
+        (&[INVITE, ("BYE", 500, "10:00:01"), ("BYE", 200, "11:00:00")], Ok(3_600)),
+        (&[INVITE, ("BYE", 200, "11:00:00"), ("BYE", 481, "11:00:05")], Ok(3_600)),
+        // Where none was, the last.
+        (&[INVITE, ("BYE", 408, "10:00:32")], Ok(32)),
+        (&[INVITE, ("BYE", 503, "10:00:01"), ("BYE", 408, "10:30:00")], Ok(1_800)),
+        // Both ends may hang up at once, and a row may be there twice.
+        (&[INVITE, ("BYE", 200, "10:00:10"), ("BYE", 200, "10:00:11")], Ok(10)),
+        (&[INVITE, ("BYE", 200, "10:00:10"), ("BYE", 200, "10:00:10")], Ok(10)),
+        (
+            &[INVITE, ("BYE", 200, "10:00:01"), ("BYE", 200, "11:00:00")],
+            Err("two successful BYEs of the dialog"),
+        ),
+        // An INVITE within the call makes it no shorter.
+        (&[INVITE, ("INVITE", 200, "10:30:00"), ("BYE", 200, "11:00:00")], Ok(3_600)),
+    ];
+    let head = "method,from_tag,to_tag,callid,sip_code,time,src_user,dst_user,accountcode\n";
+    for (rows, expected) in cases {
+        let lines: Vec<String> = rows
+            .iter()
+            .map(|(method, status, time)| {
+                format!("{method},f,t,c,{status},2026-11-20 {time},3705,37061,globex\n")
+            })
+            .collect();
+        for turn in 0..lines.len() * 2 {
+            let mut lines = lines.clone();
+            let count = lines.len();
+            lines.rotate_left(turn % count);
+            if turn >= count {
+                lines.reverse();
+            }
+            let text = head.to_owned() + &lines.concat();
+            let options = CallOptions::default();
+            let reader = Box::new(std::io::Cursor::new(text.clone()));
+            let mut file = CallFile::read(reader, &options).unwrap();
+            let (mut calls, mut refused) = (Vec::new(), Vec::new());
+            while let Some(item) = file.next_item().unwrap() {
+                match item {
+                    CallItem::Call(call) => calls.push(call.billsec_ms.unwrap() / 1_000),
+                    CallItem::Refused { problem, .. } => refused.push(problem.to_string()),
+                    other => panic!("{other:?}"),
+                }
+            }
+            match expected {
+                Ok(seconds) => {
+                    assert_eq!(calls, [*seconds], "{text}");
+                    let is_further = |problem: &String| problem.starts_with("a further INVITE");
+                    assert!(refused.iter().all(is_further), "{text}{refused:?}");
+                }
+                Err(why) => {
+                    assert_eq!(calls, [0; 0], "{text}");
+                    assert!(refused.iter().all(|problem| problem.contains(why)), "{refused:?}");
+                    assert!(!refused.is_empty());
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -245,5 +315,43 @@ fn options_can_be_kept() {
     assert_eq!(numbers.international_prefixes, ["00"]);
     for (format, name) in Format::NAMES {
         assert_eq!(name.parse::<Format>().unwrap(), format);
+    }
+}
+
+/// 2026-10-25 in Vilnius has the hour from 03:00 to 04:00 twice.
+#[test]
+fn an_hour_that_comes_twice_is_told_by_what_the_record_has() {
+    const SECOND: &str = "2026-10-25T01:30:00Z";
+    const FIRST: &str = "2026-10-25T00:30:00Z";
+    let ids =
+        [("pbx-1792891800.12", SECOND, false), ("1792888201.7", FIRST, false), ("a7", FIRST, true)];
+    let of_asterisk = ids.map(|(id, start, guessed)| {
+        let text = format!(
+            "calldate,dst,billsec,accountcode,uniqueid\n2026-10-25 03:30:00,37061,60,globex,{id}\n"
+        );
+        (text, start, guessed)
+    });
+    let head = "call_id,start_time,end_time,duration,destination,billsec,originator\n";
+    let of_table = [
+        ("2026-10-25 03:30:00,2026-10-25 04:30:00,3600", SECOND, false),
+        ("2026-10-25 03:30:00,2026-10-25 04:30:00,7200", FIRST, false),
+        ("2026-10-25 03:30:00,2026-10-25 03:31:00,60", FIRST, true),
+        ("2026-10-25T03:30:00+02:00,,60", SECOND, false),
+        ("2026-10-25 03:30:00,,60", FIRST, true),
+        ("2026-10-26 03:30:00,,60", "2026-10-26T01:30:00Z", false),
+    ]
+    .map(|(times, start, guessed)| (format!("{head}a,{times},37061,60,globex\n"), start, guessed));
+    let options =
+        CallOptions { zone: TimeZone::get("Europe/Vilnius").unwrap(), ..CallOptions::default() };
+    for (text, start, guessed) in of_asterisk.into_iter().chain(of_table) {
+        let reader = Box::new(std::io::Cursor::new(text.clone()));
+        let mut file = CallFile::read(reader, &options).unwrap();
+        let item = file.next_item().unwrap();
+        let Some(CallItem::Call(call)) = item else { panic!("{text}{item:?}") };
+        assert_eq!(
+            (call.start_time.to_string().as_str(), call.guessed_hour),
+            (start, guessed),
+            "{text}"
+        );
     }
 }

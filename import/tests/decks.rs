@@ -98,3 +98,51 @@ fn shown(line: &DeckLine) -> String {
     add("note", (!notes.is_empty()).then(|| notes.join("; ")));
     text
 }
+
+/// The rates of a deck in which lines 2, 3, … have these, and what is asked of it; with `--decimal` nothing is.
+#[test]
+fn decimals_that_contradict_each_other_are_asked() {
+    type Case = (&'static [&'static str], Result<&'static [&'static str], &'static str>);
+    let cases: &[Case] = &[
+        (&["0.05", "1.234", "12"], Ok(&["0.05", "1.234", "12"])),
+        (&["0,05", "1,234", "12"], Ok(&["0.05", "1.234", "12"])),
+        (&["0,05", "1.234,50"], Ok(&["0.05", "1234.50"])),
+        (&["0.05", "1,234.50"], Ok(&["0.05", "1234.50"])),
+        (&["1,234,567.5", "0.1"], Ok(&["1234567.5", "0.1"])),
+        (
+            &["0.05", "0,500", "1.234"],
+            Err("on line 2 (\"0.05\") and behind a comma on line 3 (\"0,500\")"),
+        ),
+        (&["1.234,50", "0.05"], Err("on line 3 (\"0.05\") and behind a comma on line 2")),
+        (&["0,05", "1.234", "2.500"], Err("line 3: ")),
+        (&["0.05", "1,234"], Err("line 3: ")),
+    ];
+    for (rates, expected) in cases {
+        let lines = rates.iter().enumerate().map(|(at, rate)| format!("{};{rate}\n", 370 + at));
+        let text = format!("prefix;rate\n{}", lines.collect::<String>());
+        let read = |profile: &Profile| -> Result<Vec<String>, String> {
+            let part = tollbook_import::Part::from_bytes("input", text.clone().into()).unwrap();
+            let deck = Deck::open(part, profile, DeckOptions::default());
+            let deck = deck.map_err(|error| error.to_string())?;
+            deck.map(|item| match item.map_err(|error| error.to_string())? {
+                DeckItem::Line(line) => Ok(line.rate.unwrap().to_string()),
+                DeckItem::Refused { line, problem, .. } => Err(format!("line {line}: {problem}")),
+                DeckItem::Idle { .. } => panic!("{text}"),
+            })
+            .collect()
+        };
+        match (read(&Profile::default()), expected) {
+            (Ok(found), Ok(rates)) => assert_eq!(found, *rates, "{text}"),
+            (Err(found), Err(why)) => {
+                assert!(found.contains(why) && found.contains("--decimal"), "{found}")
+            }
+            other => panic!("{text}{other:?}"),
+        }
+    }
+    // An amount that is written otherwise far below is not read in silence, either.
+    let many = "370;0.05\n".repeat(300) + "371;0,500\n";
+    let part =
+        tollbook_import::Part::from_bytes("input", format!("prefix;rate\n{many}").into()).unwrap();
+    let mut deck = Deck::open(part, &Profile::default(), DeckOptions::default()).unwrap();
+    assert!(deck.any(|item| matches!(item, Ok(DeckItem::Refused { line: 302, .. }))));
+}

@@ -1,6 +1,8 @@
 //! What lines around a deck say of all its rates is asked, and letterheads are not.
 #![allow(clippy::unwrap_used)]
 
+mod titles;
+
 use proptest::prelude::*;
 use tollbook_import::{
     Part, Profile,
@@ -485,13 +487,34 @@ const LETTERHEADS: &[&str] = &[
     "All prices are in EUR per minute",
     "Application form",
     "Active carriers 2026",
+    "Discount Telecom GmbH",
+    "Support within 30 minutes",
+    "Support from Monday to Friday, 9 to 17",
+    "Support: Mon-Fri 8-18",
+    "ACD 2 min, PDD below 6 seconds",
+    "Rates valid for ASR above 40%",
+    "Rates may change with 7 days notice",
+    "1,000 customers trust us",
+    "Tel. 030 123 456",
+    "Payment within 14 days",
+    "All rates per 1 minute",
+    "Rates per 60 seconds",
+    "EUR / 1 min",
+    "Next Telecom Ltd.",
+    "Morgen Telecom GmbH",
+    "Rates per minute",
+    "2 x 2 Mbit",
+    "Share capital 1.000.000 EUR",
 ];
 
 /// Each flag, and the phrases that it is asked for.
-fn kinds() -> [(&'static str, &'static [&'static str]); 5] {
+fn kinds() -> [(&'static str, &'static [&'static str]); 8] {
     [
         ("--effective-from DATE", DATES),
+        ("--effective-from DATE", titles::DATES_IN_WORDS),
         ("--factor", UNITS),
+        ("--factor", titles::MEASURES),
+        ("--factor makes rates what is paid", titles::ADJUSTMENTS),
         ("where the tariff is in EUR", CURRENCIES),
         ("of taxes", TAXES),
         ("billing increments", INCREMENTS),

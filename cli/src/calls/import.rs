@@ -158,6 +158,8 @@ pub(super) struct Read {
     pub(super) till: Option<Timestamp>,
     /// Whether times did not say in which zone they are.
     pub(super) needed_zone: bool,
+    /// How many calls began in an hour that comes twice, and may have begun in the other.
+    pub(super) guessed_hours: usize,
     pub(super) left_out: LeftOut,
     /// How many calls to each internal number were left out.
     pub(super) internal: BTreeMap<String, usize>,
@@ -263,13 +265,16 @@ impl Reader {
             }
             self.sources.push(digest.finish(String::new()));
         }
-        for (number, item) in dialogs.refused() {
-            self.put(with_dialogs.get(number).copied().unwrap_or_default(), item, sender);
+        for (number, item) in dialogs.finish(&options) {
+            let file = with_dialogs.get(number).copied().unwrap_or_default();
+            if !self.put(file, item, sender) {
+                break;
+            }
         }
         Ok(())
     }
 
-    /// Returns the dialogs that are left open; `None` where the core does not listen any more.
+    /// Returns the dialogs so far; `None` where the core does not listen any more.
     fn read_file(
         &mut self,
         name: &str,
@@ -325,6 +330,7 @@ impl Reader {
                 read.from = Some(read.from.map_or(start, |from| from.min(start)));
                 read.till = Some(read.till.map_or(start, |till| till.max(start)));
                 read.needed_zone |= !call.zone_said;
+                read.guessed_hours += usize::from(call.guessed_hour);
                 let number = &call.destination;
                 let is_answered = call.billsec_ms.map_or(call.answer_time.is_some(), |ms| ms > 0);
                 let is_short =

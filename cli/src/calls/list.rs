@@ -18,7 +18,7 @@ use super::{
 use crate::{
     client::{connect, said, zone},
     config::Config,
-    out::{recorded, say, written},
+    out::{inert, recorded, say, written},
     parties::user_meant,
     values::decimal,
 };
@@ -61,6 +61,10 @@ pub(crate) struct Args {
     /// List them as CSV (RFC 4180)
     #[arg(long)]
     csv: bool,
+    /// With --csv: write texts as they are, also those that a spreadsheet program would calculate; without it
+    /// such a cell has an apostrophe before it
+    #[arg(long, requires = "csv")]
+    raw: bool,
 }
 
 pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
@@ -101,7 +105,8 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         if args.csv {
             let mut table = writer(&mut out);
             for call in &page.calls {
-                recorded(table.write_record(row(call, &zone, &page.currency)))?;
+                let cells = row(call, &zone, &page.currency).into_iter();
+                recorded(table.write_record(cells.map(|cell| inert(cell, args.raw))))?;
             }
             written(table.flush())?;
         } else {

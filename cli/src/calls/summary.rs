@@ -278,6 +278,13 @@ impl Summary<'_> {
                 |time: Timestamp| clock.to_datetime(time).strftime("%Y-%m-%d %H:%M:%S").to_string();
             say!("calls that began from {} to {} ({})", at(from), at(till), zone.name())?;
         }
+        if read.guessed_hours > 0 {
+            say!(
+                "warning: {} calls began in the hour that comes twice as clocks are set back, and nothing says in \
+                 which of them: the first is taken (times with an offset, or unix seconds, say it)",
+                read.guessed_hours
+            )?;
+        }
         if read.to_themselves > 0 {
             say!(
                 "warning: {} calls name one user on both sides, who pays for them and earns by them: are these \

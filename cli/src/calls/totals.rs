@@ -12,7 +12,7 @@ use super::rerate::time;
 use crate::{
     client::{connect, said, zone},
     config::Config,
-    out::{recorded, written},
+    out::{inert, recorded, written},
     parties::user_meant,
     values::decimal,
 };
@@ -41,6 +41,10 @@ pub(crate) struct Args {
     /// currency, in which they are kept]
     #[arg(long, value_name = "CODE", default_value = "", hide_default_value = true)]
     currency: String,
+    /// Write names as they are, also those that a spreadsheet program would calculate; without it such a
+    /// name has an apostrophe before it
+    #[arg(long)]
+    raw: bool,
 }
 
 /// What makes a line.
@@ -152,7 +156,7 @@ pub(crate) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
             (currency, totals) = (part.currency, part.totals);
         }
         for group in &part.aggregates {
-            let names = args.by.iter().map(|by| by.of(group));
+            let names = args.by.iter().map(|by| inert(by.of(group), args.raw));
             let figures = figures(group.traffic.as_ref());
             recorded(lines.write_record(names.chain(figures).chain([currency.clone()])))?;
         }

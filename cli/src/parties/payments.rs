@@ -95,10 +95,12 @@ async fn add(core: Core, args: AddArgs) -> anyhow::Result<()> {
         Some(currency) => currency,
         None => default_currency(&core).await?,
     };
+    // However it is typed, it is one transaction.
+    let (gateway, transaction_id) = (args.gateway.trim(), args.transaction_id.trim());
     let idempotency_key = match args.request_id {
         Some(key) => key,
-        None if args.transaction_id.is_empty() => String::new(),
-        None => format!("transaction {:?} of {:?}", args.transaction_id, args.gateway),
+        None if transaction_id.is_empty() => String::new(),
+        None => format!("transaction {transaction_id:?} of {:?}", gateway.to_lowercase()),
     };
     let (amount, direction) = match (args.amount.strip_prefix('-'), args.to_provider) {
         (Some(_), true) => bail!("say --to-provider, or an amount below zero, not both"),
@@ -116,8 +118,8 @@ async fn add(core: Core, args: AddArgs) -> anyhow::Result<()> {
         direction: direction.into(),
         comment: args.comment,
         idempotency_key,
-        gateway: args.gateway,
-        transaction_id: args.transaction_id,
+        gateway: gateway.to_owned(),
+        transaction_id: transaction_id.to_owned(),
         payer_email: String::new(),
     };
     let recorded = PaymentsServiceClient::new(core.clone()).record_payment(request.clone()).await;

@@ -9,7 +9,7 @@ use super::COLUMNS;
 use crate::{
     client::{connect, said},
     config::Config,
-    out::{recorded, written},
+    out::{inert, recorded, written},
     parties::tariffs,
     values::{decimal, time_zone},
 };
@@ -22,6 +22,10 @@ pub(crate) struct Args {
     /// The time zone that times are shown in, with its offset
     #[arg(long, default_value = "UTC")]
     time_zone: String,
+    /// Write texts as they are, also those that a spreadsheet program would calculate; without it such a
+    /// cell has an apostrophe before it, which an import takes off
+    #[arg(long)]
+    raw: bool,
 }
 
 pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
@@ -35,11 +39,16 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     recorded(out.write_record(COLUMNS))?;
     while let Some(part) = parts.message().await.map_err(said)? {
         for rate in part.rates {
-            recorded(out.write_record(record(rate, &zone)))?;
+            recorded(out.write_record(record(rate, &zone).map(|cell| kept(cell, args.raw))))?;
         }
     }
     written(out.flush())?;
     Ok(())
+}
+
+/// A cell from which an import reads the text: it takes one apostrophe off.
+fn kept(cell: String, raw: bool) -> String {
+    if !raw && cell.starts_with('\'') { format!("'{cell}") } else { inert(cell, raw) }
 }
 
 /// What the column `blocked` says.

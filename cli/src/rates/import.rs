@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tollbook_import::{
     Error, Profile, Source,
-    deck::{Deck, DeckItem, DeckLine, DeckOptions},
+    deck::{Deck, DeckItem, DeckLine, DeckOptions, Note},
     profile::Steps,
     sources,
     table::{ColumnRef, Limits, Parts},
@@ -86,6 +86,10 @@ struct WhatArgs {
     /// Write all changes into this file, as CSV; it must not exist
     #[arg(long, value_name = "FILE")]
     changes: Option<PathBuf>,
+    /// With --changes: write texts as they are, also those that a spreadsheet program would calculate; without
+    /// it such a cell has an apostrophe before it
+    #[arg(long, requires = "changes")]
+    raw: bool,
     /// How many of the largest raises and drops a dry run and a report show, at most 1000
     #[arg(long, value_name = "NUMBER", default_value_t = 20,
         value_parser = clap::value_parser!(i32).range(0..=1_000))]
@@ -164,7 +168,7 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<ExitCode
         file.finish(&report.html())?;
     }
     if let Some(file) = changes_file {
-        file.finish(&report.csv()?)?;
+        file.finish(&report.csv(args.what.raw)?)?;
     }
     name_tariff(&mut tariffs, &tariff, all, &read.sha256).await?;
     let done = print(&report, &read, args);
@@ -215,6 +219,8 @@ struct Reader {
     /// The names of the files that were read, of which an archive has several.
     files: Vec<String>,
     remarks: Vec<Remark>,
+    /// Lines whose prefix begins with 0: the first of them, and how many there are.
+    with_zero: (Vec<u64>, usize),
     notes: Vec<String>,
     answers: Answers,
     places: Option<Vec<(String, ColumnRef)>>,
@@ -252,6 +258,7 @@ impl Reader {
             hasher: RandomState::new(),
             files: Vec::new(),
             remarks: Vec::new(),
+            with_zero: (Vec::new(), 0),
             notes: Vec::new(),
             answers: Answers::default(),
             places: None,
@@ -322,6 +329,8 @@ impl Reader {
                 }
                 let name = &self.files[self.files.len() - 1];
                 self.notes.extend(deck.remarks().iter().map(|remark| format!("{name}: {remark}")));
+                let with_zero = std::mem::take(&mut self.with_zero);
+                self.notes.extend(note_of_zeros(name, &with_zero));
             }
             parts.take_passed_over().iter().for_each(|what| eprintln!("{what}"));
             if self.files.len() == before {
@@ -384,6 +393,13 @@ impl Reader {
     /// Returns whether the core still listens.
     fn line(&mut self, line: DeckLine) -> bool {
         for note in &line.notes {
+            if *note == Note::LeadingZero {
+                self.with_zero.1 += 1;
+                if self.with_zero.0.len() < MAX_REMARKS {
+                    self.with_zero.0.push(line.line);
+                }
+                continue;
+            }
             self.remark(line.line, || format!("{}: {note}", line.prefix));
         }
         let until = line.effective_until;
@@ -475,6 +491,21 @@ fn named(error: Error, name: &str) -> anyhow::Error {
         }
         error => error.into(),
     }
+}
+
+/// What is said of the lines of a file whose prefixes begin with 0: the first ones, and how many there are.
+fn note_of_zeros(file: &str, (lines, count): &(Vec<u64>, usize)) -> Option<String> {
+    let more = if *count > lines.len() { ", …" } else { "" };
+    let which = lines.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let what = match count {
+        0 => return None,
+        1 => "1 rate is for a prefix or area code that begins".to_owned(),
+        count => format!("{count} rates are for prefixes or area codes that begin"),
+    };
+    Some(format!(
+        "warning: {file}: {what} with 0 (line {which}{more}): numbers called come without it, with their \
+         country code, so that such a rate counts for no call"
+    ))
 }
 
 fn print(report: &Report<'_>, read: &Read, args: &Args) -> anyhow::Result<ExitCode> {

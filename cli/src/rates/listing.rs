@@ -10,7 +10,7 @@ use super::{
     export::state,
     report::{Report, escaped, size, write_rows},
 };
-use crate::values::decimal;
+use crate::{out::inert, values::decimal};
 
 /// How many changes of each kind are shown as text, and how many on a page.
 pub(super) const ON_SCREEN: i32 = 10;
@@ -235,13 +235,13 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// All changes as CSV.
-    pub(super) fn csv(&self) -> anyhow::Result<String> {
+    /// All changes as CSV, with texts as they are if they are wanted `raw`.
+    pub(super) fn csv(&self, raw: bool) -> anyhow::Result<String> {
         let mut out = csv::Writer::from_writer(Vec::new());
         out.write_record(COLUMNS)?;
         let changes = self.imported.changes.as_ref();
         for change in changes.map(|changes| &changes.listed[..]).unwrap_or_default() {
-            out.write_record(self.record(change))?;
+            out.write_record(self.record(change).into_iter().map(|cell| inert(cell, raw)))?;
         }
         let text = out.into_inner().context("the changes cannot be written")?;
         Ok(String::from_utf8(text)?)

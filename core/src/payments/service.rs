@@ -36,6 +36,9 @@ impl Service {
             return Err(Error::FeatureDisabled);
         }
         caller.user()?;
+        for text in [&mut request.gateway, &mut request.transaction_id] {
+            *text = text.trim().to_owned();
+        }
         let key = std::mem::take(&mut request.idempotency_key);
         let key = IdempotencyKey::new(caller, Kind::Payment, key, &request)?;
         let posted = match self.payment(caller, &snapshot, request, key.clone()).await {
@@ -70,10 +73,18 @@ impl Service {
             });
         }
         let exchange_rate = match &request.exchange_rate {
-            _ if currency.is_default() => ExchangeRate::ONE,
+            // The legacy API ignores it there.
+            Some(_) if currency.is_default() && caller.is_legacy() => ExchangeRate::ONE,
+            None if currency.is_default() => ExchangeRate::ONE,
             None => currency.exchange_rate,
             given => ExchangeRate::from_proto(given.as_ref())?,
         };
+        if currency.is_default() && exchange_rate != ExchangeRate::ONE {
+            return Err(Error::invalid(
+                "exchange_rate",
+                "is not 1, as that of the default currency is",
+            ));
+        }
         let direction = match enums::known("direction", request.direction)? {
             pb::PaymentDirection::ToProvider => Direction::ToProvider,
             pb::PaymentDirection::FromClient | pb::PaymentDirection::Unspecified => {

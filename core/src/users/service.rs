@@ -154,6 +154,10 @@ impl Service {
         record::check(&mut user, &snapshot)?;
         check_responsible_manager(&mut tx, &user).await?;
         ownership::check(&mut tx, caller, &snapshot, Some(&old), &user).await?;
+        let is_admin = old.role() == pb::Role::Admin;
+        if is_admin && user.blocked && !old.blocked && !store::has_other_admin(&mut tx, id).await? {
+            return Err(Error::invalid("blocked", "would leave no admin who may come in"));
+        }
         store::update(&mut tx, &user).await?;
         let owned = match user.owner_id == old.owner_id {
             true => Vec::new(),

@@ -531,6 +531,20 @@ pub(super) async fn is_responsible(tx: &mut Tx, id: UserId) -> Result<bool> {
     Ok(tx.fetch_optional(query).await?.is_some())
 }
 
+/// Whether there is an admin beside this one who is not blocked. None is blocked until the end of the
+/// transaction.
+pub(super) async fn has_other_admin(tx: &mut Tx, id: UserId) -> Result<bool> {
+    let lock = tx.lock_clause();
+    let query = Query::new("SELECT id FROM users WHERE deleted_at IS NULL AND role = ")
+        .value(Role::Admin.name())
+        .and(" AND blocked = ")
+        .value(false)
+        .and(" AND id <> ")
+        .value(id)
+        .and(lock);
+    Ok(!tx.fetch_all(query).await?.is_empty())
+}
+
 /// Whether the user owns others.
 pub(super) async fn is_owner(tx: &mut Tx, id: UserId) -> Result<bool> {
     let query = Query::new("SELECT id FROM users WHERE deleted_at IS NULL AND owner_id = ")

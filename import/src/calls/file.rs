@@ -307,8 +307,8 @@ impl CallFile {
         Err(OpenError::UnknownFormat)
     }
 
-    /// Goes on with the dialogs that files read before it left open, and leaves its own for
-    /// [`Self::into_dialogs`] instead of refusing them at its end. To be called before the first
+    /// Goes on with the dialogs of files read before it, and leaves them and its own for
+    /// [`Self::into_dialogs`] instead of ending them at its end. To be called before the first
     /// item is read; of use for Kamailio's `acc` only.
     #[must_use]
     pub fn with_dialogs(mut self, dialogs: Dialogs) -> Self {
@@ -322,7 +322,7 @@ impl CallFile {
         self
     }
 
-    /// The dialogs that are open after this file, for the next one.
+    /// The dialogs of this file and those before it, for the next one.
     #[must_use]
     pub fn into_dialogs(self) -> Dialogs {
         match self.body {
@@ -464,7 +464,7 @@ fn next_row(
             return Ok(Some(item));
         }
         let Some(Row { span, result, text }) = rows.next(header, reading.options)? else {
-            return Ok(header.pairs.as_mut().and_then(Pairs::left));
+            return Ok(header.pairs.as_mut().and_then(|pairs| pairs.left(reading.options)));
         };
         let Header { names, layout, cells, kinds, pairs } = &mut *header;
         let item = match result {

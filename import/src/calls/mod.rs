@@ -70,6 +70,9 @@ pub struct Call {
     pub leg: Leg,
     /// Whether its times say in which zone they are; else they are of that of the options.
     pub zone_said: bool,
+    /// Whether it began in the hour that comes twice when clocks are set back, and nothing tells in which of
+    /// them: the first is taken.
+    pub guessed_hour: bool,
     /// What identifies it; [`CallIds::key`] is the id of the call, and is there.
     pub ids: CallIds,
     /// When it began.

@@ -239,6 +239,12 @@ pub enum Problem {
     /// Kamailio: a further answered INVITE or BYE of one dialog.
     #[error("a further {0} of the dialog, whose first is on line {1}")]
     Further(&'static str, u64),
+    /// Kamailio: two successful BYEs of one dialog, at different times.
+    #[error(
+        "two successful BYEs of the dialog, on lines {0} and {1}, say different ends: take out the one that is \
+         wrong"
+    )]
+    OtherBye(u64, u64),
     /// Kamailio: a request that is no call.
     #[error("a {0:?}, which is no call")]
     Method(String),

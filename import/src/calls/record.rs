@@ -143,6 +143,7 @@ impl Reading<'_> {
             leg,
             ids,
             zone_said: times.zone_said,
+            guessed_hour: times.guessed,
             start_time: times.start,
             // Of calls that were not answered switches write times that mean nothing.
             answer_time: times.answer.filter(|_| answered),
@@ -269,8 +270,10 @@ impl Reading<'_> {
         }
         let hint = self.format.is_asterisk().then(|| created(values.get(Column::CallId))).flatten();
         let answer = moments(answer);
+        let ends = moments(end);
+        let guessed = hint.is_none() && is_guess(starts, ends, durations.total);
         let (start, end) =
-            resolve(starts, moments(end), durations.total, hint).ok_or(Problem::NoStartTime)?;
+            resolve(starts, ends, durations.total, hint).ok_or(Problem::NoStartTime)?;
         Ok(CallTimes {
             start,
             answer: answer.and_then(|answer| {
@@ -279,6 +282,7 @@ impl Reading<'_> {
             }),
             end,
             zone_said,
+            guessed,
         })
     }
 
@@ -431,6 +435,8 @@ struct CallTimes {
     end: Option<Timestamp>,
     /// Whether all of them say in which zone they are.
     zone_said: bool,
+    /// Whether it may have begun an hour later as well.
+    guessed: bool,
 }
 
 impl CallTimes {
@@ -484,18 +490,32 @@ fn resolve(
         return Some((start, None));
     }
     let pairs = starts.iter().flat_map(|start| ends.iter().map(move |end| (start, *end)));
-    let (start, end) = pairs.min_by_key(|(start, end)| {
-        let length = end.as_microsecond().saturating_sub(start.as_microsecond());
-        let off = match total_ms {
-            Some(total) => length.abs_diff(total.saturating_mul(1_000)),
-            // The shortest call that does not end before it begins.
-            None if length < 0 => u64::MAX / 2 + length.unsigned_abs() / 2,
-            None => length.unsigned_abs(),
-        };
-        // Clocks are changed by half an hour and more: what rounding may do decides nothing.
-        (off / 60_000_000, far(*start), *start, *end)
-    })?;
+    let (start, end) = pairs
+        .min_by_key(|(start, end)| (off(*start, *end, total_ms), far(*start), *start, *end))?;
     Some((start, Some(end)))
+}
+
+/// By how many minutes two moments are not as far apart as the call was long. Clocks are changed by half an
+/// hour and more: what rounding may do decides nothing.
+fn off(start: Timestamp, end: Timestamp, total_ms: Option<i64>) -> u64 {
+    let length = end.as_microsecond().saturating_sub(start.as_microsecond());
+    let off = match total_ms {
+        Some(total) => length.abs_diff(total.saturating_mul(1_000)),
+        // The shortest call that does not end before it begins.
+        None if length < 0 => u64::MAX / 2 + length.unsigned_abs() / 2,
+        None => length.unsigned_abs(),
+    };
+    off / 60_000_000
+}
+
+/// Whether a beginning may be two moments, and the end does not tell which.
+fn is_guess(starts: Moments, ends: Option<Moments>, total_ms: Option<i64>) -> bool {
+    let least = |start| {
+        let ends = ends.into_iter().flat_map(Moments::iter);
+        ends.map(|end| off(start, end, total_ms)).min()
+    };
+    let mut starts = starts.iter().map(least);
+    starts.next().zip(starts.next()).is_some_and(|(first, second)| first == second)
 }
 
 /// When the channel of a uniqueid was created: Asterisk makes it of the seconds since 1970 and a

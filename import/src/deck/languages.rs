@@ -414,6 +414,8 @@ pub(super) fn is_minutes(word: &str) -> bool {
             | "минута"
             | "минуту"
             | "минуты"
+            | "минут"
+            | "minut"
     )
 }
 
@@ -443,6 +445,9 @@ pub(super) fn is_seconds(word: &str) -> bool {
             | "секунда"
             | "секунду"
             | "секунды"
+            | "секунд"
+            | "sekund"
+            | "segs"
     )
 }
 

@@ -7,10 +7,11 @@ use rust_decimal::Decimal;
 
 use super::{
     DeckItem, DeckLine, DeckOptions, Idle, Note, Problem, Status,
-    cells::{OF_NUMBERS, cell, clock_cell, date_cell, interval_cell, kind},
+    cells::{cell, clock_cell, date_cell, interval_cell, kind},
     dates::{Dates, dates, tomorrow},
     fields::{is_currency, is_date_format},
     languages::{is_cents, is_minutes, is_seconds},
+    numbers::Numbers,
     shortened,
     titles::Titles,
     words::{self, NoRate, Said, blocked, is_total, no_rate},
@@ -19,10 +20,7 @@ use crate::{
     Error, Profile,
     profile::{NotOffered, Steps},
     table::{CellKind, ColumnProblem, Columns, Row, RowProblem},
-    values::{
-        self, Days, Hours, Moment, NumberFormat, Prefixes, ValueError, decimal_separator,
-        same_currency,
-    },
+    values::{self, Days, Hours, Moment, Prefixes, ValueError, same_currency},
 };
 
 /// How rows are read, with the position of each field.
@@ -31,7 +29,7 @@ pub(super) struct Reader {
     pub(super) columns: Columns,
     pub(super) titles: Titles,
     at: Positions,
-    numbers: NumberFormat,
+    numbers: Numbers,
     dates: Dates,
     zone: TimeZone,
     factor: Option<Decimal>,
@@ -131,7 +129,9 @@ impl Reader {
         };
         let above = columns.above().iter();
         complaints.extend(above.filter_map(|(line, text)| titles.problem(*line, text)));
-        let numbers = numbers(profile.numbers, sample, &at);
+        let of_money = [at.rate, at.connection_fee];
+        let (numbers, contradiction) = Numbers::new(profile.numbers, sample, of_money);
+        complaints.extend(contradiction);
         let reader = Self {
             columns,
             titles,
@@ -357,9 +357,7 @@ impl Reader {
         position: Option<usize>,
     ) -> Result<Decimal, Problem> {
         let text = cell(row, position);
-        let is_number = kind(row, position) == CellKind::Number;
-        let numbers = if is_number { OF_NUMBERS } else { self.numbers };
-        let money = value(column, values::money(text, numbers))?;
+        let money = value(column, self.numbers.money(text, kind(row, position)))?;
         let shown = position.and_then(|position| row.currency(position));
         self.check_currency(shown.unwrap_or_default())?;
         self.check_currency(money.currency.as_deref().unwrap_or_default())?;
@@ -538,26 +536,6 @@ fn factor(text: &str) -> Result<Decimal, Error> {
     factor
         .filter(|factor| *factor > Decimal::ZERO)
         .ok_or_else(|| Error::Profile(format!("--factor {text:?} is no positive number")))
-}
-
-/// Commas separate decimals if some rates cannot be read otherwise, and none contradicts.
-fn numbers(said: NumberFormat, sample: &[Row], at: &Positions) -> NumberFormat {
-    if said.decimal.is_some() || said.thousands.is_some() {
-        return said;
-    }
-    let mut found = [false, false];
-    for row in sample {
-        // How a workbook's numbers are written says nothing of its texts.
-        let texts = [at.rate, at.connection_fee].into_iter();
-        for position in texts.filter(|position| kind(row, *position) == CellKind::Text) {
-            match decimal_separator(cell(row, position)) {
-                Some(',') => found[0] = true,
-                Some(_) => found[1] = true,
-                None => {}
-            }
-        }
-    }
-    NumberFormat { decimal: (found == [true, false]).then_some(','), thousands: None }
 }
 
 /// What the names of columns say that a deck cannot have.

@@ -271,6 +271,15 @@ pub(super) fn other_units(word: &str) -> bool {
             "hundertstel",
             "thousandth",
             "tausendstel",
+            "tenth",
+            "zehntel",
+            "milliem",
+            "centiem",
+            "millesim",
+            "milesim",
+            "tysieczn",
+            "тысячны",
+            "сотых",
             "копе",
             "grosz",
             "центах",
@@ -516,3 +525,9 @@ pub(super) const MINIMA: &[&str] =
 
 /// Beginnings of words for time beside seconds and minutes themselves.
 pub(super) const TIMED: &[&str] = &["sekund", "minut", "посекунд", "поминут", "секунд", "second"];
+
+/// Whether a word is one for taxes.
+pub(super) fn is_tax(word: &str) -> bool {
+    TAXES.contains(&word)
+        || ["mehrwertst", "umsatzst", "налог"].iter().any(|stem| word.starts_with(stem))
+}

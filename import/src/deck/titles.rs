@@ -7,10 +7,12 @@
 use super::{
     fields::is_currency,
     languages::{fold, is_cents, is_minutes, is_seconds},
+    measure_words::{AFTER, RELATIVE, SPANS, WEEKDAYS},
+    measures::{adjustment, multiplier, quantity},
     phrases::{
         BILLS, CURRENCY_LABELS, EXCLUDING, FROM, IN, INCLUDING, INCREMENTS, ISSUED, MINIMA, MONEY,
-        MONTHS, NUMBER_LABELS, OFTEN_WORDS, OTHER_MEASURES, PAGES, PER, PRICES, SUBUNITS, TAXES,
-        TIMED, VALIDITY, is_tax_in_price, other_units,
+        MONTHS, NUMBER_LABELS, OFTEN_WORDS, OTHER_MEASURES, PAGES, PER, PRICES, SUBUNITS, TIMED,
+        VALIDITY, is_tax, is_tax_in_price, other_units,
     },
     shortened,
 };
@@ -37,11 +39,11 @@ pub(super) struct Titles {
 }
 
 /// A word of a line.
-struct Word<'a> {
+pub(super) struct Word<'a> {
     /// As written.
-    raw: &'a str,
-    /// In small letters without accents.
-    folded: String,
+    pub(super) raw: &'a str,
+    /// In small letters without accents; a number without what separates its thousands.
+    pub(super) folded: String,
 }
 
 impl Titles {
@@ -65,7 +67,16 @@ impl Titles {
         {
             says.push(format!(
                 "it speaks of {unit:?}: --factor makes rates those of a minute in the tariff's unit (0.01 \
-                 for cents, 60 for prices of a second)"
+                 for cents, 60 for prices of a second, 10 for those of 6 seconds, 0.001 for those of 1,000 \
+                 minutes)"
+            ));
+        }
+        if !self.has_factor
+            && let Some(adjustment) = adjustment(&words, speaks_of_prices(&words))
+        {
+            says.push(format!(
+                "it speaks of {adjustment:?}: --factor makes rates what is paid (0.9 for 10 % off, 1.1 for 10 % \
+                 more)"
             ));
         }
         if !self.has_dates && speaks_of_a_date(text, &words, self.order) {
@@ -103,20 +114,43 @@ impl Titles {
     }
 }
 
+/// How long a number with separated thousands is that a text begins with: `1.000`, `1 000`, `10,000,000`.
+fn grouped(text: &str) -> Option<usize> {
+    let first = text.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=3).contains(&first) || text.starts_with('0') {
+        return None;
+    }
+    let sign = text[first..].chars().next().filter(|c| ".,'’ \u{a0}\u{202f}".contains(*c))?;
+    let mut end = first;
+    while let Some(group) = text[end..].strip_prefix(sign) {
+        if group.bytes().take_while(u8::is_ascii_digit).count() != 3 {
+            break;
+        }
+        end += sign.len_utf8() + 3;
+    }
+    (end > first).then_some(end)
+}
+
 /// Letters and digits together, signs by themselves.
 fn words(text: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let is_word = first.is_alphanumeric();
+        let number = grouped(rest).unwrap_or(0);
         let end = match is_word {
-            true => rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len()),
+            true => {
+                let behind = &rest[number..];
+                number + behind.find(|c: char| !c.is_alphanumeric()).unwrap_or(behind.len())
+            }
             false => first.len_utf8(),
         };
         let (raw, after) = rest.split_at(end);
         let is_number = || words.last().is_some_and(|word: &Word<'_>| is_number(&word.folded));
-        if is_word || "$€£¥₽₴₹¢%/+".contains(first) || first == '-' && is_number() {
-            words.push(Word { raw, folded: fold(&raw.to_lowercase()) });
+        if is_word || "$€£¥₽₴₹¢%/+×".contains(first) || first == '-' && is_number() {
+            let plain: String =
+                raw.chars().filter(|c| c.is_alphanumeric() || number == 0).collect();
+            words.push(Word { raw, folded: fold(&plain.to_lowercase()) });
         }
         rest = after;
     }
@@ -124,12 +158,12 @@ fn words(text: &str) -> Vec<Word<'_>> {
 }
 
 /// The folded word at a place, counted from another one.
-fn at<'w>(words: &'w [Word<'_>], place: usize, offset: isize) -> &'w str {
+pub(super) fn at<'w>(words: &'w [Word<'_>], place: usize, offset: isize) -> &'w str {
     let word = place.checked_add_signed(offset).and_then(|place| words.get(place));
     word.map_or("", |word| word.folded.as_str())
 }
 
-fn starts(word: &str, stems: &[&str]) -> bool {
+pub(super) fn starts(word: &str, stems: &[&str]) -> bool {
     stems.iter().any(|stem| word.starts_with(stem))
 }
 
@@ -149,7 +183,7 @@ fn speaks_of_prices(words: &[Word<'_>]) -> bool {
     words.iter().any(is_price)
 }
 
-fn is_number(word: &str) -> bool {
+pub(super) fn is_number(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit())
 }
 
@@ -207,6 +241,13 @@ fn other_currency(words: &[Word<'_>], tariff: &str) -> Option<String> {
 fn unit(words: &[Word<'_>]) -> Option<String> {
     let prices = speaks_of_prices(words);
     let billing = !prices && speaks_of_billing(words);
+    let of_many = || quantity(words, prices).filter(|_| !billing);
+    let parts = || multiplier(words, prices);
+    of_one(words, prices, billing).or_else(of_many).or_else(parts)
+}
+
+/// The same, of one second, hour or call, or of hundredths.
+fn of_one(words: &[Word<'_>], prices: bool, billing: bool) -> Option<String> {
     words.iter().enumerate().find_map(|(place, word)| {
         let folded = word.folded.as_str();
         let before = at(words, place, -1);
@@ -238,17 +279,8 @@ fn unit(words: &[Word<'_>]) -> Option<String> {
             || at(words, place, -1) == "1" && PER.contains(&at(words, place, -2));
         let is_second = is_seconds(folded) && per && (folded != "s" || before == "/") && !billing;
         let is_other = per && OTHER_MEASURES.contains(&folded) && (prices || before != "/");
-        let many = is_minutes(folded)
-            && is_number(before)
-            && before != "1"
-            && PER.contains(&at(words, place, -2))
-            && !billing;
-        (is_cents
-            || is_second
-            || is_other
-            || many
-            || starts(folded, &["sekundenpreis", "sekundentarif"]))
-        .then(|| word.raw.to_owned())
+        (is_cents || is_second || is_other || starts(folded, &["sekundenpreis", "sekundentarif"]))
+            .then(|| word.raw.to_owned())
     })
 }
 
@@ -294,6 +326,9 @@ fn speaks_of_a_date(text: &str, words: &[Word<'_>], order: Option<DateOrder>) ->
     if is_valid && (some_date() || some_year() || places().any(month) || places().any(day)) {
         return true;
     }
+    if is_in_words(words, is_valid) {
+        return true;
+    }
     // `Preisliste zum 01.12.2026`, `ab Dezember 2026`; not how old the company is, nor its telephone.
     let written = || {
         let is_full = |piece: &str| piece.contains(['.', '/', '-']) && is_date(piece, order);
@@ -320,6 +355,21 @@ fn speaks_of_a_date(text: &str, words: &[Word<'_>], order: Option<DateOrder>) ->
     !is_issue && (places().any(from) || prices && written())
 }
 
+/// Whether a line says in words, which nobody can read a date from, from when something counts: `Effective
+/// from next Monday`, `ab sofort`.
+fn is_in_words(words: &[Word<'_>], is_valid: bool) -> bool {
+    let prices = speaks_of_prices(words);
+    (0..words.len()).any(|place| {
+        let near = |list: &[&str]| (1..4).any(|back| list.contains(&at(words, place, -back)));
+        let word = at(words, place, 0);
+        let (is_relative, is_weekday) = (starts(word, RELATIVE), starts(word, WEEKDAYS));
+        if is_relative || is_weekday {
+            return is_valid || near(FROM) && (prices || is_relative);
+        }
+        starts(word, SPANS) && (is_valid || prices && near(FROM)) && near(AFTER)
+    })
+}
+
 /// Whether a line says that prices are with taxes.
 fn speaks_of_taxes(words: &[Word<'_>]) -> bool {
     let prices = speaks_of_prices(words);
@@ -336,9 +386,7 @@ fn speaks_of_taxes(words: &[Word<'_>]) -> bool {
         if is_tax_in_price(word) || is_french {
             return !is_without && (prices || words.len() == 1);
         }
-        if !TAXES.contains(&word) && !starts(word, &["mehrwertst", "umsatzst", "налог"])
-            || is_without
-        {
+        if !is_tax(word) || is_without {
             return false;
         }
         let with = window().any(|word| INCLUDING.contains(&word));

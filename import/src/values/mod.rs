@@ -64,7 +64,7 @@ pub enum ValueError {
 }
 
 /// The text of a cell as an error quotes it.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -26,6 +26,7 @@ fn users_are_changed_blocked_and_deleted() {
     operator.refused(&["users", "change", "acme"], "no user with the login name");
     operator.refused(&["users", "change", "acme2", "--prepaid", "--credit", "1"], "cannot be used");
     operator.refused(&["users", "block", "77"], "no such user");
+    operator.refused(&["users", "block", "0"], "would leave no admin");
     operator.refused(&["users", "delete", "admin", "--yes"], "");
     let said = operator.runs(&["users", "delete", "acme2"]);
     assert!(said.contains("would be deleted"), "{said}");
@@ -49,6 +50,16 @@ async fn a_payment_that_is_recorded_again_counts_once() {
             ["payments", "add", "acme", "7", "--gateway", "stripe", "--transaction-id", "t1"];
         operator.refused(&other, "the transaction \"t1\" is there already, otherwise:\n  1 2");
         operator.refused(&other, "100 USD paid by \"acme\" balance 0 -> 100");
+        let spaced =
+            ["payments", "add", "acme", "100", "--gateway", " stripe", "--transaction-id", "t1 "];
+        assert_eq!(operator.runs(&spaced), said, "it is the same transaction");
+        let capitals =
+            ["payments", "add", "acme", "100", "--gateway", "Stripe", "--transaction-id", "t1"];
+        operator.refused(&capitals, "is there already, otherwise");
+        for rate in ["0.5", "0"] {
+            operator
+                .refused(&["payments", "add", "acme", "9", "--exchange-rate", rate], "exchange");
+        }
         let request = ["payments", "add", "acme", "50", "--currency", "GBP", "--request-id", "r1"];
         let said = operator.runs(&request);
         assert!(said.contains("50 GBP paid by \"acme\" balance 100 -> 200"), "{said}");

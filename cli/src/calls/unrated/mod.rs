@@ -19,7 +19,7 @@ use super::rerate::time;
 use crate::{
     client::{Core, connect, said, zone},
     config::Config,
-    out::{recorded, say, written},
+    out::{inert, recorded, say, written},
 };
 
 /// How many a list shows that nobody asked more of.
@@ -38,6 +38,10 @@ pub(crate) struct Args {
     /// List them as CSV (RFC 4180), with all that is known of each
     #[arg(long, conflicts_with = "summary")]
     csv: bool,
+    /// With --csv: write texts as they are, also those that a spreadsheet program would calculate, as for an
+    /// import; without it such a cell has an apostrophe before it
+    #[arg(long, requires = "csv")]
+    raw: bool,
     /// How many digits of the number called a line of the summary shares
     #[arg(long, value_name = "DIGITS", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=20))]
     prefix_length: i32,
@@ -177,7 +181,7 @@ async fn list(
             let mut table = table::writer(&mut out);
             for call in &page.calls {
                 let row = table::row(call, zone, zone.iana_name().unwrap_or("UTC"));
-                recorded(table.write_record(row))?;
+                recorded(table.write_record(row.map(|cell| inert(cell, args.raw))))?;
             }
             written(table.flush())?;
         } else {
