@@ -134,7 +134,7 @@ fn decimals_that_contradict_each_other_are_asked() {
         match (read(&Profile::default()), expected) {
             (Ok(found), Ok(rates)) => assert_eq!(found, *rates, "{text}"),
             (Err(found), Err(why)) => {
-                assert!(found.contains(why) && found.contains("--decimal"), "{found}")
+                assert!(found.contains(why) && found.contains("--decimal"), "{found}");
             }
             other => panic!("{text}{other:?}"),
         }

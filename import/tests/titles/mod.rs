@@ -1,6 +1,6 @@
 //! Lines around a deck that speak of the measure of its rates, of discounts, and of dates in words.
 
-pub const MEASURES: &[&str] = &[
+pub(crate) const MEASURES: &[&str] = &[
     "Rates per 6 seconds",
     "per 6 sec",
     "Price per 10 seconds",
@@ -57,7 +57,7 @@ pub const MEASURES: &[&str] = &[
     "Rates in thousands",
 ];
 
-pub const ADJUSTMENTS: &[&str] = &[
+pub(crate) const ADJUSTMENTS: &[&str] = &[
     "10% discount applies to all rates below",
     "Discount of 10 % on all rates",
     "Discount: 10%",
@@ -84,7 +84,7 @@ pub const ADJUSTMENTS: &[&str] = &[
     "Rates increased by five percent",
 ];
 
-pub const DATES_IN_WORDS: &[&str] = &[
+pub(crate) const DATES_IN_WORDS: &[&str] = &[
     "Effective from next Monday",
     "Effective immediately",
     "Effective tomorrow",

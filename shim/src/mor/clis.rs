@@ -77,7 +77,7 @@ async fn cli_add(call: Call) -> Result<Answer, Failure> {
     if !["", "0"].contains(&call.read(&IVR_ID)?.as_str()) {
         return refused("IVR was not found");
     }
-    let Some(device_id) = call.params.id("device_id") else { return refused(DEVICE_NOT_FOUND) };
+    let Some(device_id) = call.params.id(DEVICE_ID.param) else { return refused(DEVICE_NOT_FOUND) };
     let cli = Cli {
         device_id: Some(device_id),
         number,
@@ -222,9 +222,9 @@ impl Serialize for Clis {
 }
 
 async fn device_clis_get(call: Call) -> Result<Answer, Failure> {
-    let id = |param: &Input<String>, missing: &str| match call.params.filled(param.param.name) {
+    let id = |param: &Input<String>, missing: &str| match call.params.filled(param.param) {
         None => Ok(None),
-        Some(_) => match call.params.id(param.param.name) {
+        Some(_) => match call.params.id(param.param) {
             None => Err(Failure::Parameters(WRAP.error(missing))),
             id => Ok(id),
         },

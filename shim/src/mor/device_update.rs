@@ -13,8 +13,8 @@ use crate::{
     call::Call,
     error::{Failure, Wrap},
     mask::Mask,
-    method::{Input, Method, id, optional, required},
-    request::Params,
+    method::{Input, Method, Param, id, optional, required},
+    values::Values,
     xml::Answer,
 };
 
@@ -24,52 +24,103 @@ const SHORTEST_RINGING: i32 = 10;
 
 const DEVICE: Input<Option<i64>> = id(required("device", "which device: its id"));
 
+const AUTHENTICATION: Param =
+    optional("authentication", "0: by user name and password; 1: by IP address, with host");
+const USERNAME: Param = optional("username", "user name; not with authentication=1");
+const HOST: Param = optional("host", "IP address, a subnet or a range; not with authentication=0");
+const PORT: Param = optional("port", "port; not with authentication=0");
+const HOSTNAME: Param = optional("hostname", "a host name, which no device is known by");
+const NEW_LOCATION_ID: Param = optional("new_location_id", "a location, of which there are none");
+const CALLERID_NUMBER: Param = optional("callerid_number", "the number that its calls show");
+const CALLERID_NAME: Param = optional("callerid_name", "the name that its calls show");
+const ALLOW_EMPTY_CALLERID: Param =
+    optional("allow_empty_callerid", "1: they are emptied where they are sent empty");
+const TRUNK: Param =
+    optional("trunk", "0: no; 1: a trunk, kept only; 2: a trunk of callers with CLIs");
+const FAX_EMAIL_ADD: Param =
+    optional("fax_email_add", "an address for faxes, which are not received");
+const FAX_EMAIL_DELETE: Param =
+    optional("fax_email_delete", "an address for faxes, which are not received");
+const CALL_LIMIT: Param = optional("call_limit", "calls at once; 0: without limit");
+const INBOUND_CALL_LIMIT: Param = optional("inbound_call_limit", "calls to it at once, kept only");
+const TOTAL_CALL_LIMIT: Param =
+    optional("total_call_limit", "calls in both directions at once, kept only");
+const FROMUSER: Param = optional("fromuser", "kept only");
+const PASSWORD: Param =
+    optional("password", "password, at least 8 characters; not with authentication=1");
+const CALL_TIMEOUT: Param = optional("call_timeout", "longest call in seconds; 0: without limit");
+const EXTENSION: Param = optional("extension", "extension: a-z, 0-9, # and *; kept only");
+const PIN: Param = optional("pin", "digits; empty: none");
+const HIDDEN: Param =
+    optional("hidden", "1: it makes no calls and is hidden; 0: it is shown again");
+const LANGUAGE: Param = optional("language", "kept only");
+const COMMENT: Param = optional("comment", "kept only");
+const ENCRYPTION: Param = optional("encryption", "1 or 0, kept only");
+const TRANSPORT: Param = optional("transport", "udp, tcp, udp,tcp, tcp,udp or tls; kept only");
+const DEVICE_BALANCE_ENABLED: Param =
+    optional("device_balance_enabled", "a balance of the device, which none has; 0");
+const BALANCE: Param = optional("balance", "a balance of the device, which none has");
+const RINGING_TIMEOUT: Param =
+    optional("ringing_timeout", "longest ringing in seconds, at least 10");
+const CALLERID_CONTROL_BY_DIDS: Param =
+    optional("callerid_control_by_dids", "caller IDs by DIDs, of which there are none; 0");
+const VOICEMAIL_EMAIL: Param =
+    optional("voicemail_email", "an address for voicemail, which there is none of");
+const DESCRIPTION: Param = optional("description", "free text");
+const PROGRESSINBAND: Param = optional("progressinband", "No, Yes or Never; kept only");
+const EMERGENCY_CALLERID: Param = optional("emergency_callerid", "kept only");
+const EMERGENCY_CALLERID_POOL_ID: Param =
+    optional("emergency_callerid_pool_id", "a number pool of emergency caller IDs, without effect");
+const SENDRPID: Param = optional("sendrpid", "yes or no, kept only");
+const T38_SUPPORT: Param = optional("t38_support", "no, yes, fec, redundancy or none; kept only");
+const COPIED_NAME: Param = optional("copy_legA_name_to_LegB_number", "1 or 0, kept only");
+/// As the page has it, with a Cyrillic letter.
+const COPIED_NAME_AS_WRITTEN: Param = optional("\u{441}opy_legA_name_to_LegB_number", "the same");
+
 pub(super) const DEVICE_UPDATE: Method = Method {
     declaration: &mor::DEVICE_UPDATE,
     group: "Devices",
     summary: "Changes a device: what is sent",
     params: &[
         DEVICE.param,
-        optional("authentication", "0: by user name and password; 1: by IP address, with host"),
-        optional("username", "user name; not with authentication=1"),
-        optional("host", "IP address, a subnet or a range; not with authentication=0"),
-        optional("port", "port; not with authentication=0"),
-        optional("hostname", "a host name, which no device is known by"),
-        optional("new_location_id", "a location, of which there are none"),
-        optional("callerid_number", "the number that its calls show"),
-        optional("callerid_name", "the name that its calls show"),
-        optional("allow_empty_callerid", "1: they are emptied where they are sent empty"),
-        optional("trunk", "0: no; 1: a trunk, kept only; 2: a trunk of callers with CLIs"),
-        optional("fax_email_add", "an address for faxes, which are not received"),
-        optional("fax_email_delete", "an address for faxes, which are not received"),
-        optional("call_limit", "calls at once; 0: without limit"),
-        optional("inbound_call_limit", "calls to it at once, kept only"),
-        optional("total_call_limit", "calls in both directions at once, kept only"),
-        optional("fromuser", "kept only"),
-        optional("password", "password, at least 8 characters; not with authentication=1"),
-        optional("call_timeout", "longest call in seconds; 0: without limit"),
-        optional("extension", "extension: a-z, 0-9, # and *; kept only"),
-        optional("pin", "digits; empty: none"),
-        optional("hidden", "1: it makes no calls and is hidden; 0: it is shown again"),
-        optional("language", "kept only"),
-        optional("comment", "kept only"),
-        optional("encryption", "1 or 0, kept only"),
-        optional("transport", "udp, tcp, udp,tcp, tcp,udp or tls; kept only"),
-        optional("device_balance_enabled", "a balance of the device, which none has; 0"),
-        optional("balance", "a balance of the device, which none has"),
-        optional("ringing_timeout", "longest ringing in seconds, at least 10"),
-        optional("callerid_control_by_dids", "caller IDs by DIDs, of which there are none; 0"),
-        optional("voicemail_email", "an address for voicemail, which there is none of"),
-        optional("description", "free text"),
-        optional("progressinband", "No, Yes or Never; kept only"),
-        optional("emergency_callerid", "kept only"),
-        optional(
-            "emergency_callerid_pool_id",
-            "a number pool of emergency caller IDs, without effect",
-        ),
-        optional("sendrpid", "yes or no, kept only"),
-        optional("t38_support", "no, yes, fec, redundancy or none; kept only"),
-        optional("copy_legA_name_to_LegB_number", "1 or 0, kept only"),
+        AUTHENTICATION,
+        USERNAME,
+        HOST,
+        PORT,
+        HOSTNAME,
+        NEW_LOCATION_ID,
+        CALLERID_NUMBER,
+        CALLERID_NAME,
+        ALLOW_EMPTY_CALLERID,
+        TRUNK,
+        FAX_EMAIL_ADD,
+        FAX_EMAIL_DELETE,
+        CALL_LIMIT,
+        INBOUND_CALL_LIMIT,
+        TOTAL_CALL_LIMIT,
+        FROMUSER,
+        PASSWORD,
+        CALL_TIMEOUT,
+        EXTENSION,
+        PIN,
+        HIDDEN,
+        LANGUAGE,
+        COMMENT,
+        ENCRYPTION,
+        TRANSPORT,
+        DEVICE_BALANCE_ENABLED,
+        BALANCE,
+        RINGING_TIMEOUT,
+        CALLERID_CONTROL_BY_DIDS,
+        VOICEMAIL_EMAIL,
+        DESCRIPTION,
+        PROGRESSINBAND,
+        EMERGENCY_CALLERID,
+        EMERGENCY_CALLERID_POOL_ID,
+        SENDRPID,
+        T38_SUPPORT,
+        COPIED_NAME,
+        COPIED_NAME_AS_WRITTEN,
     ],
     wrap: WRAP,
     errors: &[
@@ -83,34 +134,31 @@ pub(super) const DEVICE_UPDATE: Method = Method {
 };
 
 /// Parameters with the columns that keep them, and the values that they may have; none: any.
-const KEPT: [(&str, &str, &[&str]); 12] = [
-    ("inbound_call_limit", "inbound_call_limit", &[]),
-    ("total_call_limit", "total_call_limit", &[]),
-    ("fromuser", "fromuser", &[]),
-    ("extension", "extension", &[]),
-    ("language", "language", &[]),
-    ("comment", "comment", &[]),
-    ("encryption", "encryption", &["0", "1"]),
-    ("transport", "transport", &["udp", "tcp", "udp,tcp", "tcp,udp", "tls"]),
-    ("emergency_callerid", "emergency_callerid", &[]),
-    ("sendrpid", "sendrpid", &["yes", "no"]),
-    ("t38_support", "t38pt_udptl", &["no", "yes", "fec", "redundancy", "none"]),
-    ("progressinband", "progressinband", &["No", "Yes", "Never"]),
+const KEPT: [(Param, &str, &[&str]); 12] = [
+    (INBOUND_CALL_LIMIT, "inbound_call_limit", &[]),
+    (TOTAL_CALL_LIMIT, "total_call_limit", &[]),
+    (FROMUSER, "fromuser", &[]),
+    (EXTENSION, "extension", &[]),
+    (LANGUAGE, "language", &[]),
+    (COMMENT, "comment", &[]),
+    (ENCRYPTION, "encryption", &["0", "1"]),
+    (TRANSPORT, "transport", &["udp", "tcp", "udp,tcp", "tcp,udp", "tls"]),
+    (EMERGENCY_CALLERID, "emergency_callerid", &[]),
+    (SENDRPID, "sendrpid", &["yes", "no"]),
+    (T38_SUPPORT, "t38pt_udptl", &["no", "yes", "fec", "redundancy", "none"]),
+    (PROGRESSINBAND, "progressinband", &["No", "Yes", "Never"]),
 ];
-/// As the page has it with a Cyrillic letter, and as whoever types it has it.
-const COPIED_NAME: [&str; 2] =
-    ["\u{441}opy_legA_name_to_LegB_number", "copy_legA_name_to_LegB_number"];
 
 /// What nothing here would carry out, with the value that asks for nothing.
-const REFUSED: [(&str, &str); 8] = [
-    ("hostname", ""),
-    ("fax_email_add", ""),
-    ("fax_email_delete", ""),
-    ("device_balance_enabled", "0"),
-    ("balance", ""),
-    ("callerid_control_by_dids", "0"),
-    ("voicemail_email", ""),
-    ("emergency_callerid_pool_id", "0"),
+const REFUSED: [(Param, &str); 8] = [
+    (HOSTNAME, ""),
+    (FAX_EMAIL_ADD, ""),
+    (FAX_EMAIL_DELETE, ""),
+    (DEVICE_BALANCE_ENABLED, "0"),
+    (BALANCE, ""),
+    (CALLERID_CONTROL_BY_DIDS, "0"),
+    (VOICEMAIL_EMAIL, ""),
+    (EMERGENCY_CALLERID_POOL_ID, "0"),
 ];
 
 async fn device_update(call: Call) -> Result<Answer, Failure> {
@@ -118,104 +166,103 @@ async fn device_update(call: Call) -> Result<Answer, Failure> {
         return Err(Failure::Parameters(WRAP.error(DEVICE_NOT_FOUND)));
     };
     let params = &call.params;
-    if params.filled("new_location_id").is_some() {
+    if params.filled(NEW_LOCATION_ID).is_some() {
         return Err(Failure::Parameters(WRAP.error("Location was not found")));
     }
     let request = read(id, params).map_err(|problem| Failure::Parameters(WRAP.error(&problem)))?;
-    match request {
-        Some(request) => drop(call.devices().update_device(request).await?),
-        None => {
-            let request = GetDeviceRequest { id: Some(id), ..Default::default() };
-            call.devices().get_device(request).await?;
-        }
+    if let Some(request) = request {
+        call.devices().update_device(request).await?;
+    } else {
+        let request = GetDeviceRequest { id: Some(id), ..Default::default() };
+        call.devices().get_device(request).await?;
     }
     Ok(Answer::success("Device successfully updated"))
 }
 
 /// The changes that the parameters ask for; `None` if they ask for none.
-fn read(id: i64, params: &Params) -> Result<Option<UpdateDeviceRequest>, String> {
-    let invalid = |name: &str| Err(format!("{name} is not valid"));
-    for (name, nothing) in REFUSED {
-        if params.filled(name).is_some_and(|value| value != nothing) {
-            return invalid(name);
+fn read(id: i64, params: &Values) -> Result<Option<UpdateDeviceRequest>, String> {
+    let invalid = |param: Param| Err(format!("{} is not valid", param.name));
+    for (param, nothing) in REFUSED {
+        if params.filled(param).is_some_and(|value| value != nothing) {
+            return invalid(param);
         }
     }
     let mut device = Device { id: Some(id), ..Default::default() };
     let mut mask = Mask::new(params);
     known_by(&mut device, &mut mask, params)?;
-    for (name, path, field) in [
-        ("callerid_number", "caller_number", &mut device.caller_number),
-        ("callerid_name", "caller_name", &mut device.caller_name),
+    for (param, path, field) in [
+        (CALLERID_NUMBER, "caller_number", &mut device.caller_number),
+        (CALLERID_NAME, "caller_name", &mut device.caller_name),
     ] {
-        if params.filled(name).is_some() || params.get("allow_empty_callerid") == Some("1") {
-            mask.text(name, path, field);
+        if params.filled(param).is_some() || params.get(ALLOW_EMPTY_CALLERID) == Some("1") {
+            mask.text(param, path, field);
         }
     }
-    mask.text("description", "description", &mut device.description);
-    for (name, path, field, least) in [
-        ("call_limit", "call_limit", &mut device.call_limit, 0),
-        ("call_timeout", "call_timeout_seconds", &mut device.call_timeout_seconds, 0),
+    mask.text(DESCRIPTION, "description", &mut device.description);
+    for (param, path, field, least) in [
+        (CALL_LIMIT, "call_limit", &mut device.call_limit, 0),
+        (CALL_TIMEOUT, "call_timeout_seconds", &mut device.call_timeout_seconds, 0),
         (
-            "ringing_timeout",
+            RINGING_TIMEOUT,
             "ringing_timeout_seconds",
             &mut device.ringing_timeout_seconds,
             SHORTEST_RINGING,
         ),
     ] {
         let mut number = least;
-        mask.number(name, path, &mut number)?;
+        mask.number(param, path, &mut number)?;
         if number < least {
-            return invalid(name);
+            return invalid(param);
         }
         *field = Some(number);
     }
-    if let Some(pin) = params.get("pin") {
+    if let Some(pin) = params.get(PIN) {
         if pin.bytes().any(|byte| !byte.is_ascii_digit()) {
             return Err("Pin_must_be_numeric".to_owned());
         }
         device.pin = Some(pin.to_owned());
         mask.add("pin");
     }
-    mask.switch("hidden", "blocked", "0", &mut device.blocked)?;
+    mask.switch(HIDDEN, "blocked", "0", &mut device.blocked)?;
     trunk(&mut device, &mut mask, params)?;
     kept(&mut device, &mut mask, params)?;
     let update_mask = Some(mask.into_proto()).filter(|mask| !mask.paths.is_empty());
-    Ok(update_mask.is_some().then(|| UpdateDeviceRequest { device: Some(device), update_mask }))
+    Ok(update_mask.is_some().then_some(UpdateDeviceRequest { device: Some(device), update_mask }))
 }
 
 /// By what its calls are known: by credentials, or by an address.
-fn known_by(device: &mut Device, mask: &mut Mask<'_>, params: &Params) -> Result<(), String> {
-    let of_other_kind: &[&str] = match params.filled("authentication") {
+fn known_by(device: &mut Device, mask: &mut Mask<'_>, params: &Values) -> Result<(), String> {
+    let of_other_kind: &[Param] = match params.filled(AUTHENTICATION) {
         None => &[],
-        Some("0") => &["host", "port"],
-        Some("1") if params.filled("host").is_none() => {
+        Some("0") => &[HOST, PORT],
+        Some("1") if params.filled(HOST).is_none() => {
             return Err("host is not valid".to_owned());
         }
-        Some("1") => &["username", "password"],
+        Some("1") => &[USERNAME, PASSWORD],
         Some(_) => return Err("authentication is not valid".to_owned()),
     };
-    if let Some(name) = of_other_kind.iter().find(|name| params.filled(name).is_some()) {
-        return Err(format!("{name} is not valid"));
+    if let Some(param) = of_other_kind.iter().find(|param| params.filled(**param).is_some()) {
+        return Err(format!("{} is not valid", param.name));
     }
-    if params.filled("authentication") == Some("0") {
+    if params.filled(AUTHENTICATION) == Some("0") {
         mask.add("address");
         mask.add("port");
     }
-    for (name, path, field) in [
-        ("username", "username", &mut device.username),
-        ("password", "password", &mut device.password),
-        ("host", "address", &mut device.address),
+    for (param, path, field) in [
+        (USERNAME, "username", &mut device.username),
+        (PASSWORD, "password", &mut device.password),
+        (HOST, "address", &mut device.address),
     ] {
-        if params.filled(name).is_some() {
-            mask.text(name, path, field);
+        if params.filled(param).is_some() {
+            mask.text(param, path, field);
         }
     }
-    mask.number("port", "port", &mut device.port)
+    mask.number(PORT, "port", &mut device.port)
 }
 
 /// Whether it is a trunk, and of other callers.
-fn trunk(device: &mut Device, mask: &mut Mask<'_>, params: &Params) -> Result<(), String> {
-    let (is_trunk, of_callers) = match params.filled("trunk") {
+fn trunk(device: &mut Device, mask: &mut Mask<'_>, params: &Values) -> Result<(), String> {
+    let (is_trunk, of_callers) = match params.filled(TRUNK) {
         None => return Ok(()),
         Some("0") => ("0", false),
         Some("1") => ("1", false),
@@ -229,9 +276,10 @@ fn trunk(device: &mut Device, mask: &mut Mask<'_>, params: &Params) -> Result<()
 }
 
 /// What is kept as it came.
-fn kept(device: &mut Device, mask: &mut Mask<'_>, params: &Params) -> Result<(), String> {
-    for (name, column, values) in KEPT {
-        let Some(value) = params.get(name) else { continue };
+fn kept(device: &mut Device, mask: &mut Mask<'_>, params: &Values) -> Result<(), String> {
+    for (param, column, values) in KEPT {
+        let name = param.name;
+        let Some(value) = params.get(param) else { continue };
         let is_number = name.ends_with("_call_limit");
         let is_extension = name == "extension";
         let fits = match value {
@@ -248,7 +296,7 @@ fn kept(device: &mut Device, mask: &mut Mask<'_>, params: &Params) -> Result<(),
         let value = if name == "progressinband" { value.to_lowercase() } else { value.to_owned() };
         keep(device, mask, column, value);
     }
-    let copied = COPIED_NAME.iter().find_map(|name| params.filled(name));
+    let copied = params.filled(COPIED_NAME).or_else(|| params.filled(COPIED_NAME_AS_WRITTEN));
     match copied {
         None => {}
         Some(value @ ("0" | "1")) => {
