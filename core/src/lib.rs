@@ -35,6 +35,7 @@ mod profiles;
 mod rating;
 mod reseller_groups;
 mod routing_groups;
+mod rules;
 mod server;
 mod settings;
 mod setup;
