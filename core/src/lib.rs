@@ -32,6 +32,7 @@ mod payments;
 mod points;
 mod pools;
 mod profiles;
+mod providers;
 mod rating;
 mod reseller_groups;
 mod routing_groups;
@@ -72,8 +73,8 @@ pub use setup::{Credentials, SetUp};
 pub use store::{DatabaseError, DatabaseUrl, MigrationError};
 
 pub(crate) use base::{
-    clock, contract, enums, error, ids, money, network, paging, resource, shares, stored, tasks,
-    text, vault,
+    clock, contract, enums, error, fault, ids, money, network, paging, resource, shares, stored,
+    tasks, text, vault,
 };
 
 use access::tokens::{self, NewToken, TokenKind, Tokens};

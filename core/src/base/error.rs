@@ -9,6 +9,7 @@ use tollbook_proto::{ERROR_DOMAIN, v1::ErrorReason};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::fault::Fault;
 use crate::store::{DatabaseError, MigrationError};
 
 /// The result of everything fallible in the core.
@@ -297,6 +298,9 @@ pub enum Error {
         /// The same for people.
         message: String,
     },
+    /// What one domain alone knows.
+    #[error("{0}")]
+    Fault(#[from] Fault),
 
     /// The database was to make a change durable and did not say whether it has, and could not be
     /// asked afterwards either. Only [`crate::store::Tx::commit`] finds that out.
@@ -443,6 +447,7 @@ impl Error {
             | Self::CommitUnknown
             | Self::Database(_) => ErrorReason::Unavailable,
             Self::ReadOnly => ErrorReason::ReadOnly,
+            Self::Fault(fault) => fault.reason,
             Self::Migration(_)
             | Self::OtherSchema
             | Self::EncryptionKeyMissing
@@ -530,6 +535,7 @@ impl Error {
             | Self::EmailTemplateTaken
             | Self::CallFinished => Code::AlreadyExists,
             Self::OutOfRange => Code::OutOfRange,
+            Self::Fault(fault) => fault.code,
             Self::TooManyEmails => Code::ResourceExhausted,
             Self::Unavailable
             | Self::Busy

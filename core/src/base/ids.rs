@@ -64,6 +64,8 @@ ids! {
     EmailTemplateId;
     /// Of an import profile.
     ImportProfileId;
+    /// Of a number rule of a provider.
+    ProviderRuleId;
     /// Of an origination or termination point; 0: not said.
     PointId;
 }

@@ -27,6 +27,7 @@ use crate::{
     managers::{self, ManagerGroups},
     points::{self, Points},
     pools::{self, PoolRevisions},
+    providers::{self, Providers},
     settings::{self, Settings, owners::AllOwnerSettings},
     store::{Db, Tx},
     tariffs::{self, Tariffs},
@@ -51,6 +52,7 @@ pub(crate) struct Snapshot {
     pub(crate) tariffs: Tariffs,
     pub(crate) points: Points,
     pub(crate) pools: PoolRevisions,
+    pub(crate) providers: Providers,
     pub(crate) whitelist: Whitelist,
 }
 
@@ -160,6 +162,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
         None => points::store::since(&mut tx, &Points::default(), -1).await?,
     };
     let pools = pools::store::revisions(&mut tx).await?;
+    let providers = providers::store::all(&mut tx).await?;
     let whitelist = whitelist::store::all(&mut tx).await?;
     Ok(Snapshot {
         revision,
@@ -172,6 +175,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
         tariffs,
         points,
         pools,
+        providers,
         whitelist,
     })
 }
