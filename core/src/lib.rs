@@ -35,6 +35,7 @@ mod profiles;
 mod providers;
 mod rating;
 mod reseller_groups;
+mod routing;
 mod routing_groups;
 mod rules;
 mod server;

@@ -25,7 +25,8 @@ use tollbook_proto::v1::{
     providers_service_server::ProvidersServiceServer, rating_service_server::RatingServiceServer,
     reseller_groups_service_server::ResellerGroupsServiceServer,
     routing_groups_service_server::RoutingGroupsServiceServer,
-    sessions_service_server::SessionsServiceServer, settings_service_server::SettingsServiceServer,
+    routing_service_server::RoutingServiceServer, sessions_service_server::SessionsServiceServer,
+    settings_service_server::SettingsServiceServer,
     statistics_service_server::StatisticsServiceServer,
     tariffs_service_server::TariffsServiceServer,
     unrated_calls_service_server::UnratedCallsServiceServer,
@@ -46,7 +47,7 @@ use crate::{
     error::{Error, Result},
     incoming::Incoming,
     ledger, live, managers, payments, points, pools, profiles, providers, rating, reseller_groups,
-    routing_groups, settings, stats, tariffs, unrated, users, warnings, whitelist,
+    routing, routing_groups, settings, stats, tariffs, unrated, users, warnings, whitelist,
 };
 
 /// How many connections there are at once, and how patient the server is with each.
@@ -162,6 +163,7 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(WhitelistedAddressesServiceServer::new(whitelist::Service(context.clone())))
         .add_service(EmailTemplatesServiceServer::new(emails::Service(context.clone())))
         .add_service(ProvidersServiceServer::new(providers::Service(context.clone())))
+        .add_service(RoutingServiceServer::new(routing::Service(context.clone())))
         .add_service(RoutingGroupsServiceServer::new(routing_groups::Service(context.clone())))
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
         .add_service(ImportProfilesServiceServer::new(profiles::Service(context.clone())))

@@ -27,6 +27,8 @@ pub(crate) enum Resource {
     Device(PointId),
     EmailTemplate(EmailTemplateId),
     ImportProfile(ImportProfileId),
+    /// An LCR, by the id of its routing group.
+    Lcr(RoutingGroupId),
     ManagerGroup(ManagerGroupId),
     NumberPool(PoolId),
     Provider(PointId),
@@ -60,6 +62,7 @@ impl fmt::Display for Resource {
             Self::Device(id) => write!(f, "devices/{id}"),
             Self::EmailTemplate(id) => write!(f, "emailTemplates/{id}"),
             Self::ImportProfile(id) => write!(f, "importProfiles/{id}"),
+            Self::Lcr(id) => write!(f, "lcrs/{id}"),
             Self::ManagerGroup(id) => write!(f, "managerGroups/{id}"),
             Self::NumberPool(id) => write!(f, "numberPools/{id}"),
             Self::Provider(id) => write!(f, "providers/{id}"),

@@ -28,6 +28,7 @@ use crate::{
     points::{self, Points},
     pools::{self, PoolRevisions},
     providers::{self, Providers},
+    routing::{self, Lcrs},
     settings::{self, Settings, owners::AllOwnerSettings},
     store::{Db, Tx},
     tariffs::{self, Tariffs},
@@ -53,6 +54,7 @@ pub(crate) struct Snapshot {
     pub(crate) points: Points,
     pub(crate) pools: PoolRevisions,
     pub(crate) providers: Providers,
+    pub(crate) lcrs: Lcrs,
     pub(crate) whitelist: Whitelist,
 }
 
@@ -163,6 +165,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
     };
     let pools = pools::store::revisions(&mut tx).await?;
     let providers = providers::store::all(&mut tx).await?;
+    let lcrs = routing::store::all(&mut tx).await?;
     let whitelist = whitelist::store::all(&mut tx).await?;
     Ok(Snapshot {
         revision,
@@ -176,6 +179,7 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
         points,
         pools,
         providers,
+        lcrs,
         whitelist,
     })
 }

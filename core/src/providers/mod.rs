@@ -38,8 +38,10 @@ pub(crate) struct Provider {
     pub(crate) owner: UserId,
     /// Without what is its point's.
     message: pb::Provider,
-    /// By ascending id; their tariffs are among their terms.
-    pub(crate) rules: Vec<pb::ProviderRule>,
+    /// By ascending id.
+    rules: Vec<pb::ProviderRule>,
+    /// What they do to numbers, in the same order.
+    number_rules: Vec<pb::NumberRule>,
 }
 
 impl Provider {

@@ -2,6 +2,7 @@
 
 use tollbook_proto::v1::{self as pb, NumberRuleKind};
 
+use super::Provider;
 use crate::{
     error::{Error, Result},
     ids::{self, PointId, TariffId},
@@ -23,23 +24,31 @@ pub(super) fn checked(rule: pb::ProviderRule) -> Result<pb::ProviderRule> {
     Ok(pb::ProviderRule { id: None, rule: Some(number_rule), ..rule })
 }
 
-/// What some rules, by ascending id, make of the numbers of a call, and the tariff to which they change.
-pub(crate) fn apply(rules: &[pb::ProviderRule], numbers: &mut Numbers) -> Option<TariffId> {
-    let number_rules: Vec<pb::NumberRule> =
-        rules.iter().map(|rule| rule.rule.clone().unwrap_or_default()).collect();
-    let mut tariff = None;
-    for position in rules::apply(&number_rules, numbers) {
-        let Some(rule) = rules.get(position) else { continue };
-        numbers.destination.push_str(&rule.suffix);
-        tariff = tariff.or((rule.tariff_id != 0).then_some(TariffId(rule.tariff_id)));
+impl Provider {
+    pub(super) fn set_rules(&mut self, rules: Vec<pb::ProviderRule>) {
+        self.number_rules =
+            rules.iter().map(|rule| rule.rule.clone().unwrap_or_default()).collect();
+        self.rules = rules;
     }
-    tariff
+
+    /// What the rules make of the numbers of a call that goes to the provider, and the tariff to which they
+    /// change, if they do.
+    pub(crate) fn rewrite(&self, numbers: &mut Numbers) -> Option<TariffId> {
+        let mut tariff = None;
+        for position in rules::apply(&self.number_rules, numbers) {
+            let Some(rule) = self.rules.get(position) else { continue };
+            numbers.destination.push_str(&rule.suffix);
+            tariff = tariff.or((rule.tariff_id != 0).then_some(TariffId(rule.tariff_id)));
+        }
+        tariff
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::ids::UserId;
 
     fn rule(cut: &str, add: &str) -> pb::ProviderRule {
         let rule = pb::NumberRule {
@@ -58,10 +67,17 @@ mod tests {
             tariff_id: 7,
             ..checked(rule("370", "00370")).unwrap()
         };
-        let rules = [checked(rule("", "89765#")).unwrap(), with_suffix];
+        let mut provider = Provider {
+            id: PointId(1),
+            owner: UserId::ADMIN,
+            message: pb::Provider::default(),
+            rules: Vec::new(),
+            number_rules: Vec::new(),
+        };
+        provider.set_rules(vec![checked(rule("", "89765#")).unwrap(), with_suffix]);
         let sent = |number: &str| {
             let mut numbers = Numbers { destination: number.to_owned(), ..Default::default() };
-            let tariff = apply(&rules, &mut numbers);
+            let tariff = provider.rewrite(&mut numbers);
             (numbers.destination, tariff)
         };
         assert_eq!(sent("37061"), ("003706199".to_owned(), Some(TariffId(7))));

@@ -118,7 +118,8 @@ impl Service {
     async fn delete(&self, caller: &Principal, id: PointId) -> Result<()> {
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (provider, point) = managed(&mut tx, caller, id).await?;
-        if calls::store::went_to(&mut tx, UserId(provider.owner_id), id).await? {
+        let is_routed_to = store::is_in_lcr(&mut tx, id).await?;
+        if is_routed_to || calls::store::went_to(&mut tx, UserId(provider.owner_id), id).await? {
             return Err(IN_USE.into());
         }
         points::remove(&mut tx, &point).await?;

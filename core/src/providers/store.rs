@@ -21,7 +21,7 @@ fn read(row: &Row) -> Result<Provider> {
     let (id, owner) = (PointId(row.get(0)?), UserId(row.get(1)?));
     let settings: pb::Provider = stored::read(&row.get::<String>(3)?)?;
     let message = pb::Provider { id: Some(id.0), owner_id: owner.0, name: row.get(2)?, ..settings };
-    Ok(Provider { id, owner, message, rules: Vec::new() })
+    Ok(Provider { id, owner, message, rules: Vec::new(), number_rules: Vec::new() })
 }
 
 fn read_rule(row: &Row) -> Result<pb::ProviderRule> {
@@ -50,7 +50,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Providers> {
         uses.entry(PointId(row.get(0)?)).or_insert_with(Vec::new).push(common);
     }
     for provider in &mut all {
-        provider.rules = rules.remove(&provider.id).unwrap_or_default();
+        provider.set_rules(rules.remove(&provider.id).unwrap_or_default());
         provider.message.common_uses = uses.remove(&provider.id).unwrap_or_default();
     }
     Ok(Providers(all.into_iter().map(Arc::new).collect()))
@@ -173,4 +173,14 @@ pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
         tx.execute(query.bind(sealed).bind(id)).await?;
     }
     Ok(())
+}
+
+/// Whether an LCR has a provider.
+pub(super) async fn is_in_lcr(tx: &mut Tx, id: PointId) -> Result<bool> {
+    let query = Query::new("SELECT 1 FROM lcr_providers WHERE provider_id = ")
+        .value(id)
+        .and(" UNION ALL SELECT 1 FROM lcrs WHERE failover_provider_id = ")
+        .value(id)
+        .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
 }

@@ -68,7 +68,8 @@ pub(crate) struct Numbers {
 /// applied.
 pub(crate) fn apply(rules: &[pb::NumberRule], numbers: &mut Numbers) -> Vec<usize> {
     let mut applied = Vec::new();
-    if let Some((position, rule)) = fitting(rules, NumberRuleKind::Destination, &numbers.destination)
+    if let Some((position, rule)) =
+        fitting(rules, NumberRuleKind::Destination, &numbers.destination)
     {
         numbers.destination = match rule.cut.as_str() {
             AS_RECEIVED => numbers.received.clone(),

@@ -79,6 +79,7 @@ const ALL: &[Listed] = migrations!(
     both "0036" "limits",
     each "0037" "users_by_email",
     each "0049" "providers",
+    both "0050" "lcrs",
 );
 
 /// Those of SQLite, ascending.
