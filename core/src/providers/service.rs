@@ -48,6 +48,12 @@ impl Service {
         Ok(pb::ListProvidersResponse { providers, next_page_token })
     }
 
+    /// Checks that legacy requests, whose hash is that of the key alone, may change providers.
+    fn check_legacy(&self, caller: &Principal) -> Result<()> {
+        let is_on = self.0.catalog.load().settings.providers_over_api;
+        if caller.is_legacy() && !is_on { Err(Error::FeatureDisabled) } else { Ok(()) }
+    }
+
     /// Some providers as the caller may see them.
     async fn told(
         &self,
@@ -58,7 +64,7 @@ impl Service {
     ) -> Result<Vec<pb::Provider>> {
         let told = providers.iter().map(|provider| provider.to_proto(caller, &snapshot.points));
         let mut told = told.collect::<Result<Vec<_>>>()?;
-        if !with_credentials {
+        if !with_credentials || self.check_legacy(caller).is_err() {
             return Ok(told);
         }
         let mut tx = self.0.db.snapshot().await?;
@@ -72,6 +78,7 @@ impl Service {
     }
 
     async fn create(&self, caller: &Principal, provider: pb::Provider) -> Result<pb::Provider> {
+        self.check_legacy(caller)?;
         let owner = owner_of(caller)?;
         let owned = pb::Provider { id: None, owner_id: owner.0, ..provider };
         let mut provider = record::checked(owned)?;
@@ -98,6 +105,7 @@ impl Service {
     ) -> Result<pb::Provider> {
         let id = request.provider.as_ref().and_then(|provider| provider.id);
         let id = ids::required::<PointId>("provider.id", id)?;
+        self.check_legacy(caller)?;
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (before, point) = managed(&mut tx, caller, id).await?;
         let mut provider = record::changed(&before, request)?;
@@ -116,6 +124,7 @@ impl Service {
     }
 
     async fn delete(&self, caller: &Principal, id: PointId) -> Result<()> {
+        self.check_legacy(caller)?;
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (provider, point) = managed(&mut tx, caller, id).await?;
         let is_routed_to = store::is_in_lcr(&mut tx, id).await?;

@@ -28,6 +28,7 @@ const ERRORS: &[(ErrorReason, &str)] = &[
     (ErrorReason::BadLogin, "Access Denied"),
     (ErrorReason::PermissionMissing, NOT_PERMITTED),
     (ErrorReason::ProviderNotFound, NOT_FOUND),
+    (ErrorReason::FeatureDisabled, NOT_PERMITTED),
 ];
 
 const TECHS: [(&str, ProviderTech); 4] = [

@@ -130,6 +130,7 @@ fn an_update_says_what_it_changes() {
         "UpdateConnectionPoint",
         "UpdateDevice",
         "UpdateOwnerSettings",
+        "UpdateProvider",
         "UpdateSettings",
         "UpdateUser",
     ];
@@ -139,6 +140,7 @@ fn an_update_says_what_it_changes() {
         "UpdateCurrency",
         "UpdateEmailTemplate",
         "UpdateImportProfile",
+        "UpdateLcr",
         "UpdateNumberPool",
         "UpdateTariff",
         "UpdateWhitelistedAddress",
