@@ -24,7 +24,7 @@ pub(crate) const NOT_FOUND: Fault =
     Fault::not_found(ErrorReason::ProviderNotFound, "no such provider");
 const NAME_TAKEN: Fault =
     Fault::taken(ErrorReason::ProviderNameTaken, "another provider of the owner has this name");
-const IN_USE: Fault = Fault::refused(
+pub(crate) const IN_USE: Fault = Fault::refused(
     ErrorReason::ProviderInUse,
     "calls went to the provider, or an LCR has it: it can only be hidden",
 );

@@ -25,6 +25,11 @@ pub(super) fn checked(rule: pb::ProviderRule) -> Result<pb::ProviderRule> {
 }
 
 impl Provider {
+    /// Whether numbers go to it as they are rated.
+    pub(crate) fn has_no_rules(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     pub(super) fn set_rules(&mut self, rules: Vec<pb::ProviderRule>) {
         self.number_rules =
             rules.iter().map(|rule| rule.rule.clone().unwrap_or_default()).collect();

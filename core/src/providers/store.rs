@@ -176,7 +176,7 @@ pub(crate) async fn reseal(tx: &mut Tx) -> Result<()> {
 }
 
 /// Whether an LCR has a provider.
-pub(super) async fn is_in_lcr(tx: &mut Tx, id: PointId) -> Result<bool> {
+pub(crate) async fn is_in_lcr(tx: &mut Tx, id: PointId) -> Result<bool> {
     let query = Query::new("SELECT 1 FROM lcr_providers WHERE provider_id = ")
         .value(id)
         .and(" UNION ALL SELECT 1 FROM lcrs WHERE failover_provider_id = ")

@@ -7,7 +7,7 @@ use tollbook_rating::CallTime;
 use tonic::{Request, Response, Status};
 
 use super::{
-    IN_USE, Lcr, PROVIDER_TAKEN, record,
+    IN_USE, Lcr, Member, PROVIDER_TAKEN, record,
     route::{self, Candidate},
     store,
 };
@@ -44,8 +44,10 @@ pub(crate) struct Service(pub(crate) Arc<Context>);
 
 /// A provider as a call would go there.
 struct Way<'a> {
+    member: Member,
     provider: &'a Provider,
-    numbers: Numbers,
+    /// None: as they are rated.
+    numbers: Option<Numbers>,
     tariff: TariffId,
     offer: Option<Offer>,
 }
@@ -121,7 +123,7 @@ impl Service {
             received: request.destination.clone(),
         };
         origination.rewrite(&mut numbers.source, &mut numbers.destination);
-        let lcr = origination_lcr(&snapshot, point);
+        let lcr = snapshot.lcrs.by_id(point.routing_group());
         let mut answer = pb::RouteCallResponse {
             destination: numbers.destination.clone(),
             source: numbers.source.clone(),
@@ -145,7 +147,9 @@ impl Service {
         }
         let full = self.full(&snapshot, &ways, start).await?;
         let candidates = candidates(&snapshot, lcr, &ways, &full)?;
-        let allows_loss = allows_loss(&self.0, &user).await?;
+        let is_dear = |one: &Candidate| one.rate.is_ok_and(|rate| rate > paid);
+        // Who pays enough for everybody need not be asked for.
+        let allows_loss = candidates.iter().any(is_dear) && allows_loss(&self.0, &user).await?;
         let draw = route::draw(&request.call_id);
         let decision = route::decide(lcr, allows_loss, paid, draw, &candidates);
         tell(&mut answer, &ways, &candidates, &decision, user.owner)?;
@@ -189,23 +193,18 @@ impl Service {
     }
 }
 
-/// The LCR of the calls that come from a point.
-fn origination_lcr<'a>(snapshot: &'a Snapshot, point: &points::Point) -> Option<&'a Arc<Lcr>> {
-    let group = point.to_proto().origination?.routing_group_id;
-    snapshot.lcrs.by_id(RoutingGroupId(group))
-}
-
 /// The providers of an LCR as a call would go there, in its order.
 fn ways<'a>(snapshot: &'a Snapshot, lcr: &Lcr, numbers: &Numbers) -> Vec<Way<'a>> {
-    let providers = lcr.members.iter().filter_map(|one| snapshot.providers.by_id(one.provider));
-    let way = |provider: &'a Arc<Provider>| {
-        let mut numbers = numbers.clone();
-        let by_rule = provider.rewrite(&mut numbers);
+    let way = |member: &Member| {
+        let provider = snapshot.providers.by_id(member.provider)?;
+        let mut sent = (!provider.has_no_rules()).then(|| numbers.clone());
+        let by_rule = sent.as_mut().and_then(|numbers| provider.rewrite(numbers));
         let point = snapshot.points.termination(provider.id);
         let own = point.map_or(TariffId(0), |(_, side)| side.terms.tariffs.tariff);
-        Way { provider, numbers, tariff: by_rule.unwrap_or(own), offer: None }
+        let tariff = by_rule.unwrap_or(own);
+        Some(Way { member: *member, provider, numbers: sent, tariff, offer: None })
     };
-    providers.map(way).collect()
+    lcr.members.iter().filter_map(way).collect()
 }
 
 /// What decides about the providers of a call.
@@ -215,24 +214,19 @@ fn candidates(
     ways: &[Way<'_>],
     full: &HashSet<PointId>,
 ) -> Result<Vec<Candidate>> {
-    let mut candidates = Vec::with_capacity(ways.len());
-    for way in ways {
-        let id = way.provider.id;
-        let Some(member) = lcr.members.iter().find(|member| member.provider == id) else {
-            continue;
-        };
-        let side = snapshot.points.termination(id);
+    let candidate = |way: &Way<'_>| {
+        let side = snapshot.points.termination(way.provider.id);
         let rate = way.offer.as_ref().map(Offer::rate).transpose()?;
         let rate = match rate {
             _ if side.is_none_or(|(_, side)| !side.terms.active) => Err(SkipReason::Disabled),
             _ if !way.provider.serves(lcr.owner) => Err(SkipReason::NotInUse),
             None => Err(SkipReason::NoRate),
-            Some(_) if full.contains(&id) => Err(SkipReason::CallLimit),
+            Some(_) if full.contains(&way.provider.id) => Err(SkipReason::CallLimit),
             Some(rate) => Ok(rate),
         };
-        candidates.push(Candidate { member: *member, rate });
-    }
-    Ok(candidates)
+        Ok(Candidate { member: way.member, rate })
+    };
+    ways.iter().map(candidate).collect()
 }
 
 /// Whether a user may call at a loss.
@@ -250,18 +244,21 @@ fn tell(
     owner: UserId,
 ) -> Result<()> {
     let found = |position: usize| ways.get(position).zip(candidates.get(position));
+    let rated = (answer.destination.clone(), answer.source.clone());
     for (way, candidate) in decision.routes.iter().filter_map(|position| found(*position)) {
         let Some(offer) = &way.offer else { continue };
         let common = way.provider.common_tariff(owner);
-        let rated = &answer.destination;
+        let sent = way.numbers.as_ref();
+        let sent = sent.map(|sent| (sent.destination.clone(), sent.source.clone()));
+        let sent = sent.unwrap_or_else(|| rated.clone());
         answer.routes.push(pb::Route {
             provider_id: candidate.provider().0,
             provider_name: way.provider.name().to_owned(),
             rate: Some(offer.rate()?.into()),
             tariff_id: offer.tariff.0,
-            prefix: rated.get(..offer.prefix_length).unwrap_or_default().to_owned(),
-            destination: way.numbers.destination.clone(),
-            source: way.numbers.source.clone(),
+            prefix: rated.0.get(..offer.prefix_length).unwrap_or_default().to_owned(),
+            destination: sent.0,
+            source: sent.1,
             failover: candidate.member.is_failover,
             common_use_tariff_id: common.map_or(0, |tariff| tariff.0),
         });
