@@ -175,13 +175,13 @@ pub(super) const LCR_UPDATE: Method = Method {
 };
 
 async fn lcr_update(call: Call) -> Result<Answer, Failure> {
-    let flag = |input: &Input<bool>| match call.params.filled(input.param.name) {
+    let flag = |input: &Input<bool>| match call.params.filled(input.param) {
         None => Ok(None),
         Some(_) => call.read(input).map(Some),
     };
     let request = UpdateLcrRequest {
         id: Some(lcr_id(&call)?),
-        name: call.params.get("name").map(str::to_owned),
+        name: call.params.get(NEW_NAME.param).map(str::to_owned),
         order: call.read(&ORDER)?.map(Into::into),
         no_failover: flag(&NO_FAILOVER)?,
         first_provider_percent_limit: call.read(&LIMIT)?,

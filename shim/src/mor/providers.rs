@@ -17,7 +17,7 @@ use crate::{
     listing,
     mask::Mask,
     method::{Input, Method, Param, id, optional, optional_id, required},
-    request::Params,
+    values::Values,
     xml::Answer,
 };
 
@@ -158,52 +158,68 @@ async fn providers_page(
     Ok((page(listed.providers), listed.next_page_token))
 }
 
-/// What both `provider_create` and `provider_update` set, beside the name, the tariff and the technology.
-const SETTINGS: [Param; 20] = [
-    optional("active", "1 active, 0 not"),
-    optional("dtmfmode", "inband, info, rfc2833 or auto; default: rfc2833"),
-    optional("location_id", "without effect: providers are in no location"),
-    optional("timeout", "ringing timeout in seconds, at least 30; default: 60"),
-    optional("max_timeout", "call timeout in seconds; 0: none"),
-    optional("call_limit", "simultaneous calls; 0: without limit"),
-    optional("balance_limit", "without effect: providers have no balance"),
-    optional("server_ids", "without effect: servers are the switch's business"),
-    optional("login", "login; neither \"anonymous\" nor \"unknown\""),
-    optional("password", "password of the login"),
-    optional("register", "1: register at the provider"),
-    optional("cid_name", "caller ID name"),
-    optional("cid_number", "caller ID number"),
-    optional("network_type", "hostname, ip or dynamic; default: hostname"),
-    optional("server_ip", "host name"),
-    optional("ipaddr", "IP address"),
-    optional("port", "port; default: 5060"),
-    optional("fromdomain", "SIP From domain"),
-    optional("hidden", "1: hidden, 0: not"),
-    optional("grace_time", "grace time in seconds"),
-];
-
+const ACTIVE: Param = optional("active", "1 active, 0 not");
+const DTMFMODE: Param = optional("dtmfmode", "inband, info, rfc2833 or auto; default: rfc2833");
+const LOCATION_ID: Param = optional("location_id", "without effect: providers are in no location");
+const TIMEOUT: Param = optional("timeout", "ringing timeout in seconds, at least 30; default: 60");
+const MAX_TIMEOUT: Param = optional("max_timeout", "call timeout in seconds; 0: none");
+const CALL_LIMIT: Param = optional("call_limit", "simultaneous calls; 0: without limit");
+const BALANCE_LIMIT: Param = optional("balance_limit", "without effect: providers have no balance");
+const SERVER_IDS: Param =
+    optional("server_ids", "without effect: servers are the switch's business");
+const LOGIN: Param = optional("login", "login; neither \"anonymous\" nor \"unknown\"");
+const PASSWORD: Param = optional("password", "password of the login");
+const REGISTER: Param = optional("register", "1: register at the provider");
+const CID_NAME: Param = optional("cid_name", "caller ID name");
+const CID_NUMBER: Param = optional("cid_number", "caller ID number");
+const NETWORK_TYPE: Param = optional("network_type", "hostname, ip or dynamic; default: hostname");
+const SERVER_IP: Param = optional("server_ip", "host name");
+const IPADDR: Param = optional("ipaddr", "IP address");
+const PORT: Param = optional("port", "port; default: 5060");
+const FROMDOMAIN: Param = optional("fromdomain", "SIP From domain");
+const HIDDEN: Param = optional("hidden", "1: hidden, 0: not");
+const GRACE_TIME: Param = optional("grace_time", "grace time in seconds");
 const NAME: Param = required("name", "unique name");
 const NEW_NAME: Param = optional("name", "unique name");
 const TECH: Param = required("tech", "dahdi, SIP, IAX2 or H323");
-const TARIFF: Param = required("tariff_id", "a tariff for providers");
-const NEW_TARIFF: Param = optional("tariff_id", "a tariff for providers");
+const TARIFF_ID: Param = required("tariff_id", "a tariff for providers");
+const NEW_TARIFF_ID: Param = optional("tariff_id", "a tariff for providers");
 
-/// Some parameters, with those that both methods have behind them.
-const fn with_settings<const N: usize, const ALL: usize>(first: [Param; N]) -> [Param; ALL] {
-    let mut all = [NAME; ALL];
-    let mut at = 0;
-    while at < ALL {
-        all[at] = if at < N { first[at] } else { SETTINGS[at - N] };
-        at += 1;
-    }
-    all
+/// Some parameters, with those behind them that both `provider_create` and `provider_update` have.
+const fn with_settings(first: [Param; 3]) -> [Param; 23] {
+    let [first, second, third] = first;
+    [
+        first,
+        second,
+        third,
+        ACTIVE,
+        DTMFMODE,
+        LOCATION_ID,
+        TIMEOUT,
+        MAX_TIMEOUT,
+        CALL_LIMIT,
+        BALANCE_LIMIT,
+        SERVER_IDS,
+        LOGIN,
+        PASSWORD,
+        REGISTER,
+        CID_NAME,
+        CID_NUMBER,
+        NETWORK_TYPE,
+        SERVER_IP,
+        IPADDR,
+        PORT,
+        FROMDOMAIN,
+        HIDDEN,
+        GRACE_TIME,
+    ]
 }
 
 pub(super) const PROVIDER_CREATE: Method = Method {
     declaration: &mor::PROVIDER_CREATE,
     group: "Providers",
     summary: "Creates a provider",
-    params: &with_settings::<3, 23>([NAME, TECH, TARIFF]),
+    params: &with_settings([NAME, TECH, TARIFF_ID]),
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(provider_create(call)),
@@ -213,7 +229,7 @@ async fn provider_create(call: Call) -> Result<Answer, Failure> {
     const NOT_CREATED: &str = "Provider was not created";
     let unusable = |problem: String| Failure::unusable(WRAP, NOT_CREATED, &problem);
     let mut provider = Provider::default();
-    let tech = call.params.text("tech");
+    let tech = call.params.text(TECH);
     let known = TECHS.iter().find(|(name, _)| *name == tech);
     provider.set_tech(known.ok_or_else(|| unusable("tech is not valid".to_owned()))?.1);
     settings(&call.params, &mut provider, &mut Mask::new(&call.params)).map_err(unusable)?;
@@ -230,7 +246,7 @@ pub(super) const PROVIDER_UPDATE: Method = Method {
     declaration: &mor::PROVIDER_UPDATE,
     group: "Providers",
     summary: "Changes fields of a provider",
-    params: &with_settings::<3, 23>([PROVIDER_ID.param, NEW_NAME, NEW_TARIFF]),
+    params: &with_settings([PROVIDER_ID.param, NEW_NAME, NEW_TARIFF_ID]),
     wrap: WRAP,
     errors: ERRORS,
     handle: |call| Box::pin(provider_update(call)),
@@ -252,44 +268,44 @@ async fn provider_update(call: Call) -> Result<Answer, Failure> {
 }
 
 /// Reads what a request sets of a provider. The error says what is wrong with a parameter.
-fn settings(params: &Params, provider: &mut Provider, mask: &mut Mask<'_>) -> Result<(), String> {
-    mask.text("name", "name", &mut provider.name);
+fn settings(params: &Values, provider: &mut Provider, mask: &mut Mask<'_>) -> Result<(), String> {
+    mask.text(NAME, "name", &mut provider.name);
     let mut tariff = 0;
-    mask.id("tariff_id", "tariff_id", &mut tariff)?;
-    provider.tariff_id = params.filled("tariff_id").map(|_| tariff);
+    mask.id(TARIFF_ID, "tariff_id", &mut tariff)?;
+    provider.tariff_id = params.filled(TARIFF_ID).map(|_| tariff);
     let mut active = true;
-    mask.switch("active", "disabled", "0", &mut active)?;
+    mask.switch(ACTIVE, "disabled", "0", &mut active)?;
     provider.disabled = !active;
-    mask.switch("hidden", "hidden", "0", &mut provider.hidden)?;
-    mask.switch("register", "register", "0", &mut provider.register)?;
-    mask.text("login", "login", &mut provider.login);
-    mask.text("password", "password", &mut provider.password);
-    mask.text("cid_name", "caller_name", &mut provider.caller_name);
-    mask.text("cid_number", "caller_number", &mut provider.caller_number);
-    mask.text("server_ip", "host", &mut provider.host);
-    mask.text("ipaddr", "address", &mut provider.address);
-    mask.text("fromdomain", "from_domain", &mut provider.from_domain);
+    mask.switch(HIDDEN, "hidden", "0", &mut provider.hidden)?;
+    mask.switch(REGISTER, "register", "0", &mut provider.register)?;
+    mask.text(LOGIN, "login", &mut provider.login);
+    mask.text(PASSWORD, "password", &mut provider.password);
+    mask.text(CID_NAME, "caller_name", &mut provider.caller_name);
+    mask.text(CID_NUMBER, "caller_number", &mut provider.caller_number);
+    mask.text(SERVER_IP, "host", &mut provider.host);
+    mask.text(IPADDR, "address", &mut provider.address);
+    mask.text(FROMDOMAIN, "from_domain", &mut provider.from_domain);
     let mut timeout = 0;
-    mask.number("timeout", "ringing_timeout_seconds", &mut timeout)?;
-    provider.ringing_timeout_seconds = params.filled("timeout").map(|_| timeout);
-    mask.number("max_timeout", "call_timeout_seconds", &mut provider.call_timeout_seconds)?;
-    mask.number("call_limit", "call_limit", &mut provider.call_limit)?;
-    mask.number("grace_time", "grace_time_seconds", &mut provider.grace_time_seconds)?;
-    mask.number("port", "port", &mut provider.port)?;
-    if let Some(word) = params.filled("network_type") {
-        provider.set_network(of_word(&NETWORKS, "network_type", word)?);
+    mask.number(TIMEOUT, "ringing_timeout_seconds", &mut timeout)?;
+    provider.ringing_timeout_seconds = params.filled(TIMEOUT).map(|_| timeout);
+    mask.number(MAX_TIMEOUT, "call_timeout_seconds", &mut provider.call_timeout_seconds)?;
+    mask.number(CALL_LIMIT, "call_limit", &mut provider.call_limit)?;
+    mask.number(GRACE_TIME, "grace_time_seconds", &mut provider.grace_time_seconds)?;
+    mask.number(PORT, "port", &mut provider.port)?;
+    if let Some(word) = params.filled(NETWORK_TYPE) {
+        provider.set_network(of_word(&NETWORKS, NETWORK_TYPE, word)?);
         mask.add("network");
     }
-    if let Some(word) = params.filled("dtmfmode") {
-        provider.set_dtmf_mode(of_word(&DTMF_MODES, "dtmfmode", word)?);
+    if let Some(word) = params.filled(DTMFMODE) {
+        provider.set_dtmf_mode(of_word(&DTMF_MODES, DTMFMODE, word)?);
         mask.add("dtmf_mode");
     }
     Ok(())
 }
 
-fn of_word<T: Copy>(words: &[(&str, T)], name: &str, word: &str) -> Result<T, String> {
+fn of_word<T: Copy>(words: &[(&str, T)], param: Param, word: &str) -> Result<T, String> {
     let known = words.iter().find(|(known, _)| *known == word);
-    known.map(|(_, value)| *value).ok_or_else(|| format!("{name} is not valid"))
+    known.map(|(_, value)| *value).ok_or_else(|| format!("{} is not valid", param.name))
 }
 
 pub(super) const PROVIDER_DELETE: Method = Method {
