@@ -22,6 +22,7 @@ mod parties;
 mod profiles;
 mod rate;
 mod rates;
+mod route;
 mod serve;
 mod settings;
 mod tls;
@@ -107,6 +108,8 @@ enum Command {
     Generate(Generate),
     /// Rate a call, and explain its price
     Rate(rate::Args),
+    /// Say where a call of a device would go, and why
+    Route(route::Args),
     /// List calls, show what they brought and cost, and those that could not be billed
     #[command(subcommand)]
     Calls(calls::Command),
@@ -230,6 +233,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Rerate(args) => calls::rerate::run(&config, &args).await,
         Command::Export(Export::Rates(args)) => rates::export::run(&config, &args).await,
         Command::Rate(args) => return rate::run(&config, args).await,
+        Command::Route(args) => return route::run(&config, args).await,
         Command::Methods => methods::print(config.dialect),
         Command::Hash(args) => hash::run(&config, &args),
         Command::Bench(args) => tollbook_bench::run(args).await,

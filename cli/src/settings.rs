@@ -41,7 +41,7 @@ enum Setting {
 }
 
 /// All settings but the taxes of new users, which are a list.
-const SETTINGS: [(&str, Setting); 26] = [
+const SETTINGS: [(&str, Setting); 27] = [
     ("allow_api", Setting::Switch(|settings| &mut settings.allow_api)),
     ("allow_get_api", Setting::Switch(|settings| &mut settings.allow_get_api)),
     ("api_secret_key", Setting::Secret(|settings| &mut settings.api_secret_key)),
@@ -63,6 +63,7 @@ const SETTINGS: [(&str, Setting); 26] = [
     ("balance_over_http", Setting::Switch(|settings| &mut settings.balance_over_http)),
     ("rate_over_http", Setting::Switch(|settings| &mut settings.rate_over_http)),
     ("conflines_over_api", Setting::Switch(|settings| &mut settings.conflines_over_api)),
+    ("providers_over_api", Setting::Switch(|settings| &mut settings.providers_over_api)),
     (
         "show_active_calls_for_users",
         Setting::Switch(|settings| &mut settings.show_active_calls_for_users),

@@ -32,8 +32,10 @@ mod payments;
 mod points;
 mod pools;
 mod profiles;
+mod providers;
 mod rating;
 mod reseller_groups;
+mod routing;
 mod routing_groups;
 mod rules;
 mod server;
@@ -72,8 +74,8 @@ pub use setup::{Credentials, SetUp};
 pub use store::{DatabaseError, DatabaseUrl, MigrationError};
 
 pub(crate) use base::{
-    clock, contract, enums, error, ids, money, network, paging, resource, shares, stored, tasks,
-    text, vault,
+    clock, contract, enums, error, fault, ids, money, network, paging, resource, shares, stored,
+    tasks, text, vault,
 };
 
 use access::tokens::{self, NewToken, TokenKind, Tokens};

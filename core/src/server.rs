@@ -23,10 +23,12 @@ use tollbook_proto::v1::{
     legacy_service_server::LegacyServiceServer, live_calls_service_server::LiveCallsServiceServer,
     manager_groups_service_server::ManagerGroupsServiceServer,
     number_pools_service_server::NumberPoolsServiceServer,
-    payments_service_server::PaymentsServiceServer, rating_service_server::RatingServiceServer,
+    payments_service_server::PaymentsServiceServer,
+    providers_service_server::ProvidersServiceServer, rating_service_server::RatingServiceServer,
     reseller_groups_service_server::ResellerGroupsServiceServer,
     routing_groups_service_server::RoutingGroupsServiceServer,
-    sessions_service_server::SessionsServiceServer, settings_service_server::SettingsServiceServer,
+    routing_service_server::RoutingServiceServer, sessions_service_server::SessionsServiceServer,
+    settings_service_server::SettingsServiceServer,
     statistics_service_server::StatisticsServiceServer,
     tariffs_service_server::TariffsServiceServer,
     unrated_calls_service_server::UnratedCallsServiceServer,
@@ -46,8 +48,8 @@ use crate::{
     currencies, devices, directions, emails,
     error::{Error, Result},
     incoming::Incoming,
-    ledger, live, managers, payments, points, pools, profiles, rating, reseller_groups,
-    routing_groups, settings, stats, tariffs, unrated, users, warnings, whitelist,
+    ledger, live, managers, payments, points, pools, profiles, providers, rating, reseller_groups,
+    routing, routing_groups, settings, stats, tariffs, unrated, users, warnings, whitelist,
 };
 
 /// How many connections there are at once, and how patient the server is with each.
@@ -164,6 +166,8 @@ pub(crate) fn build(context: &Arc<Context>) -> Result<Server> {
         .add_service(ResellerGroupsServiceServer::new(reseller_groups::Service(context.clone())))
         .add_service(WhitelistedAddressesServiceServer::new(whitelist::Service(context.clone())))
         .add_service(EmailTemplatesServiceServer::new(emails::Service(context.clone())))
+        .add_service(ProvidersServiceServer::new(providers::Service(context.clone())))
+        .add_service(RoutingServiceServer::new(routing::Service(context.clone())))
         .add_service(RoutingGroupsServiceServer::new(routing_groups::Service(context.clone())))
         .add_service(NumberPoolsServiceServer::new(pools::Service(context.clone())))
         .add_service(ImportProfilesServiceServer::new(profiles::Service(context.clone())))

@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     ids::{CurrencyId, UserId},
     money::ExchangeRate,
+    providers,
     resource::Resource,
     settings::{self, Secret, Settings},
     store::Db,
@@ -133,12 +134,13 @@ pub(crate) async fn reseal(db: &Db) -> Result<()> {
     access::keys::store::reseal(&mut tx).await?;
     settings::owners::store::reseal(&mut tx).await?;
     devices::store::reseal(&mut tx).await?;
+    providers::store::reseal(&mut tx).await?;
     tx.commit().await?;
     let Some(key) = db.vault().fingerprint() else { return Ok(()) };
     if settings::store::scrubbed_for(db).await?.as_deref() == Some(key) {
         return Ok(());
     }
-    match db.scrub(&["settings", "api_keys", "owner_settings", "devices"]).await {
+    match db.scrub(&["settings", "api_keys", "owner_settings", "devices", "providers"]).await {
         Ok(()) => settings::store::set_scrubbed_for(db, key).await,
         // A command beside may hold on to the database, or the disk is full.
         Err(error) => {

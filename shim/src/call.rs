@@ -22,8 +22,11 @@ use tollbook_proto::{
         legacy_service_client::LegacyServiceClient,
         live_calls_service_client::LiveCallsServiceClient,
         number_pools_service_client::NumberPoolsServiceClient,
-        payments_service_client::PaymentsServiceClient, rating_service_client::RatingServiceClient,
+        payments_service_client::PaymentsServiceClient,
+        providers_service_client::ProvidersServiceClient,
+        rating_service_client::RatingServiceClient,
         reseller_groups_service_client::ResellerGroupsServiceClient,
+        routing_service_client::RoutingServiceClient,
         sessions_service_client::SessionsServiceClient,
         settings_service_client::SettingsServiceClient,
         statistics_service_client::StatisticsServiceClient,
@@ -109,6 +112,14 @@ impl Call {
 
     pub(crate) fn payments(&self) -> PaymentsServiceClient<Signed> {
         PaymentsServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn providers(&self) -> ProvidersServiceClient<Signed> {
+        ProvidersServiceClient::new(self.core.clone())
+    }
+
+    pub(crate) fn routing(&self) -> RoutingServiceClient<Signed> {
+        RoutingServiceClient::new(self.core.clone())
     }
 
     pub(crate) fn rating(&self) -> RatingServiceClient<Signed> {

@@ -446,6 +446,7 @@ impl Fixture {
             balance_over_http: true,
             rate_over_http: true,
             conflines_over_api: true,
+            providers_over_api: true,
             time_zone: "UTC".to_owned(),
             login_redirect_url: "/billing/callc/main".to_owned(),
             ..Default::default()
@@ -460,6 +461,7 @@ impl Fixture {
                 "balance_over_http" => settings.balance_over_http = on,
                 "rate_over_http" => settings.rate_over_http = on,
                 "conflines_over_api" => settings.conflines_over_api = on,
+                "providers_over_api" => settings.providers_over_api = on,
                 "disable_hash_checking" => settings.disable_hash_checking = on,
                 "xml_api_extension" => settings.xml_api_extension = on,
                 "allow_api_login_redirect" => settings.allow_api_login_redirect = on,
@@ -480,6 +482,7 @@ impl Fixture {
             "balance_over_http",
             "rate_over_http",
             "conflines_over_api",
+            "providers_over_api",
             "disable_hash_checking",
             "login_without_hash",
             "allow_login_by_email",

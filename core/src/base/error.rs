@@ -6,6 +6,7 @@
 use tollbook_proto::v1::ErrorReason;
 use tonic::Code;
 
+use super::fault::Fault;
 use crate::store::{DatabaseError, MigrationError};
 
 /// The result of everything fallible in the core.
@@ -306,6 +307,9 @@ pub enum Error {
         /// The same for people.
         message: String,
     },
+    /// What one domain alone knows.
+    #[error("{0}")]
+    Fault(#[from] Fault),
 
     /// The database was to make a change durable and did not say whether it has, and could not be
     /// asked afterwards either. Only [`crate::store::Tx::commit`] finds that out.
@@ -455,6 +459,7 @@ impl Error {
             | Self::CommitUnknown
             | Self::Database(_) => ErrorReason::Unavailable,
             Self::ReadOnly => ErrorReason::ReadOnly,
+            Self::Fault(fault) => fault.reason,
             Self::Migration(_)
             | Self::OtherSchema
             | Self::EncryptionKeyMissing
@@ -545,6 +550,7 @@ impl Error {
             | Self::EmailTemplateTaken
             | Self::CallFinished => Code::AlreadyExists,
             Self::OutOfRange => Code::OutOfRange,
+            Self::Fault(fault) => fault.code,
             Self::TooManyEmails => Code::ResourceExhausted,
             Self::Unavailable
             | Self::Busy

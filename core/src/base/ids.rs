@@ -68,6 +68,8 @@ ids! {
     CliId;
     /// Of a rule of a device.
     DeviceRuleId;
+    /// Of a number rule of a provider.
+    ProviderRuleId;
     /// Of an origination or termination point; 0: not said.
     PointId;
 }

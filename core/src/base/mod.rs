@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod contract;
 pub(crate) mod enums;
 pub(crate) mod error;
+pub(crate) mod fault;
 pub(crate) mod ids;
 pub(crate) mod money;
 pub(crate) mod network;

@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::ids::{
     ApiPermissionGroupId, CliId, CurrencyId, DeviceRuleId, EmailTemplateId, ImportProfileId,
-    ManagerGroupId, PointId, PoolId, ResellerGroupId, RoutingGroupId, TariffId, UserId,
-    WhitelistedAddressId,
+    ManagerGroupId, PointId, PoolId, ProviderRuleId, ResellerGroupId, RoutingGroupId, TariffId,
+    UserId, WhitelistedAddressId,
 };
 
 /// Something whose changes the audit log has, by these names: of them clients ask for the changes of
@@ -29,8 +29,12 @@ pub(crate) enum Resource {
     DeviceRule(DeviceRuleId),
     EmailTemplate(EmailTemplateId),
     ImportProfile(ImportProfileId),
+    /// An LCR, by the id of its routing group.
+    Lcr(RoutingGroupId),
     ManagerGroup(ManagerGroupId),
     NumberPool(PoolId),
+    Provider(PointId),
+    ProviderRule(ProviderRuleId),
     ResellerGroup(ResellerGroupId),
     RoutingGroup(RoutingGroupId),
     /// Those of the whole system.
@@ -62,8 +66,11 @@ impl fmt::Display for Resource {
             Self::DeviceRule(id) => write!(f, "deviceRules/{id}"),
             Self::EmailTemplate(id) => write!(f, "emailTemplates/{id}"),
             Self::ImportProfile(id) => write!(f, "importProfiles/{id}"),
+            Self::Lcr(id) => write!(f, "lcrs/{id}"),
             Self::ManagerGroup(id) => write!(f, "managerGroups/{id}"),
             Self::NumberPool(id) => write!(f, "numberPools/{id}"),
+            Self::Provider(id) => write!(f, "providers/{id}"),
+            Self::ProviderRule(id) => write!(f, "providerRules/{id}"),
             Self::ResellerGroup(id) => write!(f, "resellerGroups/{id}"),
             Self::RoutingGroup(id) => write!(f, "routingGroups/{id}"),
             Self::Settings => f.write_str("settings"),
@@ -86,6 +93,7 @@ pub(crate) enum SecretOf<'a> {
     DevicePin(PointId),
     /// The API secret key of an owner.
     Owner(UserId),
+    ProviderPassword(PointId),
     /// A setting, by its name.
     Setting(&'a str),
 }
@@ -97,6 +105,7 @@ impl fmt::Display for SecretOf<'_> {
             Self::DevicePassword(id) => write!(f, "devices/{id}"),
             Self::DevicePin(id) => write!(f, "devices/{id}/pin"),
             Self::Owner(user) => write!(f, "owner_settings/{user}"),
+            Self::ProviderPassword(id) => write!(f, "providers/{id}"),
             Self::Setting(name) => f.write_str(name),
         }
     }

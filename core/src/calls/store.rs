@@ -524,3 +524,15 @@ pub(crate) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool> {
     .and(" LIMIT 1");
     Ok(tx.fetch_optional(query).await?.is_some())
 }
+
+/// Whether calls went to a point of a user's, or are on their way to it.
+pub(crate) async fn went_to(tx: &mut Tx, user: UserId, point: PointId) -> Result<bool> {
+    let query = Query::new("SELECT 1 FROM calls WHERE terminator_id = ")
+        .value(user)
+        .and(" AND termination_point_id = ")
+        .value(point)
+        .and(" UNION ALL SELECT 1 FROM active_calls WHERE termination_point_id = ")
+        .value(point)
+        .and(" LIMIT 1");
+    Ok(tx.fetch_optional(query).await?.is_some())
+}

@@ -27,6 +27,8 @@ use crate::{
     managers::{self, ManagerGroups},
     points::{self, Points},
     pools::{self, PoolRevisions},
+    providers::{self, Providers},
+    routing::{self, Lcrs},
     settings::{self, Settings, owners::AllOwnerSettings},
     store::{Db, Tx},
     tariffs::{self, Tariffs},
@@ -51,6 +53,8 @@ pub(crate) struct Snapshot {
     pub(crate) tariffs: Tariffs,
     pub(crate) points: Points,
     pub(crate) pools: PoolRevisions,
+    pub(crate) providers: Providers,
+    pub(crate) lcrs: Lcrs,
     pub(crate) whitelist: Whitelist,
 }
 
@@ -160,6 +164,8 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
         None => points::store::since(&mut tx, &Points::default(), -1).await?,
     };
     let pools = pools::store::revisions(&mut tx).await?;
+    let providers = providers::store::all(&mut tx).await?;
+    let lcrs = routing::store::all(&mut tx).await?;
     let whitelist = whitelist::store::all(&mut tx).await?;
     Ok(Snapshot {
         revision,
@@ -172,6 +178,8 @@ async fn read(db: &Db, known: Option<&Snapshot>) -> Result<Snapshot> {
         tariffs,
         points,
         pools,
+        providers,
+        lcrs,
         whitelist,
     })
 }

@@ -259,6 +259,19 @@ pub(super) fn asking_for_points(points: &[PointId], now: i64) -> Query {
     .and(" GROUP BY a.termination_point_id")
 }
 
+/// How many calls that have not expired come from, and go to, some points.
+pub(crate) async fn under_way_at(
+    db: &Db,
+    points: &[PointId],
+    now: i64,
+) -> Result<HashMap<PointId, i64>> {
+    let mut calls = HashMap::new();
+    for row in db.fetch_all(asking_for_points(points, now)).await? {
+        *calls.entry(PointId(row.get(0)?)).or_default() += row.get::<i64>(1)?;
+    }
+    Ok(calls)
+}
+
 /// How many calls are under way, without those that have expired.
 pub(crate) async fn count(db: &Db, scope: Scope) -> Result<pb::ActiveCallCount> {
     let query = Query::new("SELECT COUNT(*), COUNT(a.answered_at) FROM active_calls a");

@@ -21,7 +21,7 @@ use pattern::Pattern;
 use rewrite::Rewriting;
 
 use crate::{
-    ids::{PointId, TariffId, UserId},
+    ids::{PointId, RoutingGroupId, TariffId, UserId},
     network::Network,
 };
 
@@ -185,6 +185,11 @@ impl Name {
 impl Point {
     fn is_at(&self, address: IpAddr) -> bool {
         self.network.is_some_and(|network| network.contains(address))
+    }
+
+    /// The routing group of its calls; 0: none.
+    pub(crate) fn routing_group(&self) -> RoutingGroupId {
+        RoutingGroupId(self.message.origination.as_ref().map_or(0, |op| op.routing_group_id))
     }
 
     /// What people call it; may be empty.

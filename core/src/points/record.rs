@@ -117,7 +117,7 @@ impl Point {
         Self::checked(contract::from_dynamic(&to)?)
     }
 
-    pub(super) fn to_proto(&self) -> pb::ConnectionPoint {
+    pub(crate) fn to_proto(&self) -> pb::ConnectionPoint {
         self.message.clone()
     }
 

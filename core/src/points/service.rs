@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     ids::{self, PointId, PoolId, RoutingGroupId, UserId},
     paging::Page,
-    pools,
+    pools, providers,
     resource::Resource,
     routing_groups,
     store::{Sequence, Tx},
@@ -159,6 +159,9 @@ impl Service {
         self.visible(caller, &self.0.catalog.load_full(), id).await?;
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let point = store::get(&mut tx, id).await?.ok_or(Error::ConnectionPointNotFound)?;
+        if providers::store::is_in_lcr(&mut tx, id).await? {
+            return Err(providers::IN_USE.into());
+        }
         store::delete(&mut tx, id).await?;
         tx.commit(Change::deletion(Resource::ConnectionPoint(id), &point.to_proto())?).await
     }

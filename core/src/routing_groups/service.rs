@@ -15,6 +15,7 @@ use crate::{
     paging::Page,
     points,
     resource::Resource,
+    routing,
     text::check_name,
 };
 
@@ -33,7 +34,8 @@ impl Service {
     async fn delete(&self, caller: &Principal, id: RoutingGroupId) -> Result<()> {
         let mut tx = self.0.begin_change(caller.origin()).await?;
         let name = store::lock(&mut tx, id).await?;
-        if points::store::use_routing_group(&mut tx, id).await? {
+        let is_lcr = routing::store::is_lcr(&mut tx, id).await?;
+        if is_lcr || points::store::use_routing_group(&mut tx, id).await? {
             return Err(Error::RoutingGroupInUse);
         }
         store::delete(&mut tx, id).await?;

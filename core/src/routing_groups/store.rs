@@ -36,7 +36,12 @@ pub(crate) async fn insert(tx: &mut Tx, name: &str) -> Result<RoutingGroupId> {
     Ok(id)
 }
 
-pub(super) async fn delete(tx: &mut Tx, id: RoutingGroupId) -> Result<()> {
+pub(crate) async fn rename(tx: &mut Tx, id: RoutingGroupId, name: &str) -> Result<()> {
+    let query = Query::new("UPDATE routing_groups SET name = $1 WHERE id = $2").bind(name).bind(id);
+    tx.execute(query).await.map(drop)
+}
+
+pub(crate) async fn delete(tx: &mut Tx, id: RoutingGroupId) -> Result<()> {
     tx.execute(Query::new("DELETE FROM routing_groups WHERE id = ").value(id)).await?;
     Ok(())
 }

@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) balance_over_http: bool,
     pub(crate) rate_over_http: bool,
     pub(crate) conflines_over_api: bool,
+    pub(crate) providers_over_api: bool,
     pub(crate) show_active_calls_for_users: bool,
     pub(crate) default_taxes: TaxPlan,
     pub(crate) time_zone: TimeZone,
@@ -120,6 +121,7 @@ impl Default for Settings {
             balance_over_http: true,
             rate_over_http: true,
             conflines_over_api: false,
+            providers_over_api: false,
             show_active_calls_for_users: false,
             default_taxes: TaxPlan::default(),
             time_zone: TimeZone::UTC,
@@ -191,6 +193,7 @@ impl Settings {
             "balance_over_http" => self.balance_over_http = new.balance_over_http,
             "rate_over_http" => self.rate_over_http = new.rate_over_http,
             "conflines_over_api" => self.conflines_over_api = new.conflines_over_api,
+            "providers_over_api" => self.providers_over_api = new.providers_over_api,
             "show_active_calls_for_users" => {
                 self.show_active_calls_for_users = new.show_active_calls_for_users;
             }
@@ -266,6 +269,7 @@ impl Settings {
             balance_over_http: self.balance_over_http,
             rate_over_http: self.rate_over_http,
             conflines_over_api: self.conflines_over_api,
+            providers_over_api: self.providers_over_api,
             show_active_calls_for_users: self.show_active_calls_for_users,
             default_taxes: Some(self.default_taxes.to_proto()),
             time_zone: self.time_zone_name().to_owned(),

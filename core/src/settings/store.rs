@@ -49,6 +49,7 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Settings> {
             "balance_over_http" => settings.balance_over_http = decode(&value)?,
             "rate_over_http" => settings.rate_over_http = decode(&value)?,
             "conflines_over_api" => settings.conflines_over_api = decode(&value)?,
+            "providers_over_api" => settings.providers_over_api = decode(&value)?,
             "show_active_calls_for_users" => {
                 settings.show_active_calls_for_users = decode(&value)?;
             }
@@ -116,6 +117,7 @@ pub(crate) async fn write(tx: &mut Tx, settings: &Settings) -> Result<()> {
         ("balance_over_http", encode(&settings.balance_over_http)?),
         ("rate_over_http", encode(&settings.rate_over_http)?),
         ("conflines_over_api", encode(&settings.conflines_over_api)?),
+        ("providers_over_api", encode(&settings.providers_over_api)?),
         ("show_active_calls_for_users", encode(&settings.show_active_calls_for_users)?),
         ("default_taxes", default_taxes),
         ("time_zone", encode(&settings.time_zone_name())?),

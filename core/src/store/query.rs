@@ -59,6 +59,8 @@ pub(crate) enum Sequence {
     ImportProfiles,
     /// Of `unrated_calls`.
     UnratedCalls,
+    /// Of `provider_rules`.
+    ProviderRules,
 }
 
 impl Sequence {
@@ -89,6 +91,7 @@ impl Sequence {
             Self::Imports => "rate_imports",
             Self::ImportProfiles => "import_profiles",
             Self::UnratedCalls => "unrated_calls",
+            Self::ProviderRules => "provider_rules",
         }
     }
 }

@@ -75,6 +75,10 @@ pub(super) async fn in_use(tx: &mut Tx, id: TariffId) -> Result<bool> {
         .value(id)
         .and(" OR tp_tariff_id = ")
         .value(id)
+        .and(" UNION ALL SELECT 1 FROM provider_common_uses WHERE tariff_id = ")
+        .value(id)
+        .and(" UNION ALL SELECT 1 FROM provider_rules WHERE tariff_id = ")
+        .value(id)
         .and(" UNION ALL SELECT 1 FROM owner_settings WHERE default_tariff_id = ")
         .value(id)
         .and(" LIMIT 1");
@@ -93,7 +97,9 @@ pub(crate) async fn used(tx: &mut Tx) -> Result<HashSet<TariffId>> {
         "SELECT tariff_id FROM users WHERE deleted_at IS NULL \
          UNION SELECT op_tariff_id FROM connection_points \
          UNION SELECT op_custom_tariff_id FROM connection_points \
-         UNION SELECT tp_tariff_id FROM connection_points",
+         UNION SELECT tp_tariff_id FROM connection_points \
+         UNION SELECT tariff_id FROM provider_common_uses \
+         UNION SELECT tariff_id FROM provider_rules WHERE tariff_id IS NOT NULL",
     );
     let rows = tx.fetch_all(query).await?;
     rows.iter().map(|row| Ok(TariffId(row.get(0)?))).collect()

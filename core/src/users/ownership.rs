@@ -99,6 +99,12 @@ pub(super) async fn check(
     Ok(())
 }
 
+/// Whether a reseller may have providers and LCRs of his own ("Reseller PRO").
+pub(crate) fn is_pro(user: &pb::User) -> bool {
+    let is_on = user.legacy_columns.get("own_providers").is_some_and(|value| value == "1");
+    user.role() == pb::Role::Reseller && is_on
+}
+
 /// Whoever owned a user before does not price his calls any more: his points may have no tariffs but
 /// those that the new owner may give.
 fn check_points(caller: &Principal, snapshot: &Snapshot, user: &pb::User) -> Result<()> {
@@ -117,7 +123,7 @@ fn check_caller(caller: &Principal, exists: bool, old: &pb::User, new: &pb::User
     let restriction = |user: &pb::User| (user.api_restricted, user.api_permission_group_id);
     let denied = match caller.user()?.role {
         Role::Admin => false,
-        _ if restriction(old) != restriction(new) => true,
+        _ if restriction(old) != restriction(new) || is_pro(old) != is_pro(new) => true,
         Role::Manager => is_moved,
         Role::Reseller | Role::Partner => {
             let pool =

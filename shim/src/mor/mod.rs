@@ -12,9 +12,12 @@ mod device_rules;
 mod device_update;
 mod devices;
 mod email;
+mod lcrs;
 mod login;
 mod number_pools;
 mod payments;
+mod provider_rules;
+mod providers;
 mod rates;
 mod registration;
 mod resellers;
@@ -55,6 +58,19 @@ pub(crate) const METHODS: &[Method] = &[
     number_pools::NUMBER_POOL_NUMBERS_CREATE,
     number_pools::NUMBER_POOL_NUMBERS_DELETE,
     email::EMAIL_SEND,
+    lcrs::LCRS_GET,
+    lcrs::LCR_CREATE,
+    lcrs::LCR_UPDATE,
+    lcrs::LCR_DELETE,
+    lcrs::LCR_ADD_PROVIDER,
+    lcrs::LCR_DELETE_PROVIDER,
+    providers::PROVIDERS_GET,
+    providers::PROVIDER_CREATE,
+    providers::PROVIDER_UPDATE,
+    providers::PROVIDER_DELETE,
+    provider_rules::PROVIDER_RULES_GET,
+    provider_rules::PROVIDER_RULE_CREATE,
+    provider_rules::PROVIDER_RULE_DELETE,
     resellers::RESELLER_GROUP_CREATE,
     resellers::RESELLER_GROUPS_GET,
     methods::login::USER_LOGIN,

@@ -167,6 +167,7 @@ async fn change_everything(books: &Books) {
     change_templates(admin).await;
     change_whitelist(admin).await;
     change_restrictions(admin).await;
+    crate::routing::change_routing(admin).await;
 
     let mut currencies = CurrenciesServiceClient::new(admin.clone());
     let request = UpdateCurrencyRequest { id: Some(2), active: Some(true), ..Default::default() };

@@ -130,6 +130,7 @@ fn an_update_says_what_it_changes() {
         "UpdateConnectionPoint",
         "UpdateDevice",
         "UpdateOwnerSettings",
+        "UpdateProvider",
         "UpdateSettings",
         "UpdateUser",
     ];
@@ -141,6 +142,7 @@ fn an_update_says_what_it_changes() {
         "UpdateDeviceRule",
         "UpdateEmailTemplate",
         "UpdateImportProfile",
+        "UpdateLcr",
         "UpdateNumberPool",
         "UpdateTariff",
         "UpdateWhitelistedAddress",

@@ -42,6 +42,7 @@ mod rate_imports;
 mod rates;
 mod rerating;
 mod restricted;
+mod routing;
 mod sealed;
 mod secrets;
 mod shared_rules;

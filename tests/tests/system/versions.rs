@@ -48,7 +48,10 @@ const JSON: &[&str] = &[
     "connection_points.settings",
     "devices.settings",
     "import_profiles.contents",
+    "lcrs.settings",
     "owner_settings.defaults",
+    "provider_rules.settings",
+    "providers.settings",
     "rate_imports.options",
     "settings.value",
     "users.profile",
@@ -124,6 +127,7 @@ async fn make_the_rest(admin: &Authorized) {
     let stream = tokio_stream::iter([request]);
     CallsServiceClient::new(admin.clone()).ingest_calls(stream).await.unwrap();
     set_call_limit(admin, 3).await;
+    crate::routing::make_routing(admin).await;
 }
 
 /// Changes something of the defaults of those who register.
@@ -215,6 +219,7 @@ async fn change_something(admin: &Authorized) {
     SettingsServiceClient::new(admin.clone()).update_settings(request).await.unwrap();
 
     set_call_limit(admin, 4).await;
+    crate::routing::change_what_is_kept(admin).await;
     let mut devices = DevicesServiceClient::new(admin.clone());
     let all = devices.list_devices(ListDevicesRequest::default()).await.unwrap().into_inner();
     let description = "changed".to_owned();

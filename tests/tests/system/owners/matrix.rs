@@ -133,6 +133,8 @@ const OWN_SETTINGS: Whose = [
 
 const ADMIN: Row = Open("admin");
 const STAFF: Row = Open("admin manager assigned");
+/// What a reseller of his own has, and others have not: nothing before he may have it.
+const STAFF_AND_RESELLERS: Row = Open("admin manager assigned reseller");
 const STAFF_AND_OWNERS: Row = Open("admin manager assigned partner reseller");
 const ALL: Row = Open("admin manager assigned partner reseller ru su");
 const ANYBODY: Row = Open("admin manager assigned partner reseller ru su anonymous");
@@ -333,6 +335,14 @@ const TABLE: &[(&str, Row)] = &[
         "PaymentsService/RecordPayment",
         acts(r#"{"userId": "$user", "amount": {"value": "1"}, "currency": "USD"}"#, USERS, PAID),
     ),
+    ("ProvidersService/CreateProvider", STAFF_AND_RESELLERS),
+    ("ProvidersService/CreateProviderRule", STAFF_AND_RESELLERS),
+    ("ProvidersService/DeleteProvider", STAFF_AND_RESELLERS),
+    ("ProvidersService/DeleteProviderRule", STAFF_AND_RESELLERS),
+    ("ProvidersService/GetProvider", STAFF_AND_RESELLERS),
+    ("ProvidersService/ListProviderRules", STAFF_AND_RESELLERS),
+    ("ProvidersService/ListProviders", STAFF_AND_RESELLERS),
+    ("ProvidersService/UpdateProvider", STAFF_AND_RESELLERS),
     (
         "RatingService/RateCall",
         acts(r#"{"userId": "$user", "number": "370", "duration": {"value": "9"}}"#, CALLERS, SEEN),
@@ -352,6 +362,13 @@ const TABLE: &[(&str, Row)] = &[
     ("RoutingGroupsService/CreateRoutingGroup", STAFF),
     ("RoutingGroupsService/DeleteRoutingGroup", STAFF),
     ("RoutingGroupsService/ListRoutingGroups", STAFF),
+    ("RoutingService/AddLcrProvider", STAFF_AND_RESELLERS),
+    ("RoutingService/CreateLcr", STAFF_AND_RESELLERS),
+    ("RoutingService/DeleteLcr", STAFF_AND_RESELLERS),
+    ("RoutingService/DeleteLcrProvider", STAFF_AND_RESELLERS),
+    ("RoutingService/ListLcrs", STAFF_AND_RESELLERS),
+    ("RoutingService/RouteCall", STAFF),
+    ("RoutingService/UpdateLcr", STAFF_AND_RESELLERS),
     ("SessionsService/CreateSession", ANYBODY),
     ("SessionsService/EndSessions", ALL),
     (

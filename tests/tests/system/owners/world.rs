@@ -132,7 +132,7 @@ impl World {
     }
 
     /// Gives a user a token.
-    async fn let_in(&mut self, persona: &'static str) {
+    pub(super) async fn let_in(&mut self, persona: &'static str) {
         if !self.clients.contains_key(persona) {
             let request = json!({"userId": self.id("user", persona), "name": "owners"});
             let created = self.admin("AccessTokensService/CreateAccessToken", request).await;
