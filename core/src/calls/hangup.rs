@@ -36,6 +36,19 @@ pub(super) const CAUSES: &[(i64, &str)] = &[
     (102, "Recovery on timer expiry"),
     (111, "Protocol error"),
     (127, "Interworking, unspecified"),
+    (202, "Reseller is blocked"),
+    (215, "Reseller balance too low to make a call"),
+    (216, "Reseller balance too low to make more calls"),
+    (218, "Reseller does not allow loss calls"),
+    (222, "Reseller call limit reached"),
+    (224, "Provider rate is higher than the rate of the user"),
+    (242, "Rate for reseller not found"),
+    (249, "Partner call limit reached"),
+    (250, "Partner is blocked"),
+    (251, "Partner balance too low to make a call"),
+    (252, "Partner balance too low to make more calls"),
+    (253, "Partner does not allow loss calls"),
+    (254, "Rate for partner not found"),
     (300, "Not authenticated"),
     (301, "Originator not found by IP address"),
     (302, "Global Call Limit reached"),
@@ -96,7 +109,7 @@ mod tests {
     fn every_reject_code_has_a_description() {
         assert!(CAUSES.is_sorted());
         let codes: Vec<i32> = (1..400).filter(|code| RejectCode::try_from(*code).is_ok()).collect();
-        assert_eq!(codes.len(), 34);
+        assert_eq!(codes.len(), 47);
         for code in codes {
             assert!(description(i64::from(code)).is_some(), "{code}");
         }

@@ -8,7 +8,7 @@ use std::{
 use tollbook_proto::v1::CallRecord;
 
 use super::{
-    Call, Rejection, Side,
+    Call, Owners, Rejection, Side,
     ingest::Numbered,
     places::Places,
     record::{Record, UserRef},
@@ -79,6 +79,7 @@ fn terms(points: &Points, id: PointId, side: Side) -> Option<(UserId, SideTariff
             let (point, origination) = points.origination(id)?;
             (point.user, origination.terms.tariffs)
         }
+        Side::Reseller | Side::Partner => return None,
         Side::Terminator => {
             let (point, termination) = points.termination(id)?;
             (point.user, termination.terms.tariffs)
@@ -128,7 +129,16 @@ impl<'a> Parties<'a> {
         }
         let named = context.directory.ids_of(usernames).await?;
         wanted.extend(named.ids.values());
-        let by_id = context.directory.by_ids(wanted).await?;
+        let mut by_id = context.directory.by_ids(wanted).await?;
+        // Those who pay beside the users, which are few.
+        let owners: HashSet<UserId> = by_id
+            .values()
+            .flat_map(|user| [user.owner, user.owner_of_owner])
+            .filter(|owner| *owner != UserId::ADMIN && !by_id.contains_key(owner))
+            .collect();
+        if !owners.is_empty() {
+            by_id.extend(context.directory.by_ids(owners).await?);
+        }
         Ok(Self { scope, points: &snapshot.points, by_id, named })
     }
 
@@ -223,6 +233,26 @@ impl<'a> Parties<'a> {
         self.scope.is_staff_wide()
     }
 
+    /// Those who pay for the calls of a user, beside him, each by the tariff that was given to him. The grace
+    /// time of a point is its user's.
+    pub(super) fn owners(&self, user: UserId) -> Owners<Party> {
+        let owner = |id: UserId| self.by_id.get(&id).filter(|owner| owner.role.is_owner());
+        let Some(owner_of_user) = self.by_id.get(&user).and_then(|user| owner(user.owner)) else {
+            return Owners::NONE;
+        };
+        let party = |owner: &Arc<Identity>| Party {
+            user: owner.id,
+            pricing: Pricing::Tariffs(SideTariffs::NONE.or(owner.tariff)),
+        };
+        match owner_of_user.role {
+            Role::Reseller => Owners {
+                reseller: Some(party(owner_of_user)),
+                partner: owner(owner_of_user.owner).map(party),
+            },
+            _ => Owners { reseller: None, partner: Some(party(owner_of_user)) },
+        }
+    }
+
     /// The login name of one of the users.
     pub(super) fn username(&self, user: UserId) -> Option<&str> {
         self.by_id.get(&user).map(|user| user.username.as_str())
@@ -268,7 +298,9 @@ impl<'a> Parties<'a> {
                 None => String::new(),
             };
             match side {
-                Side::Originator => Rejection::UnknownOriginator(named),
+                Side::Originator | Side::Reseller | Side::Partner => {
+                    Rejection::UnknownOriginator(named)
+                }
                 Side::Terminator => Rejection::UnknownTerminator(named),
             }
         };
@@ -296,7 +328,7 @@ impl<'a> Parties<'a> {
 }
 
 /// The tariffs by which one side of a stored call is priced today: those of its point, if
-/// it is still there, or of its user.
+/// it is still there, or of its user; of somebody above the user, his own.
 pub(super) fn tariffs_today(
     call: &Call,
     side: Side,
@@ -305,6 +337,7 @@ pub(super) fn tariffs_today(
 ) -> SideTariffs {
     let point = match side {
         Side::Originator => call.reported.origination_point,
+        Side::Reseller | Side::Partner => PointId(0),
         Side::Terminator => call.reported.termination_point,
     };
     terms(points, point, side)

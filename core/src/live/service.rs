@@ -19,7 +19,7 @@ use super::{
 use crate::{
     access::{Principal, Scope, principal},
     calls::{
-        self, Call, Listed, Rejection,
+        self, Call, Listed, Names, Rejection, Side,
         ingest::{self, Delivery, Numbered},
         record::{self, UserRef},
     },
@@ -184,14 +184,19 @@ impl Service {
     /// A call that was just stored, with the names that go with it.
     async fn named(&self, call: Call) -> Result<Listed> {
         let Context { db, catalog, directory, destinations, .. } = &*self.0;
-        let users =
-            directory.lately_by_ids(std::iter::once(call.originator).chain(call.terminator));
-        let users = users.await?;
-        let name = |id: UserId| users.get(&id).map(|user| user.username.clone());
-        let originator = name(call.originator).unwrap_or_default();
-        let terminator = call.terminator.and_then(name).unwrap_or_default();
-        let destination = destinations.get(db, &catalog.load(), &call.prefix).await?;
-        Ok(Listed::new(call, originator, terminator, destination.to_string()))
+        let users = directory.lately_by_ids(call.legs().map(|(user, ..)| user)).await?;
+        let name = |side| {
+            let user = call.leg(side).and_then(|(user, _)| users.get(&user));
+            user.map(|user| user.username.clone()).unwrap_or_default()
+        };
+        let names = Names {
+            originator: name(Side::Originator),
+            reseller: name(Side::Reseller),
+            partner: name(Side::Partner),
+            terminator: name(Side::Terminator),
+            destination: destinations.get(db, &catalog.load(), &call.prefix).await?.to_string(),
+        };
+        Ok(Listed { call, names })
     }
 
     async fn list(

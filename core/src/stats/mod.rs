@@ -80,6 +80,9 @@ pub(crate) struct Sums {
     pub(crate) terminator_billed: i64,
     pub(crate) price: Total,
     pub(crate) self_cost: Total,
+    /// What resellers and partners keep of what they are paid.
+    pub(crate) reseller_margin: Total,
+    pub(crate) partner_margin: Total,
 }
 
 /// Milliseconds as seconds, rounded up.
@@ -89,6 +92,7 @@ fn whole_seconds(milliseconds: i64) -> i64 {
 
 impl Sums {
     pub(crate) fn of(call: &Call) -> Self {
+        let margins = call.margins();
         Self {
             calls: 1,
             answered_calls: i64::from(call.reported.disposition == Disposition::Answered),
@@ -98,6 +102,8 @@ impl Sums {
             terminator_billed: call.self_cost.billed_seconds,
             price: call.price.amount.into(),
             self_cost: call.self_cost.amount.into(),
+            reseller_margin: margins.reseller.unwrap_or_default(),
+            partner_margin: margins.partner.unwrap_or_default(),
         }
     }
 
@@ -119,6 +125,8 @@ impl Sums {
             terminator_billed: -self.terminator_billed,
             price: Total::default() - self.price,
             self_cost: Total::default() - self.self_cost,
+            reseller_margin: Total::default() - self.reseller_margin,
+            partner_margin: Total::default() - self.partner_margin,
         }
     }
 
@@ -165,6 +173,8 @@ impl std::ops::AddAssign for Sums {
         self.terminator_billed += other.terminator_billed;
         self.price += other.price;
         self.self_cost += other.self_cost;
+        self.reseller_margin += other.reseller_margin;
+        self.partner_margin += other.partner_margin;
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     access::{Principal, principal},
+    calls::Side,
     clock,
     context::Context,
     enums,
@@ -43,9 +44,9 @@ impl Service {
             None => store::days_of_scope(db, scope, month).await?,
             Some(user) => {
                 // Of either side only what is theirs: not what the other was billed.
-                let paid = store::days(db, Party::Originator(user), month).await?.into_iter();
+                let paid = store::days(db, Party::Side(Side::Originator, user), month).await?.into_iter();
                 let paid = paid.map(|(day, sums)| (day, Sums { terminator_billed: 0, ..sums }));
-                let earned = store::days(db, Party::Terminator(user), month).await?.into_iter();
+                let earned = store::days(db, Party::Side(Side::Terminator, user), month).await?.into_iter();
                 // What they earn stands where others have what they pay.
                 let earned = earned.map(|(day, sums)| {
                     (day, Sums { price: sums.self_cost, originator_billed: 0, ..sums })

@@ -78,6 +78,7 @@ const ALL: &[Listed] = migrations!(
     each "0035" "exchange_rates_of_calls",
     both "0036" "limits",
     each "0037" "users_by_email",
+    each "0046" "payers_of_calls",
 );
 
 /// Those of SQLite, ascending.

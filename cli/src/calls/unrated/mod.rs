@@ -101,6 +101,8 @@ impl FilterArgs {
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Side {
     Originator,
+    Reseller,
+    Partner,
     Terminator,
 }
 
@@ -108,6 +110,8 @@ impl Side {
     fn to_proto(self) -> CallSide {
         match self {
             Self::Originator => CallSide::Originator,
+            Self::Reseller => CallSide::Reseller,
+            Self::Partner => CallSide::Partner,
             Self::Terminator => CallSide::Terminator,
         }
     }
@@ -118,6 +122,8 @@ fn side_name(side: CallSide) -> &'static str {
     match side {
         CallSide::Unspecified => "",
         CallSide::Originator => "originator",
+        CallSide::Reseller => "reseller",
+        CallSide::Partner => "partner",
         CallSide::Terminator => "terminator",
     }
 }
