@@ -196,7 +196,7 @@ impl Sided {
             }
             Ok((originator, terminator)) => {
                 let Record { reported, said, .. } = record;
-                let owners = parties.owners(originator.user);
+                let owners = parties.owners(originator.user, authorized);
                 Ok(Self { reported, originator, owners, terminator, said })
             }
             Err(rejection) => Err((rejection, Payer::of_record(record))),

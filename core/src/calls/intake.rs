@@ -456,11 +456,19 @@ fn as_authorized(mut call: Call, authorized: Option<&ActiveCall>) -> Result<Call
     if let Some(what) = authorized.difference(call.originator, &call.reported) {
         return Err(Rejection::NotAuthorized(what));
     }
+    // Whose accounts are changed was found out where it was rated.
+    let owners = authorized.owners.map(|_, hold| hold.user);
+    if owners != call.owner_ids() {
+        return Err(Rejection::NotAuthorized("reseller or partner"));
+    }
     if !call.is_charged() {
         return Ok(call);
     }
     if let Some(offer) = &authorized.price {
         (call.price, call.prefix) = leg_at(&call.reported, offer)?;
+    }
+    for (side, hold) in authorized.owners.each() {
+        call.set_leg(side, leg_at(&call.reported, &hold.price)?.0);
     }
     let terminated = (call.terminator, call.reported.termination_point);
     if terminated == (authorized.terminator, authorized.termination_point)

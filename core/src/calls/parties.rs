@@ -126,6 +126,7 @@ impl<'a> Parties<'a> {
         for call in authorized.values() {
             wanted.insert(call.originator);
             wanted.extend(call.terminator);
+            wanted.extend(call.owners.each().map(|(_, hold)| hold.user));
         }
         let named = context.directory.ids_of(usernames).await?;
         wanted.extend(named.ids.values());
@@ -235,22 +236,20 @@ impl<'a> Parties<'a> {
 
     /// Those who pay for the calls of a user, beside him, each by the tariff that was given to him. The grace
     /// time of a point is its user's.
-    pub(super) fn owners(&self, user: UserId) -> Owners<Party> {
-        let owner = |id: UserId| self.by_id.get(&id).filter(|owner| owner.role.is_owner());
-        let Some(owner_of_user) = self.by_id.get(&user).and_then(|user| owner(user.owner)) else {
-            return Owners::NONE;
-        };
-        let party = |owner: &Arc<Identity>| Party {
+    pub(super) fn owners(&self, user: UserId, authorized: Option<&ActiveCall>) -> Owners<Party> {
+        // Those of an authorised call are the ones whose money was reserved.
+        if let Some(authorized) = authorized {
+            return authorized.owners.map(|_, hold| Party {
+                user: hold.user,
+                pricing: Pricing::Authorized(hold.price),
+            });
+        }
+        let user = self.by_id.get(&user);
+        let owners = user.map_or(Owners::NONE, |user| Owners::of(user, &self.by_id));
+        owners.map(|_, owner| Party {
             user: owner.id,
             pricing: Pricing::Tariffs(SideTariffs::NONE.or(owner.tariff)),
-        };
-        match owner_of_user.role {
-            Role::Reseller => Owners {
-                reseller: Some(party(owner_of_user)),
-                partner: owner(owner_of_user.owner).map(party),
-            },
-            _ => Owners { reseller: None, partner: Some(party(owner_of_user)) },
-        }
+        })
     }
 
     /// The login name of one of the users.

@@ -1,10 +1,18 @@
 //! Who pays for a call: the user who makes it, the reseller whose he is, and the partner whose the
 //! reseller is; and who earns with it (`docs/rules/calls.md#who-pays-for-a-call`).
 
+use std::{collections::HashMap, sync::Arc};
+
 use tollbook_proto::v1 as pb;
 
 use super::{Call, Leg};
-use crate::{error::Result, ids::UserId, ledger::Kind, money::Money, stats::Total};
+use crate::{
+    ids::UserId,
+    ledger::Kind,
+    money::Money,
+    stats::Total,
+    users::{Identity, Role},
+};
 
 /// The side of a call on which money moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,27 +113,24 @@ impl<T> Owners<T> {
         reseller.chain(self.partner.iter().map(|partner| (Side::Partner, partner)))
     }
 
-    /// The one of a side.
-    pub(crate) fn get(&self, side: Side) -> Option<&T> {
-        self.each().find_map(|(of, one)| (of == side).then_some(one))
-    }
-
-    /// The same with something else of each.
-    pub(crate) fn try_map<U, E>(
-        self,
-        mut map: impl FnMut(Side, T) -> Result<U, E>,
-    ) -> Result<Owners<U>, E> {
-        Ok(Owners {
-            reseller: self.reseller.map(|one| map(Side::Reseller, one)).transpose()?,
-            partner: self.partner.map(|one| map(Side::Partner, one)).transpose()?,
-        })
-    }
-
     /// The same with something else of each.
     pub(crate) fn map<U>(self, mut map: impl FnMut(Side, T) -> U) -> Owners<U> {
         Owners {
             reseller: self.reseller.map(|one| map(Side::Reseller, one)),
             partner: self.partner.map(|one| map(Side::Partner, one)),
+        }
+    }
+}
+
+impl Owners<Arc<Identity>> {
+    /// Those above a user, as far as they are among those who are known.
+    pub(crate) fn of(user: &Identity, known: &HashMap<UserId, Arc<Identity>>) -> Self {
+        let owner = |id| known.get(&id).filter(|owner| owner.role.is_owner()).cloned();
+        match owner(user.owner) {
+            Some(reseller) if reseller.role == Role::Reseller => {
+                Self { partner: owner(reseller.owner), reseller: Some(reseller) }
+            }
+            partner => Self { reseller: None, partner },
         }
     }
 }
@@ -144,6 +149,12 @@ impl Call {
         let terminator = self.terminator.map(|user| (user, Side::Terminator, self.self_cost));
         let originator = (self.originator, Side::Originator, self.price);
         std::iter::once(originator).chain(owners).chain(terminator)
+    }
+
+    /// Those above the originator.
+    pub(super) fn owner_ids(&self) -> Owners<UserId> {
+        let user = |share: &Option<Box<Share>>| share.as_ref().map(|share| share.user);
+        Owners { reseller: user(&self.owners.reseller), partner: user(&self.owners.partner) }
     }
 
     /// Who is on a side, and what it is; `None` if nobody is.

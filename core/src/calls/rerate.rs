@@ -113,13 +113,8 @@ pub(super) async fn rerate(
         RerateSide::Partner => &[Side::Partner],
         RerateSide::Terminator => &[Side::Terminator],
     };
-    let mut filter = store::Rerated {
-        period,
-        user,
-        sides,
-        after: (period.0, i64::MIN),
-        limit: PAGE,
-    };
+    let mut filter =
+        store::Rerated { period, user, sides, after: (period.0, i64::MIN), limit: PAGE };
     let rerating = Rerating {
         context,
         origin,
@@ -368,7 +363,8 @@ impl Repriced {
         let mut calls = Vec::with_capacity(self.calls.len());
         for (before, mut after) in self.calls {
             for (user, side, old) in before.legs() {
-                if let Some((_, new)) = after.leg(side).filter(|(_, new)| new.amount != old.amount) {
+                if let Some((_, new)) = after.leg(side).filter(|(_, new)| new.amount != old.amount)
+                {
                     after.set_leg(side, Leg { entry: entries.get(user, side), ..new });
                 }
             }

@@ -293,10 +293,7 @@ impl Service {
         };
         let (calls, next_page_token) = self.page(&db, &filter, &page).await?;
         Ok(pb::ListCallsResponse {
-            calls: calls
-                .into_iter()
-                .map(|call| call.shown_to(caller.scope()))
-                .collect(),
+            calls: calls.into_iter().map(|call| call.shown_to(caller.scope())).collect(),
             next_page_token,
             total,
             ..nothing

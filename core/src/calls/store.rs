@@ -602,6 +602,10 @@ pub(crate) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool> {
     .value(user)
     .and(" OR terminator_id = ")
     .value(user)
+    .and(" OR reseller_id = ")
+    .value(user)
+    .and(" OR partner_id = ")
+    .value(user)
     .and(" LIMIT 1");
     Ok(tx.fetch_optional(query).await?.is_some())
 }

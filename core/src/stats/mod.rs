@@ -14,6 +14,7 @@ use tollbook_proto::v1 as pb;
 pub(crate) use service::Service;
 
 use crate::{
+    access::Level,
     calls::{Call, Disposition},
     error::{Error, Result},
     money::{self, ExchangeRate, Money},
@@ -130,8 +131,22 @@ impl Sums {
         }
     }
 
-    /// The sums in a currency, with what follows from them.
-    fn to_proto(self, rate: ExchangeRate) -> Result<pb::Traffic> {
+    /// What whoever stands at a level is paid for these calls, and pays himself; `None` for those who
+    /// are paid nothing.
+    fn seen_from(&self, level: Level) -> Option<(Total, Total)> {
+        let of_reseller = self.price - self.reseller_margin;
+        let of_partner = of_reseller - self.partner_margin;
+        match level {
+            Level::Operator => Some((of_partner, self.self_cost)),
+            Level::Partner => Some((of_reseller, of_partner)),
+            Level::Reseller => Some((self.price, of_reseller)),
+            Level::Customer => None,
+        }
+    }
+
+    /// The sums in a currency, with what follows from them, as far as they are told at a level: nobody
+    /// hears what those above him pay and earn.
+    fn to_proto(self, rate: ExchangeRate, level: Level) -> Result<pb::Traffic> {
         let converted = |total: Total| {
             let value = total.value()?.checked_mul(rate.value()).ok_or(Error::OutOfRange)?;
             Ok::<_, Error>(
@@ -140,7 +155,13 @@ impl Sums {
                     .normalize(),
             )
         };
-        let (price, self_cost) = (converted(self.price)?, converted(self.self_cost)?);
+        let told = |total: Total, is_told: bool| -> Result<Option<pb::Decimal>> {
+            is_told.then(|| converted(total).map(money::to_proto)).transpose()
+        };
+        let own = self.seen_from(level);
+        let own = own.map(|(income, cost)| Ok::<_, Error>((converted(income)?, converted(cost)?)));
+        let own = own.transpose()?;
+        let is_operator = level == Level::Operator;
         let ratio = |part: i64, whole: i64| {
             let ratio = Decimal::from(part).checked_div(Decimal::from(whole)).unwrap_or_default();
             let rounded = ratio.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
@@ -152,11 +173,18 @@ impl Sums {
             duration: self.duration,
             billsec: self.billsec,
             originator_billed: self.originator_billed,
-            terminator_billed: self.terminator_billed,
-            profit: Some(money::to_proto((price - self_cost).normalize())),
-            margin_percent: margin_percent(price, self_cost),
-            price: Some(money::to_proto(price)),
-            self_cost: Some(money::to_proto(self_cost)),
+            // Of a customer's own sums it is what he billed himself.
+            terminator_billed: match level {
+                Level::Operator | Level::Customer => self.terminator_billed,
+                Level::Partner | Level::Reseller => 0,
+            },
+            price: told(self.price, true)?,
+            income: own.map(|(income, _)| money::to_proto(income)),
+            self_cost: own.map(|(_, cost)| money::to_proto(cost)),
+            profit: own.map(|(income, cost)| money::to_proto((income - cost).normalize())),
+            margin_percent: own.map_or(0, |(income, cost)| margin_percent(income, cost)),
+            reseller_profit: told(self.reseller_margin, is_operator || level == Level::Partner)?,
+            partner_profit: told(self.partner_margin, is_operator)?,
             asr: Some(ratio(self.answered_calls * 100, self.calls)),
             acd: Some(ratio(self.billsec, self.answered_calls)),
         })

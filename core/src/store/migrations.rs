@@ -79,6 +79,7 @@ const ALL: &[Listed] = migrations!(
     both "0036" "limits",
     each "0037" "users_by_email",
     each "0046" "payers_of_calls",
+    each "0047" "reserved_of_owners",
 );
 
 /// Those of SQLite, ascending.
