@@ -138,7 +138,7 @@ fn traffic(count: i64) -> Vec<CallRecord> {
         terminator: if n % 11 == 0 { "" } else { "carrier" }.to_owned(),
         ..minute(
             &format!("call-{n}"),
-            callers[usize::try_from(n * n % 5).unwrap()],
+            callers[usize::try_from(n / 3 % 5).unwrap()],
             if n % 6 == 0 { 0 } else { n * 7_919 % 700_000 },
         )
     };

@@ -172,8 +172,9 @@ async fn whoever_refuses_has_a_code_of_his_own() {
             world.price(name, rate).await;
             world.refused("rob", code).await;
             world.allow_loss(buyer, true).await;
-            assert_eq!(world.ask("loss", "rob").await.reject_code, 0, "{name}");
-            world.finish("loss", None).await;
+            let call_id = format!("loss of {name}");
+            assert_eq!(world.ask(&call_id, "rob").await.reject_code, 0, "{name}");
+            world.finish(&call_id, None).await;
             world.allow_loss(buyer, false).await;
             world.price(name, if name == "ray" { "1.2" } else { "0.9" }).await;
         }

@@ -106,7 +106,7 @@ impl World {
     pub(super) async fn allow_loss(&self, name: &str, allow_loss_calls: bool) {
         let loss_protection = LossProtection { allow_loss_calls, ..Default::default() };
         let user = User { loss_protection: Some(loss_protection), ..Default::default() };
-        self.change(name, "loss_protection.allow_loss_calls", user).await;
+        self.change(name, "loss_protection", user).await;
     }
 
     /// The price of somebody's minute to 370 from now on.
