@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// were rated at]
     #[arg(long, conflicts_with = "unrated")]
     current_exchange_rates: bool,
-    /// Only what originators pay, or what terminators earn [default: both]
+    /// Only what originators, their resellers or partners pay, or what terminators earn [default: all]
     #[arg(long, value_enum)]
     side: Option<Side>,
     /// Bring those into the books that could not be billed, as far as they can be now; without a
@@ -69,6 +69,8 @@ pub(crate) struct Args {
 #[derive(Clone, Copy, ValueEnum)]
 enum Side {
     Originator,
+    Reseller,
+    Partner,
     Terminator,
 }
 
@@ -97,6 +99,8 @@ pub(crate) async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
         side: match args.side {
             None => RerateSide::Unspecified,
             Some(Side::Originator) => RerateSide::Originator,
+            Some(Side::Reseller) => RerateSide::Reseller,
+            Some(Side::Partner) => RerateSide::Partner,
             Some(Side::Terminator) => RerateSide::Terminator,
         }
         .into(),

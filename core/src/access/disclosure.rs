@@ -47,22 +47,6 @@ impl Scope {
             false => message,
         }
     }
-
-    /// What is told of sums of calls: what the operator pays and earns, to its own people alone.
-    pub(crate) fn disclose_traffic(self, traffic: pb::Traffic) -> pb::Traffic {
-        if self.is_staff() {
-            return traffic;
-        }
-        // Of a customer's own sums it is what he billed himself.
-        let terminator_billed = self.only().map_or(0, |_| traffic.terminator_billed);
-        pb::Traffic {
-            terminator_billed,
-            self_cost: None,
-            profit: None,
-            margin_percent: 0,
-            ..traffic
-        }
-    }
 }
 
 impl Disclose for pb::User {

@@ -30,6 +30,7 @@ use tollbook_proto::v1::Permission;
 pub use layer::RPC_IN_PROCESS;
 pub(crate) use password::Password;
 pub(crate) use refusal::Refusal;
+pub(crate) use scope::Level;
 pub(crate) use service::{LegacyService, TokenService};
 pub(crate) use sessions::Service as SessionService;
 

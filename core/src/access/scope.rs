@@ -10,6 +10,15 @@ use crate::{
     users::{Identity, Role},
 };
 
+/// A link of the chain of those who pay for calls: each is paid by the one below, and pays the one above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Operator,
+    Partner,
+    Reseller,
+    Customer,
+}
+
 impl Scope {
     /// Appends to a condition that a user is covered; `user` is what the query calls the table of
     /// users.
@@ -96,6 +105,16 @@ impl Scope {
         match self {
             Self::All | Self::Customers => true,
             Self::AssignedTo(_) | Self::Owner(_) | Self::Partner(_) | Self::Only(_) => false,
+        }
+    }
+
+    /// Where in the chain of those who pay for calls whoever has it stands.
+    pub(crate) fn level(self) -> Level {
+        match self {
+            Self::All | Self::Customers | Self::AssignedTo(_) => Level::Operator,
+            Self::Partner(_) => Level::Partner,
+            Self::Owner(_) => Level::Reseller,
+            Self::Only(_) => Level::Customer,
         }
     }
 

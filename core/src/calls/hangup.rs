@@ -1,4 +1,4 @@
-//! Hangup causes: those of ITU-T Q.850 that switches send, and M4's own
+//! Hangup causes: those of ITU-T Q.850 that switches send, MOR's own from 200, and M4's own from 300
 //! (`docs/rules/live-calls.md#hangup-causes`).
 
 /// Codes with what they mean, by ascending code.
@@ -36,7 +36,30 @@ pub(super) const CAUSES: &[(i64, &str)] = &[
     (102, "Recovery on timer expiry"),
     (111, "Protocol error"),
     (127, "Interworking, unspecified"),
+    (200, "MOR can't determine who is calling"),
+    (201, "User is blocked"),
+    (202, "Reseller is blocked"),
+    (203, "No rates for User"),
+    (204, "No suitable providers found"),
+    (210, "Balance more than 0, but not enough to make call 1s in length"),
+    (211, "Low balance for user or Daily limit is reached"),
+    (212, "Balance too low for more simultaneous calls"),
+    (215, "Low balance for reseller"),
+    (216, "Reseller's balance is too low to make more simultaneous calls"),
+    (218, "Reseller does not allow loss calls"),
+    (220, "User call limit reached"),
+    (221, "Device call limit reached"),
+    (222, "Resellers call limit reached"),
+    (223, "Providers call limit reached"),
+    (224, "Provider skipped because his rate is higher than user's rate"),
     (225, "CallerID is banned"),
+    (242, "No Rates for Reseller"),
+    (249, "Partner's call limit reached"),
+    (250, "Partner is blocked"),
+    (251, "Low balance for Partner"),
+    (252, "Partner's balance is too low to make more simultaneous calls"),
+    (253, "Partner does not allow loss calls"),
+    (254, "No Rates for Partner"),
     (300, "Not authenticated"),
     (301, "Originator not found by IP address"),
     (302, "Global Call Limit reached"),
@@ -97,7 +120,7 @@ mod tests {
     fn every_reject_code_has_a_description() {
         assert!(CAUSES.is_sorted());
         let codes: Vec<i32> = (1..400).filter(|code| RejectCode::try_from(*code).is_ok()).collect();
-        assert_eq!(codes.len(), 35);
+        assert_eq!(codes.len(), 58);
         for code in codes {
             assert!(description(i64::from(code)).is_some(), "{code}");
         }

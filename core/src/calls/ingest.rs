@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Call, Exchange, Leg, Rejection, Reported, Side,
+    Call, Exchange, Leg, Owners, Rejection, Reported, Share, Side,
     parties::{Parties, Party, Payer, Pricing},
     places::Places,
     record::{self, Record, Said},
@@ -116,7 +116,7 @@ pub(crate) async fn rate_authorized(
         let authorized = authorized.get(&brought.record.call_id);
         match Sided::of(record, &parties, authorized, brought.payer) {
             Ok(call) => {
-                for party in std::iter::once(call.originator).chain(call.terminator) {
+                for party in call.parties() {
                     if let Pricing::Tariffs(of_party) = party.pricing {
                         tariffs.insert(of_party);
                     }
@@ -177,10 +177,11 @@ fn refused(
     Refused { brought, rejection, call: None, payer, is_kept }
 }
 
-/// A call whose two sides are known.
+/// A call of which it is known who pays and who earns.
 struct Sided {
     reported: Reported,
     originator: Party,
+    owners: Owners<Party>,
     terminator: Option<Party>,
     said: Said,
 }
@@ -198,10 +199,17 @@ impl Sided {
             }
             Ok((originator, terminator)) => {
                 let Record { reported, said, .. } = record;
-                Ok(Self { reported, originator, terminator, said })
+                let owners = parties.owners(originator.user, authorized);
+                Ok(Self { reported, originator, owners, terminator, said })
             }
             Err(rejection) => Err((rejection, Payer::of_record(record))),
         }
+    }
+
+    /// All of them.
+    fn parties(&self) -> impl Iterator<Item = Party> {
+        let owners = self.owners.each().map(|(_, party)| *party);
+        std::iter::once(self.originator).chain(owners).chain(self.terminator)
     }
 
     /// Prices the call by the tariffs of its sides. Calls that were not answered cost
@@ -212,14 +220,15 @@ impl Sided {
         snapshot: &Snapshot,
         parties: &Parties<'_>,
     ) -> Result<Call, (Call, Rejection)> {
-        let Self { reported, originator, terminator, .. } = self;
-        let call = Call {
+        let Self { reported, originator, owners, terminator, .. } = self;
+        let mut call = Call {
             id: 0,
             originator: originator.user,
             terminator: terminator.map(|party| party.user),
             prefix: String::new(),
             price: Leg::NONE,
             self_cost: Leg::NONE,
+            owners: owners.map(|_, party| Box::new(Share { user: party.user, price: Leg::NONE })),
             import: None,
             reported,
         };
@@ -237,15 +246,30 @@ impl Sided {
             },
             Pricing::Authorized(offer) => leg_at(&call.reported, &offer),
         };
-        let price = leg(originator, Side::Originator);
-        let self_cost =
-            terminator.map_or(Ok((Leg::NONE, String::new())), |party| leg(party, Side::Terminator));
-        match (price, self_cost) {
-            (Ok((price, prefix)), Ok((self_cost, _))) => {
-                Ok(Call { prefix, price, self_cost, ..call })
+        let mut sides = Vec::with_capacity(Side::ALL.len());
+        sides.push((Side::Originator, leg(originator, Side::Originator)));
+        sides.extend(owners.each().map(|(side, party)| (side, leg(*party, side))));
+        sides.extend(terminator.map(|party| (Side::Terminator, leg(party, Side::Terminator))));
+        let mut rejected: Option<Rejection> = None;
+        for (side, leg) in sides {
+            match leg {
+                Ok((leg, prefix)) => {
+                    if side == Side::Originator {
+                        call.prefix = prefix;
+                    }
+                    call.set_leg(side, leg);
+                }
+                Err(also) => {
+                    rejected = Some(match rejected {
+                        Some(rejection) => unpriced::both(rejection, &also),
+                        None => also,
+                    });
+                }
             }
-            (Err(price), Err(self_cost)) => Err((call, unpriced::both(price, &self_cost))),
-            (Err(rejection), Ok(_)) | (Ok(_), Err(rejection)) => Err((call, rejection)),
+        }
+        match rejected {
+            Some(rejection) => Err((call.unpriced(), rejection)),
+            None => Ok(call),
         }
     }
 }
@@ -340,9 +364,7 @@ impl Delivery {
 
     /// Whose balances the calls change, and on which side.
     pub(crate) fn parties(&self) -> impl Iterator<Item = (UserId, Side)> {
-        self.rated.calls.iter().flat_map(|Numbered { call: Incoming { call, .. }, .. }| {
-            let terminator = call.terminator.map(|user| (user, Side::Terminator));
-            std::iter::once((call.originator, Side::Originator)).chain(terminator)
-        })
+        let calls = self.rated.calls.iter().map(|numbered| &numbered.call.call);
+        calls.flat_map(|call| call.legs().map(|(user, side, _)| (user, side)))
     }
 }

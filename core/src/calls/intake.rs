@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use tollbook_proto::v1::{CallRecord, CallRejection};
 
 use super::{
-    Call, Rejection, Side,
+    Call, Leg, Rejection, Side,
     ingest::{Delivery, Incoming, Numbered, Refused, leg_at},
     known::{self, Relation},
     places,
@@ -456,11 +456,19 @@ fn as_authorized(mut call: Call, authorized: Option<&ActiveCall>) -> Result<Call
     if let Some(what) = authorized.difference(call.originator, &call.reported) {
         return Err(Rejection::NotAuthorized(what));
     }
+    // Whose accounts are changed was found out where it was rated.
+    let owners = authorized.owners.map(|_, hold| hold.user);
+    if owners != call.owner_ids() {
+        return Err(Rejection::NotAuthorized("reseller or partner"));
+    }
     if !call.is_charged() {
         return Ok(call);
     }
     if let Some(offer) = &authorized.price {
         (call.price, call.prefix) = leg_at(&call.reported, offer)?;
+    }
+    for (side, hold) in authorized.owners.each() {
+        call.set_leg(side, leg_at(&call.reported, &hold.price)?.0);
     }
     let terminated = (call.terminator, call.reported.termination_point);
     if terminated == (authorized.terminator, authorized.termination_point)
@@ -492,21 +500,24 @@ impl<'a> Charges<'a> {
         if call.terminator.is_some_and(|user| !self.accounts.contains_key(&user)) {
             return Err(Rejection::UnknownTerminator(String::new()));
         }
-        let paid = (call.originator, Side::Originator, call.price.amount.negated());
-        let earned = call.terminator.map(|user| (user, Side::Terminator, call.self_cost.amount));
-        let changes: Vec<_> = std::iter::once(paid).chain(earned).collect();
-        let mut sums = Vec::with_capacity(2);
-        for (user, side, amount) in &changes {
-            if *amount != Money::ZERO {
-                let (sum, calls) = self.sum(*user, *side);
-                let sum = sum.plus(*amount).map_err(|_| Rejection::AmountOutOfRange)?;
-                sums.push(((*user, *side), (sum, calls + 1)));
+        if let Some((side, _)) =
+            call.owners.each().find(|(_, share)| !self.accounts.contains_key(&share.user))
+        {
+            return Err(Rejection::UnknownOriginator(format!(": the {side} is gone")));
+        }
+        let mut sums = Vec::with_capacity(4);
+        for (user, side, leg) in call.legs() {
+            if leg.amount != Money::ZERO {
+                let (sum, calls) = self.sum(user, side);
+                let sum = sum.plus(side.change(leg.amount));
+                let sum = sum.map_err(|_| Rejection::AmountOutOfRange)?;
+                sums.push(((user, side), (sum, calls + 1)));
             }
         }
         let before: Vec<_> =
             sums.iter().map(|(key, _)| (*key, self.sums.get(key).copied())).collect();
         self.sums.extend(sums);
-        if changes.iter().all(|(user, ..)| self.is_in_range(*user)) {
+        if call.legs().all(|(user, ..)| self.is_in_range(user)) {
             return Ok(());
         }
         for (key, sum) in before {
@@ -525,8 +536,8 @@ impl<'a> Charges<'a> {
     /// Whether each of a user's postings leaves a balance that there may be.
     fn is_in_range(&self, user: UserId) -> bool {
         let Some(account) = self.accounts.get(&user) else { return false };
-        let paid = account.balance.plus(self.sum(user, Side::Originator).0);
-        paid.and_then(|balance| balance.plus(self.sum(user, Side::Terminator).0)).is_ok()
+        let mut sides = Side::ALL.into_iter();
+        sides.try_fold(account.balance, |sum, side| sum.plus(self.sum(user, side).0)).is_ok()
     }
 
     fn into_postings(self) -> Vec<Posting> {
@@ -564,11 +575,10 @@ impl Entries {
 
     /// Says of a call that costs something in which entries.
     fn enter(&self, call: &mut Call) {
-        if call.price.amount != Money::ZERO {
-            call.price.entry = self.get(call.originator, Side::Originator);
-        }
-        if let Some(user) = call.terminator.filter(|_| call.self_cost.amount != Money::ZERO) {
-            call.self_cost.entry = self.get(user, Side::Terminator);
+        for side in Side::ALL {
+            if let Some((user, leg)) = call.leg(side).filter(|(_, leg)| leg.amount != Money::ZERO) {
+                call.set_leg(side, Leg { entry: self.get(user, side), ..leg });
+            }
         }
     }
 

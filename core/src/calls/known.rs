@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        calls::{Leg, Reported},
+        calls::{Leg, Owners, Reported},
         ids::{PointId, UserId},
     };
 
@@ -180,6 +180,7 @@ mod tests {
             prefix: String::new(),
             price: Leg::NONE,
             self_cost: Leg::NONE,
+            owners: Owners::NONE,
             import: None,
             reported: Reported {
                 call_id: "1700000000.7".to_owned(),

@@ -8,6 +8,7 @@ pub(crate) mod ingest;
 pub(crate) mod intake;
 pub(crate) mod known;
 mod parties;
+pub(crate) mod payers;
 mod places;
 pub(crate) mod record;
 mod remarks;
@@ -19,14 +20,15 @@ mod unpriced;
 
 use tollbook_proto::v1::{self as pb, CallRejection};
 
+pub(crate) use payers::{Owners, Share, Side};
 pub(crate) use service::Service;
 pub(crate) use unpriced::Unpriced;
 
 use crate::{
+    access::Scope,
     clock,
     error::Error,
     ids::{CurrencyId, EntryId, PointId, TariffId, UserId},
-    ledger::Kind,
     money::{ExchangeRate, Money},
 };
 
@@ -68,64 +70,6 @@ impl Disposition {
             Self::NoAnswer => pb::Disposition::NoAnswer,
             Self::Failed => pb::Disposition::Failed,
         }
-    }
-}
-
-/// The side of a call on which money moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Side {
-    /// Pays the price.
-    Originator,
-    /// Earns the self-cost.
-    Terminator,
-}
-
-impl Side {
-    /// The kind of entries that move its money.
-    pub(crate) fn charged(self) -> Kind {
-        match self {
-            Self::Originator => Kind::Calls,
-            Self::Terminator => Kind::Termination,
-        }
-    }
-
-    /// As the contract names it.
-    pub(crate) fn to_proto(self) -> pb::CallSide {
-        match self {
-            Self::Originator => pb::CallSide::Originator,
-            Self::Terminator => pb::CallSide::Terminator,
-        }
-    }
-
-    /// `None` if it is unspecified.
-    pub(crate) fn from_proto(side: pb::CallSide) -> Option<Self> {
-        match side {
-            pb::CallSide::Unspecified => None,
-            pb::CallSide::Originator => Some(Self::Originator),
-            pb::CallSide::Terminator => Some(Self::Terminator),
-        }
-    }
-
-    /// As the database names it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Originator => "originator",
-            Self::Terminator => "terminator",
-        }
-    }
-
-    /// The kind of entries that take that back.
-    pub(crate) fn reversed(self) -> Kind {
-        match self {
-            Self::Originator => Kind::CallsReversed,
-            Self::Terminator => Kind::TerminationReversed,
-        }
-    }
-}
-
-impl std::fmt::Display for Side {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
     }
 }
 
@@ -223,6 +167,8 @@ pub(crate) struct Call {
     pub(crate) prefix: String,
     pub(crate) price: Leg,
     pub(crate) self_cost: Leg,
+    /// What those pay whose the originator is.
+    pub(crate) owners: Owners<Box<Share>>,
     /// The import that brought it; `None`: a switch did.
     pub(crate) import: Option<i64>,
 }
@@ -237,36 +183,52 @@ impl Call {
 /// A stored call with the names that go with it.
 pub(crate) struct Listed {
     pub(crate) call: Call,
-    originator: String,
-    terminator: String,
-    destination_name: String,
+    pub(crate) names: Names,
+}
+
+/// The login names of those who have to do with a call, empty where nobody is, and the name of its
+/// destination.
+#[derive(Default)]
+pub(crate) struct Names {
+    pub(crate) originator: String,
+    pub(crate) reseller: String,
+    pub(crate) partner: String,
+    pub(crate) terminator: String,
+    pub(crate) destination: String,
 }
 
 impl Listed {
-    /// A call with the names of its users and of its destination.
-    pub(crate) fn new(
-        call: Call,
-        originator: String,
-        terminator: String,
-        destination_name: String,
-    ) -> Self {
-        Self { call, originator, terminator, destination_name }
-    }
-
-    /// What a customer sees of his call: nothing of the terminator's side.
-    fn into_customers(self) -> pb::Call {
-        pb::Call {
+    /// What somebody sees of a call: staff everything; others nothing of the terminator's side, and of
+    /// what is paid above the user only what they pay themselves, or are paid.
+    fn shown_to(self, scope: Scope) -> pb::Call {
+        if scope.is_staff() {
+            return self.into_proto();
+        }
+        let Owners { reseller, partner } = &self.call.owners;
+        let is_own = |share: &Option<Box<Share>>| {
+            share.as_ref().is_some_and(|share| scope.owner() == Some(share.user))
+        };
+        let (is_resellers, is_partners) = (is_own(reseller), is_own(partner));
+        let mut call = pb::Call {
             terminator_id: None,
             terminator: String::new(),
             termination_point_id: 0,
             self_cost: None,
             ..self.into_proto()
+        };
+        if !is_partners {
+            (call.partner_id, call.partner, call.partner_price) = (None, String::new(), None);
         }
+        if !is_partners && !is_resellers {
+            (call.reseller_id, call.reseller, call.reseller_price) = (None, String::new(), None);
+        }
+        call
     }
 
     pub(crate) fn into_proto(self) -> pb::Call {
-        let Call { id, reported, originator, terminator, prefix, price, self_cost, import: _ } =
-            self.call;
+        let Self { call, names } = self;
+        let Call { id, reported, originator, terminator, prefix, price, self_cost, .. } = call;
+        let Owners { reseller, partner } = call.owners;
         let end = reported.start_time + reported.duration * 1_000;
         let answered = reported.disposition == Disposition::Answered;
         pb::Call {
@@ -282,15 +244,21 @@ impl Listed {
             source: reported.source,
             destination: reported.destination,
             originator_id: originator.0,
-            originator: self.originator,
+            originator: names.originator,
             terminator_id: terminator.map(|user| user.0),
-            terminator: self.terminator,
+            terminator: names.terminator,
             origination_point_id: reported.origination_point.0,
             termination_point_id: reported.termination_point.0,
             prefix,
-            destination_name: self.destination_name,
+            destination_name: names.destination,
             price: Some(price.to_proto()),
             self_cost: Some(self_cost.to_proto()),
+            reseller_id: reseller.as_ref().map(|share| share.user.0),
+            reseller: names.reseller,
+            reseller_price: reseller.map(|share| share.price.to_proto()),
+            partner_id: partner.as_ref().map(|share| share.user.0),
+            partner: names.partner,
+            partner_price: partner.map(|share| share.price.to_proto()),
         }
     }
 }

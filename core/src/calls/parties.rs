@@ -8,7 +8,7 @@ use std::{
 use tollbook_proto::v1::CallRecord;
 
 use super::{
-    Call, Rejection, Side,
+    Call, Owners, Rejection, Side,
     ingest::Numbered,
     places::Places,
     record::{Record, UserRef},
@@ -79,6 +79,7 @@ fn terms(points: &Points, id: PointId, side: Side) -> Option<(UserId, SideTariff
             let (point, origination) = points.origination(id)?;
             (point.user, origination.terms.tariffs)
         }
+        Side::Reseller | Side::Partner => return None,
         Side::Terminator => {
             let (point, termination) = points.termination(id)?;
             (point.user, termination.terms.tariffs)
@@ -125,10 +126,20 @@ impl<'a> Parties<'a> {
         for call in authorized.values() {
             wanted.insert(call.originator);
             wanted.extend(call.terminator);
+            wanted.extend(call.owners.each().map(|(_, hold)| hold.user));
         }
         let named = context.directory.ids_of(usernames).await?;
         wanted.extend(named.ids.values());
-        let by_id = context.directory.by_ids(wanted).await?;
+        let mut by_id = context.directory.by_ids(wanted).await?;
+        // Those who pay beside the users, which are few.
+        let owners: HashSet<UserId> = by_id
+            .values()
+            .flat_map(|user| [user.owner, user.owner_of_owner])
+            .filter(|owner| *owner != UserId::ADMIN && !by_id.contains_key(owner))
+            .collect();
+        if !owners.is_empty() {
+            by_id.extend(context.directory.by_ids(owners).await?);
+        }
         Ok(Self { scope, points: &snapshot.points, by_id, named })
     }
 
@@ -223,6 +234,24 @@ impl<'a> Parties<'a> {
         self.scope.is_staff_wide()
     }
 
+    /// Those who pay for the calls of a user, beside him, each by the tariff that was given to him. The grace
+    /// time of a point is its user's.
+    pub(super) fn owners(&self, user: UserId, authorized: Option<&ActiveCall>) -> Owners<Party> {
+        // Those of an authorised call are the ones whose money was reserved.
+        if let Some(authorized) = authorized {
+            return authorized.owners.map(|_, hold| Party {
+                user: hold.user,
+                pricing: Pricing::Authorized(hold.price),
+            });
+        }
+        let user = self.by_id.get(&user);
+        let owners = user.map_or(Owners::NONE, |user| Owners::of(user, &self.by_id));
+        owners.map(|_, owner| Party {
+            user: owner.id,
+            pricing: Pricing::Tariffs(SideTariffs::NONE.or(owner.tariff)),
+        })
+    }
+
     /// The login name of one of the users.
     pub(super) fn username(&self, user: UserId) -> Option<&str> {
         self.by_id.get(&user).map(|user| user.username.as_str())
@@ -271,7 +300,9 @@ impl<'a> Parties<'a> {
                 None => String::new(),
             };
             match side {
-                Side::Originator => Rejection::UnknownOriginator(named),
+                Side::Originator | Side::Reseller | Side::Partner => {
+                    Rejection::UnknownOriginator(named)
+                }
                 Side::Terminator => Rejection::UnknownTerminator(named),
             }
         };
@@ -299,7 +330,7 @@ impl<'a> Parties<'a> {
 }
 
 /// The tariffs by which one side of a stored call is priced today: those of its point, if
-/// it is still there, or of its user.
+/// it is still there, or of its user; of somebody above the user, his own.
 pub(super) fn tariffs_today(
     call: &Call,
     side: Side,
@@ -308,6 +339,7 @@ pub(super) fn tariffs_today(
 ) -> SideTariffs {
     let point = match side {
         Side::Originator => call.reported.origination_point,
+        Side::Reseller | Side::Partner => PointId(0),
         Side::Terminator => call.reported.termination_point,
     };
     terms(points, point, side)

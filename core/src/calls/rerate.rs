@@ -52,6 +52,8 @@ struct Done {
     /// Whose own exchange rate is not known.
     at_current_rates: i64,
     price_change: Total,
+    reseller_price_change: Total,
+    partner_price_change: Total,
     self_cost_change: Total,
 }
 
@@ -59,9 +61,15 @@ impl Done {
     /// Counts a call that has another price now.
     fn change(&mut self, before: &Call, after: &Call) {
         self.changed += 1;
-        self.price_change += Total::from(after.price.amount) - before.price.amount.into();
-        self.self_cost_change +=
-            Total::from(after.self_cost.amount) - before.self_cost.amount.into();
+        for ((_, side, old), (.., new)) in before.legs().zip(after.legs()) {
+            let sum = match side {
+                Side::Originator => &mut self.price_change,
+                Side::Reseller => &mut self.reseller_price_change,
+                Side::Partner => &mut self.partner_price_change,
+                Side::Terminator => &mut self.self_cost_change,
+            };
+            *sum += Total::from(new.amount) - old.amount.into();
+        }
     }
 }
 
@@ -72,6 +80,8 @@ impl std::ops::AddAssign for Done {
         self.unratable += other.unratable;
         self.at_current_rates += other.at_current_rates;
         self.price_change += other.price_change;
+        self.reseller_price_change += other.reseller_price_change;
+        self.partner_price_change += other.partner_price_change;
         self.self_cost_change += other.self_cost_change;
     }
 }
@@ -97,17 +107,14 @@ pub(super) async fn rerate(
         context.catalog.load().tariffs.by_id(tariff)?;
     }
     let sides: &[Side] = match enums::known("side", request.side)? {
-        RerateSide::Unspecified => &[Side::Originator, Side::Terminator],
+        RerateSide::Unspecified => &Side::ALL,
         RerateSide::Originator => &[Side::Originator],
+        RerateSide::Reseller => &[Side::Reseller],
+        RerateSide::Partner => &[Side::Partner],
         RerateSide::Terminator => &[Side::Terminator],
     };
-    let mut filter = store::Rerated {
-        period,
-        originator: user.filter(|_| sides.contains(&Side::Originator)),
-        terminator: user.filter(|_| sides.contains(&Side::Terminator)),
-        after: (period.0, i64::MIN),
-        limit: PAGE,
-    };
+    let mut filter =
+        store::Rerated { period, user, sides, after: (period.0, i64::MIN), limit: PAGE };
     let rerating = Rerating {
         context,
         origin,
@@ -130,6 +137,8 @@ pub(super) async fn rerate(
         unratable: done.unratable,
         price_change: Some(money::to_proto(done.price_change.value()?)),
         self_cost_change: Some(money::to_proto(done.self_cost_change.value()?)),
+        reseller_price_change: Some(money::to_proto(done.reseller_price_change.value()?)),
+        partner_price_change: Some(money::to_proto(done.partner_price_change.value()?)),
         at_current_exchange_rates: done.at_current_rates,
     })
 }
@@ -224,11 +233,8 @@ impl Prices {
     async fn load(rerating: &Rerating<'_>, page: &[Call]) -> Result<Self> {
         let context = rerating.context;
         let snapshot = context.catalog.load_full();
-        let users: HashSet<UserId> = page
-            .iter()
-            .flat_map(|call| [Some(call.originator), call.terminator])
-            .flatten()
-            .collect();
+        let users: HashSet<UserId> =
+            page.iter().flat_map(Call::legs).map(|(user, ..)| user).collect();
         let users = context.directory.by_ids(users).await?;
         let mut sides = HashSet::new();
         for call in page {
@@ -252,14 +258,10 @@ impl Prices {
 
     /// Prices one side of a call again.
     fn side_again(&self, rerating: &Rerating<'_>, side: Side, call: &mut Call, found: &mut Found) {
-        let whose = whose(call, side);
-        if whose.is_none_or(|whose| rerating.user.is_some_and(|user| user != whose)) {
+        let Some((whose, before)) = call.leg(side) else { return };
+        if rerating.user.is_some_and(|user| user != whose) {
             return;
         }
-        let before = match side {
-            Side::Originator => call.price,
-            Side::Terminator => call.self_cost,
-        };
         let offer = self.offer(call, side);
         let is_meant = |by| rerating.tariff.is_none_or(|tariff| tariff == by);
         if !is_meant(before.tariff) && !offer.is_some_and(|offer| is_meant(offer.tariff)) {
@@ -278,13 +280,11 @@ impl Prices {
         let leg = Leg { entry: before.entry, ..leg };
         // What was paid stays known as what it was, also where that is less than would be known now.
         let is_same = Leg { exchange: before.exchange, ..leg } == before;
-        match side {
-            Side::Originator if !(is_same && prefix == call.prefix) => {
-                call.price = leg;
-                call.prefix = prefix;
-            }
-            Side::Terminator if !is_same => call.self_cost = leg,
-            Side::Originator | Side::Terminator => (),
+        if !is_same || (side == Side::Originator && prefix != call.prefix) {
+            call.set_leg(side, leg);
+        }
+        if side == Side::Originator {
+            call.prefix = prefix;
         }
     }
 
@@ -321,13 +321,6 @@ fn at_rate_of(before: Leg, offer: Offer, found: &mut Found) -> Offer {
     }
 }
 
-fn whose(call: &Call, side: Side) -> Option<UserId> {
-    match side {
-        Side::Originator => Some(call.originator),
-        Side::Terminator => call.terminator,
-    }
-}
-
 /// By which tariffs a side is priced today; none: there is no such user any more.
 fn tariffs(
     call: &Call,
@@ -335,7 +328,7 @@ fn tariffs(
     users: &HashMap<UserId, Arc<Identity>>,
     snapshot: &Snapshot,
 ) -> Option<SideTariffs> {
-    let user = users.get(&whose(call, side)?)?;
+    let user = users.get(&call.leg(side)?.0)?;
     Some(parties::tariffs_today(call, side, user, &snapshot.points))
 }
 
@@ -349,11 +342,10 @@ struct Repriced {
 
 impl Repriced {
     fn add(&mut self, before: Call, after: Call) -> Result<()> {
-        for (user, side, old, new) in [
-            (Some(before.originator), Side::Originator, before.price, after.price),
-            (before.terminator, Side::Terminator, before.self_cost, after.self_cost),
-        ] {
-            let Some(user) = user.filter(|_| old.amount != new.amount) else { continue };
+        for ((user, side, old), (.., new)) in before.legs().zip(after.legs()) {
+            if old.amount == new.amount {
+                continue;
+            }
             let zero = (Money::ZERO, Money::ZERO);
             let (taken_back, charged) = self.sums.entry((user, side)).or_insert(zero);
             *taken_back = taken_back.plus(old.amount)?;
@@ -370,13 +362,11 @@ impl Repriced {
         let entries = Entries::of(posted.iter().map(|posted| &posted.entry));
         let mut calls = Vec::with_capacity(self.calls.len());
         for (before, mut after) in self.calls {
-            if before.price.amount != after.price.amount {
-                after.price.entry = entries.get(after.originator, Side::Originator);
-            }
-            if let Some(user) = after.terminator
-                && before.self_cost.amount != after.self_cost.amount
-            {
-                after.self_cost.entry = entries.get(user, Side::Terminator);
+            for (user, side, old) in before.legs() {
+                if let Some((_, new)) = after.leg(side).filter(|(_, new)| new.amount != old.amount)
+                {
+                    after.set_leg(side, Leg { entry: entries.get(user, side), ..new });
+                }
             }
             rollup.change(&before, &after);
             calls.push(after);
@@ -390,10 +380,7 @@ impl Repriced {
 fn postings(sums: &BTreeMap<(UserId, Side), (Money, Money)>) -> Vec<Posting> {
     let mut postings = Vec::new();
     for ((user, side), (taken_back, charged)) in sums {
-        let (taken_back, charged) = match side {
-            Side::Originator => (*taken_back, charged.negated()),
-            Side::Terminator => (taken_back.negated(), *charged),
-        };
+        let (taken_back, charged) = (side.change(*taken_back).negated(), side.change(*charged));
         for (kind, amount) in [(side.reversed(), taken_back), (side.charged(), charged)] {
             if amount != Money::ZERO {
                 postings.push(intake::posting(*user, kind, amount, "rated again".to_owned()));

@@ -13,7 +13,7 @@ use tollbook_proto::v1::{self as pb, RejectedCall, calls_service_server::CallsSe
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Disposition, Listed,
+    Disposition, Listed, Side,
     dry_run::DryRun,
     hangup, imports,
     ingest::{self, Delivery, Numbered, Rated},
@@ -72,6 +72,8 @@ struct Received {
 struct Summary {
     response: pb::IngestCallsResponse,
     price: Total,
+    reseller_price: Total,
+    partner_price: Total,
     self_cost: Total,
     /// Each once, however many batches say it.
     notes: BTreeSet<String>,
@@ -88,8 +90,15 @@ impl Summary {
         self.response.merged += taken.merged;
         self.response.unrated += taken.kept;
         for call in taken.stored.into_iter().chain(taken.replaced.into_iter().map(|(_, new)| new)) {
-            self.price += call.price.amount.into();
-            self.self_cost += call.self_cost.amount.into();
+            for (_, side, leg) in call.legs() {
+                let sum = match side {
+                    Side::Originator => &mut self.price,
+                    Side::Reseller => &mut self.reseller_price,
+                    Side::Partner => &mut self.partner_price,
+                    Side::Terminator => &mut self.self_cost,
+                };
+                *sum += leg.amount.into();
+            }
             let has_nobody = call.is_charged() && call.terminator.is_none();
             self.response.without_terminator += i64::from(has_nobody);
         }
@@ -112,6 +121,8 @@ impl Summary {
         let response = pb::IngestCallsResponse {
             rejections: self.rejections.into_iter().map(count).collect(),
             price: Some(money::to_proto(self.price.value()?)),
+            reseller_price: Some(money::to_proto(self.reseller_price.value()?)),
+            partner_price: Some(money::to_proto(self.partner_price.value()?)),
             self_cost: Some(money::to_proto(self.self_cost.value()?)),
             notes: self.notes.into_iter().take(MAX_NOTES).collect(),
             ..self.response
@@ -266,7 +277,6 @@ impl Service {
             Some(id) => Some(caller.see(self.0.directory.by_id(UserId(id)).await?)?.id),
             None => None,
         };
-        let is_staff = caller.scope().is_staff();
         let mut disposition =
             Disposition::from_proto(enums::known("disposition", request.disposition)?);
         if let Some(user) = caller.scope().only()
@@ -291,10 +301,7 @@ impl Service {
         };
         let (calls, next_page_token) = self.page(&db, &filter, &page).await?;
         Ok(pb::ListCallsResponse {
-            calls: calls
-                .into_iter()
-                .map(|call| if is_staff { call.into_proto() } else { call.into_customers() })
-                .collect(),
+            calls: calls.into_iter().map(|call| call.shown_to(caller.scope())).collect(),
             next_page_token,
             total,
             ..nothing

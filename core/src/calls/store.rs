@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 use tollbook_proto::v1::CallOrder;
 
-use super::{Call, Disposition, Exchange, Leg, Listed, Reported};
+use super::{Call, Disposition, Exchange, Leg, Listed, Names, Owners, Reported, Share, Side};
 use crate::{
     access::Scope,
     error::{Error, Result},
@@ -14,7 +14,7 @@ use crate::{
     store::{Db, Insert, Query, Row, Tx, Value},
 };
 
-const COLUMNS: [&str; 30] = [
+const COLUMNS: [&str; 46] = [
     "id",
     "call_id",
     "start_time",
@@ -45,7 +45,26 @@ const COLUMNS: [&str; 30] = [
     "self_cost_currency_id",
     "self_cost_exchange_rate",
     "import_id",
+    "reseller_id",
+    "reseller_tariff_id",
+    "reseller_rate",
+    "reseller_billed_seconds",
+    "reseller_price",
+    "reseller_entry_id",
+    "reseller_currency_id",
+    "reseller_exchange_rate",
+    "partner_id",
+    "partner_tariff_id",
+    "partner_rate",
+    "partner_billed_seconds",
+    "partner_price",
+    "partner_entry_id",
+    "partner_currency_id",
+    "partner_exchange_rate",
 ];
+
+/// Where the columns of names begin, behind those of a call.
+const NAMES: usize = COLUMNS.len();
 
 /// Stores new calls.
 pub(super) async fn insert<'a>(tx: &mut Tx, calls: impl Iterator<Item = &'a Call>) -> Result<()> {
@@ -83,6 +102,8 @@ pub(super) async fn insert<'a>(tx: &mut Tx, calls: impl Iterator<Item = &'a Call
         row.extend(price_exchange);
         row.extend(self_cost_exchange);
         row.push(call.import.into());
+        row.extend(share_values(call.owners.reseller.as_deref()));
+        row.extend(share_values(call.owners.partner.as_deref()));
         row
     });
     let rows = rows.collect();
@@ -99,7 +120,11 @@ macro_rules! select_calls {
              c.billed_seconds, c.price, c.entry_id, c.self_cost_tariff_id, c.self_cost_rate, \
              c.self_cost_billed_seconds, c.self_cost, c.self_cost_entry_id, c.record_id, \
              c.currency_id, c.exchange_rate, c.self_cost_currency_id, c.self_cost_exchange_rate, \
-             c.import_id",
+             c.import_id, c.reseller_id, c.reseller_tariff_id, c.reseller_rate, \
+             c.reseller_billed_seconds, c.reseller_price, c.reseller_entry_id, \
+             c.reseller_currency_id, c.reseller_exchange_rate, c.partner_id, c.partner_tariff_id, \
+             c.partner_rate, c.partner_billed_seconds, c.partner_price, c.partner_entry_id, \
+             c.partner_currency_id, c.partner_exchange_rate",
             $rest
         )
     };
@@ -110,8 +135,10 @@ macro_rules! listed_calls {
     ($rest:literal) => {
         concat!(
             select_calls!(
-                ", o.username, t.username, d.name FROM calls c \
+                ", o.username, t.username, d.name, r.username, p.username FROM calls c \
                  JOIN users o ON o.id = c.originator_id \
+                 LEFT JOIN users r ON r.id = c.reseller_id \
+                 LEFT JOIN users p ON p.id = c.partner_id \
                  LEFT JOIN users t ON t.id = c.terminator_id AND c.terminator_id <> 0 \
                  LEFT JOIN destinations d ON d.prefix = c.prefix"
             ),
@@ -174,7 +201,42 @@ fn read(row: &Row) -> Result<Call> {
         price: leg(14, 25)?,
         self_cost: leg(19, 27)?,
         import: row.get(29)?,
+        owners: Owners { reseller: read_share(row, 30)?, partner: read_share(row, 38)? },
     })
+}
+
+/// What somebody above the user pays, from eight columns.
+fn read_share(row: &Row, first: usize) -> Result<Option<Box<Share>>> {
+    let Some(user) = row.get::<Option<i64>>(first)? else { return Ok(None) };
+    let price = Leg {
+        tariff: TariffId(row.get(first + 1)?),
+        rate: row.get(first + 2)?,
+        billed_seconds: row.get(first + 3)?,
+        amount: row.get(first + 4)?,
+        entry: EntryId(row.get(first + 5)?),
+        exchange: read_exchange(row, first + 6)?,
+    };
+    Ok(Some(Box::new(Share { user: UserId(user), price })))
+}
+
+/// The columns that [`read_share`] reads.
+fn share_values(share: Option<&Share>) -> [Value; 8] {
+    let Some(Share { user, price }) = share else {
+        const INT: Value = Value::Int(None);
+        const DECIMAL: Value = Value::Decimal(None);
+        return [INT, INT, DECIMAL, INT, DECIMAL, INT, INT, DECIMAL];
+    };
+    let [currency, exchange_rate] = exchange_values(price);
+    [
+        (*user).into(),
+        price.tariff.into(),
+        price.rate.into(),
+        price.billed_seconds.into(),
+        price.amount.into(),
+        price.entry.into(),
+        currency,
+        exchange_rate,
+    ]
 }
 
 /// How the price of a side was converted, from two columns.
@@ -277,11 +339,16 @@ pub(super) async fn these(db: &Db, calls: &[(i64, i64)]) -> Result<Vec<Listed>> 
 }
 
 fn read_listed(row: &Row) -> Result<Listed> {
+    let name = |column| Ok::<_, Error>(row.get::<Option<String>>(column)?.unwrap_or_default());
     Ok(Listed {
         call: read(row)?,
-        originator: row.get(30)?,
-        terminator: row.get::<Option<String>>(31)?.unwrap_or_default(),
-        destination_name: row.get::<Option<String>>(32)?.unwrap_or_default(),
+        names: Names {
+            originator: row.get(NAMES)?,
+            terminator: name(NAMES + 1)?,
+            destination: name(NAMES + 2)?,
+            reseller: name(NAMES + 3)?,
+            partner: name(NAMES + 4)?,
+        },
     })
 }
 
@@ -385,17 +452,18 @@ pub(crate) async fn by_call_id(db: &Db, call_id: &str) -> Result<Option<Listed>>
 }
 
 /// Answered calls of a period, to be rated again.
-pub(super) struct Rerated {
+pub(super) struct Rerated<'a> {
     pub(super) period: (i64, i64),
-    pub(super) originator: Option<UserId>,
-    pub(super) terminator: Option<UserId>,
+    /// Only calls that this user has to do with, on one of these sides.
+    pub(super) user: Option<UserId>,
+    pub(super) sides: &'a [Side],
     /// The beginning and the id of the last call of the page before.
     pub(super) after: (i64, i64),
     pub(super) limit: i64,
 }
 
 /// A page of calls to be rated again, in the order of time.
-pub(super) async fn answered(db: &Db, filter: &Rerated) -> Result<Vec<Call>> {
+pub(super) async fn answered(db: &Db, filter: &Rerated<'_>) -> Result<Vec<Call>> {
     let mut query = Query::new(select_calls!(" FROM calls c WHERE c.start_time >= "))
         .value(filter.period.0)
         .and(" AND c.start_time <= ")
@@ -405,17 +473,20 @@ pub(super) async fn answered(db: &Db, filter: &Rerated) -> Result<Vec<Call>> {
         .and(", ")
         .value(filter.after.1)
         .and(")");
-    query = match (filter.originator, filter.terminator) {
-        (Some(originator), Some(terminator)) => query
-            .and(" AND (c.originator_id = ")
-            .value(originator)
-            .and(" OR c.terminator_id = ")
-            .value(terminator)
-            .and(")"),
-        (Some(originator), None) => query.and(" AND c.originator_id = ").value(originator),
-        (None, Some(terminator)) => query.and(" AND c.terminator_id = ").value(terminator),
-        (None, None) => query,
-    };
+    if let Some(user) = filter.user {
+        let mut separator = " AND (";
+        for side in filter.sides {
+            query = query.and(separator).and(match side {
+                Side::Originator => "c.originator_id = ",
+                Side::Reseller => "c.reseller_id = ",
+                Side::Partner => "c.partner_id = ",
+                Side::Terminator => "c.terminator_id = ",
+            });
+            query = query.value(user);
+            separator = " OR ";
+        }
+        query = query.and(")");
+    }
     let query = query.and(" ORDER BY c.start_time, c.id LIMIT ").value(filter.limit);
     db.fetch_all(query).await?.iter().map(read).collect()
 }
@@ -468,6 +539,8 @@ pub(super) async fn reprice(tx: &mut Tx, calls: &[Call]) -> Result<()> {
         ];
         row.extend(price_exchange);
         row.extend(self_cost_exchange);
+        row.extend(share_values(call.owners.reseller.as_deref()));
+        row.extend(share_values(call.owners.partner.as_deref()));
         row
     });
     let query = Query::new(
@@ -477,7 +550,15 @@ pub(super) async fn reprice(tx: &mut Tx, calls: &[Call]) -> Result<()> {
          self_cost_rate = changed.column9, self_cost_billed_seconds = changed.column10, \
          self_cost = changed.column11, self_cost_entry_id = changed.column12, \
          currency_id = changed.column13, exchange_rate = changed.column14, \
-         self_cost_currency_id = changed.column15, self_cost_exchange_rate = changed.column16 FROM (VALUES ",
+         self_cost_currency_id = changed.column15, self_cost_exchange_rate = changed.column16, \
+         reseller_id = changed.column17, reseller_tariff_id = changed.column18, \
+         reseller_rate = changed.column19, reseller_billed_seconds = changed.column20, \
+         reseller_price = changed.column21, reseller_entry_id = changed.column22, \
+         reseller_currency_id = changed.column23, reseller_exchange_rate = changed.column24, \
+         partner_id = changed.column25, partner_tariff_id = changed.column26, \
+         partner_rate = changed.column27, partner_billed_seconds = changed.column28, \
+         partner_price = changed.column29, partner_entry_id = changed.column30, \
+         partner_currency_id = changed.column31, partner_exchange_rate = changed.column32 FROM (VALUES ",
     )
     .rows(rows)
     .and(") AS changed WHERE calls.call_id = changed.column1");
@@ -513,13 +594,17 @@ pub(crate) async fn came_from(tx: &mut Tx, user: UserId, point: PointId) -> Resu
 /// Whether a user has calls, also under way.
 pub(crate) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool> {
     let query = Query::new(
-        "SELECT 1 FROM traffic_days WHERE calls <> 0 AND side IN ('originator', 'terminator') \
+        "SELECT 1 FROM traffic_days WHERE calls <> 0 AND side IN ('originator', 'reseller', 'partner', 'terminator') \
          AND user_id = ",
     )
     .value(user)
     .and(" UNION ALL SELECT 1 FROM active_calls WHERE originator_id = ")
     .value(user)
     .and(" OR terminator_id = ")
+    .value(user)
+    .and(" OR reseller_id = ")
+    .value(user)
+    .and(" OR partner_id = ")
     .value(user)
     .and(" LIMIT 1");
     Ok(tx.fetch_optional(query).await?.is_some())

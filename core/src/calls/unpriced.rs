@@ -1,5 +1,7 @@
 //! What exactly a side of a call lacks, so that whoever reads it knows what to mend.
 
+use tollbook_proto::v1::RejectCode;
+
 use super::{Rejection, Reported, Side, parties::Parties};
 use crate::{
     catalog::Snapshot,
@@ -62,6 +64,10 @@ impl Explanation<'_> {
                 format!("{number} is blocked in {} of {whose}", self.tariffs(tariffs))
             }
         };
+        let text = match hangup_cause(side) {
+            Some(code) if why != NoOffer::Blocked => format!("{text} (hangup cause {code})"),
+            _ => text,
+        };
         let unpriced = Box::new(Unpriced { side, text });
         match why {
             NoOffer::NoTariff => Rejection::NoTariff(unpriced),
@@ -79,6 +85,7 @@ impl Explanation<'_> {
     fn point(&self, side: Side) -> Option<String> {
         let (id, kind) = match side {
             Side::Originator => (self.call.origination_point, "origination"),
+            Side::Reseller | Side::Partner => return None,
             Side::Terminator => (self.call.termination_point, "termination"),
         };
         (id != PointId(0)).then(|| {
@@ -103,13 +110,23 @@ impl Explanation<'_> {
     }
 }
 
+/// What a switch says where somebody above the user has no rate; `None` for the others, whose code depends on
+/// whom the switch asks.
+fn hangup_cause(side: Side) -> Option<i32> {
+    match side {
+        Side::Reseller => Some(RejectCode::ResellerRateNotFound.into()),
+        Side::Partner => Some(RejectCode::PartnerRateNotFound.into()),
+        Side::Originator | Side::Terminator => None,
+    }
+}
+
 /// One of two reasons why a call cannot be priced, which says the other as well.
-pub(super) fn both(originator: Rejection, terminator: &Rejection) -> Rejection {
+pub(super) fn both(first: Rejection, second: &Rejection) -> Rejection {
     let also = |unpriced: Box<Unpriced>| {
-        let text = format!("{}; and {terminator}", unpriced.text);
+        let text = format!("{}; and {second}", unpriced.text);
         Box::new(Unpriced { text, ..*unpriced })
     };
-    match originator {
+    match first {
         Rejection::NoTariff(unpriced) => Rejection::NoTariff(also(unpriced)),
         Rejection::NoRate(unpriced) => Rejection::NoRate(also(unpriced)),
         Rejection::Blocked(unpriced) => Rejection::Blocked(also(unpriced)),

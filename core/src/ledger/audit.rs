@@ -137,6 +137,18 @@ impl Keyed {
     }
 }
 
+/// What the calls of somebody on a side add to his balance. Each of the calls of a reseller or partner has
+/// him: what he pays is what is left of the price.
+fn owed_by(side: Side, sums: &Sums) -> Total {
+    let paid_up = sums.price - sums.reseller_margin;
+    match side {
+        Side::Originator => Total::default() - sums.price,
+        Side::Reseller => Total::default() - paid_up,
+        Side::Partner => Total::default() - (paid_up - sums.partner_margin),
+        Side::Terminator => sums.self_cost,
+    }
+}
+
 /// What the entries of calls add up to, by user and side.
 type Charged = HashMap<(UserId, Side), Total>;
 
@@ -205,15 +217,8 @@ async fn check_calls(
 
     let mut owed = Charged::new();
     for ((party, _), sums) in &counted.by_day {
-        match party {
-            Party::All => {}
-            Party::Originator(user) => {
-                let zero = Total::default();
-                *owed.entry((*user, Side::Originator)).or_default() += zero - sums.price;
-            }
-            Party::Terminator(user) => {
-                *owed.entry((*user, Side::Terminator)).or_default() += sums.self_cost;
-            }
+        if let Party::Side(side, user) = party {
+            *owed.entry((*user, *side)).or_default() += owed_by(*side, sums);
         }
     }
     let users: HashSet<&(UserId, Side)> = owed.keys().chain(charged.keys()).collect();
@@ -261,9 +266,7 @@ fn compare<K: Ord + std::fmt::Debug>(
 
 /// The side of calls that an entry is about.
 fn side_of(kind: Kind) -> Option<Side> {
-    [Side::Originator, Side::Terminator]
-        .into_iter()
-        .find(|side| kind == side.charged() || kind == side.reversed())
+    Side::ALL.into_iter().find(|side| kind == side.charged() || kind == side.reversed())
 }
 
 fn check_entry(

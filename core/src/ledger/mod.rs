@@ -36,16 +36,28 @@ pub(crate) enum Kind {
     CallsReversed,
     /// Earnings taken back, for the same reasons.
     TerminationReversed,
+    /// Charges for calls of a reseller's users, to him.
+    ResellerCalls,
+    /// Those taken back.
+    ResellerCallsReversed,
+    /// Charges for calls of a partner's users and resellers, to him.
+    PartnerCalls,
+    /// Those taken back.
+    PartnerCallsReversed,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 10] = [
         Self::Adjustment,
         Self::Payment,
         Self::Calls,
         Self::Termination,
         Self::CallsReversed,
         Self::TerminationReversed,
+        Self::ResellerCalls,
+        Self::ResellerCallsReversed,
+        Self::PartnerCalls,
+        Self::PartnerCallsReversed,
     ];
 
     fn name(self) -> &'static str {
@@ -56,6 +68,10 @@ impl Kind {
             Self::Termination => "termination",
             Self::CallsReversed => "calls_reversed",
             Self::TerminationReversed => "termination_reversed",
+            Self::ResellerCalls => "reseller_calls",
+            Self::ResellerCallsReversed => "reseller_calls_reversed",
+            Self::PartnerCalls => "partner_calls",
+            Self::PartnerCallsReversed => "partner_calls_reversed",
         }
     }
 
@@ -74,6 +90,10 @@ impl Kind {
             Self::Termination => LedgerEntryKind::Termination,
             Self::CallsReversed => LedgerEntryKind::CallsReversed,
             Self::TerminationReversed => LedgerEntryKind::TerminationReversed,
+            Self::ResellerCalls => LedgerEntryKind::ResellerCalls,
+            Self::ResellerCallsReversed => LedgerEntryKind::ResellerCallsReversed,
+            Self::PartnerCalls => LedgerEntryKind::PartnerCalls,
+            Self::PartnerCallsReversed => LedgerEntryKind::PartnerCallsReversed,
         }
     }
 }

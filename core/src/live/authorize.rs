@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use tollbook_proto::v1::{self as pb, RejectCode};
 
-use super::{ActiveCall, LONGEST, SECOND, board::Usage};
+use super::{ActiveCall, LONGEST, SECOND, board::Usage, chain::Payers};
 use crate::{
     error::Result,
     money::{self, Money},
@@ -13,6 +13,7 @@ use crate::{
 };
 
 /// A user on whose account a decision is made.
+#[derive(Clone, Copy)]
 pub(super) struct Party<'a> {
     pub(super) user: &'a pb::User,
     pub(super) balance: Money,
@@ -20,6 +21,34 @@ pub(super) struct Party<'a> {
     pub(super) usage: Usage,
     /// As originator today, if he has a daily limit.
     pub(super) spent: Money,
+}
+
+/// Why somebody who pays for a call refuses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Blocked,
+    CallLimit,
+    /// The balance is at its limit.
+    AtLimit,
+    /// The rest does not pay for the shortest call.
+    TooLow,
+    /// It would, but for what is reserved for other calls.
+    Reserved,
+    /// His tariff has no rate for the number, or he has no tariff.
+    NoRate,
+    /// His tariff blocks the number.
+    BlockedNumber,
+    /// He would pay more than he is paid.
+    Loss,
+}
+
+impl From<NoOffer> for Refusal {
+    fn from(why: NoOffer) -> Self {
+        match why {
+            NoOffer::Blocked => Self::BlockedNumber,
+            NoOffer::NoTariff | NoOffer::NoRate => Self::NoRate,
+        }
+    }
 }
 
 /// What a call may cost.
@@ -93,16 +122,28 @@ impl Party<'_> {
         self.user.call_limit > 0 && calls >= i64::from(self.user.call_limit)
     }
 
-    /// Why he may not originate a call at all, whatever it costs.
-    pub(super) fn refused(&self) -> Option<RejectCode> {
+    /// Why he may not originate a call at all, or pay for one, whatever it costs.
+    pub(super) fn refused(&self) -> Option<Refusal> {
         if self.user.blocked {
-            return Some(RejectCode::UserBlocked);
+            return Some(Refusal::Blocked);
         }
         if self.has_call_limit(self.usage.originated) {
-            return Some(RejectCode::UserCallLimit);
+            return Some(Refusal::CallLimit);
         }
         let at_limit = self.floor().is_some_and(|floor| self.balance <= floor);
-        at_limit.then_some(RejectCode::BalanceMin)
+        at_limit.then_some(Refusal::AtLimit)
+    }
+
+    /// Why he cannot pay for the shortest call at a rate.
+    pub(super) fn shortage(&self, offer: &Offer) -> Result<Refusal> {
+        let usage = Usage { reserved: Money::ZERO, ..self.usage };
+        let alone = Party { usage, ..*self }.allowance()?;
+        Ok(if alone.longest(offer, 1)?.0 == 0 { Refusal::TooLow } else { Refusal::Reserved })
+    }
+
+    /// Whether calls may be sold to him at a loss.
+    pub(super) fn allows_loss(&self) -> bool {
+        self.user.loss_protection.as_ref().is_some_and(|protection| protection.allow_loss_calls)
     }
 
     /// What they earn with a call that goes to them, or why it cannot.
@@ -193,15 +234,17 @@ pub(super) fn wanted(max_duration: i32) -> u32 {
     }
 }
 
-/// Prolongs a call to a duration, or to as much of it as is affordable. What it has is never
+/// Prolongs a call to a duration, or to as much of it as everybody who pays for it can afford. What it has is never
 /// taken back.
-pub(super) fn prolong(call: &mut ActiveCall, allowance: Allowance, wanted: u32) -> Result<()> {
+pub(super) fn prolong(
+    call: &mut ActiveCall,
+    allowances: &Payers<Allowance>,
+    wanted: u32,
+) -> Result<()> {
     // Calls of a version that did not keep their rates stay as long as they are.
-    let Some(offer) = &call.price else { return Ok(()) };
-    let (duration, price) = allowance.longest(offer, wanted.max(call.max_duration))?;
-    if duration >= call.max_duration {
-        call.max_duration = duration;
-        call.reserved = price;
+    let bought = call.bought(allowances, wanted.max(call.max_duration))?;
+    if let Some(bought) = bought.filter(|bought| bought.duration >= call.max_duration) {
+        call.reserve(&bought);
     }
     Ok(())
 }
@@ -211,18 +254,16 @@ pub(super) fn prolong(call: &mut ActiveCall, allowance: Allowance, wanted: u32) 
 /// Returns whether there was enough; if not, the call stays expired.
 pub(super) fn renew(
     call: &mut ActiveCall,
-    allowance: Allowance,
+    allowances: &Payers<Allowance>,
     wanted: u32,
     now: i64,
 ) -> Result<bool> {
-    let Some(offer) = &call.price else { return Ok(false) };
     let passed = call.answered_at.map_or(0, |answered| (now - answered).max(0) / SECOND);
-    let (duration, price) = allowance.longest(offer, wanted.max(call.max_duration))?;
-    if i64::from(duration) <= passed {
+    let bought = call.bought(allowances, wanted.max(call.max_duration))?;
+    let Some(bought) = bought.filter(|bought| i64::from(bought.duration) > passed) else {
         return Ok(false);
-    }
-    call.max_duration = duration;
-    call.reserved = price;
+    };
+    call.reserve(&bought);
     call.expires_at = call.expiry(now);
     Ok(true)
 }

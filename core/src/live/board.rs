@@ -108,7 +108,7 @@ impl ActiveCalls {
 /// What a user has under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Usage {
-    /// Calls that he originated.
+    /// Calls that he originated, or that his users did.
     pub(super) originated: i64,
     /// What is reserved for them.
     pub(super) reserved: Money,
@@ -122,10 +122,15 @@ impl Usage {
 
     /// Counts a call of his in, or out.
     fn count(&mut self, user: UserId, call: &ActiveCall, by: i64) -> Result<()> {
-        if call.originator == user {
+        let mut owners = call.owners.each();
+        let reserved = match call.originator == user {
+            true => Some(call.reserved),
+            false => owners.find_map(|(_, hold)| (hold.user == user).then_some(hold.reserved)),
+        };
+        if let Some(reserved) = reserved {
             self.reserved = match by > 0 {
-                true => self.reserved.plus(call.reserved)?,
-                false => self.reserved.minus(call.reserved)?,
+                true => self.reserved.plus(reserved)?,
+                false => self.reserved.minus(reserved)?,
             };
             self.originated += by;
         } else if call.terminator == Some(user) {
@@ -139,13 +144,15 @@ impl Usage {
 #[derive(Default)]
 pub(crate) struct Concerned {
     pub(super) users: HashSet<UserId>,
+    /// Those above them.
+    pub(super) owners: HashSet<UserId>,
     pub(super) points: HashSet<PointId>,
 }
 
 impl Concerned {
     /// The users whose accounts are to be locked.
     pub(crate) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
-        self.users.iter().copied()
+        self.users.iter().chain(&self.owners).copied()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -157,10 +164,12 @@ impl Concerned {
         if self.is_empty() {
             return [const { None }; 4];
         }
-        let (users, points) = (sorted(&self.users), sorted(&self.points));
+        let (users, owners) = (sorted(&self.users), sorted(&self.owners));
+        let points = sorted(&self.points);
+        let all: Vec<UserId> = users.iter().chain(&owners).copied().collect();
         [
-            Some(users::store::these(&users)),
-            Some(store::asking_for_reserved(&users, now)),
+            Some(users::store::these(&all)),
+            Some(store::asking_for_reserved(&users, &owners, now)),
             Some(store::asking_for_terminated(&users, now)),
             (!points.is_empty()).then(|| store::asking_for_points(&points, now)),
         ]
@@ -179,6 +188,8 @@ pub(crate) struct Board {
     pub(super) now: i64,
     /// Those who may make calls, or get them.
     users: HashMap<UserId, (pb::User, Money)>,
+    /// Resellers and partners, who pay for those of others.
+    owners: HashMap<UserId, (pb::User, Money)>,
     usage: HashMap<UserId, Usage>,
     points: HashMap<PointId, i64>,
     /// What users with a daily limit have spent today.
@@ -204,15 +215,20 @@ impl Board {
         finished: HashMap<String, Call>,
     ) -> Result<Self> {
         let [user_rows, reserved, terminated, points] = rows;
-        let mut users = HashMap::with_capacity(user_rows.len());
+        let (mut users, mut owners) = (HashMap::with_capacity(user_rows.len()), HashMap::new());
         for row in user_rows {
             let user = users::store::read_user(row)?;
             let id = UserId(user.id());
             // One who is gone since, and whoever is no customer or supplier, makes no calls.
-            if let Some(account) = accounts.get(&id)
-                && Role::from_proto(user.role) == Some(Role::User)
-            {
-                users.insert(id, (user, account.balance));
+            let Some(account) = accounts.get(&id) else { continue };
+            match Role::from_proto(user.role) {
+                Some(Role::User) => drop(users.insert(id, (user, account.balance))),
+                Some(role) if role.is_owner() => {
+                    // That is a limit of calls that one makes oneself.
+                    let user = pb::User { daily_limit: None, ..user };
+                    owners.insert(id, (user, account.balance));
+                }
+                _ => {}
             }
         }
         let mut usage: HashMap<UserId, Usage> = HashMap::new();
@@ -233,6 +249,7 @@ impl Board {
             snapshot,
             now,
             users,
+            owners,
             usage,
             points: at_points,
             spent: HashMap::new(),
@@ -282,7 +299,21 @@ impl Board {
 
     /// A user, and what he has under way without one call; none: he makes no calls.
     pub(super) fn party(&self, id: UserId, without: &str) -> Result<Option<Party<'_>>> {
-        let Some((user, balance)) = self.users.get(&id) else { return Ok(None) };
+        self.known(&self.users, id, without)
+    }
+
+    /// A reseller or partner, and what he and his users have under way without one call; none: he is gone.
+    pub(super) fn owner(&self, id: UserId, without: &str) -> Result<Option<Party<'_>>> {
+        self.known(&self.owners, id, without)
+    }
+
+    fn known<'a>(
+        &self,
+        users: &'a HashMap<UserId, (pb::User, Money)>,
+        id: UserId,
+        without: &str,
+    ) -> Result<Option<Party<'a>>> {
+        let Some((user, balance)) = users.get(&id) else { return Ok(None) };
         let mut usage = self.usage.get(&id).copied().unwrap_or(Usage::NONE);
         if let Some(call) = self.calls.get(without).filter(|call| !call.is_expired(self.now)) {
             usage.count(id, call, -1)?;
@@ -321,7 +352,8 @@ impl Board {
         if call.is_expired(self.now) {
             return Ok(());
         }
-        for user in std::iter::once(call.originator).chain(call.terminator) {
+        let owners = call.owners.each().map(|(_, hold)| hold.user);
+        for user in std::iter::once(call.originator).chain(owners).chain(call.terminator) {
             self.usage.entry(user).or_insert(Usage::NONE).count(user, call, by)?;
         }
         for point in [call.origination_point, call.termination_point] {

@@ -7,9 +7,11 @@ use tollbook_proto::v1 as pb;
 use super::{
     ActiveCall, CLOCK_SKEW, RINGING, authorize,
     board::{Board, Concerned},
+    chain,
     decide::Question,
 };
 use crate::{
+    calls::Owners,
     catalog::Snapshot,
     error::{Error, Result},
     ids::{PointId, PoolId, UserId},
@@ -52,11 +54,23 @@ pub(crate) struct Going {
     pub(super) now: i64,
 }
 
+/// Whose a call was when it was looked up, and who else pays for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Whose {
+    pub(super) originator: UserId,
+    pub(super) owners: Owners<UserId>,
+}
+
+impl Whose {
+    pub(super) fn is(call: &ActiveCall) -> Self {
+        Self { originator: call.originator, owners: call.owners.map(|_, hold| hold.user) }
+    }
+}
+
 /// A call was answered.
 pub(crate) struct Start {
     pub(super) call_id: String,
-    /// Whose call it was when it was looked up.
-    pub(super) originator: UserId,
+    pub(super) of: Whose,
     /// None: now.
     pub(super) answered: Option<i64>,
 }
@@ -64,8 +78,7 @@ pub(crate) struct Start {
 /// A call shall go on, up to a duration.
 pub(crate) struct Update {
     pub(super) call_id: String,
-    /// Whose call it was when it was looked up.
-    pub(super) originator: UserId,
+    pub(super) of: Whose,
     pub(super) wanted: u32,
 }
 
@@ -83,8 +96,9 @@ impl Command {
     pub(crate) fn concerns(&self, snapshot: &Snapshot, concerned: &mut Concerned) {
         match self {
             Self::Authorize(question) => question.concerns(snapshot, concerned),
-            Self::Start(Start { originator, .. }) | Self::Update(Update { originator, .. }) => {
-                concerned.users.insert(*originator);
+            Self::Start(Start { of, .. }) | Self::Update(Update { of, .. }) => {
+                concerned.users.insert(of.originator);
+                concerned.owners.extend(of.owners.each().map(|(_, owner)| *owner));
             }
         }
     }
@@ -112,15 +126,17 @@ impl Command {
 }
 
 /// A call, if it is still that of its originator.
-fn find(board: &Board, call_id: &str, originator: UserId) -> Result<ActiveCall> {
-    let call = board.calls.get(call_id).filter(|call| call.originator == originator);
-    call.cloned().ok_or(Error::CallNotFound)
+fn find(board: &Board, call_id: &str, of: Whose) -> Result<ActiveCall> {
+    let call = board.calls.get(call_id).filter(|call| call.originator == of.originator);
+    let call = call.ok_or(Error::CallNotFound)?;
+    // Authorised anew meanwhile, for others above him.
+    if Whose::is(call) == of { Ok(call.clone()) } else { Err(Error::Busy) }
 }
 
 impl Start {
     fn run(&self, board: &mut Board) -> Result<Outcome> {
         let now = board.now;
-        let mut call = find(board, &self.call_id, self.originator)?;
+        let mut call = find(board, &self.call_id, self.of)?;
         let answered = match self.answered {
             // Now; but our clock may have been put back since the call began.
             None => now.max(call.authorized_at),
@@ -154,24 +170,26 @@ impl Start {
 
 impl Update {
     fn run(&self, board: &mut Board) -> Result<Outcome> {
-        let mut call = find(board, &self.call_id, self.originator)?;
+        let mut call = find(board, &self.call_id, self.of)?;
         let hang_up = go_on(board, &mut call, self.wanted)?;
         board.put(call.clone())?;
         Ok(Outcome::Going(Box::new(Going { call, hang_up, now: board.now })))
     }
 }
 
-/// Lets a call go on up to a duration, or as much of it as its originator can pay; one
+/// Lets a call go on up to a duration, or as much of it as those who pay for it can; one
 /// that has expired only after the checks that a new one has to pass on that side. Returns
 /// whether the switch shall end it now.
 fn go_on(board: &Board, call: &mut ActiveCall, wanted: u32) -> Result<bool> {
     let now = board.now;
     // Deleted meanwhile.
     let Some(caller) = board.party(call.originator, &call.call_id)? else { return Ok(true) };
+    let owners = call.owners.map(|_, hold| hold.user);
+    let Ok(owners) = chain::parties(board, owners, &call.call_id)? else { return Ok(true) };
     let point = board.snapshot.points.origination(call.origination_point);
     let point = point.map(|(_, origination)| &origination.terms);
     let wanted = point.map_or(wanted, |terms| terms.shortened(wanted));
-    let allowance = caller.allowance()?;
+    let allowances = chain::allowances(&caller, &owners)?;
     if call.is_expired(now) {
         let is_off = match point {
             None => call.origination_point != PointId(0),
@@ -179,16 +197,18 @@ fn go_on(board: &Board, call: &mut ActiveCall, wanted: u32) -> Result<bool> {
         };
         let calls = board.calls_of(call.origination_point, &call.call_id);
         let is_full = point.is_some_and(|terms| terms.is_full(calls));
-        let refused = is_off || is_full || caller.refused().is_some();
-        return Ok(refused || !authorize::renew(call, allowance, wanted, now)?);
+        let mut payers = std::iter::once(&caller).chain(owners.each().map(|(_, owner)| owner));
+        let refused = is_off || is_full || payers.any(|payer| payer.refused().is_some());
+        return Ok(refused || !authorize::renew(call, &allowances, wanted, now)?);
     }
-    authorize::prolong(call, allowance, wanted)?;
+    authorize::prolong(call, &allowances, wanted)?;
     call.expires_at = call.expires_at.max(call.expiry(now));
     let left = caller.left_of_day()?;
     let limit = caller.user.daily_limit.as_ref();
     let ends_calls = limit.is_some_and(|limit| limit.kill_calls_in_progress);
     let is_spent = left.is_some_and(|left| left <= Money::ZERO);
-    Ok(caller.user.blocked || (ends_calls && is_spent))
+    let is_blocked = caller.user.blocked || owners.each().any(|(_, owner)| owner.user.blocked);
+    Ok(is_blocked || (ends_calls && is_spent))
 }
 
 fn too_far() -> Error {

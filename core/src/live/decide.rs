@@ -5,16 +5,19 @@ use std::collections::HashSet;
 use tollbook_proto::v1::{self as pb, ListUse, RejectCode, SkippedTerminator};
 
 use super::{
-    ActiveCall, LONGEST, RINGING,
-    authorize::{self, Party},
+    ActiveCall, Hold, LONGEST, RINGING,
+    authorize::{self, Party, Refusal},
     board::{Board, Concerned},
+    chain::{self, Above, Payers},
     command::Missing,
 };
 use crate::{
+    calls::{Owners, Side},
     catalog::Snapshot,
     clock,
     error::{Error, Result},
     ids::{PointId, PoolId, TariffId, UserId},
+    money::Money,
     points::{Origination, SideTariffs, SourceRefusal, Termination},
     pools::Patterns,
     rating::{CallTime, Offer},
@@ -25,6 +28,7 @@ use crate::{
 pub(crate) struct Question {
     pub(super) request: pb::AuthorizeCallRequest,
     pub(super) originator: UserId,
+    pub(super) above: Above,
     /// None: neither was a point named, nor found.
     pub(super) origination: Option<PointId>,
 }
@@ -68,6 +72,7 @@ impl Question {
     /// Whom the question is about.
     pub(super) fn concerns(&self, snapshot: &Snapshot, concerned: &mut Concerned) {
         concerned.users.insert(self.originator);
+        concerned.owners.extend(self.above.owners.each().map(|(_, owner)| *owner));
         concerned.users.extend(self.request.terminator_ids.iter().copied().map(UserId));
         concerned.points.extend(self.origination);
         for id in self.request.termination_point_ids.iter().copied().map(PointId) {
@@ -125,6 +130,7 @@ impl Question {
 struct Case<'a> {
     request: &'a pb::AuthorizeCallRequest,
     originator: UserId,
+    above: Above,
     origination: Option<(PointId, &'a Origination)>,
     candidates: Vec<Candidate<'a>>,
     board: &'a Board,
@@ -134,7 +140,7 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     /// None: the point is gone, or is another's by now.
     fn new(question: &'a Question, board: &'a Board) -> Option<Self> {
-        let Question { request, originator, origination } = question;
+        let Question { request, originator, above, origination } = question;
         let origination = match *origination {
             None => None,
             Some(id) => {
@@ -146,6 +152,7 @@ impl<'a> Case<'a> {
         Some(Self {
             request,
             originator: *originator,
+            above: *above,
             origination,
             candidates: candidates(request, board),
             board,
@@ -161,6 +168,10 @@ impl<'a> Case<'a> {
         let mut sides = HashSet::new();
         if let Some(caller) = self.party(self.originator)? {
             sides.insert(originator_tariffs(&caller, self.origination.map(|(_, point)| point)));
+        }
+        let owners = chain::parties(self.board, self.above.owners, &self.request.call_id)?;
+        if let Ok(owners) = &owners {
+            sides.extend(owners.each().map(|(_, owner)| chain::tariffs(owner)));
         }
         for candidate in &self.candidates {
             let Some(user) = candidate.terminator else { continue };
@@ -189,7 +200,13 @@ impl<'a> Case<'a> {
         }
         let holds =
             before.is_some_and(|call| !call.is_expired(now) && self.differs_in(call).is_none());
-        self.judge(&caller, holds)
+        match chain::parties(self.board, self.above.owners, call_id)? {
+            Ok(owners) => {
+                self.above.check(caller.user, &owners)?;
+                self.judge(&Payers { originator: caller, owners }, holds)
+            }
+            Err(side) => Ok(refused(chain::code(side, Refusal::Blocked))),
+        }
     }
 
     /// What of the question is not as it was when the call was authorised; `None`: it is about
@@ -209,6 +226,8 @@ impl<'a> Case<'a> {
             Some("source")
         } else if before.origination_point != point {
             Some("origination_point_id")
+        } else if before.owners.map(|_, hold| hold.user) != self.above.owners {
+            Some("originator_id")
         } else if !goes_there && self.request.termination_point_ids.is_empty() {
             Some("terminator_ids")
         } else if !goes_there {
@@ -233,33 +252,58 @@ impl<'a> Case<'a> {
     }
 
     /// Makes all checks, and works out what to reserve unless that of before holds.
-    fn judge(&self, caller: &Party<'_>, holds: bool) -> Result<Verdict> {
-        let (request, board) = (self.request, self.board);
-        let own = originator_tariffs(caller, self.origination.map(|(_, point)| point));
+    fn judge(&self, payers: &Payers<Party<'_>>, holds: bool) -> Result<Verdict> {
+        let caller = &payers.originator;
         if let Some(code) = self.refused(caller)? {
-            return Ok(Verdict::Refused(refusal(code)));
+            return Ok(refused(code));
+        }
+        for (side, owner) in payers.owners.each() {
+            if let Some(why) = owner.refused() {
+                return Ok(refused(chain::code(side, why)));
+            }
         }
         if holds {
             return Ok(Verdict::Holds);
         }
-        let offer = authorize::offer(caller, own, &board.rater, &request.destination, self.time)?;
-        let offer = match offer {
-            Ok(offer) => offer,
-            Err(code) => return Ok(Verdict::Refused(self.unpriced(code, own))),
+        let offers = match self.offers(payers)? {
+            Ok(offers) => offers,
+            Err(refusal) => return Ok(Verdict::Refused(refusal)),
         };
-        let (chosen, skipped_terminators) = self.choose(caller, &offer)?;
+        let (chosen, skipped_terminators) = self.choose(payers, &offers)?;
         if chosen.is_none() && !self.candidates.is_empty() {
             let refusal = refusal(RejectCode::NoSuitableTerminator);
             let refusal = pb::AuthorizeCallResponse { skipped_terminators, ..refusal };
             return Ok(Verdict::Refused(refusal));
         }
-        let (candidate, self_cost) = chosen.unzip();
-        let wanted = self.wanted(candidate);
-        let (max_duration, reserved) = caller.allowance()?.longest(&offer, wanted)?;
-        if max_duration == 0 {
-            return Ok(Verdict::Refused(refusal(RejectCode::BalanceTooLow)));
+        let allowances = chain::allowances(caller, &payers.owners)?;
+        let wanted = self.wanted(chosen.map(|(candidate, _)| candidate));
+        match chain::longest(&allowances, &offers, wanted)? {
+            Ok(bought) => {
+                let mut call = self.call(&offers, chosen);
+                call.reserve(&bought);
+                Ok(Verdict::Authorized(skipped_terminators, Box::new(call)))
+            }
+            Err(short) => {
+                let mut pays = payers.each().zip(offers.each());
+                let short = pays.find(|((side, _), _)| *side == short);
+                let short = short.map(|((side, party), (_, offer))| {
+                    Ok::<_, Error>(chain::code(side, party.shortage(offer)?))
+                });
+                Ok(refused(short.transpose()?.unwrap_or(RejectCode::BalanceTooLow)))
+            }
         }
-        let call = ActiveCall {
+    }
+
+    /// The call that is asked about, at the rates of those who pay and of the chosen terminator; nothing is
+    /// reserved for it yet.
+    fn call(&self, offers: &Payers<Offer>, chosen: Option<Chosen<'_>>) -> ActiveCall {
+        let (request, board) = (self.request, self.board);
+        let (candidate, self_cost) = chosen.unzip();
+        let hold = |owner: Option<UserId>, price: Option<Offer>| {
+            let both = owner.zip(price);
+            both.map(|(user, price)| Hold { user, reserved: Money::ZERO, price })
+        };
+        ActiveCall {
             id: 0,
             call_id: request.call_id.clone(),
             source: request.source.clone(),
@@ -271,22 +315,65 @@ impl<'a> Case<'a> {
             authorized_at: board.now,
             answered_at: None,
             expires_at: board.now + RINGING,
-            max_duration,
-            reserved,
-            price: Some(offer),
+            max_duration: 0,
+            reserved: Money::ZERO,
+            price: Some(offers.originator),
             self_cost,
-        };
-        Ok(Verdict::Authorized(skipped_terminators, Box::new(call)))
+            owners: Owners {
+                reseller: hold(self.above.owners.reseller, offers.owners.reseller),
+                partner: hold(self.above.owners.partner, offers.owners.partner),
+            },
+        }
     }
 
-    /// The refusal of a call for which the originator may not be charged, with when they may be if
+    /// What each who pays is charged, from the originator upwards, or why the call may not be made. Nobody
+    /// pays more than he is paid, unless whoever pays him may call at a loss.
+    fn offers(
+        &self,
+        payers: &Payers<Party<'_>>,
+    ) -> Result<Result<Payers<Offer>, pb::AuthorizeCallResponse>> {
+        let (destination, rater) = (&self.request.destination, &self.board.rater);
+        let caller = &payers.originator;
+        let own = originator_tariffs(caller, self.origination.map(|(_, point)| point));
+        let originator = match authorize::offer(caller, own, rater, destination, self.time)? {
+            Ok(offer) => offer,
+            Err(code) => return Ok(Err(self.unpriced(code, own))),
+        };
+        let mut owners = Owners { reseller: None, partner: None };
+        let (mut buyer, mut paid) = (caller, originator.rate()?);
+        for (side, owner) in payers.owners.each() {
+            let tariffs = chain::tariffs(owner);
+            let offer = match rater.offer(tariffs, destination, self.time) {
+                Ok(offer) => offer,
+                Err(why) => return Ok(Err(self.unpriced(chain::code(side, why.into()), tariffs))),
+            };
+            let pays = offer.rate()?;
+            if pays > paid && !buyer.allows_loss() {
+                return Ok(Err(refusal(chain::code(side, Refusal::Loss))));
+            }
+            (buyer, paid) = (owner, pays);
+            match side {
+                Side::Partner => owners.partner = Some(offer),
+                Side::Originator | Side::Reseller | Side::Terminator => {
+                    owners.reseller = Some(offer);
+                }
+            }
+        }
+        Ok(Ok(Payers { originator, owners }))
+    }
+
+    /// The refusal of a call for which one of those who pay may not be charged, with when they may be if
     /// there will be a rate.
     fn unpriced(&self, code: RejectCode, tariffs: SideTariffs) -> pb::AuthorizeCallResponse {
         let number = &self.request.destination;
         let mut refusal = refusal(code);
-        if code == RejectCode::OriginatorRateNotFound
-            && let Some(later) = self.board.rater.later(tariffs, number, self.time)
-        {
+        let is_missing = matches!(
+            code,
+            RejectCode::OriginatorRateNotFound
+                | RejectCode::ResellerRateNotFound
+                | RejectCode::PartnerRateNotFound
+        );
+        if is_missing && let Some(later) = self.board.rater.later(tariffs, number, self.time) {
             let later = later.text(number, &self.board.snapshot.settings.time_zone);
             refusal.reject_reason = format!("{} ({later})", refusal.reject_reason);
         }
@@ -311,14 +398,14 @@ impl<'a> Case<'a> {
     /// were passed over.
     fn choose(
         &self,
-        caller: &Party<'_>,
-        offer: &Offer,
+        payers: &Payers<Party<'_>>,
+        offers: &Payers<Offer>,
     ) -> Result<(Option<Chosen<'a>>, Vec<SkippedTerminator>)> {
         let mut skipped = Vec::new();
         for candidate in &self.candidates {
             let code = match self.refused_by_point(candidate) {
                 Some(code) => code,
-                None => match self.suitable(candidate, caller, offer)? {
+                None => match self.suitable(candidate, payers, offers)? {
                     Ok(own) => return Ok((Some((*candidate, own)), skipped)),
                     Err(code) => code,
                 },
@@ -375,7 +462,7 @@ impl<'a> Case<'a> {
                 return Ok(Some(code));
             }
         }
-        Ok(caller.refused())
+        Ok(caller.refused().map(|why| chain::code(Side::Originator, why)))
     }
 
     /// Why a termination point takes not this call; none: it does, or there is no point.
@@ -397,8 +484,8 @@ impl<'a> Case<'a> {
     fn suitable(
         &self,
         candidate: &Candidate<'_>,
-        caller: &Party<'_>,
-        offer: &Offer,
+        payers: &Payers<Party<'_>>,
+        offers: &Payers<Offer>,
     ) -> Result<Result<Offer, RejectCode>> {
         let terminator = match candidate.terminator {
             Some(user) => self.party(user)?,
@@ -409,7 +496,12 @@ impl<'a> Case<'a> {
         };
         let tariffs = candidate.tariffs(&terminator);
         let own = self.board.rater.offer(tariffs, &self.request.destination, self.time);
-        terminator.suitable(caller, offer, own)
+        let own = match terminator.suitable(&payers.originator, &offers.originator, own)? {
+            Ok(own) => own,
+            Err(code) => return Ok(Err(code)),
+        };
+        let is_loss = own.rate()? > offers.top().rate()? && !payers.top().allows_loss();
+        Ok(if is_loss { Err(RejectCode::ProviderLoss) } else { Ok(own) })
     }
 }
 
@@ -437,6 +529,10 @@ fn candidates<'a>(request: &pb::AuthorizeCallRequest, board: &'a Board) -> Vec<C
             }
         })
         .collect()
+}
+
+fn refused(code: RejectCode) -> Verdict {
+    Verdict::Refused(refusal(code))
 }
 
 pub(super) fn refusal(code: RejectCode) -> pb::AuthorizeCallResponse {

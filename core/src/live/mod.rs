@@ -3,6 +3,7 @@
 
 mod authorize;
 mod board;
+mod chain;
 mod command;
 mod decide;
 mod service;
@@ -15,7 +16,7 @@ pub(crate) use service::{Service, watch};
 use tollbook_proto::v1 as pb;
 
 use crate::{
-    calls::{Call, Reported},
+    calls::{Call, Owners, Reported},
     clock,
     ids::{PointId, UserId},
     money::Money,
@@ -57,6 +58,17 @@ pub(crate) struct ActiveCall {
     pub(crate) price: Option<Offer>,
     /// What the terminator earns; `None` also if no terminator was offered.
     pub(crate) self_cost: Option<Offer>,
+    /// What those pay whose the originator is.
+    pub(crate) owners: Owners<Hold>,
+}
+
+/// What is reserved of the money of somebody above the originator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) user: UserId,
+    pub(crate) reserved: Money,
+    /// What he pays, whatever becomes of his tariff meanwhile.
+    pub(crate) price: Offer,
 }
 
 /// Who looks at a call under way.
@@ -66,13 +78,24 @@ enum Viewer {
     Operator,
     /// A customer, who sees their own side.
     Customer(UserId),
-    /// A reseller or partner, who sees what his users see who make the calls.
-    Owner,
+    /// A reseller or partner, who sees what his users see who make the calls, and what is reserved of his
+    /// own money, or of that of his resellers.
+    Owner(Option<UserId>),
 }
 
 /// What originators are told of their calls.
 fn to_originator(call: pb::ActiveCall) -> pb::ActiveCall {
-    pb::ActiveCall { terminator_id: None, termination_point_id: 0, ..call }
+    pb::ActiveCall { terminator_id: None, termination_point_id: 0, ..without_owners(call) }
+}
+
+fn without_owners(call: pb::ActiveCall) -> pb::ActiveCall {
+    pb::ActiveCall {
+        reseller_id: None,
+        reseller_reserved: None,
+        partner_id: None,
+        partner_reserved: None,
+        ..call
+    }
 }
 
 impl ActiveCall {
@@ -130,21 +153,37 @@ impl ActiveCall {
         let call = self.to_proto(originator, now);
         match viewer {
             Viewer::Operator => call,
-            Viewer::Owner => to_originator(call),
+            Viewer::Owner(owner) => self.to_owner(owner, call),
             Viewer::Customer(user) if user == self.originator => to_originator(call),
             Viewer::Customer(_) => pb::ActiveCall {
                 originator_id: 0,
                 originator: String::new(),
                 origination_point_id: 0,
                 reserved: None,
-                ..call
+                ..without_owners(call)
             },
+        }
+    }
+
+    /// As a reseller or partner may see it.
+    fn to_owner(&self, owner: Option<UserId>, call: pb::ActiveCall) -> pb::ActiveCall {
+        let is_own = |hold: &Option<Hold>| hold.is_some_and(|hold| owner == Some(hold.user));
+        let (is_resellers, is_partners) =
+            (is_own(&self.owners.reseller), is_own(&self.owners.partner));
+        let plain = to_originator(call.clone());
+        pb::ActiveCall {
+            reseller_id: call.reseller_id.filter(|_| is_resellers || is_partners),
+            reseller_reserved: call.reseller_reserved.filter(|_| is_resellers || is_partners),
+            partner_id: call.partner_id.filter(|_| is_partners),
+            partner_reserved: call.partner_reserved.filter(|_| is_partners),
+            ..plain
         }
     }
 
     fn to_proto(&self, originator: String, now: i64) -> pb::ActiveCall {
         let expired = self.is_expired(now);
-        let reserved = if expired { Money::ZERO } else { self.reserved };
+        let held = |reserved: Money| if expired { Money::ZERO } else { reserved };
+        let Owners { reseller, partner } = self.owners;
         pb::ActiveCall {
             id: self.id,
             call_id: self.call_id.clone(),
@@ -158,7 +197,11 @@ impl ActiveCall {
             authorized_at: Some(clock::to_proto(self.authorized_at)),
             answered_at: self.answered_at.map(clock::to_proto),
             max_duration: i32::try_from(self.max_duration).unwrap_or(i32::MAX),
-            reserved: Some(reserved.into()),
+            reserved: Some(held(self.reserved).into()),
+            reseller_id: reseller.map(|hold| hold.user.0),
+            reseller_reserved: reseller.map(|hold| held(hold.reserved).into()),
+            partner_id: partner.map(|hold| hold.user.0),
+            partner_reserved: partner.map(|hold| held(hold.reserved).into()),
             expires_at: Some(clock::to_proto(self.expires_at)),
             expired,
         }

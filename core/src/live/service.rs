@@ -6,26 +6,29 @@ use std::{
 };
 
 use tollbook_proto::v1::{
-    self as pb, CallRecord, Disposition, RejectCode, live_calls_service_server::LiveCallsService,
+    self as pb, CallRecord, Disposition, RejectCode, RejectCodes,
+    live_calls_service_server::LiveCallsService,
 };
 use tonic::{Request, Response, Status};
 
 use super::{
     ActiveCall, Viewer, authorize,
-    command::{Command, Going, Outcome, Start, Update},
+    chain::{self, Above},
+    command::{Command, Going, Outcome, Start, Update, Whose},
     decide::{Question, refusal},
     store,
 };
 use crate::{
     access::{Principal, Scope, principal},
     calls::{
-        self, Call, Listed, Rejection,
+        self, Call, Listed, Names, Owners, Rejection, Side,
         ingest::{self, Delivery, Numbered},
         record::{self, UserRef},
     },
     clock,
     context::Context,
     devices::clis,
+    enums,
     error::{Error, Result},
     ids::{PointId, UserId},
     measure,
@@ -33,7 +36,7 @@ use crate::{
     points::{NotFound, Point, Points, Source},
     text::check_text,
     unrated::Brought,
-    users::Role,
+    users::{Identity, Role},
 };
 
 /// How often lost calls are looked for.
@@ -42,7 +45,33 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(30);
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
 impl Service {
+    /// Decides, and says so in the codes that the switch knows.
     async fn authorize(
+        &self,
+        caller: &Principal,
+        request: pb::AuthorizeCallRequest,
+    ) -> Result<pb::AuthorizeCallResponse> {
+        let codes: RejectCodes = enums::known("reject_codes", request.reject_codes)?;
+        let known_as = |code: RejectCode| match codes {
+            RejectCodes::Unspecified => chain::in_m4(code),
+            RejectCodes::Mor => chain::in_mor(code),
+        };
+        let mut answer = self.decide(caller, request).await?;
+        let code = known_as(answer.reject_code());
+        if code != answer.reject_code() {
+            answer.set_reject_code(code);
+            answer.reject_reason = authorize::reason(code).to_owned();
+        }
+        if let Some((cause, status)) = chain::on_the_wire(code) {
+            (answer.wire_cause, answer.sip_status) = (cause, status);
+        }
+        for skipped in &mut answer.skipped_terminators {
+            skipped.set_reject_code(known_as(skipped.reject_code()));
+        }
+        Ok(answer)
+    }
+
+    async fn decide(
         &self,
         caller: &Principal,
         mut request: pb::AuthorizeCallRequest,
@@ -71,9 +100,8 @@ impl Service {
             }
         };
         let user = user.filter(|user| user.role == Role::User && caller.scope().covers(user));
-        let Some(originator) = user.map(|user| user.id) else {
-            return Ok(refusal(RejectCode::OriginatorNotFound));
-        };
+        let Some(user) = user else { return Ok(refusal(RejectCode::OriginatorNotFound)) };
+        let originator = user.id;
         if point.is_some_and(|point| point.user != originator) {
             return Ok(refusal(RejectCode::OriginatorNotFound));
         }
@@ -83,7 +111,9 @@ impl Service {
                 return Ok(refusal(RejectCode::DestinationEmpty));
             }
         }
-        let question = Question { originator, origination: point.map(|point| point.id), request };
+        let above = self.above(&user).await?;
+        let origination = point.map(|point| point.id);
+        let question = Question { originator, above, origination, request };
         loop {
             let command = Command::Authorize(Box::new(question.clone()));
             match self.0.writer.live(command).await? {
@@ -127,6 +157,15 @@ impl Service {
         })
     }
 
+    /// Those who pay for a user's calls beside him.
+    async fn above(&self, user: &Identity) -> Result<Above> {
+        let ids = [user.owner, user.owner_of_owner];
+        let ids = ids.into_iter().filter(|id| *id != UserId::ADMIN);
+        let known = self.0.directory.lately_by_ids(ids).await?;
+        let owners = Owners::of(user, &known).map(|_, owner| owner.id);
+        Ok(Above { owners, owner: user.owner, owner_of_owner: user.owner_of_owner })
+    }
+
     async fn start(
         &self,
         scope: Scope,
@@ -136,8 +175,8 @@ impl Service {
         let answer_time = request.answer_time.as_ref();
         let answered =
             answer_time.map(|time| clock::from_proto("answer_time", time)).transpose()?;
-        let (originator, username) = self.originator(scope, &request.call_id).await?;
-        let start = Start { call_id: request.call_id, originator, answered };
+        let (of, username) = self.originator(scope, &request.call_id).await?;
+        let start = Start { call_id: request.call_id, of, answered };
         let Going { call, hang_up, now } = self.go(Command::Start(start)).await?;
         Ok(pb::StartCallResponse { call: Some(call.to_proto(username, now)), hang_up })
     }
@@ -152,8 +191,8 @@ impl Service {
             return Err(Error::invalid("max_duration", "must not be negative"));
         }
         let wanted = authorize::wanted(request.max_duration.max(1));
-        let (originator, username) = self.originator(scope, &request.call_id).await?;
-        let update = Update { call_id: request.call_id, originator, wanted };
+        let (of, username) = self.originator(scope, &request.call_id).await?;
+        let update = Update { call_id: request.call_id, of, wanted };
         let Going { call, hang_up, now } = self.go(Command::Update(update)).await?;
         Ok(pb::UpdateCallResponse { call: Some(call.to_proto(username, now)), hang_up })
     }
@@ -166,13 +205,13 @@ impl Service {
     }
 
     /// Who originated a call under way that a caller may know of, and his login name.
-    async fn originator(&self, scope: Scope, call_id: &str) -> Result<(UserId, String)> {
+    async fn originator(&self, scope: Scope, call_id: &str) -> Result<(Whose, String)> {
         let call = store::find(&self.0.db, call_id).await?.ok_or(Error::CallNotFound)?;
         let user = self.0.directory.lately_by_id(call.originator).await?;
         if user.as_ref().is_some_and(|user| !scope.covers(user)) {
             return Err(Error::CallNotFound);
         }
-        Ok((call.originator, user.map(|user| user.username.clone()).unwrap_or_default()))
+        Ok((Whose::is(&call), user.map(|user| user.username.clone()).unwrap_or_default()))
     }
 
     async fn finish(
@@ -219,14 +258,19 @@ impl Service {
     /// A call that was just stored, with the names that go with it.
     async fn named(&self, call: Call) -> Result<Listed> {
         let Context { db, catalog, directory, destinations, .. } = &*self.0;
-        let users =
-            directory.lately_by_ids(std::iter::once(call.originator).chain(call.terminator));
-        let users = users.await?;
-        let name = |id: UserId| users.get(&id).map(|user| user.username.clone());
-        let originator = name(call.originator).unwrap_or_default();
-        let terminator = call.terminator.and_then(name).unwrap_or_default();
-        let destination = destinations.get(db, &catalog.load(), &call.prefix).await?;
-        Ok(Listed::new(call, originator, terminator, destination.to_string()))
+        let users = directory.lately_by_ids(call.legs().map(|(user, ..)| user)).await?;
+        let name = |side| {
+            let user = call.leg(side).and_then(|(user, _)| users.get(&user));
+            user.map(|user| user.username.clone()).unwrap_or_default()
+        };
+        let names = Names {
+            originator: name(Side::Originator),
+            reseller: name(Side::Reseller),
+            partner: name(Side::Partner),
+            terminator: name(Side::Terminator),
+            destination: destinations.get(db, &catalog.load(), &call.prefix).await?.to_string(),
+        };
+        Ok(Listed { call, names })
     }
 
     async fn list(
@@ -247,7 +291,7 @@ impl Service {
         let viewer = match own {
             Some(user) => Viewer::Customer(user),
             None if scope.is_staff() => Viewer::Operator,
-            None => Viewer::Owner,
+            None => Viewer::Owner(scope.owner()),
         };
         let originator = request.originator_id.map(UserId);
         // Who else originates calls that go to a customer is none of theirs to find out.

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use rust_decimal::Decimal;
 use tollbook_proto::v1 as pb;
 
-use super::{ActiveCall, FORGOTTEN};
+use super::{ActiveCall, FORGOTTEN, Hold};
 use crate::{
     access::Scope,
+    calls::Owners,
     clock,
     error::{Error, Result},
     ids::{CurrencyId, PointId, TariffId, UserId},
@@ -24,9 +25,15 @@ const COLUMNS: &str = "SELECT a.id, a.call_id, a.source, a.destination, a.origin
                        a.price_grace_time, a.price_exchange_rate, a.price_steps, a.price_currency_id, \
                        a.self_cost_tariff_id, a.self_cost_prefix_length, a.self_cost_rate, a.self_cost_connection_fee, \
                        a.self_cost_increment, a.self_cost_min_time, a.self_cost_grace_time, \
-                       a.self_cost_exchange_rate, a.self_cost_steps, a.self_cost_currency_id";
+                       a.self_cost_exchange_rate, a.self_cost_steps, a.self_cost_currency_id, \
+                       a.reseller_id, a.reseller_reserved, a.reseller_tariff_id, a.reseller_prefix_length, \
+                       a.reseller_rate, a.reseller_connection_fee, a.reseller_increment, a.reseller_min_time, \
+                       a.reseller_grace_time, a.reseller_exchange_rate, a.reseller_steps, a.reseller_currency_id, \
+                       a.partner_id, a.partner_reserved, a.partner_tariff_id, a.partner_prefix_length, \
+                       a.partner_rate, a.partner_connection_fee, a.partner_increment, a.partner_min_time, \
+                       a.partner_grace_time, a.partner_exchange_rate, a.partner_steps, a.partner_currency_id";
 /// Where the columns behind [`COLUMNS`] begin.
-const NEXT_COLUMN: usize = 33;
+const NEXT_COLUMN: usize = 57;
 
 /// A number that is stored as a `BIGINT` and has fewer bits.
 fn small<T: TryFrom<i64>>(row: &Row, index: usize) -> Result<T> {
@@ -108,7 +115,31 @@ fn read(row: &Row) -> Result<ActiveCall> {
         termination_point: PointId(row.get(12)?),
         price: read_offer(row, 13)?,
         self_cost: read_offer(row, 23)?,
+        owners: Owners { reseller: read_hold(row, 33)?, partner: read_hold(row, 45)? },
     })
+}
+
+/// What somebody above the originator pays, from twelve columns.
+fn read_hold(row: &Row, first: usize) -> Result<Option<Hold>> {
+    let Some(user) = row.get::<Option<i64>>(first)? else { return Ok(None) };
+    let price = read_offer(row, first + 2)?;
+    let price =
+        price.ok_or_else(|| Error::internal("a stored call has an owner without a rate"))?;
+    Ok(Some(Hold { user: UserId(user), reserved: row.get(first + 1)?, price }))
+}
+
+/// The columns that [`read_hold`] reads.
+fn hold_values(hold: Option<&Hold>) -> Result<Vec<Value>> {
+    let Some(Hold { user, reserved, price }) = hold else {
+        const INT: Value = Value::Int(None);
+        const DECIMAL: Value = Value::Decimal(None);
+        return Ok(vec![
+            INT, DECIMAL, INT, INT, DECIMAL, DECIMAL, INT, INT, INT, DECIMAL, INT, INT,
+        ]);
+    };
+    let mut values = vec![(*user).into(), (*reserved).into()];
+    values.extend(offer_values(Some(price))?);
+    Ok(values)
 }
 
 /// A call by the switch's id.
@@ -131,6 +162,67 @@ pub(crate) fn read_calls(rows: &[Row]) -> Result<HashMap<String, ActiveCall>> {
     let calls = rows.iter().map(|row| read(row).map(|call| (call.call_id.clone(), call)));
     calls.collect()
 }
+
+/// The columns of a new call.
+const INSERTED: &[&str] = &[
+    "id",
+    "call_id",
+    "source",
+    "destination",
+    "originator_id",
+    "origination_point_id",
+    "terminator_id",
+    "termination_point_id",
+    "authorized_at",
+    "answered_at",
+    "expires_at",
+    "max_duration",
+    "reserved",
+    "price_tariff_id",
+    "price_prefix_length",
+    "price_rate",
+    "price_connection_fee",
+    "price_increment",
+    "price_min_time",
+    "price_grace_time",
+    "price_exchange_rate",
+    "price_steps",
+    "price_currency_id",
+    "self_cost_tariff_id",
+    "self_cost_prefix_length",
+    "self_cost_rate",
+    "self_cost_connection_fee",
+    "self_cost_increment",
+    "self_cost_min_time",
+    "self_cost_grace_time",
+    "self_cost_exchange_rate",
+    "self_cost_steps",
+    "self_cost_currency_id",
+    "reseller_id",
+    "reseller_reserved",
+    "reseller_tariff_id",
+    "reseller_prefix_length",
+    "reseller_rate",
+    "reseller_connection_fee",
+    "reseller_increment",
+    "reseller_min_time",
+    "reseller_grace_time",
+    "reseller_exchange_rate",
+    "reseller_steps",
+    "reseller_currency_id",
+    "partner_id",
+    "partner_reserved",
+    "partner_tariff_id",
+    "partner_prefix_length",
+    "partner_rate",
+    "partner_connection_fee",
+    "partner_increment",
+    "partner_min_time",
+    "partner_grace_time",
+    "partner_exchange_rate",
+    "partner_steps",
+    "partner_currency_id",
+];
 
 /// Stores new calls, under their ids.
 pub(super) async fn insert(
@@ -155,45 +247,12 @@ pub(super) async fn insert(
         ];
         row.extend(offer_values(call.price.as_ref())?);
         row.extend(offer_values(call.self_cost.as_ref())?);
+        row.extend(hold_values(call.owners.reseller.as_ref())?);
+        row.extend(hold_values(call.owners.partner.as_ref())?);
         Ok(row)
     });
-    let columns = &[
-        "id",
-        "call_id",
-        "source",
-        "destination",
-        "originator_id",
-        "origination_point_id",
-        "terminator_id",
-        "termination_point_id",
-        "authorized_at",
-        "answered_at",
-        "expires_at",
-        "max_duration",
-        "reserved",
-        "price_tariff_id",
-        "price_prefix_length",
-        "price_rate",
-        "price_connection_fee",
-        "price_increment",
-        "price_min_time",
-        "price_grace_time",
-        "price_exchange_rate",
-        "price_steps",
-        "price_currency_id",
-        "self_cost_tariff_id",
-        "self_cost_prefix_length",
-        "self_cost_rate",
-        "self_cost_connection_fee",
-        "self_cost_increment",
-        "self_cost_min_time",
-        "self_cost_grace_time",
-        "self_cost_exchange_rate",
-        "self_cost_steps",
-        "self_cost_currency_id",
-    ];
     let rows = rows.collect::<Result<_>>()?;
-    tx.queue(Insert { table: "active_calls", columns, rows, on_conflict: "" }).await
+    tx.queue(Insert { table: "active_calls", columns: INSERTED, rows, on_conflict: "" }).await
 }
 
 /// Gives back what is reserved for calls that are over, or will not be made as authorised.
@@ -211,21 +270,43 @@ pub(super) async fn update(tx: &mut Tx, calls: &[&ActiveCall]) -> Result<()> {
             call.expires_at.into(),
             i64::from(call.max_duration).into(),
             call.reserved.into(),
+            call.owners.reseller.map(|hold| hold.reserved).into(),
+            call.owners.partner.map(|hold| hold.reserved).into(),
         ]
     });
     let query = Query::new(
         "UPDATE active_calls SET answered_at = changed.column2, expires_at = changed.column3, \
-         max_duration = changed.column4, reserved = changed.column5 FROM (VALUES ",
+         max_duration = changed.column4, reserved = changed.column5, \
+         reseller_reserved = changed.column6, partner_reserved = changed.column7 FROM (VALUES ",
     )
     .set_of_rows(rows)
     .and(") AS changed WHERE active_calls.call_id = changed.column1");
     tx.queue(query).await
 }
 
-/// Asks what is reserved for each call of some originators that has not expired.
-pub(super) fn asking_for_reserved(users: &[UserId], now: i64) -> Query {
-    Query::new("SELECT a.originator_id, a.reserved FROM active_calls a WHERE a.originator_id IN ")
-        .list(users.iter().copied())
+/// Asks what is reserved for each call of some originators that has not expired, and of the money of
+/// some owners.
+pub(super) fn asking_for_reserved(users: &[UserId], owners: &[UserId], now: i64) -> Query {
+    let query = Query::new(
+        "SELECT a.originator_id, a.reserved FROM active_calls a WHERE a.originator_id IN ",
+    );
+    let query = query.list(users.iter().copied()).and(" AND a.expires_at > ").value(now);
+    if owners.is_empty() {
+        return query;
+    }
+    query
+        .and(
+            " UNION ALL SELECT a.reseller_id, a.reseller_reserved FROM active_calls a \
+             WHERE a.reseller_id IN ",
+        )
+        .list(owners.iter().copied())
+        .and(" AND a.expires_at > ")
+        .value(now)
+        .and(
+            " UNION ALL SELECT a.partner_id, a.partner_reserved FROM active_calls a \
+             WHERE a.partner_id IN ",
+        )
+        .list(owners.iter().copied())
         .and(" AND a.expires_at > ")
         .value(now)
 }
@@ -332,7 +413,7 @@ pub(super) async fn forget(tx: &mut Tx, now: i64) -> Result<u64> {
     tx.execute(query).await
 }
 
-/// What is reserved for the calls of some users, by user.
+/// What is reserved of the money of some users, by user.
 pub(crate) async fn reserved(
     db: &Db,
     users: impl IntoIterator<Item = UserId>,
@@ -340,17 +421,15 @@ pub(crate) async fn reserved(
     add_up(&db.fetch_all(asking_for_sums(users)).await?)
 }
 
-/// What is reserved for the calls of a user, inside a transaction.
+/// What is reserved of the money of a user, inside a transaction.
 pub(crate) async fn reserved_of(tx: &mut Tx, user: UserId) -> Result<Money> {
     let reserved = add_up(&tx.fetch_all(asking_for_sums([user])).await?)?;
     Ok(reserved.get(&user).copied().unwrap_or(Money::ZERO))
 }
 
 fn asking_for_sums(users: impl IntoIterator<Item = UserId>) -> Query {
-    Query::new("SELECT a.originator_id, a.reserved FROM active_calls a WHERE a.expires_at > ")
-        .value(clock::now())
-        .and(" AND a.originator_id IN ")
-        .list(users)
+    let users: Vec<UserId> = users.into_iter().collect();
+    asking_for_reserved(&users, &users, clock::now())
 }
 
 fn add_up(rows: &[Row]) -> Result<HashMap<UserId, Money>> {

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status};
 use super::{Later, steps_to_proto};
 use crate::{
     access::{Principal, principal},
+    calls::Owners,
     catalog::Snapshot,
     clock,
     context::Context,
@@ -19,11 +20,13 @@ use crate::{
     ids::{TariffId, UserId},
     money::{self, Money},
     tariffs::Tariff,
+    users::Identity,
 };
 
 pub(crate) struct Service(pub(crate) Arc<Context>);
 
 /// What is to be rated.
+#[derive(Clone, Copy)]
 struct Call<'a> {
     number: &'a str,
     time: CallTime,
@@ -57,11 +60,16 @@ impl Service {
                 .map_err(|_| Error::invalid("grace_time", "must not be negative"))?,
         };
         let tariffs = Shown { snapshot: &snapshot, caller };
-        let tariff = match (filled(request.tariff_id), request.user_id) {
-            (Some(id), _) => tariffs.by_id(id)?.id,
-            (None, Some(user)) => caller.see(self.0.directory.by_id(UserId(user)).await?)?.tariff,
+        let (tariff, owners) = match (filled(request.tariff_id), request.user_id) {
+            (Some(id), _) => (tariffs.by_id(id)?.id, Owners::NONE),
+            (None, Some(user)) => {
+                let user = caller.see(self.0.directory.by_id(UserId(user)).await?)?;
+                (user.tariff, self.owners(caller, &user).await?)
+            }
             (None, None) if !request.username.is_empty() => {
-                caller.see(self.0.directory.by_username(&request.username).await?)?.tariff
+                let user = self.0.directory.by_username(&request.username).await?;
+                let user = caller.see(user)?;
+                (user.tariff, self.owners(caller, &user).await?)
             }
             (None, None) => {
                 return Err(Error::invalid("tariff_id", "or user_id or username is required"));
@@ -70,19 +78,55 @@ impl Service {
         let tariff = snapshot.tariffs.by_id(tariff)?;
         let custom = tariffs.optional(request.custom_tariff_id)?;
         let price = self.leg(&snapshot, &call, tariff, custom).await?;
+        let reseller_price = self.owners_leg(&snapshot, &call, owners.reseller).await?;
+        let partner_price = self.owners_leg(&snapshot, &call, owners.partner).await?;
         let self_cost = match tariffs.optional(request.self_cost_tariff_id)? {
             Some(tariff) => Some(self.leg(&snapshot, &call, tariff, None).await?),
             None => None,
         };
         let known =
             |leg: &RatedLeg| Money::from_proto("price_default", leg.price_default.as_ref()).ok();
-        let profit = known(&price).zip(self_cost.as_ref().and_then(known));
+        let income = partner_price.as_ref().or(reseller_price.as_ref()).unwrap_or(&price);
+        let profit = known(income).zip(self_cost.as_ref().and_then(known));
         Ok(pb::RateCallResponse {
             profit: profit.map(|(price, cost)| price.minus(cost)).transpose()?.map(Into::into),
             margin_percent: profit.map(|(price, cost)| margin_percent(price.value(), cost.value())),
             price: Some(price),
+            reseller_price,
+            partner_price,
             self_cost,
         })
+    }
+
+    /// The tariffs by which those above a user pay for his calls, as far as they are the caller's to know.
+    async fn owners(&self, caller: &Principal, user: &Identity) -> Result<Owners<TariffId>> {
+        let ids = [user.owner, user.owner_of_owner];
+        let ids = ids.into_iter().filter(|id| *id != UserId::ADMIN);
+        let known = self.0.directory.by_ids(ids).await?;
+        let Owners { reseller, partner } = Owners::of(user, &known);
+        let scope = caller.scope();
+        let is_own = |owner: &Arc<Identity>| scope.is_staff() || scope.owner() == Some(owner.id);
+        let sees_partners = partner.as_ref().is_some_and(is_own);
+        Ok(Owners {
+            reseller: reseller.filter(|reseller| sees_partners || is_own(reseller)),
+            partner: partner.filter(|_| sees_partners),
+        }
+        .map(|_, owner| owner.tariff))
+    }
+
+    /// What an owner pays for a call; none: there is none, or he has no tariff.
+    async fn owners_leg(
+        &self,
+        snapshot: &Snapshot,
+        call: &Call<'_>,
+        tariff: Option<TariffId>,
+    ) -> Result<Option<RatedLeg>> {
+        let Some(tariff) = tariff.and_then(|id| snapshot.tariffs.by_id(id).ok()) else {
+            return Ok(None);
+        };
+        // Grace times are of the operator's customers.
+        let call = Call { grace_time: 0, ..*call };
+        self.leg(snapshot, &call, tariff, None).await.map(Some)
     }
 
     /// What a tariff and a custom one have for a call. Each of them is a step of the explanation.

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use rust_decimal::Decimal;
+
 use super::{
     Sums, Total,
     rollup::{HOUR, day_of},
@@ -13,8 +15,8 @@ use super::{
 };
 use crate::{
     access::Scope,
-    calls::Disposition,
-    error::Result,
+    calls::{Disposition, payers::margins},
+    error::{Error, Result},
     ids::{PointId, UserId},
     money::Money,
     store::{Db, Query, Row},
@@ -159,7 +161,8 @@ async fn counted(
     loop {
         let query = select_group(grouping).and(
             "t.start_time, t.id, t.disposition, t.duration, t.billsec, t.billed_seconds, \
-             t.self_cost_billed_seconds, t.price, t.self_cost FROM calls t",
+             t.self_cost_billed_seconds, t.price, t.self_cost, t.reseller_price, t.partner_price \
+             FROM calls t",
         );
         let query = joins(query, grouping, filter)
             .and(" WHERE (t.start_time, t.id) > (")
@@ -186,6 +189,9 @@ async fn counted(
 }
 
 fn read_call(row: &Row) -> Result<Sums> {
+    let price = row.get::<Money>(13)?;
+    let paid = |column| Ok::<_, Error>(row.get::<Option<Decimal>>(column)?.and_then(Money::new));
+    let margins = margins(price, paid(15)?, paid(16)?);
     Ok(Sums {
         calls: 1,
         answered_calls: i64::from(row.get::<String>(8)? == Disposition::Answered.name()),
@@ -193,8 +199,10 @@ fn read_call(row: &Row) -> Result<Sums> {
         billsec: whole_seconds(row.get(10)?),
         originator_billed: row.get(11)?,
         terminator_billed: row.get(12)?,
-        price: Total::from(row.get::<Money>(13)?),
+        price: price.into(),
         self_cost: Total::from(row.get::<Money>(14)?),
+        reseller_margin: margins.reseller.unwrap_or_default(),
+        partner_margin: margins.partner.unwrap_or_default(),
     })
 }
 

@@ -14,6 +14,7 @@ use tollbook_proto::v1 as pb;
 pub(crate) use service::Service;
 
 use crate::{
+    access::Level,
     calls::{Call, Disposition},
     error::{Error, Result},
     money::{self, ExchangeRate, Money},
@@ -80,6 +81,9 @@ pub(crate) struct Sums {
     pub(crate) terminator_billed: i64,
     pub(crate) price: Total,
     pub(crate) self_cost: Total,
+    /// What resellers and partners keep of what they are paid.
+    pub(crate) reseller_margin: Total,
+    pub(crate) partner_margin: Total,
 }
 
 /// Milliseconds as seconds, rounded up.
@@ -89,6 +93,7 @@ fn whole_seconds(milliseconds: i64) -> i64 {
 
 impl Sums {
     pub(crate) fn of(call: &Call) -> Self {
+        let margins = call.margins();
         Self {
             calls: 1,
             answered_calls: i64::from(call.reported.disposition == Disposition::Answered),
@@ -98,6 +103,8 @@ impl Sums {
             terminator_billed: call.self_cost.billed_seconds,
             price: call.price.amount.into(),
             self_cost: call.self_cost.amount.into(),
+            reseller_margin: margins.reseller.unwrap_or_default(),
+            partner_margin: margins.partner.unwrap_or_default(),
         }
     }
 
@@ -119,11 +126,27 @@ impl Sums {
             terminator_billed: -self.terminator_billed,
             price: Total::default() - self.price,
             self_cost: Total::default() - self.self_cost,
+            reseller_margin: Total::default() - self.reseller_margin,
+            partner_margin: Total::default() - self.partner_margin,
         }
     }
 
-    /// The sums in a currency, with what follows from them.
-    fn to_proto(self, rate: ExchangeRate) -> Result<pb::Traffic> {
+    /// What whoever stands at a level is paid for these calls, and pays himself; `None` for those who
+    /// are paid nothing.
+    fn seen_from(&self, level: Level) -> Option<(Total, Total)> {
+        let of_reseller = self.price - self.reseller_margin;
+        let of_partner = of_reseller - self.partner_margin;
+        match level {
+            Level::Operator => Some((of_partner, self.self_cost)),
+            Level::Partner => Some((of_reseller, of_partner)),
+            Level::Reseller => Some((self.price, of_reseller)),
+            Level::Customer => None,
+        }
+    }
+
+    /// The sums in a currency, with what follows from them, as far as they are told at a level: nobody
+    /// hears what those above him pay and earn.
+    fn to_proto(self, rate: ExchangeRate, level: Level) -> Result<pb::Traffic> {
         let converted = |total: Total| {
             let value = total.value()?.checked_mul(rate.value()).ok_or(Error::OutOfRange)?;
             Ok::<_, Error>(
@@ -132,7 +155,13 @@ impl Sums {
                     .normalize(),
             )
         };
-        let (price, self_cost) = (converted(self.price)?, converted(self.self_cost)?);
+        let told = |total: Total, is_told: bool| -> Result<Option<pb::Decimal>> {
+            is_told.then(|| converted(total).map(money::to_proto)).transpose()
+        };
+        let own = self.seen_from(level);
+        let own = own.map(|(income, cost)| Ok::<_, Error>((converted(income)?, converted(cost)?)));
+        let own = own.transpose()?;
+        let is_operator = level == Level::Operator;
         let ratio = |part: i64, whole: i64| {
             let ratio = Decimal::from(part).checked_div(Decimal::from(whole)).unwrap_or_default();
             let rounded = ratio.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
@@ -144,11 +173,18 @@ impl Sums {
             duration: self.duration,
             billsec: self.billsec,
             originator_billed: self.originator_billed,
-            terminator_billed: self.terminator_billed,
-            profit: Some(money::to_proto((price - self_cost).normalize())),
-            margin_percent: margin_percent(price, self_cost),
-            price: Some(money::to_proto(price)),
-            self_cost: Some(money::to_proto(self_cost)),
+            // Of a customer's own sums it is what he billed himself.
+            terminator_billed: match level {
+                Level::Operator | Level::Customer => self.terminator_billed,
+                Level::Partner | Level::Reseller => 0,
+            },
+            price: told(self.price, true)?,
+            income: own.map(|(income, _)| money::to_proto(income)),
+            self_cost: own.map(|(_, cost)| money::to_proto(cost)),
+            profit: own.map(|(income, cost)| money::to_proto((income - cost).normalize())),
+            margin_percent: own.map_or(0, |(income, cost)| margin_percent(income, cost)),
+            reseller_profit: told(self.reseller_margin, is_operator || level == Level::Partner)?,
+            partner_profit: told(self.partner_margin, is_operator)?,
             asr: Some(ratio(self.answered_calls * 100, self.calls)),
             acd: Some(ratio(self.billsec, self.answered_calls)),
         })
@@ -165,6 +201,8 @@ impl std::ops::AddAssign for Sums {
         self.terminator_billed += other.terminator_billed;
         self.price += other.price;
         self.self_cost += other.self_cost;
+        self.reseller_margin += other.reseller_margin;
+        self.partner_margin += other.partner_margin;
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Sums, store};
 use crate::{
-    calls::{self, Call},
+    calls::{self, Call, Side},
     error::Result,
     ids::{PointId, UserId},
     store::Tx,
@@ -20,8 +20,8 @@ pub(super) const HOUR: i64 = 3_600_000_000;
 pub(crate) enum Party {
     /// Everybody.
     All,
-    Originator(UserId),
-    Terminator(UserId),
+    /// Somebody who pays for calls on a side, or earns with them.
+    Side(Side, UserId),
 }
 
 /// The way of a call.
@@ -100,9 +100,8 @@ impl Rollup {
     fn change_users(&mut self, call: &Call, sums: Sums) {
         let start = call.reported.start_time;
         let day = self.days.start_of(start);
-        let originator = Some(Party::Originator(call.originator));
-        let terminator = call.terminator.map(Party::Terminator);
-        for party in [Some(Party::All), originator, terminator].into_iter().flatten() {
+        let sides = call.legs().map(|(user, side, _)| Party::Side(side, user));
+        for party in std::iter::once(Party::All).chain(sides) {
             *self.by_day.entry((party, day)).or_default() += sums;
         }
         let hour = start.div_euclid(HOUR) * HOUR;

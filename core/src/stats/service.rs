@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     access::{Principal, principal},
+    calls::Side,
     clock,
     context::Context,
     enums,
@@ -43,9 +44,11 @@ impl Service {
             None => store::days_of_scope(db, scope, month).await?,
             Some(user) => {
                 // Of either side only what is theirs: not what the other was billed.
-                let paid = store::days(db, Party::Originator(user), month).await?.into_iter();
+                let paid =
+                    store::days(db, Party::Side(Side::Originator, user), month).await?.into_iter();
                 let paid = paid.map(|(day, sums)| (day, Sums { terminator_billed: 0, ..sums }));
-                let earned = store::days(db, Party::Terminator(user), month).await?.into_iter();
+                let earned =
+                    store::days(db, Party::Side(Side::Terminator, user), month).await?.into_iter();
                 // What they earn stands where others have what they pay.
                 let earned = earned.map(|(day, sums)| {
                     (day, Sums { price: sums.self_cost, originator_billed: 0, ..sums })
@@ -58,7 +61,7 @@ impl Service {
             for (_, sums) in days.iter().filter(|(day, _)| *day >= start) {
                 total += *sums;
             }
-            Ok::<_, Error>(scope.disclose_traffic(total.to_proto(ExchangeRate::ONE)?))
+            total.to_proto(ExchangeRate::ONE, scope.level())
         };
         let shown = scope.only().is_none() || snapshot.settings.show_active_calls_for_users;
         Ok(pb::GetQuickStatsResponse {
@@ -130,12 +133,12 @@ impl Service {
         let rate = currency.exchange_rate;
         // One after the other, as they are sent: what they are made of takes less.
         let aggregates = groups.into_iter().map(move |(group, sums)| {
-            let traffic = scope.disclose_traffic(sums.to_proto(rate)?);
+            let traffic = sums.to_proto(rate, scope.level())?;
             Ok(to_proto(group, grouping, &names, traffic))
         });
         let first = pb::AggregateCallsResponse {
             currency: currency.code.clone(),
-            totals: Some(scope.disclose_traffic(totals.to_proto(currency.exchange_rate)?)),
+            totals: Some(totals.to_proto(currency.exchange_rate, scope.level())?),
             aggregates: Vec::new(),
         };
         Ok((first, Box::new(aggregates)))

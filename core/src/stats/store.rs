@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     access::Scope,
+    calls::Side,
     error::{Error, Result},
     ids::{PointId, UserId},
     money::Money,
@@ -28,6 +29,10 @@ macro_rules! sum_columns {
             "price_rest",
             "self_cost_millionths",
             "self_cost_rest",
+            "reseller_margin_millionths",
+            "reseller_margin_rest",
+            "partner_margin_millionths",
+            "partner_margin_rest",
         ]
     };
 }
@@ -57,7 +62,15 @@ macro_rules! add_to {
             $table,
             ".self_cost_millionths + excluded.self_cost_millionths, self_cost_rest = ",
             $table,
-            ".self_cost_rest + excluded.self_cost_rest"
+            ".self_cost_rest + excluded.self_cost_rest, reseller_margin_millionths = ",
+            $table,
+            ".reseller_margin_millionths + excluded.reseller_margin_millionths, reseller_margin_rest = ",
+            $table,
+            ".reseller_margin_rest + excluded.reseller_margin_rest, partner_margin_millionths = ",
+            $table,
+            ".partner_margin_millionths + excluded.partner_margin_millionths, partner_margin_rest = ",
+            $table,
+            ".partner_margin_rest + excluded.partner_margin_rest"
         )
     };
 }
@@ -73,10 +86,17 @@ pub(super) const SUMMED: &str = "CAST(COALESCE(SUM(t.calls), 0) AS BIGINT), \
      CAST(COALESCE(SUM(t.price_millionths), 0) AS BIGINT), \
      CAST(COALESCE(SUM(t.price_rest), 0) AS BIGINT), \
      CAST(COALESCE(SUM(t.self_cost_millionths), 0) AS BIGINT), \
-     CAST(COALESCE(SUM(t.self_cost_rest), 0) AS BIGINT)";
+     CAST(COALESCE(SUM(t.self_cost_rest), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(t.reseller_margin_millionths), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(t.reseller_margin_rest), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(t.partner_margin_millionths), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(t.partner_margin_rest), 0) AS BIGINT)";
 
 /// The sums that begin at a column.
 pub(super) fn read_sums(row: &Row, first: usize) -> Result<Sums> {
+    let total = |column: usize| {
+        Ok::<_, Error>(Total::from_columns(row.get(first + column)?, row.get(first + column + 1)?))
+    };
     Ok(Sums {
         calls: row.get(first)?,
         answered_calls: row.get(first + 1)?,
@@ -84,15 +104,15 @@ pub(super) fn read_sums(row: &Row, first: usize) -> Result<Sums> {
         billsec: row.get(first + 3)?,
         originator_billed: row.get(first + 4)?,
         terminator_billed: row.get(first + 5)?,
-        price: Total::from_columns(row.get(first + 6)?, row.get(first + 7)?),
-        self_cost: Total::from_columns(row.get(first + 8)?, row.get(first + 9)?),
+        price: total(6)?,
+        self_cost: total(8)?,
+        reseller_margin: total(10)?,
+        partner_margin: total(12)?,
     })
 }
 
 /// A row of sums behind its key.
 fn row(mut key: Vec<Value>, sums: &Sums) -> Result<Vec<Value>> {
-    let (price_millionths, price_rest) = sums.price.to_columns()?;
-    let (self_cost_millionths, self_cost_rest) = sums.self_cost.to_columns()?;
     key.extend([
         sums.calls.into(),
         sums.answered_calls.into(),
@@ -100,19 +120,18 @@ fn row(mut key: Vec<Value>, sums: &Sums) -> Result<Vec<Value>> {
         sums.billsec.into(),
         sums.originator_billed.into(),
         sums.terminator_billed.into(),
-        price_millionths.into(),
-        price_rest.into(),
-        self_cost_millionths.into(),
-        self_cost_rest.into(),
     ]);
+    for total in [sums.price, sums.self_cost, sums.reseller_margin, sums.partner_margin] {
+        let (millionths, rest) = total.to_columns()?;
+        key.extend([millionths.into(), rest.into()]);
+    }
     Ok(key)
 }
 
 fn party_columns(party: Party) -> (&'static str, UserId) {
     match party {
         Party::All => ("all", UserId(0)),
-        Party::Originator(user) => ("originator", user),
-        Party::Terminator(user) => ("terminator", user),
+        Party::Side(side, user) => (side.name(), user),
     }
 }
 
@@ -269,11 +288,11 @@ pub(crate) async fn all_days(tx: &mut Tx) -> Result<BTreeMap<(Party, i64), Sums>
         .iter()
         .map(|row| {
             let user = UserId(row.get(1)?);
-            let party = match row.get::<String>(0)?.as_str() {
-                "all" => Party::All,
-                "originator" => Party::Originator(user),
-                "terminator" => Party::Terminator(user),
-                _ => return Err(Error::internal("stored sums have an unknown side")),
+            let side = row.get::<String>(0)?;
+            let party = match (side.as_str(), Side::from_name(&side)) {
+                ("all", _) => Party::All,
+                (_, Some(side)) => Party::Side(side, user),
+                (_, None) => return Err(Error::internal("stored sums have an unknown side")),
             };
             Ok(((party, row.get(2)?), read_sums(row, 3)?))
         })

@@ -80,6 +80,8 @@ const ALL: &[Listed] = migrations!(
     each "0037" "users_by_email",
     both "0041" "device_rules",
     both "0042" "clis",
+    each "0046" "payers_of_calls",
+    each "0047" "reserved_of_owners",
     each "0049" "providers",
     both "0050" "lcrs",
 );

@@ -106,7 +106,7 @@ pub(crate) enum Value {
     /// `TEXT`.
     Text(String),
     /// `NUMERIC`, or canonical text where there is none.
-    Decimal(Decimal),
+    Decimal(Option<Decimal>),
     /// `BYTEA`, or `BLOB`.
     Bytes(Vec<u8>),
 }
@@ -143,19 +143,25 @@ impl From<Vec<u8>> for Value {
 }
 impl From<Decimal> for Value {
     fn from(value: Decimal) -> Self {
-        Self::Decimal(value)
+        Self::Decimal(Some(value))
     }
 }
 
 impl From<Money> for Value {
     fn from(money: Money) -> Self {
-        Self::Decimal(money.value())
+        Self::Decimal(Some(money.value()))
+    }
+}
+
+impl From<Option<Money>> for Value {
+    fn from(money: Option<Money>) -> Self {
+        Self::Decimal(money.map(Money::value))
     }
 }
 
 impl From<ExchangeRate> for Value {
     fn from(rate: ExchangeRate) -> Self {
-        Self::Decimal(rate.value())
+        Self::Decimal(Some(rate.value()))
     }
 }
 

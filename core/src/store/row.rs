@@ -52,6 +52,20 @@ impl Column for Decimal {
     }
 }
 
+impl Column for Option<Decimal> {
+    fn read(row: &Row, index: usize) -> Result<Self> {
+        match &row.0 {
+            RowBackend::Sqlite(row) => {
+                let text = sqlite::read::<Option<String>>(row, index)?;
+                text.map(|text| sqlite::read_decimal(&text)).transpose()
+            }
+            RowBackend::Postgres(row) => {
+                Ok(row.try_get::<_, Self>(index)?.map(|value| value.normalize()))
+            }
+        }
+    }
+}
+
 impl Column for Money {
     fn read(row: &Row, index: usize) -> Result<Self> {
         Self::new(row.get(index)?).ok_or_else(|| Error::internal("a stored amount is out of range"))

@@ -222,7 +222,7 @@ fn reason(row: &store::Row, column: usize) -> Result<CallRejection> {
 
 fn side(row: &store::Row, column: usize) -> Result<CallSide> {
     let name = row.get::<String>(column)?;
-    let side = [Side::Originator, Side::Terminator].into_iter().find(|side| side.name() == name);
+    let side = Side::from_name(&name);
     Ok(side.map_or(CallSide::Unspecified, Side::to_proto))
 }
 

@@ -318,13 +318,14 @@ fn listed(
 }
 
 fn figures(traffic: &Traffic, real_billsec: bool) -> Figures {
-    // Resellers are told nothing of what calls cost the operator.
+    // Resellers are told what calls cost them, and nothing of terminators.
+    let is_operator = traffic.partner_profit.is_some();
     let is_told = traffic.self_cost.is_some();
     Figures {
         originator_price: number::plain(traffic.price.as_ref()),
         terminator_price: is_told.then(|| number::plain(traffic.self_cost.as_ref())),
         originator_billed_time: traffic.originator_billed,
-        terminator_billed_time: is_told.then_some(traffic.terminator_billed),
+        terminator_billed_time: is_operator.then_some(traffic.terminator_billed),
         duration: if real_billsec { traffic.billsec } else { traffic.duration },
         answered_calls: traffic.answered_calls,
         total_calls: traffic.calls,

@@ -129,8 +129,7 @@ struct Calls {
 }
 
 /// A call: when and from whom, and then everything by the names of the elements. What there is no
-/// such thing of is as for calls that have none: DIDs, devices that are called, codecs, and prices of
-/// resellers.
+/// such thing of is as for calls that have none: DIDs, devices that are called, and codecs.
 #[derive(Clone, Serialize)]
 struct ListedCall {
     calldate2: String,
@@ -147,7 +146,7 @@ struct ListedCall {
     lega_call_id: &'static str,
     legb_call_id: &'static str,
     nice_billsec: i64,
-    nice_reseller: &'static str,
+    nice_reseller: String,
     originator_codec: &'static str,
     prefix: String,
     privacy: &'static str,
@@ -159,6 +158,10 @@ struct ListedCall {
     provider_price: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider_rate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reseller_price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reseller_rate: Option<String>,
     src: String,
     uniqueid: String,
     user: String,
@@ -254,9 +257,26 @@ fn profit(price: Option<&Decimal>, cost: Option<&Decimal>) -> Option<String> {
     Some(number::plain(Some(&Decimal { value })))
 }
 
+/// What whoever asks keeps of a call: what he is paid less what he pays, as far as the core tells him; none:
+/// he keeps nothing of it. The operator is paid by the partner, a partner by the reseller, and who has none above
+/// him by the user.
+fn profit_of(call: &PricedCall) -> Option<String> {
+    let (user, reseller) = (call.price.as_ref(), call.reseller_price.as_ref());
+    let partner = call.partner_price.as_ref();
+    let (income, cost) = match (call.self_cost.as_ref(), partner, reseller) {
+        (Some(cost), ..) => (partner.or(reseller).or(user), cost),
+        (None, Some(cost), _) => (reseller.or(user), cost),
+        (None, None, Some(cost)) => (user, cost),
+        (None, None, None) => return None,
+    };
+    profit(income?.amount.as_ref(), cost.amount.as_ref())
+}
+
 fn listed_call(call: PricedCall, currency: &str, zone: &TimeZone) -> ListedCall {
     let (dispod, nice_billsec) = (calls::dispod(&call), calls::billsec(&call));
+    let profit = profit_of(&call);
     let price = call.price.unwrap_or_default();
+    let of_reseller = call.reseller_price.as_ref();
     // The core tells resellers and customers nothing of it.
     let self_cost = call.self_cost.as_ref();
     let amount = |amount: fn(&ChargedLeg) -> Option<&Decimal>| {
@@ -278,11 +298,13 @@ fn listed_call(call: PricedCall, currency: &str, zone: &TimeZone) -> ListedCall 
         lega_call_id: "",
         legb_call_id: "",
         nice_billsec,
-        nice_reseller: "",
+        reseller_price: of_reseller.map(|leg| number::plain(leg.amount.as_ref())),
+        reseller_rate: of_reseller.map(|leg| number::plain(leg.rate.as_ref())),
+        nice_reseller: call.reseller,
         originator_codec: "",
         prefix: call.prefix,
         privacy: "",
-        profit: self_cost.and_then(|leg| profit(price.amount.as_ref(), leg.amount.as_ref())),
+        profit,
         provider_price: amount(|leg| leg.amount.as_ref()),
         provider_rate: amount(|leg| leg.rate.as_ref()),
         provider_name: self_cost.is_some().then_some(call.terminator),

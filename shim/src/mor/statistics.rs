@@ -19,8 +19,8 @@ const DENIED: &str = "Access Denied";
 
 pub(super) const QUICKSTATS_GET: Method = Method {
     declaration: &mor::QUICKSTATS_GET,
-    summary: "Calls and money of today, and the calls under way; resellers and simple users see \
-              no costs",
+    summary: "Calls and money of today, and the calls under way; resellers see what \
+              they pay themselves, simple users no costs",
     errors: &[(ErrorReason::BadLogin, DENIED)],
     handle: |call| Box::pin(quickstats_get(call)),
     ..statistics::QUICKSTATS_GET
@@ -54,12 +54,12 @@ struct Today {
 async fn quickstats_get(call: Call) -> Result<Answer, Failure> {
     let stats = call.statistics().get_quick_stats(GetQuickStatsRequest {}).await?.into_inner();
     let today = stats.today.unwrap_or_default();
-    // The core tells resellers and simple users nothing of what calls cost the operator.
+    // The core tells simple users of no costs, and resellers of their own.
     let is_told = today.self_cost.is_some();
     let today = Today {
         calls: today.calls,
         duration: today.billsec,
-        revenue: number::plain(today.price.as_ref()),
+        revenue: number::plain(today.income.as_ref().or(today.price.as_ref())),
         self_cost: is_told.then(|| number::plain(today.self_cost.as_ref())),
         profit: is_told.then(|| number::plain(today.profit.as_ref())),
         margin: is_told.then_some(today.margin_percent),

@@ -34,6 +34,7 @@ mod mor_active_calls;
 mod moving;
 mod observe;
 mod owners;
+mod payers;
 mod points;
 mod profiles;
 mod rate_changes;

@@ -105,6 +105,8 @@ impl FilterArgs {
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Side {
     Originator,
+    Reseller,
+    Partner,
     Terminator,
 }
 
@@ -112,6 +114,8 @@ impl Side {
     fn to_proto(self) -> CallSide {
         match self {
             Self::Originator => CallSide::Originator,
+            Self::Reseller => CallSide::Reseller,
+            Self::Partner => CallSide::Partner,
             Self::Terminator => CallSide::Terminator,
         }
     }
@@ -122,6 +126,8 @@ fn side_name(side: CallSide) -> &'static str {
     match side {
         CallSide::Unspecified => "",
         CallSide::Originator => "originator",
+        CallSide::Reseller => "reseller",
+        CallSide::Partner => "partner",
         CallSide::Terminator => "terminator",
     }
 }

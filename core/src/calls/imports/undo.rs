@@ -52,14 +52,12 @@ pub(super) struct Done {
 impl Done {
     fn count(&mut self, call: &Call) {
         self.calls += 1;
-        let (price, self_cost) = (call.price.amount, call.self_cost.amount);
-        self.price += price.into();
-        self.self_cost += self_cost.into();
-        if price != Money::ZERO {
-            self.balances.entry(call.originator).or_default().0 += price.into();
-        }
-        if let Some(user) = call.terminator.filter(|_| self_cost != Money::ZERO) {
-            self.balances.entry(user).or_default().1 += self_cost.into();
+        self.price += call.price.amount.into();
+        self.self_cost += call.self_cost.amount.into();
+        for (user, side, leg) in call.legs().filter(|(.., leg)| leg.amount != Money::ZERO) {
+            let (paid, earned) = self.balances.entry(user).or_default();
+            let sum = if side == Side::Terminator { earned } else { paid };
+            *sum += leg.amount.into();
         }
     }
 
@@ -302,12 +300,9 @@ impl Undoing<'_> {
     fn postings(&self, gone: &[Call]) -> Result<Vec<Posting>> {
         let mut sums: BTreeMap<(UserId, Side), Money> = BTreeMap::new();
         for call in gone {
-            let price = (Some(call.originator), Side::Originator, call.price.amount);
-            let self_cost = (call.terminator, Side::Terminator, call.self_cost.amount.negated());
-            for (user, side, amount) in [price, self_cost] {
-                let Some(user) = user.filter(|_| amount != Money::ZERO) else { continue };
+            for (user, side, leg) in call.legs().filter(|(.., leg)| leg.amount != Money::ZERO) {
                 let sum = sums.entry((user, side)).or_insert(Money::ZERO);
-                *sum = sum.plus(amount)?;
+                *sum = sum.minus(side.change(leg.amount))?;
             }
         }
         let note = note(self.id);

@@ -37,12 +37,12 @@ pub(super) enum Parameter {
     Bool(bool),
     Int(Option<i64>),
     Text(String),
-    Decimal(Decimal),
+    Decimal(Option<Decimal>),
     Bytes(Vec<u8>),
     Bools(Vec<bool>),
     Ints(Vec<Option<i64>>),
     Texts(Vec<String>),
-    Decimals(Vec<Decimal>),
+    Decimals(Vec<Option<Decimal>>),
     ManyBytes(Vec<Vec<u8>>),
 }
 

@@ -483,7 +483,7 @@ fn bind(statement: &mut rusqlite::Statement, values: Vec<Value>) -> rusqlite::Re
             Value::Text(value) => value,
             Value::Bytes(value) => value,
             // The shortest text of the exact value.
-            Value::Decimal(value) => &value.normalize().to_string(),
+            Value::Decimal(value) => &value.map(|value| value.normalize().to_string()),
         };
         statement.raw_bind_parameter(number, value)?;
     }
