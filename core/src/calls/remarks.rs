@@ -60,7 +60,7 @@ impl Remarks {
             // It may be gone since.
             let Ok(tariff) = snapshot.tariffs.by_id(tariff) else { continue };
             let usual = match side {
-                Side::Originator => Purpose::UserWholesale,
+                Side::Originator | Side::Reseller | Side::Partner => Purpose::UserWholesale,
                 Side::Terminator => Purpose::Provider,
             };
             if tariff.purpose != usual {
@@ -75,7 +75,9 @@ impl Remarks {
         for (side, user, tariff, calls) in odd {
             let Some(seen) = seen(&user) else { continue };
             let of_side = match side {
-                Side::Originator => &mut response.originators_at_provider_tariffs,
+                Side::Originator | Side::Reseller | Side::Partner => {
+                    &mut response.originators_at_provider_tariffs
+                }
                 Side::Terminator => &mut response.terminators_at_user_tariffs,
             };
             of_side.push(pb::OddPricing {

@@ -80,8 +80,8 @@ impl Service {
     async fn create(&self, caller: &Principal, provider: pb::Provider) -> Result<pb::Provider> {
         self.check_legacy(caller)?;
         let owner = owner_of(caller)?;
-        let owned = pb::Provider { id: None, owner_id: owner.0, ..provider };
-        let mut provider = record::checked(owned)?;
+        let of_owner = pb::Provider { id: None, owner_id: owner.0, ..provider };
+        let mut provider = record::checked(of_owner)?;
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let is_pro = owner == UserId::ADMIN
             || users::ownership::is_pro(&users::store::get(&mut tx, owner).await?);

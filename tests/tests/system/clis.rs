@@ -96,7 +96,7 @@ async fn a_caller_is_known_by_number_or_domain_and_a_banned_one_is_refused() {
             ..Default::default()
         };
         let ended = finish(&books, ended).await.unwrap().call.unwrap();
-        assert_eq!((ended.originator_id(), ended.origination_point_id), (6, device));
+        assert_eq!((ended.originator_id, ended.origination_point_id), (6, device));
         let by_domain = AuthorizeCallRequest {
             source_domain: "Phones.Example".to_owned(),
             ..from("by domain", "anonymous")
@@ -130,7 +130,7 @@ async fn records_without_a_name_are_billed_to_the_device_of_the_calling_number()
         let taken = books.send(vec![records]).await.unwrap();
         assert_eq!((taken.stored, taken.rejected), (1, 2), "{taken:?}");
         let stored = books.calls().await.remove(0);
-        assert_eq!((stored.originator_id(), stored.origination_point_id), (6, device));
+        assert_eq!((stored.originator_id, stored.origination_point_id), (6, device));
         // Once the number is known, what was put aside is billed.
         let cli =
             Cli { device_id: Some(device), number: "37069000002".to_owned(), ..Default::default() };

@@ -311,7 +311,8 @@ async fn undone(data: &Data, books: &Books, n: i64, from: &str) -> (String, Stri
     let file = data.directory().join("deck.csv");
     fs::write(&file, format!("prefix,rate,effective_from\n3705,7,{from}\n")).unwrap();
     let said = run(data, books, &["import", "rates", file.to_str().unwrap(), "--tariff", "1"]);
-    let (_, id) = said.trim_end().rsplit_once("import ").unwrap();
+    let (_, id) = said.split_once("; import ").unwrap();
+    let id = id.lines().next().unwrap_or_default();
     // A call of the time before the import that is delivered after it.
     let record = CallRecord {
         call_id: format!("late-{n}"),

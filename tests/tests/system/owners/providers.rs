@@ -55,10 +55,10 @@ async fn a_reseller_has_providers_once_he_may_and_uses_the_admins_that_he_was_gi
         let his = json!({"name": "own", "tariffId": tariff, "password": "his secret"});
         let own = made(&world, "rival", his).await;
 
-        let used = json!({"resellerId": rival, "tariffId": world.id("tariff", "admin")});
+        let common_use = json!({"resellerId": rival, "tariffId": world.id("tariff", "admin")});
         let shared = json!({
             "name": "shared", "tariffId": buying, "host": "sip.example.org",
-            "password": "the admin's", "commonUses": [used],
+            "password": "the admin's", "commonUses": [common_use],
         });
         let shared = made(&world, "admin", shared).await;
         let hidden = made(&world, "admin", json!({"name": "other", "tariffId": buying})).await;
