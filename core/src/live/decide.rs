@@ -62,7 +62,7 @@ fn originator_tariffs(party: &Party<'_>, point: Option<&Origination>) -> SideTar
 
 /// What a question comes to.
 enum Verdict {
-    Refused(pb::AuthorizeCallResponse),
+    Refused(Box<pb::AuthorizeCallResponse>),
     /// What was authorised before still holds.
     Holds,
     Authorized(Vec<SkippedTerminator>, Box<ActiveCall>),
@@ -115,7 +115,7 @@ impl Question {
                 if before.is_some_and(|before| before.originator == self.originator) {
                     board.remove(call_id)?;
                 }
-                Ok(answer)
+                Ok(*answer)
             }
             Verdict::Authorized(skipped_terminators, call) => {
                 let answer = accepted(&call)?;
@@ -183,7 +183,7 @@ impl<'a> Case<'a> {
     fn verdict(&self) -> Result<Verdict> {
         let (call_id, now) = (&self.request.call_id, self.board.now);
         let Some(caller) = self.party(self.originator)? else {
-            return Ok(Verdict::Refused(refusal(RejectCode::OriginatorNotFound)));
+            return Ok(refused(RejectCode::OriginatorNotFound));
         };
         if self.board.finished.contains_key(call_id) {
             return Err(Error::CallFinished);
@@ -267,13 +267,13 @@ impl<'a> Case<'a> {
         }
         let offers = match self.offers(payers)? {
             Ok(offers) => offers,
-            Err(refusal) => return Ok(Verdict::Refused(refusal)),
+            Err(refusal) => return Ok(Verdict::Refused(Box::new(refusal))),
         };
         let (chosen, skipped_terminators) = self.choose(payers, &offers)?;
         if chosen.is_none() && !self.candidates.is_empty() {
             let refusal = refusal(RejectCode::NoSuitableTerminator);
             let refusal = pb::AuthorizeCallResponse { skipped_terminators, ..refusal };
-            return Ok(Verdict::Refused(refusal));
+            return Ok(Verdict::Refused(Box::new(refusal)));
         }
         let allowances = chain::allowances(caller, &payers.owners)?;
         let wanted = self.wanted(chosen.map(|(candidate, _)| candidate));
@@ -532,7 +532,7 @@ fn candidates<'a>(request: &pb::AuthorizeCallRequest, board: &'a Board) -> Vec<C
 }
 
 fn refused(code: RejectCode) -> Verdict {
-    Verdict::Refused(refusal(code))
+    Verdict::Refused(Box::new(refusal(code)))
 }
 
 pub(super) fn refusal(code: RejectCode) -> pb::AuthorizeCallResponse {

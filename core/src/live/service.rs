@@ -60,7 +60,7 @@ impl Service {
         let code = known_as(answer.reject_code());
         if code != answer.reject_code() {
             answer.set_reject_code(code);
-            answer.reject_reason = authorize::reason(code).to_owned();
+            authorize::reason(code).clone_into(&mut answer.reject_reason);
         }
         if let Some((cause, status)) = chain::on_the_wire(code) {
             (answer.wire_cause, answer.sip_status) = (cause, status);
@@ -113,7 +113,7 @@ impl Service {
         }
         let above = self.above(&user).await?;
         let origination = point.map(|point| point.id);
-        let question = Question { originator, above, origination, request };
+        let question = Question { request, originator, above, origination };
         loop {
             let command = Command::Authorize(Box::new(question.clone()));
             match self.0.writer.live(command).await? {

@@ -90,7 +90,7 @@ async fn update(admin: &Authorized, provider: Provider, path: &str) {
 }
 
 /// Calls every rpc that changes something of this.
-pub async fn change_routing(admin: &Authorized) {
+pub(crate) async fn change_routing(admin: &Authorized) {
     let mut routing = RoutingServiceClient::new(admin.clone());
     let mut providers = ProvidersServiceClient::new(admin.clone());
     let id = provider(admin, "changing", "0.1").await;
@@ -117,14 +117,14 @@ fn request_of(id: i64) -> DeleteProviderRequest {
 }
 
 /// Makes a provider with a rule, and an LCR that has it.
-pub async fn make_routing(admin: &Authorized) {
+pub(crate) async fn make_routing(admin: &Authorized) {
     let id = provider(admin, "kept", "0.1").await;
     rule(admin, id, "", "00").await;
     lcr(admin, &[id]).await;
 }
 
 /// Changes what [`make_routing`] made.
-pub async fn change_what_is_kept(admin: &Authorized) {
+pub(crate) async fn change_what_is_kept(admin: &Authorized) {
     let mut providers = ProvidersServiceClient::new(admin.clone());
     let all = providers.list_providers(tollbook_proto::v1::ListProvidersRequest::default()).await;
     let id = all.unwrap().into_inner().providers[0].id;
