@@ -25,6 +25,7 @@ use crate::{
 /// How many a list shows that nobody asked more of.
 const SHOWN: u32 = 20;
 
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command")]
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
