@@ -352,17 +352,48 @@ async fn migrations(data: &Data) -> Vec<String> {
     all
 }
 
-/// What 0.1.0 said of its demo and of a day of an operator.
-const BALANCES: &[(i64, &str, &str)] = &[
-    (0, "admin", "0"),
-    (1, "manager1", "0"),
-    (2, "acme", "105"),
-    (3, "globex", "2902.42307042493137"),
-    (4, "initech", "108.29244673983215"),
-    (5, "carrier", "1.862533333333332"),
-    (6, "client-", "39.56037582647025"),
-    (7, "carrier-", "6.26377450411785"),
-];
+/// A release whose database is opened.
+struct Release {
+    version: &'static str,
+    /// Ids, names or how they begin, and balances: of its demo and of a day of an operator.
+    balances: &'static [(i64, &'static str, &'static str)],
+    /// The customer of that day.
+    client: usize,
+}
+
+const RELEASE_0_1_0: Release = Release {
+    version: "0.1.0",
+    balances: &[
+        (0, "admin", "0"),
+        (1, "manager1", "0"),
+        (2, "acme", "105"),
+        (3, "globex", "2902.42307042493137"),
+        (4, "initech", "108.29244673983215"),
+        (5, "carrier", "1.862533333333332"),
+        (6, "client-", "39.56037582647025"),
+        (7, "carrier-", "6.26377450411785"),
+    ],
+    client: 6,
+};
+
+/// Its demo has a reseller with two users.
+const RELEASE_0_2_0: Release = Release {
+    version: "0.2.0",
+    balances: &[
+        (0, "admin", "0"),
+        (1, "manager1", "0"),
+        (2, "acme", "105"),
+        (3, "globex", "2902.42307042493137"),
+        (4, "initech", "108.29244673983215"),
+        (5, "carrier", "1.862533333333332"),
+        (6, "hooli", "0"),
+        (7, "nina", "0"),
+        (8, "gavin", "0"),
+        (9, "client-", "39.56037582647025"),
+        (10, "carrier-", "6.26377450411785"),
+    ],
+    client: 9,
+};
 
 /// Tariff, number, and the rate and price of a minute in the tariff's currency.
 const PRICES: &[(i64, &str, &str, &str, &str)] = &[
@@ -372,11 +403,11 @@ const PRICES: &[(i64, &str, &str, &str, &str)] = &[
     (3, "37061234567", "0.6", "0.6", "EUR"),
 ];
 
-async fn users_are_as_before(books: &Books) {
+async fn users_are_as_before(books: &Books, release: &Release) {
     let mut users = UsersServiceClient::new(books.admin.clone());
     let all = users.list_users(ListUsersRequest::default()).await.unwrap().into_inner().users;
-    assert_eq!(all.len(), BALANCES.len());
-    for (user, (id, name, balance)) in all.iter().zip(BALANCES) {
+    assert_eq!(all.len(), release.balances.len());
+    for (user, (id, name, balance)) in all.iter().zip(release.balances) {
         assert_eq!(user.id, Some(*id));
         assert!(user.username.starts_with(name), "{}", user.username);
         assert_eq!(user.balance.as_ref().unwrap().value, *balance, "{name}");
@@ -386,8 +417,9 @@ async fn users_are_as_before(books: &Books) {
     let tax = &all[2].taxes.as_ref().unwrap().taxes[0];
     assert_eq!((&*tax.name, &*tax.percent.as_ref().unwrap().value), ("VAT", "18"));
     assert_eq!(all[2].responsible_manager_id, 1);
-    assert_eq!(all[6].comment, "Rome & Sons: <first>");
-    assert_eq!((all[6].postpaid, all[6].tariff_id), (false, 3));
+    let client = &all[release.client];
+    assert_eq!(client.comment, "Rome & Sons: <first>");
+    assert_eq!((client.postpaid, client.tariff_id), (false, 3));
 }
 
 async fn rates_are_as_before(books: &Books) {
@@ -446,36 +478,52 @@ async fn access_is_as_before(books: &Books) {
     assert_eq!((&*keys.api_keys[0].name, keys.api_keys[0].user_id), ("portal", Some(2)));
 }
 
+/// Opens the database of a release twice: nothing is lost, and the second start has nothing to do. Returns
+/// how many migrations there were before, and after.
+async fn opened_twice(data: &Data, release: &Release) -> (usize, usize) {
+    let of_then = migrations(data).await;
+    let open = async || {
+        let server = Server::start(data);
+        assert!(server.admin_password.is_empty(), "it is no new database");
+        let admin = bearer(server.channel().await, "tb_demo");
+        Books { server, admin, token: "tb_demo".to_owned() }
+    };
+    let books = open().await;
+    users_are_as_before(&books, release).await;
+    rates_are_as_before(&books).await;
+    calls_are_as_before(&books).await;
+    books.check(34).await;
+    drop(books);
+    let of_today = migrations(data).await;
+    assert!(of_today.starts_with(&of_then[..of_then.len() - 1]));
+
+    let books = open().await;
+    users_are_as_before(&books, release).await;
+    let again = migrations(data).await;
+    assert_eq!(again, of_today);
+    assert_eq!(again.last(), of_then.last(), "the audit log says of no change");
+    access_is_as_before(&books).await;
+    drop(books);
+    let (well, said) = audit(data);
+    assert!(well, "{said}");
+    (of_then.len(), of_today.len())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_0_1_0_is_brought_up_to_date_once_and_says_what_it_said() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
-        let Some(data) = of_release("0.1.0", backend).await else { continue };
+        let Some(data) = of_release(RELEASE_0_1_0.version, backend).await else { continue };
         println!("on {backend:?}");
-        let of_then = migrations(&data).await;
-        let open = async || {
-            let server = Server::start(&data);
-            assert!(server.admin_password.is_empty(), "it is no new database");
-            let admin = bearer(server.channel().await, "tb_demo");
-            Books { server, admin, token: "tb_demo".to_owned() }
-        };
-        let books = open().await;
-        users_are_as_before(&books).await;
-        rates_are_as_before(&books).await;
-        calls_are_as_before(&books).await;
-        books.check(34).await;
-        drop(books);
-        let of_today = migrations(&data).await;
-        assert!(of_today.len() > of_then.len() && of_today.starts_with(&of_then[..7]));
+        let (then, today) = opened_twice(&data, &RELEASE_0_1_0).await;
+        assert!(today > then);
+    }
+}
 
-        // The next start has nothing to do.
-        let books = open().await;
-        users_are_as_before(&books).await;
-        let again = migrations(&data).await;
-        assert_eq!(again, of_today);
-        assert_eq!(again.last(), of_then.last(), "the audit log says of no change");
-        access_is_as_before(&books).await;
-        drop(books);
-        let (well, said) = audit(&data);
-        assert!(well, "{said}");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_0_2_0_says_what_it_said() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(data) = of_release(RELEASE_0_2_0.version, backend).await else { continue };
+        println!("on {backend:?}");
+        opened_twice(&data, &RELEASE_0_2_0).await;
     }
 }
