@@ -87,7 +87,7 @@ pub(crate) async fn rate_authorized(
     let snapshot = context.catalog.load_full();
     let mut records = Vec::with_capacity(batch.len());
     let mut malformed = Vec::new();
-    let mut places = Places::new(&snapshot.points);
+    let mut places = Places::new(&snapshot.points, &snapshot.providers);
     let without = batch.iter().map(|brought| &brought.call.record);
     let without = without.filter(|record| !authorized.contains_key(&record.call_id));
     places.find_callers(&context.db, without).await?;

@@ -15,6 +15,7 @@ use crate::{
     ids::PointId,
     live::ActiveCall,
     points::{self, Name, Origination, Point, Points, Source},
+    providers::Providers,
     store::Db,
     text::{check_text, clip},
 };
@@ -22,6 +23,7 @@ use crate::{
 /// Finds the points of a batch.
 pub(super) struct Places<'a> {
     points: &'a Points,
+    providers: &'a Providers,
     /// By the names that were asked for, with the points that may be meant.
     named: HashMap<String, (Name, Vec<&'a Point>)>,
     /// The points that were taken for others that have their address, port and technical prefix too,
@@ -32,8 +34,14 @@ pub(super) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(super) fn new(points: &'a Points) -> Self {
-        Self { points, named: HashMap::new(), twins: BTreeMap::new(), callers: HashMap::new() }
+    pub(super) fn new(points: &'a Points, providers: &'a Providers) -> Self {
+        Self {
+            points,
+            providers,
+            named: HashMap::new(),
+            twins: BTreeMap::new(),
+            callers: HashMap::new(),
+        }
     }
 
     /// Reads whose the calling numbers are of those records whose callers are known by that.
@@ -173,9 +181,14 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// Providers are not known by names and addresses, which whoever makes one could choose as those of
+    /// another's carrier.
     fn termination(&mut self, name: &str) -> Option<PointId> {
+        let providers = self.providers;
         let (name, points) = self.named(name);
-        let points = points.iter().filter(|point| point.termination.is_some());
+        let is_meant =
+            |point: &&&Point| point.termination.is_some() && providers.by_id(point.id).is_none();
+        let points = points.iter().filter(is_meant);
         let Name::Address(Source { port, .. }) = *name else { return only(points) };
         let at_port: Vec<&&Point> = points.filter(|point| point.has_port(port)).collect();
         let smallest = at_port.iter().filter_map(|point| point.network_size()).min();
@@ -282,7 +295,7 @@ mod tests {
             termination_point: to.to_owned(),
             ..Default::default()
         })?;
-        Places::new(&points).settle(&mut record, None)?;
+        Places::new(&points, &Providers::default()).settle(&mut record, None)?;
         let Reported { origination_point, termination_point, destination, .. } = record.reported;
         Ok((origination_point.0, termination_point.0, destination))
     }

@@ -45,6 +45,11 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
+    /// Whose it is: the admin's, or a reseller's.
+    pub(crate) fn owner(&self) -> UserId {
+        self.owner
+    }
+
     /// What people call it.
     pub(crate) fn name(&self) -> &str {
         &self.message.name
@@ -64,7 +69,7 @@ impl Provider {
 
     /// Whether the caller may change it.
     fn is_managed_by(&self, caller: &Principal) -> Result<bool> {
-        Ok(caller.scope().is_staff() || self.owner == caller.user()?.id)
+        Ok(caller.scope().is_staff_wide() || self.owner == caller.user()?.id)
     }
 
     /// Whether the caller may see that it is there.

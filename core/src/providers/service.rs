@@ -200,7 +200,7 @@ impl Service {
 
 /// Whose the providers are that a caller creates.
 fn owner_of(caller: &Principal) -> Result<UserId> {
-    Ok(if caller.scope().is_staff() { UserId::ADMIN } else { caller.user()?.id })
+    Ok(if caller.scope().is_staff_wide() { UserId::ADMIN } else { caller.user()?.id })
 }
 
 /// A provider that the caller may change, and its point, as they are now.

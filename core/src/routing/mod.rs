@@ -78,7 +78,7 @@ impl Lcr {
 
     /// Whether the caller may see and change it.
     fn is_managed_by(&self, caller: &Principal) -> Result<bool> {
-        Ok(caller.scope().is_staff() || self.owner == caller.user()?.id)
+        Ok(caller.scope().is_staff_wide() || self.owner == caller.user()?.id)
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) fn checked(mut lcr: pb::Lcr) -> Result<pb::Lcr> {
         return Err(Error::invalid("first_provider_percent_limit", "must not be negative"));
     }
     let margin = percent("minimal_rate_margin_percent", lcr.minimal_rate_margin_percent.as_ref())?;
+    if margin < -Decimal::ONE_HUNDRED {
+        return Err(Error::invalid("minimal_rate_margin_percent", "must not be below -100"));
+    }
     lcr.first_provider_percent_limit = Some(money::to_proto(limit));
     lcr.minimal_rate_margin_percent = Some(money::to_proto(margin));
     Ok(lcr)

@@ -36,6 +36,8 @@ use crate::{
 /// as it may have; it is dearer than the user pays; it is dearer than the first by too much.
 const NO_USER_RATE: i32 = 203;
 const NO_PROVIDER: i32 = 204;
+/// Likewise: who pays the operator for the user's calls has no rate.
+const NO_OWNER_RATE: i32 = 242;
 const CALL_LIMIT: i32 = 223;
 const LOSS: i32 = 224;
 const PERCENT_LIMIT: i32 = 235;
@@ -54,7 +56,7 @@ struct Way<'a> {
 
 impl Service {
     async fn create(&self, caller: &Principal, lcr: pb::Lcr) -> Result<pb::Lcr> {
-        let owner = if caller.scope().is_staff() { UserId::ADMIN } else { caller.user()?.id };
+        let owner = if caller.scope().is_staff_wide() { UserId::ADMIN } else { caller.user()?.id };
         let given = pb::Lcr { owner_id: owner.0, failover_provider_id: 0, ..lcr };
         let mut lcr = record::checked(pb::Lcr { providers: Vec::new(), ..given })?;
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
@@ -132,13 +134,22 @@ impl Service {
         };
         let tariffs = origination.terms.tariffs.or(user.tariff);
         let mut ways = lcr.map_or_else(Vec::new, |lcr| ways(&snapshot, lcr, &numbers));
-        let rater = self.rater(&snapshot, tariffs, &ways).await?;
+        let payer = self.payer(&user, &ways).await?;
+        let of_payer = payer.as_ref().map(|payer| SideTariffs::NONE.or(payer.tariff));
+        let rater = self.rater(&snapshot, of_payer.into_iter().chain([tariffs]), &ways).await?;
         let Ok(paid) = rater.offer(tariffs, &numbers.destination, time) else {
             answer.hangup_cause = NO_USER_RATE;
             return Ok(answer);
         };
-        let paid = paid.rate()?;
+        let mut paid = paid.rate()?;
         answer.user_rate = Some(paid.into());
+        if let Some(of_payer) = of_payer {
+            let Ok(to_operator) = rater.offer(of_payer, &numbers.destination, time) else {
+                answer.hangup_cause = NO_OWNER_RATE;
+                return Ok(answer);
+            };
+            paid = paid.min(to_operator.rate()?);
+        }
         answer.hangup_cause = NO_PROVIDER;
         let Some(lcr) = lcr else { return Ok(answer) };
         for way in &mut ways {
@@ -149,23 +160,37 @@ impl Service {
         let candidates = candidates(&snapshot, lcr, &ways, &full)?;
         let is_dear = |one: &Candidate| one.rate.is_ok_and(|rate| rate > paid);
         // Who pays enough for everybody need not be asked for.
-        let allows_loss = candidates.iter().any(is_dear) && allows_loss(&self.0, &user).await?;
+        let allows_loss = candidates.iter().any(is_dear)
+            && allows_loss(&self.0, payer.as_deref().unwrap_or(&user)).await?;
         let draw = route::draw(&request.call_id);
         let decision = route::decide(lcr, allows_loss, paid, draw, &candidates);
         tell(&mut answer, &ways, &candidates, &decision, user.owner)?;
         Ok(answer)
     }
 
+    /// Who pays the operator for a user's calls, where that is not the user and any of the providers is the
+    /// operator's: the partner of his reseller, else the reseller. What they pay decides about a loss, and
+    /// whether they may have calls at one.
+    async fn payer(&self, user: &Identity, ways: &[Way<'_>]) -> Result<Option<Arc<Identity>>> {
+        let owners = [user.owner_of_owner, user.owner];
+        let top = owners.into_iter().find(|owner| *owner != UserId::ADMIN);
+        let Some(top) = top else { return Ok(None) };
+        if ways.iter().all(|way| way.provider.owner() == user.owner) {
+            return Ok(None);
+        }
+        Ok(self.0.directory.lately_by_ids([top]).await?.remove(&top))
+    }
+
     /// The decks that a call needs.
     async fn rater(
         &self,
         snapshot: &Snapshot,
-        tariffs: SideTariffs,
+        payers: impl IntoIterator<Item = SideTariffs>,
         ways: &[Way<'_>],
     ) -> Result<Rater> {
         let side = |way: &Way<'_>| SideTariffs { tariff: way.tariff, ..SideTariffs::NONE };
         let mut sides: HashSet<SideTariffs> = ways.iter().map(side).collect();
-        sides.insert(tariffs);
+        sides.extend(payers);
         Rater::load(&self.0.db, &self.0.decks, snapshot, sides).await
     }
 
@@ -346,7 +371,7 @@ impl RoutingService for Service {
         let caller = principal(&request)?;
         let request = request.get_ref();
         let snapshot = self.0.catalog.load_full();
-        let own = if caller.scope().is_staff() { UserId::ADMIN } else { caller.user()?.id };
+        let own = if caller.scope().is_staff_wide() { UserId::ADMIN } else { caller.user()?.id };
         let is_asked = |lcr: &&Arc<Lcr>| {
             (!request.own || lcr.owner == own)
                 && (request.name.is_empty() || lcr.message.name == request.name)
