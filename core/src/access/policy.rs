@@ -121,7 +121,8 @@ mod tests {
     fn what_only_reads_is_marked_as_free_of_side_effects() {
         for rule in Policy::load().unwrap().0.values() {
             let (_, rpc) = rule.name.split_once('/').unwrap();
-            let reads = ["Get", "List", "Export", "Check", "Aggregate", "Audit", "RateCall", "RouteCall"];
+            let reads =
+                ["Get", "List", "Export", "Check", "Aggregate", "Audit", "RateCall", "RouteCall"];
             let reads = reads.iter().any(|verb| rpc.starts_with(verb));
             assert_eq!(rule.changes_nothing, reads, "{}", rule.name);
         }
