@@ -90,7 +90,7 @@ pub(crate) async fn rate_authorized(
     let mut places = Places::new(&snapshot.points, &snapshot.providers);
     let without = batch.iter().map(|brought| &brought.call.record);
     let without = without.filter(|record| !authorized.contains_key(&record.call_id));
-    places.find_callers(&context.db, without).await?;
+    places.find_callers(context, without).await?;
     let now = clock::now();
     for Numbered { position, call: brought } in batch {
         let authorized = authorized.get(&brought.record.call_id);

@@ -157,6 +157,16 @@ impl Call {
         Owners { reseller: user(&self.owners.reseller), partner: user(&self.owners.partner) }
     }
 
+    /// Whether somebody who pays for the call is another's today than his who pays next above him, among
+    /// those who are known: what he pays by his tariff of today is agreed with somebody else.
+    pub(super) fn has_moved_payer(&self, known: &HashMap<UserId, Arc<Identity>>) -> bool {
+        let Owners { reseller, partner } = self.owner_ids();
+        let chain = [Some(self.originator), reseller, partner, Some(UserId::ADMIN)];
+        let chain: Vec<UserId> = chain.into_iter().flatten().collect();
+        let mut pairs = chain.iter().zip(chain.iter().skip(1));
+        pairs.any(|(payer, owner)| known.get(payer).is_some_and(|payer| payer.owner != *owner))
+    }
+
     /// Who is on a side, and what it is; `None` if nobody is.
     pub(crate) fn leg(&self, side: Side) -> Option<(UserId, Leg)> {
         self.legs().find_map(|(user, of, leg)| (of == side).then_some((user, leg)))

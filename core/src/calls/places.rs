@@ -1,7 +1,10 @@
 //! Where calls come from and go to: the points that records name by an address or a description,
 //! and what the rules of an origination point make of the numbers of its calls.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use tollbook_proto::v1::CallRecord;
 
@@ -10,14 +13,15 @@ use super::{
     record::{Record, UserRef},
 };
 use crate::{
+    context::Context,
     devices::clis::{self, store::Caller},
     error::Result,
-    ids::PointId,
+    ids::{PointId, UserId},
     live::ActiveCall,
     points::{self, Name, Origination, Point, Points, Source},
     providers::Providers,
-    store::Db,
     text::{check_text, clip},
+    users::Identity,
 };
 
 /// Finds the points of a batch.
@@ -31,6 +35,8 @@ pub(super) struct Places<'a> {
     twins: BTreeMap<PointId, (String, Vec<PointId>)>,
     /// The devices that have calling numbers as their CLIs.
     callers: HashMap<String, Caller>,
+    /// The users of the trunks that those may have called through.
+    trunk_users: HashMap<UserId, Arc<Identity>>,
 }
 
 impl<'a> Places<'a> {
@@ -41,19 +47,26 @@ impl<'a> Places<'a> {
             named: HashMap::new(),
             twins: BTreeMap::new(),
             callers: HashMap::new(),
+            trunk_users: HashMap::new(),
         }
     }
 
     /// Reads whose the calling numbers are of those records whose callers are known by that.
     pub(super) async fn find_callers(
         &mut self,
-        db: &Db,
+        context: &Context,
         records: impl Iterator<Item = &CallRecord>,
     ) -> Result<()> {
         let records: Vec<_> = records.filter(|record| self.has_caller_by_cli(record)).collect();
         if !records.is_empty() {
             let numbers = records.iter().map(|record| clis::number_of(&record.source));
-            self.callers = clis::store::callers(db, numbers).await?;
+            self.callers = clis::store::callers(&context.db, numbers).await?;
+        }
+        if !self.callers.is_empty() {
+            let points = records.iter().map(|record| self.origination_point(record));
+            let points: HashSet<PointId> = points.collect();
+            let users = points.into_iter().filter_map(|point| Some(self.points.by_id(point)?.user));
+            self.trunk_users = context.directory.by_ids(users.collect::<HashSet<_>>()).await?;
         }
         Ok(())
     }
@@ -84,7 +97,14 @@ impl<'a> Places<'a> {
         let point = record.reported.origination_point;
         let by_cli = record.originator.is_none() && (point == PointId(0) || self.is_trunk(point));
         let caller = self.callers.get(clis::number_of(&record.reported.source));
-        caller.filter(|_| by_cli).map(|caller| caller.device)
+        let caller = caller.filter(|caller| by_cli && self.admits(point, caller));
+        caller.map(|caller| caller.device)
+    }
+
+    /// Whether a caller may have called through a point; 0: through none.
+    fn admits(&self, point: PointId, caller: &Caller) -> bool {
+        let user = self.points.by_id(point).and_then(|point| self.trunk_users.get(&point.user));
+        point == PointId(0) || user.is_some_and(|user| caller.is_of_trunk(user.id, user.owner))
     }
 
     /// What whoever brought the calls should know of where they came from.

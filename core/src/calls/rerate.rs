@@ -268,6 +268,12 @@ impl Prices {
             return;
         }
         found.concerns = true;
+        // A level that has another owner by now would pay for old calls what is agreed for new ones, and
+        // the others what was agreed before.
+        if call.has_moved_payer(&self.users) {
+            found.unratable = true;
+            return;
+        }
         let offer = offer.map(|offer| match rerating.current_rates {
             true => offer,
             false => at_rate_of(before, offer, found),

@@ -6,7 +6,7 @@ use tollbook_proto::v1::{self as pb, Permission, devices_service_server::Devices
 use tonic::{Request, Response, Status};
 
 use super::{
-    credentials, record,
+    clis, credentials, record,
     store::{self, Known},
 };
 use crate::{
@@ -142,6 +142,13 @@ impl Service {
         }
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         let (device, point) = self.managed(&mut tx, caller, id).await?;
+        // Its CLIs go with it, and a ban is the operator's. The lock keeps one from beginning meanwhile.
+        if !caller.scope().is_staff() {
+            store::lock(&mut tx, id).await?;
+            if clis::store::has_banned(&mut tx, id).await? {
+                return Err(Error::RoleDenied);
+            }
+        }
         if calls::store::came_from(&mut tx, UserId(device.user_id()), id).await? {
             return Err(Error::DeviceHasCalls);
         }

@@ -15,6 +15,7 @@ use crate::{
     calls::{Owners, Side},
     catalog::Snapshot,
     clock,
+    devices::clis,
     error::{Error, Result},
     ids::{PointId, PoolId, TariffId, UserId},
     money::Money,
@@ -563,6 +564,6 @@ fn accepted(call: &ActiveCall) -> Result<pb::AuthorizeCallResponse> {
 
 /// Whether a list has a number, however it is dialled: nobody gets past one by a `+`.
 fn is_listed(numbers: &Patterns, number: &str) -> bool {
-    let plain = number.strip_prefix('+').or_else(|| number.strip_prefix("00"));
-    numbers.contain(number) || plain.is_some_and(|plain| numbers.contain(plain))
+    let without_plus = number.trim_start_matches('+');
+    [number, without_plus, clis::number_of(number)].into_iter().any(|form| numbers.contain(form))
 }

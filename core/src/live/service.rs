@@ -145,7 +145,15 @@ impl Service {
         if says_who || (number.is_empty() && domain.is_empty()) {
             return Ok(Ok(named));
         }
-        Ok(match clis::store::caller(&self.0.db, number, &domain).await? {
+        let trunk = match named {
+            Some(point) => self.0.directory.lately_by_id(point.user).await?,
+            None => None,
+        };
+        let is_admitted = |caller: &clis::store::Caller| {
+            named.is_none()
+                || trunk.as_ref().is_some_and(|user| caller.is_of_trunk(user.id, user.owner))
+        };
+        Ok(match clis::store::caller(&self.0.db, number, &domain, is_admitted).await? {
             Some(caller) if caller.banned => Err(RejectCode::CliBanned),
             Some(caller) => {
                 let device = points.origination(caller.device);

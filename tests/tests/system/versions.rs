@@ -376,25 +376,6 @@ const RELEASE_0_1_0: Release = Release {
     client: 6,
 };
 
-/// Its demo has a reseller with two users.
-const RELEASE_0_2_0: Release = Release {
-    version: "0.2.0",
-    balances: &[
-        (0, "admin", "0"),
-        (1, "manager1", "0"),
-        (2, "acme", "105"),
-        (3, "globex", "2902.42307042493137"),
-        (4, "initech", "108.29244673983215"),
-        (5, "carrier", "1.862533333333332"),
-        (6, "hooli", "0"),
-        (7, "nina", "0"),
-        (8, "gavin", "0"),
-        (9, "client-", "39.56037582647025"),
-        (10, "carrier-", "6.26377450411785"),
-    ],
-    client: 9,
-};
-
 /// Tariff, number, and the rate and price of a minute in the tariff's currency.
 const PRICES: &[(i64, &str, &str, &str, &str)] = &[
     (1, "37061234567", "0.12", "0.12", "USD"),
@@ -516,14 +497,5 @@ async fn a_database_of_0_1_0_is_brought_up_to_date_once_and_says_what_it_said() 
         println!("on {backend:?}");
         let (then, today) = opened_twice(&data, &RELEASE_0_1_0).await;
         assert!(today > then);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_0_2_0_says_what_it_said() {
-    for backend in [Backend::Sqlite, Backend::Postgres] {
-        let Some(data) = of_release(RELEASE_0_2_0.version, backend).await else { continue };
-        println!("on {backend:?}");
-        opened_twice(&data, &RELEASE_0_2_0).await;
     }
 }

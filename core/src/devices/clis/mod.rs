@@ -11,9 +11,11 @@ use crate::{
     text::check_text,
 };
 
-/// A calling number as CLIs have it: with country code and without a plus before it.
+/// A number as CLIs have it: with country code, and without pluses or an international prefix (`00`)
+/// before it.
 pub(crate) fn number_of(source: &str) -> &str {
-    source.strip_prefix('+').unwrap_or(source)
+    let number = source.trim_start_matches('+');
+    number.strip_prefix("00").unwrap_or(number)
 }
 
 fn check_number(number: &str) -> Result<()> {
@@ -29,5 +31,20 @@ fn check_domain(domain: &str) -> Result<()> {
     match domain.chars().any(char::is_whitespace) {
         true => Err(Error::invalid("cli.domain", "must not contain blanks")),
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_the_same_however_it_is_dialled() {
+        for source in ["370", "+370", "++370", "00370", "+00370"] {
+            assert_eq!(number_of(source), "370", "{source}");
+        }
+        for source in ["", "+", "00"] {
+            assert_eq!(number_of(source), "", "{source}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use tollbook_proto::v1::{self as pb, clis_service_server::ClisService};
 use tonic::{Request, Response, Status};
 
 use super::{
-    check_domain, check_number,
+    check_domain, check_number, number_of,
     store::{self, Named},
 };
 use crate::{
@@ -53,7 +53,7 @@ impl Service {
             (Some(id), _, _) => Named::Id(CliId(id)),
             (None, "", "") => return Err(Error::invalid("id", "or number or domain is required")),
             (None, "", domain) => Named::Domain(domain),
-            (None, number, _) => Named::Number(number),
+            (None, number, _) => Named::Number(number_of(number)),
         };
         let mut tx = self.0.db.snapshot().await?;
         let cli = store::get(&mut tx, named).await?.ok_or(Error::CliNotFound)?;
@@ -67,12 +67,16 @@ impl Service {
         cli.domain = cli.domain.to_lowercase();
         check_number(&cli.number)?;
         check_domain(&cli.domain)?;
+        // Otherwise the number of another's device could be had once more, as it is dialled.
+        cli.number = number_of(&cli.number).to_owned();
         if cli.number.is_empty() && cli.domain.is_empty() {
             return Err(Error::invalid("cli.number", "or domain is required"));
         }
         check_text("cli.description", &cli.description)?;
         check_note("cli.comment", &cli.comment)?;
-        check_ban(caller, cli.banned)?;
+        check_operator(caller, cli.banned)?;
+        // No number tells whose a domain is: the operator does.
+        check_operator(caller, !cli.domain.is_empty())?;
         // CLIs take turns with what changes devices: of two that are the same the second is told so.
         let mut tx = self.0.begin_catalog_change(caller.origin()).await?;
         devices::lock_managed(&self.0, &mut tx, caller, device).await?;
@@ -103,7 +107,7 @@ impl Service {
         let mut tx = self.0.begin_change(caller.origin()).await?;
         let before = self.managed(&mut tx, caller, Named::Id(id)).await?;
         let banned = request.banned.unwrap_or(before.banned);
-        check_ban(caller, banned != before.banned)?;
+        check_operator(caller, banned != before.banned)?;
         let changed = pb::Cli {
             description: request.description.unwrap_or(before.description.clone()),
             comment: request.comment.unwrap_or(before.comment.clone()),
@@ -120,11 +124,11 @@ impl Service {
         let named = match (request.id, request.number.as_str()) {
             (Some(id), _) => Named::Id(CliId(id)),
             (None, "") => return Err(Error::invalid("id", "or number is required")),
-            (None, number) => Named::Number(number),
+            (None, number) => Named::Number(number_of(number)),
         };
         let mut tx = self.0.begin_change(caller.origin()).await?;
         let cli = self.managed(&mut tx, caller, named).await?;
-        check_ban(caller, cli.banned)?;
+        check_operator(caller, cli.banned)?;
         let id = CliId(cli.id());
         store::delete(&mut tx, id).await?;
         tx.commit(Change::deletion(Resource::Cli(id), &cli)?).await
@@ -142,9 +146,9 @@ impl Service {
     }
 }
 
-/// Checks that a caller may do what a ban begins or ends with: that is the operator's.
-fn check_ban(caller: &Principal, is_one: bool) -> Result<()> {
-    match is_one && !caller.scope().is_staff() {
+/// Checks that a caller may do what is only the operator's, where it is that: bans begin and end so.
+fn check_operator(caller: &Principal, is_operators: bool) -> Result<()> {
+    match is_operators && !caller.scope().is_staff() {
         true => Err(Error::RoleDenied),
         false => Ok(()),
     }

@@ -117,11 +117,40 @@ pub(super) async fn delete(tx: &mut Tx, id: CliId) -> Result<()> {
     tx.execute(Query::new("DELETE FROM clis WHERE id = ").value(id)).await.map(drop)
 }
 
+/// Whether a device has a CLI that is banned.
+pub(in crate::devices) async fn has_banned(tx: &mut Tx, device: PointId) -> Result<bool> {
+    let query = Query::new("SELECT 1 FROM clis WHERE banned AND point_id = ").value(device);
+    Ok(tx.fetch_optional(query.and(" LIMIT 1")).await?.is_some())
+}
+
+const CALLERS: &str = "SELECT c.number, c.point_id, p.user_id, u.owner_id, c.banned FROM clis c \
+                       JOIN connection_points p ON p.id = c.point_id \
+                       JOIN users u ON u.id = p.user_id";
+
 /// The device that a caller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) device: PointId,
+    user: UserId,
+    owner: UserId,
     pub(crate) banned: bool,
+}
+
+impl Caller {
+    fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            device: PointId(row.get(1)?),
+            user: UserId(row.get(2)?),
+            owner: UserId(row.get(3)?),
+            banned: row.get(4)?,
+        })
+    }
+
+    /// Whether he may call through a trunk of a user: one of somebody else's customer has none of his
+    /// callers, whatever CLIs are given to them.
+    pub(crate) fn is_of_trunk(&self, user: UserId, owner: UserId) -> bool {
+        self.user == user || self.owner == owner
+    }
 }
 
 /// The devices that have some numbers as their CLIs.
@@ -130,25 +159,30 @@ pub(crate) async fn callers(
     numbers: impl IntoIterator<Item = &str>,
 ) -> Result<HashMap<String, Caller>> {
     let numbers = numbers.into_iter().map(Value::from);
-    let query =
-        Query::new("SELECT number, point_id, banned FROM clis WHERE number <> '' AND number IN ");
-    let rows = db.fetch_all(query.list(numbers)).await?;
-    let caller =
-        |row: &Row| Ok((row.get(0)?, Caller { device: PointId(row.get(1)?), banned: row.get(2)? }));
-    rows.iter().map(caller).collect()
+    let query = Query::new(CALLERS).and(" WHERE c.number <> '' AND c.number IN ").list(numbers);
+    let rows = db.fetch_all(query).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, Caller::read(row)?))).collect()
 }
 
-/// The device that has a number or a domain as its CLI; the number counts first.
-pub(crate) async fn caller(db: &Db, number: &str, domain: &str) -> Result<Option<Caller>> {
-    for (text, query) in [
-        (number, "SELECT point_id, banned FROM clis WHERE number <> '' AND number = "),
-        (domain, "SELECT point_id, banned FROM clis WHERE domain <> '' AND domain = "),
+/// The device that has a number or a domain as its CLI, of those whose calls may come from where they
+/// do; the number counts first.
+pub(crate) async fn caller(
+    db: &Db,
+    number: &str,
+    domain: &str,
+    is_admitted: impl Fn(&Caller) -> bool,
+) -> Result<Option<Caller>> {
+    for (text, condition) in [
+        (number, " WHERE c.number <> '' AND c.number = "),
+        (domain, " WHERE c.domain <> '' AND c.domain = "),
     ] {
         if text.is_empty() {
             continue;
         }
-        if let Some(row) = db.fetch_optional(Query::new(query).value(text)).await? {
-            return Ok(Some(Caller { device: PointId(row.get(0)?), banned: row.get(1)? }));
+        let query = Query::new(CALLERS).and(condition).value(text);
+        let caller = db.fetch_optional(query).await?.as_ref().map(Caller::read).transpose()?;
+        if let Some(caller) = caller.filter(&is_admitted) {
+            return Ok(Some(caller));
         }
     }
     Ok(None)

@@ -3,4 +3,5 @@
 
 mod books;
 mod live;
+mod moved;
 mod world;
