@@ -598,15 +598,9 @@ pub(crate) async fn has_any(tx: &mut Tx, user: UserId) -> Result<bool> {
          AND user_id = ",
     )
     .value(user)
-    .and(" UNION ALL SELECT 1 FROM active_calls WHERE originator_id = ")
+    .and(" UNION ALL SELECT 1 FROM active_calls WHERE ")
     .value(user)
-    .and(" OR terminator_id = ")
-    .value(user)
-    .and(" OR reseller_id = ")
-    .value(user)
-    .and(" OR partner_id = ")
-    .value(user)
-    .and(" LIMIT 1");
+    .and(" IN (originator_id, terminator_id, reseller_id, partner_id) LIMIT 1");
     Ok(tx.fetch_optional(query).await?.is_some())
 }
 

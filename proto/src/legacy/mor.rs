@@ -1,6 +1,7 @@
 //! The methods of the MOR dialect (docs/mor.md). What is the same in M4 is declared there.
 
 mod devices;
+mod groups;
 mod routing;
 mod traffic;
 
@@ -10,6 +11,7 @@ pub use devices::{
     DEVICE_TYPES, DEVICE_UPDATE, DEVICES_GET, REGISTERED_TYPES, USER_BALANCE_GET,
     USER_BALANCE_GET_BY_PSW, USER_BALANCE_GET_BY_USERNAME, USER_REGISTER, USER_SIMPLE_BALANCE_GET,
 };
+pub use groups::{RESELLER_GROUP_CREATE, RESELLER_GROUPS_GET};
 pub use routing::{
     LCR_ADD_PROVIDER, LCR_CREATE, LCR_DELETE, LCR_DELETE_PROVIDER, LCR_UPDATE, LCRS_GET,
     PROVIDER_CREATE, PROVIDER_DELETE, PROVIDER_RULE_CREATE, PROVIDER_RULE_DELETE,
@@ -598,27 +600,6 @@ pub static EMAIL_SEND: Declaration = Declaration {
             value("email_to_user_id", "user_id"),
         ],
     )],
-    ..METHOD
-};
-
-/// `reseller_group_create`
-pub static RESELLER_GROUP_CREATE: Declaration = Declaration {
-    name: "reseller_group_create",
-    hash: &[&["name"]],
-    roles: ADMIN,
-    rpcs: &[rpc(
-        "/tollbook.v1.ResellerGroupsService/CreateResellerGroup",
-        &[value("name", "reseller_group.name")],
-    )],
-    ..METHOD
-};
-
-/// `reseller_groups_get`
-pub static RESELLER_GROUPS_GET: Declaration = Declaration {
-    name: "reseller_groups_get",
-    hash: &[&["u"]],
-    roles: ADMIN,
-    rpcs: &[rpc("/tollbook.v1.ResellerGroupsService/ListResellerGroups", &[])],
     ..METHOD
 };
 

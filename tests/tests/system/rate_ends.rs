@@ -334,7 +334,8 @@ async fn undone(data: &Data, books: &Books, n: i64, from: &str) -> (String, Stri
     let said = run(data, books, &["import", "undo", id]);
     let mut again = String::new();
     if let Some(recommended) = said.lines().find_map(|line| line.strip_prefix("  tollbook ")) {
-        let words: Vec<&str> = recommended.split(' ').collect();
+        let words = recommended.split(' ').map(|word| word.trim_matches('\''));
+        let words: Vec<&str> = words.collect();
         assert!(run(data, books, &words).contains("nothing was changed"));
         let words: Vec<_> = words.into_iter().filter(|word| *word != "--dry-run").collect();
         again = run(data, books, &words);

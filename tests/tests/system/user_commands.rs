@@ -55,7 +55,7 @@ async fn a_payment_that_is_recorded_again_counts_once() {
         assert_eq!(operator.runs(&spaced), said, "it is the same transaction");
         let capitals =
             ["payments", "add", "acme", "100", "--gateway", "Stripe", "--transaction-id", "t1"];
-        operator.refused(&capitals, "is there already, otherwise");
+        operator.refused(&capitals, "idempotency key");
         for rate in ["0.5", "0"] {
             operator
                 .refused(&["payments", "add", "acme", "9", "--exchange-rate", rate], "exchange");

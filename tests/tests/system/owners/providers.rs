@@ -32,12 +32,12 @@ async fn a_reseller_has_providers_once_he_may_and_uses_the_admins_that_he_was_gi
         world.let_in("rival").await;
         let (buying, rival) = (world.id("tariff", "buying"), world.id("user", "rival"));
         let user = json!({"id": rival, "legacyColumns": {"own_providers": "1"}});
-        let pro = json!({"user": user, "updateMask": "legacyColumns.own_providers"});
+        let pro = json!({"user": user, "updateMask": "legacyColumns"});
         let own = json!({"provider": {"name": "own", "tariffId": buying}});
         let create = "ProvidersService/CreateProvider";
         let as_reseller = json!({
             "user": {"id": world.id("user", "reseller"), "legacyColumns": {"own_providers": "1"}},
-            "updateMask": "legacyColumns.own_providers",
+            "updateMask": "legacyColumns",
         });
         let update = "UsersService/UpdateUser";
         assert_eq!(outcome(&world, "partner", update, as_reseller).await, "ROLE_DENIED");

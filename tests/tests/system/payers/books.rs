@@ -108,7 +108,7 @@ async fn a_partner_stands_between_the_reseller_and_the_admin() {
         let (calls, totals) = seen(&world.books.admin).await;
         assert_eq!(money(totals.clone()), ["2.7", "0.9", "1.8"]);
         assert_eq!(value(totals.partner_profit), "1.5");
-        let of_rob = calls.iter().find(|call| call.call_id == "a").unwrap();
+        let of_rob = calls.iter().find(|call| call.call_id == "payers-a").unwrap();
         assert_eq!((of_rob.reseller.as_str(), of_rob.partner.as_str()), ("ray", "pat"));
 
         // He sees what his resellers pay him; they do not see what he pays.

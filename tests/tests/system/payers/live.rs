@@ -18,7 +18,7 @@ impl World {
     /// Asks for a call of somebody by the carrier.
     async fn ask(&self, call_id: &str, originator: &str) -> AuthorizeCallResponse {
         let request = AuthorizeCallRequest {
-            call_id: call_id.to_owned(),
+            call_id: format!("payers-{call_id}"),
             source: "37060000001".to_owned(),
             destination: "37061234567".to_owned(),
             originator: originator.to_owned(),
@@ -58,7 +58,7 @@ impl World {
 
     async fn finish(&self, call_id: &str, milliseconds: Option<i64>) {
         let call = CallRecord {
-            call_id: call_id.to_owned(),
+            call_id: format!("payers-{call_id}"),
             billsec_ms: milliseconds,
             ..Default::default()
         };
@@ -100,9 +100,9 @@ async fn the_shortest_allowance_counts_and_each_level_is_reserved_and_billed() {
         let answer = world.ask("b", "rob").await;
         assert_eq!(answer.max_duration, 240, "{answer:?}");
         world.price("ray", "1.9").await;
-        let start = StartCallRequest { call_id: "b".to_owned(), answer_time: None };
+        let start = StartCallRequest { call_id: "payers-b".to_owned(), answer_time: None };
         assert!(!live(&world.books.admin).start_call(start).await.unwrap().into_inner().hang_up);
-        let update = || UpdateCallRequest { call_id: "b".to_owned(), max_duration: 600 };
+        let update = || UpdateCallRequest { call_id: "payers-b".to_owned(), max_duration: 600 };
         let updated = live(&world.books.admin).update_call(update()).await.unwrap().into_inner();
         assert_eq!((updated.call.unwrap().max_duration, updated.hang_up), (240, false));
         world.books.adjust(world.id("ray"), "1.2").await;
@@ -204,7 +204,7 @@ async fn a_provider_above_what_the_admin_is_paid_is_skipped() {
         crate::calls::import(&world.books, world.tariffs["rob"], &[("44", "3")]).await;
         crate::calls::import(&world.books, world.tariffs["ray"], &[("44", "2")]).await;
         let request = AuthorizeCallRequest {
-            call_id: "c".to_owned(),
+            call_id: "payers-c".to_owned(),
             destination: "442071234567".to_owned(),
             originator: "rob".to_owned(),
             ..Default::default()
@@ -212,7 +212,7 @@ async fn a_provider_above_what_the_admin_is_paid_is_skipped() {
         let answer = live(&world.books.admin).authorize_call(request).await.unwrap().into_inner();
         assert_eq!(answer.reject_code(), Code::PartnerRateNotFound);
         let request = AuthorizeCallRequest {
-            call_id: "d".to_owned(),
+            call_id: "payers-d".to_owned(),
             destination: "442071234567".to_owned(),
             originator: "ruth".to_owned(),
             ..Default::default()

@@ -91,7 +91,7 @@ async fn a_resellers_clis_take_no_calls_of_another_owners_trunk() {
         };
         assert_eq!(world.books.send(vec![vec![record]]).await.unwrap().stored, 1);
         let stored = world.books.calls().await;
-        let stored = stored.iter().find(|call| call.call_id == "record").unwrap();
+        let stored = stored.iter().find(|call| call.call_id == "payers-record").unwrap();
         assert_eq!(stored.origination_point_id, trunk);
 
         let ban = UpdateCliRequest { id: cli.id, banned: Some(true), ..Default::default() };

@@ -130,7 +130,7 @@ impl World {
 /// A call of somebody to the carrier, answered for so long.
 pub(super) fn minute(call_id: &str, originator: &str, milliseconds: i64) -> CallRecord {
     CallRecord {
-        call_id: call_id.to_owned(),
+        call_id: format!("payers-{call_id}"),
         start_time: at(START),
         billsec_ms: Some(milliseconds),
         source: "37060000001".to_owned(),
