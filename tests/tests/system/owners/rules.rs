@@ -462,6 +462,7 @@ async fn every_list_refuses_the_page_token_of_another() {
         let pool = json!({"name": "numbers"});
         let pool = world.admin("NumberPoolsService/CreateNumberPool", pool).await;
         let pool = pool["numberPool"]["id"].clone();
+        let device = world.device("direct").await;
         let lists = world.lists();
         assert!(lists.len() > 20, "{lists:?}");
         for (rpc, fields) in lists {
@@ -477,7 +478,7 @@ async fn every_list_refuses_the_page_token_of_another() {
                 request["providerId"] = "1".into();
             }
             if rpc == "DeviceRulesService/ListDeviceRules" {
-                request["deviceId"] = "1".into();
+                request["deviceId"] = device.clone();
             }
             if rpc == "UsersService/ListUsers" {
                 request["ownerId"] = "0".into();

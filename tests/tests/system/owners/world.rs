@@ -316,7 +316,7 @@ impl World {
     }
 
     /// Creates a device of somebody.
-    async fn device(&self, name: &str) -> Value {
+    pub(crate) async fn device(&self, name: &str) -> Value {
         let device = json!({"userId": self.id("user", name)});
         let created = self.admin("DevicesService/CreateDevice", json!({"device": device})).await;
         created["device"]["id"].clone()
