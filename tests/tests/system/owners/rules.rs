@@ -463,6 +463,10 @@ async fn every_list_refuses_the_page_token_of_another() {
         let pool = world.admin("NumberPoolsService/CreateNumberPool", pool).await;
         let pool = pool["numberPool"]["id"].clone();
         let device = world.device("direct").await;
+        let provider = json!({"name": "carrier", "tariffId": world.id("tariff", "buying")});
+        let provider = json!({"provider": provider});
+        let provider = world.admin("ProvidersService/CreateProvider", provider).await;
+        let provider = provider["provider"]["id"].clone();
         let lists = world.lists();
         assert!(lists.len() > 20, "{lists:?}");
         for (rpc, fields) in lists {
@@ -475,7 +479,7 @@ async fn every_list_refuses_the_page_token_of_another() {
                 request["numberPoolId"] = pool.clone();
             }
             if fields.iter().any(|field| field == "provider_id") {
-                request["providerId"] = "1".into();
+                request["providerId"] = provider.clone();
             }
             if rpc == "DeviceRulesService/ListDeviceRules" {
                 request["deviceId"] = device.clone();
